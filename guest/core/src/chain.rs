@@ -1,0 +1,84 @@
+//! From a description to a chain of stores.
+
+use crate::decorators::KINDS;
+use crate::env::Env;
+use crate::kind::{Args, BaseShape, Kind};
+use crate::store::SharedStore;
+use crate::types::{Error, Result};
+
+/// One base of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// An earlier node of the same chain, counted from 0.
+    Node(u32),
+    /// The name of a store from outside.
+    Name(String),
+}
+
+/// One store of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The name of its kind.
+    pub kind: String,
+    /// Its config, as JSON text; empty means none.
+    pub config: String,
+    /// Its bases, in order.
+    pub bases: Vec<Base>,
+}
+
+/// The kind with this name or alias.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|k| k.name == name || k.aliases.contains(&name))
+}
+
+/// Makes every node, in the order given; the last is the root. `open` gives
+/// the stores that are not nodes.
+pub fn build(
+    nodes: &[Node],
+    env: &Env,
+    mut open: impl FnMut(&str) -> Result<SharedStore>,
+) -> Result<Vec<SharedStore>> {
+    if nodes.is_empty() {
+        return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
+    }
+    let mut built: Vec<SharedStore> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let bases = node
+            .bases
+            .iter()
+            .map(|base| match base {
+                Base::Name(name) => open(name),
+                Base::Node(index) => built.get(*index as usize).cloned().ok_or_else(|| {
+                    invalid(node, &format!("base {index} is not an earlier store of the chain"))
+                }),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        built.push(build_node(node, bases, env)?);
+    }
+    Ok(built)
+}
+
+fn build_node(node: &Node, bases: Vec<SharedStore>, env: &Env) -> Result<SharedStore> {
+    let kind = kind(&node.kind)
+        .ok_or_else(|| invalid(node, &format!("there is no store type {:?}", node.kind)))?;
+    let (fits, wanted) = match kind.base {
+        BaseShape::One => (bases.len() == 1, "exactly one base"),
+        BaseShape::Many => (!bases.is_empty(), "one or more bases"),
+        BaseShape::MainAndCache => (bases.len() == 2, "a main_store and a cache_store"),
+    };
+    if !fits {
+        return Err(invalid(node, &format!("{} takes {wanted}, not {}", kind.name, bases.len())));
+    }
+    let config = match node.config.as_str() {
+        "" => serde_json::Value::Object(serde_json::Map::new()),
+        text => serde_json::from_str(text)
+            .map_err(|e| invalid(node, &format!("its config is not JSON: {e}")))?,
+    };
+    (kind.build)(Args { name: node.name.clone(), config, bases, env: env.clone() })
+}
+
+fn invalid(node: &Node, problem: &str) -> Error {
+    Error::InvalidConfig(format!("store {:?}: {problem}", node.name))
+}

@@ -1,0 +1,22 @@
+//! Object store decorators as plain Rust: validation, compression, caching,
+//! mirroring, key layout, over anything that implements [`Store`].
+//!
+//! The crate knows nothing of wasm. The component shell wraps it for every
+//! runtime, and its tests and benchmarks run natively.
+//!
+//! - [`types`] and [`store`]: the contract, as Rust.
+//! - [`env`]: what decorators may reach besides their bases.
+//! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
+//! - [`decorators`]: one file per store type.
+//! - [`memory`]: a complete store in memory, the reference for the others.
+
+pub mod chain;
+pub mod decorators;
+pub mod env;
+pub mod kind;
+pub mod memory;
+pub mod store;
+pub mod types;
+
+pub use store::{Reader, SharedStore, Store, Writer};
+pub use types::*;

@@ -1,0 +1,38 @@
+//! The native backends: one file each.
+
+use crate::store::{Result, SharedStore};
+use futures::future::BoxFuture;
+use std::path::PathBuf;
+
+/// A backend's type: its name, its config, and how to open one.
+pub struct Backend {
+    /// The name, as configuration gives it in `type`.
+    pub name: &'static str,
+    /// Other names for the same type.
+    pub aliases: &'static [&'static str],
+    /// JSON Schema of its config, as JSON text. Describes every property with
+    /// `type`, `description` and, where there is one, `default`; closes with
+    /// `"additionalProperties": false`.
+    pub config_schema: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Opens a store of this type.
+    pub open: fn(OpenArgs) -> BoxFuture<'static, Result<SharedStore>>,
+}
+
+/// What a backend is opened with.
+pub struct OpenArgs {
+    /// The store's name in the configuration.
+    pub name: String,
+    /// Its config, a JSON object.
+    pub config: serde_json::Value,
+    /// Where relative paths in the config start: the working directory, as
+    /// the Python library has it.
+    pub directory: PathBuf,
+    /// Look, don't touch: nothing may be created or changed, and whatever is
+    /// missing is an error that says what a real start would create.
+    pub check_only: bool,
+}
+
+/// Every backend, in the order that documentation lists them.
+pub static BACKENDS: &[&Backend] = &[];

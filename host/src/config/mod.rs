@@ -1,0 +1,85 @@
+//! From a YAML file to a checked description of stores.
+
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+
+pub use storage_core::kind::BaseShape;
+
+/// A store type that a configuration may name.
+#[derive(Debug, Clone)]
+pub struct TypeInfo {
+    /// The name, as configuration gives it in `type`.
+    pub name: String,
+    /// Other names for the same type.
+    pub aliases: Vec<String>,
+    /// What it takes as `base`; `None` for a backend, which takes none.
+    pub base: Option<BaseShape>,
+    /// JSON Schema of its config.
+    pub schema: Value,
+    /// One line of documentation.
+    pub doc: String,
+}
+
+/// A place in the YAML file; lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// One store of a configuration.
+#[derive(Debug, Clone)]
+pub struct StoreDef {
+    /// Its name.
+    pub name: String,
+    /// Its type: the canonical name, whatever alias the file used.
+    pub kind: String,
+    /// Its bases, as indices into [`Config::stores`], always smaller than its own.
+    pub bases: Vec<usize>,
+    /// Its config with the environment expanded.
+    pub config: Map<String, Value>,
+    /// Where the file defines it.
+    pub place: Place,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file's name, for messages.
+    pub file: String,
+    /// The stores, bases before the stores over them, otherwise in the file's order.
+    pub stores: Vec<StoreDef>,
+    /// The default store, an index into `stores`.
+    pub main: usize,
+    /// How `run` serves them.
+    pub serve: ServeConfig,
+}
+
+/// The `serve:` section.
+#[derive(Debug, Clone, Default)]
+pub struct ServeConfig {
+    /// `listen`: the address; absent: 127.0.0.1:9000.
+    pub listen: Option<SocketAddr>,
+    /// `expose`: bucket names and the stores behind them, as indices; empty:
+    /// the main store, in a bucket of its own name.
+    pub expose: Vec<(String, usize)>,
+    /// `credentials`: the key pair that clients sign with.
+    pub credentials: Option<Credentials>,
+}
+
+/// A key pair. `Debug` does not show the secret.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Named in requests.
+    pub access_key: String,
+    /// Never shown.
+    pub secret_key: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
+    }
+}

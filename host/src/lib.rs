@@ -1,0 +1,18 @@
+//! Object stores with behaviour: chains of sandboxed decorators over native
+//! backends.
+//!
+//! - [`store`]: the traits behind which every store stands.
+//! - [`objects`]: the face of a store for whoever uses it.
+//! - [`backends`]: one file per native backend.
+//! - [`config`]: from YAML to a checked description; [`factory`]: from that to
+//!   open stores.
+
+pub mod backends;
+pub mod config;
+pub mod factory;
+pub mod objects;
+pub mod store;
+
+pub use factory::StoreFactory;
+pub use objects::Objects;
+pub use store::{Error, ObjectStore, Result};

@@ -1,0 +1,262 @@
+//! The face of a store for whoever uses it.
+//!
+//! Every store is small behind [`ObjectStore`]; what all of them would repeat
+//! is here once: keys are checked, ranges work over stores that can't read
+//! them, sizes are measured where a store can't tell, and what is written
+//! carries the MD5 of its bytes as etag.
+
+use crate::store::{
+    ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
+    ObjectInfo, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+    check_key,
+};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+use md5::{Digest, Md5};
+use std::sync::Arc;
+
+/// How many bytes are asked for at once when streaming.
+pub const CHUNK: usize = 256 * 1024;
+
+/// A named store, ready for use. Clones are the same store.
+#[derive(Clone)]
+pub struct Objects {
+    name: Arc<str>,
+    store: SharedStore,
+}
+
+impl Objects {
+    /// Puts the face on a store; `name` appears in messages.
+    pub fn new(name: &str, store: SharedStore) -> Self {
+        Self { name: name.into(), store }
+    }
+
+    /// The store's name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The store behind the face.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// What callers of this face can do: ranges always work here.
+    pub fn capabilities(&self) -> Capabilities {
+        let own = self.store.capabilities();
+        Capabilities { range: own.read, ..own }
+    }
+
+    /// The whole object (or the range) in memory; `LimitExceeded` when it is
+    /// larger than `max` bytes.
+    pub async fn get(
+        &self,
+        key: &str,
+        options: ReadOptions,
+        max: u64,
+    ) -> Result<(ObjectInfo, Bytes)> {
+        let mut reader = self.read(key, options).await?;
+        let mut data = BytesMut::new();
+        loop {
+            let chunk = reader.next(CHUNK).await?;
+            if chunk.is_empty() {
+                return Ok((reader.info().clone(), data.freeze()));
+            }
+            if (data.len() + chunk.len()) as u64 > max {
+                return Err(Error::LimitExceeded(format!("the object is larger than {max} bytes")));
+            }
+            data.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Writes a whole object; its etag is the MD5 of `data` unless given.
+    pub async fn put(&self, key: &str, data: Bytes, mut options: PutOptions) -> Result<ObjectInfo> {
+        if data.len() as u64 > MAX_INLINE_BYTES {
+            let mut upload = self.write(key, options).await?;
+            upload.push(data).await?;
+            return upload.finish().await;
+        }
+        check_put(key, &options)?;
+        options.etag.get_or_insert_with(|| hex::encode(Md5::digest(&data)));
+        self.store.put(key, data, options).await
+    }
+
+    /// Whether there is an object under the key.
+    pub async fn exists(&self, key: &str) -> Result<bool> {
+        check_key(key)?;
+        self.store.exists(key).await
+    }
+
+    /// Removes the object; `NotFound` when there is none.
+    pub async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        check_key(key)?;
+        self.store.delete(key, options).await
+    }
+
+    /// What is known of the object without reading it.
+    pub async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        check_key(key)?;
+        self.store.stat(key).await
+    }
+
+    /// As [`stat`](Self::stat), and reads the object through where its size
+    /// can't be known otherwise (say, compressed by someone else).
+    pub async fn measured(&self, key: &str) -> Result<ObjectInfo> {
+        let mut info = self.stat(key).await?;
+        if info.size.is_none() {
+            let mut reader = self.store.read(key, ReadOptions::default()).await?;
+            let mut size = 0;
+            loop {
+                let chunk = reader.next(CHUNK).await?;
+                if chunk.is_empty() {
+                    break;
+                }
+                size += chunk.len() as u64;
+            }
+            info = ObjectInfo { size: Some(size), ..reader.info().clone() };
+        }
+        Ok(info)
+    }
+
+    /// A part of the listing.
+    pub async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.store.list(options).await
+    }
+
+    /// Every object whose key begins with `prefix`.
+    pub fn entries(&self, prefix: &str) -> impl Stream<Item = Result<Entry>> + Send + use<> {
+        let options = ListOptions { prefix: prefix.to_owned(), ..ListOptions::default() };
+        let start = (self.store.clone(), Some(options), Vec::new().into_iter());
+        futures::stream::try_unfold(start, |(store, mut options, mut entries)| async move {
+            loop {
+                if let Some(entry) = entries.next() {
+                    return Ok(Some((entry, (store, options, entries))));
+                }
+                let Some(wanted) = options.take() else { return Ok(None) };
+                let page = store.list(wanted.clone()).await?;
+                entries = page.entries.into_iter();
+                options = page.next.map(|next| ListOptions { start_after: Some(next), ..wanted });
+            }
+        })
+    }
+
+    /// Opens the object, or a range of it, for streaming.
+    pub async fn read(&self, key: &str, mut options: ReadOptions) -> Result<Box<dyn Reader>> {
+        check_key(key)?;
+        let Some(range) = options.range.filter(|_| !self.store.capabilities().range) else {
+            return self.store.read(key, options).await;
+        };
+        options.range = None;
+        let range = match range {
+            ByteRange { offset: None, length: Some(_) } => {
+                let size = self.measured(key).await?.size.unwrap_or(0);
+                let (start, end) = range.resolve(size)?;
+                ByteRange::span(start, end - start)
+            }
+            range => range,
+        };
+        if range.length == Some(0) {
+            return Err(Error::InvalidRange);
+        }
+        let reader = self.store.read(key, options).await?;
+        if let Some(size) = reader.info().size {
+            range.resolve(size)?;
+        }
+        skip_to(reader, range).await
+    }
+
+    /// Starts a streamed write; its etag will be the MD5 of the bytes unless
+    /// given.
+    pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
+        check_put(key, &options)?;
+        let digest = options.etag.is_none().then(Md5::new);
+        Ok(Upload { writer: self.store.write(key, options).await?, digest })
+    }
+}
+
+fn check_put(key: &str, options: &PutOptions) -> Result<()> {
+    check_key(key)?;
+    let reserved = storage_core::RESERVED_METADATA;
+    match options.metadata.iter().find(|(name, _)| name.starts_with(reserved)) {
+        Some((name, _)) => Err(Error::InvalidData(format!(
+            "the metadata name {name:?} is reserved: names that begin with {reserved:?} are the stores' own"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Reads to the start of a range whose start is known, over a store that
+/// can't seek.
+async fn skip_to(mut reader: Box<dyn Reader>, range: ByteRange) -> Result<Box<dyn Reader>> {
+    let mut skip = range.offset.unwrap_or(0);
+    let mut held = Bytes::new();
+    while held.is_empty() {
+        let mut chunk = reader.next(CHUNK).await?;
+        if chunk.is_empty() {
+            return Err(Error::InvalidRange);
+        }
+        let cut = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
+        skip -= cut as u64;
+        held = chunk.split_off(cut);
+    }
+    Ok(Box::new(Part { reader, held, left: range.length.unwrap_or(u64::MAX) }))
+}
+
+struct Part {
+    reader: Box<dyn Reader>,
+    held: Bytes,
+    left: u64,
+}
+
+#[async_trait]
+impl Reader for Part {
+    fn info(&self) -> &ObjectInfo {
+        self.reader.info()
+    }
+
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        let max = max.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if max == 0 {
+            return Ok(Bytes::new());
+        }
+        let chunk = if self.held.is_empty() {
+            self.reader.next(max).await?
+        } else {
+            self.held.split_to(max.min(self.held.len()))
+        };
+        self.left -= chunk.len() as u64;
+        Ok(chunk)
+    }
+}
+
+/// A streamed write through [`Objects`]. Dropping it publishes nothing.
+pub struct Upload {
+    writer: Box<dyn Writer>,
+    digest: Option<Md5>,
+}
+
+impl Upload {
+    /// Appends bytes.
+    pub async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
+        while !chunk.is_empty() {
+            let piece = chunk.split_to(chunk.len().min(CHUNK));
+            if let Some(digest) = &mut self.digest {
+                digest.update(&piece);
+            }
+            self.writer.push(piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the object.
+    pub async fn finish(self) -> Result<ObjectInfo> {
+        let etag = self.digest.map(|digest| hex::encode(digest.finalize()));
+        self.writer.finish(Trailer { etag, ..Trailer::default() }).await
+    }
+
+    /// Publishes the object under an etag of the caller's.
+    pub async fn finish_as(self, etag: String) -> Result<ObjectInfo> {
+        self.writer.finish(Trailer { etag: Some(etag), ..Trailer::default() }).await
+    }
+}
