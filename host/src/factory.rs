@@ -1,19 +1,74 @@
 //! From a configuration to open stores.
 
-use crate::config::Config;
+use crate::backends::{BACKENDS, OpenArgs};
+use crate::config::{Config, StoreDef, TypeInfo};
+use crate::coordinator::Coordinator;
+use crate::engine::{Engine, Shared};
 use crate::objects::Objects;
-use std::path::Path;
+use crate::observe::Log;
+use crate::store::SharedStore;
+use anyhow::{Context, anyhow};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use storage_core::chain::{Base, Node};
+use tokio::sync::Mutex;
 
 /// Builds stores from a YAML file and keeps those that are open, so that a
 /// store shared by several others is opened once.
+///
+/// ```no_run
+/// # async fn example() -> anyhow::Result<()> {
+/// use storage_host::StoreFactory;
+///
+/// let factory = StoreFactory::from_yaml("stores.yaml")?;
+/// let objects = factory.build().await?;
+/// objects.put("greeting", "hello".into(), Default::default()).await?;
+/// factory.close().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct StoreFactory {
     config: Config,
+    engine: Arc<Engine>,
+    shared: Shared,
+    directory: PathBuf,
+    check_only: bool,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    stores: HashMap<usize, SharedStore>,
+    /// In the order of opening: a store after its bases.
+    order: Vec<(usize, SharedStore)>,
 }
 
 impl StoreFactory {
     /// Reads and checks a file. Opens nothing yet.
     pub fn from_yaml(path: impl AsRef<Path>) -> anyhow::Result<Self> {
-        anyhow::bail!("{}: not readable yet", path.as_ref().display())
+        let engine = engine()?;
+        let config = Config::load(path.as_ref(), &types()?)?;
+        let shared = Shared {
+            observer: Arc::new(Log(|event| tracing::debug!(?event, "changed"))),
+            coordinator: Coordinator::default(),
+        };
+        Ok(Self {
+            config,
+            engine,
+            shared,
+            directory: std::env::current_dir().context("the working directory")?,
+            check_only: false,
+            open: Mutex::default(),
+        })
+    }
+
+    /// Opens without touching: what a store would create when opened is
+    /// reported as an error instead.
+    #[must_use]
+    pub fn check_only(mut self) -> Self {
+        self.check_only = true;
+        self
     }
 
     /// The checked configuration.
@@ -23,16 +78,146 @@ impl StoreFactory {
 
     /// Opens the main store, and what it stands on.
     pub async fn build(&self) -> anyhow::Result<Objects> {
-        self.open(&self.config.stores[self.config.main].name).await
+        self.open_index(self.config.main).await
     }
 
     /// Opens a store by name, and what it stands on.
     pub async fn open(&self, name: &str) -> anyhow::Result<Objects> {
-        anyhow::bail!("store {name:?}: not open yet")
+        let index = self
+            .config
+            .stores
+            .iter()
+            .position(|s| s.name == name)
+            .ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))?;
+        self.open_index(index).await
     }
 
-    /// Closes every open store, the outermost first.
+    /// Closes every open store, the outermost first. Reports the first
+    /// failure, after having tried all.
     pub async fn close(&self) -> anyhow::Result<()> {
-        Ok(())
+        let order = std::mem::take(&mut *self.open.lock().await).order;
+        let mut first = Ok(());
+        for (index, store) in order.into_iter().rev() {
+            let closed = store.close().await;
+            let closed = closed.with_context(|| format!("store {:?}", self.def(index).name));
+            first = first.and(closed);
+        }
+        first
     }
+
+    fn def(&self, index: usize) -> &StoreDef {
+        &self.config.stores[index]
+    }
+
+    async fn open_index(&self, index: usize) -> anyhow::Result<Objects> {
+        let mut open = self.open.lock().await;
+        let name = &self.def(index).name;
+        let store = match open.stores.get(&index) {
+            Some(store) => store.clone(),
+            None if backend(self.def(index)).is_some() => {
+                self.open_backend(&mut open, index).await?
+            }
+            None => self.open_chain(&mut open, index).await?,
+        };
+        Ok(Objects::new(name, store))
+    }
+
+    async fn open_backend(&self, open: &mut Open, index: usize) -> anyhow::Result<SharedStore> {
+        if let Some(store) = open.stores.get(&index) {
+            return Ok(store.clone());
+        }
+        let def = self.def(index);
+        let backend = backend(def).ok_or_else(|| anyhow!("store {:?} is no backend", def.name))?;
+        let store = (backend.open)(OpenArgs {
+            name: def.name.clone(),
+            config: serde_json::Value::Object(def.config.clone()),
+            directory: self.directory.clone(),
+            check_only: self.check_only,
+        });
+        let store = store.await.with_context(|| format!("store {:?} ({})", def.name, def.kind))?;
+        Ok(open.keep(index, store))
+    }
+
+    /// Opens a decorator: everything below it that is one, too, goes into the
+    /// same chain; the backends under them are its bases.
+    async fn open_chain(&self, open: &mut Open, root: usize) -> anyhow::Result<SharedStore> {
+        let (decorators, backends) = self.below(root);
+        let mut bases = HashMap::new();
+        for index in backends {
+            bases.insert(self.def(index).name.clone(), self.open_backend(open, index).await?);
+        }
+        let position: HashMap<usize, u32> = decorators.iter().copied().zip(0..).collect();
+        let node = |&index: &usize| {
+            let def = self.def(index);
+            let base = |base: &usize| match position.get(base) {
+                Some(position) => Base::Node(*position),
+                None => Base::Name(self.def(*base).name.clone()),
+            };
+            Node {
+                name: def.name.clone(),
+                kind: def.kind.clone(),
+                config: serde_json::Value::Object(def.config.clone()).to_string(),
+                bases: def.bases.iter().map(base).collect(),
+            }
+        };
+        let nodes = decorators.iter().map(node).collect();
+        let chain = self.engine.chain(nodes, bases, self.shared.clone()).await;
+        let def = self.def(root);
+        let chain = chain.with_context(|| format!("store {:?} ({})", def.name, def.kind))?;
+        Ok(open.keep(root, Arc::new(chain)))
+    }
+
+    /// The decorators and the backends from `root` down, each bases first.
+    fn below(&self, root: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
+        let (mut decorators, mut backends) = (BTreeSet::new(), BTreeSet::new());
+        let mut todo = vec![root];
+        while let Some(index) = todo.pop() {
+            if backend(self.def(index)).is_some() {
+                backends.insert(index);
+            } else if decorators.insert(index) {
+                todo.extend(&self.def(index).bases);
+            }
+        }
+        (decorators, backends)
+    }
+}
+
+impl Open {
+    fn keep(&mut self, index: usize, store: SharedStore) -> SharedStore {
+        self.stores.insert(index, store.clone());
+        self.order.push((index, store.clone()));
+        store
+    }
+}
+
+fn backend(def: &StoreDef) -> Option<&'static crate::backends::Backend> {
+    BACKENDS.iter().copied().find(|backend| backend.name == def.kind)
+}
+
+/// The engine of this process: compiled code and address space are shared by
+/// every configuration.
+pub fn engine() -> anyhow::Result<Arc<Engine>> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine.clone());
+    }
+    let engine = Engine::new().context("the decorators could not be loaded")?;
+    Ok(ENGINE.get_or_init(|| engine).clone())
+}
+
+/// Every store type: the host's backends, then what the component offers.
+pub fn types() -> anyhow::Result<Vec<TypeInfo>> {
+    let backend = |backend: &&crate::backends::Backend| {
+        let schema = serde_json::from_str(backend.config_schema);
+        Ok(TypeInfo {
+            name: backend.name.to_owned(),
+            aliases: backend.aliases.iter().map(|a| (*a).to_owned()).collect(),
+            base: None,
+            schema: schema.with_context(|| format!("the schema of {}", backend.name))?,
+            doc: backend.doc.to_owned(),
+        })
+    };
+    let mut types = BACKENDS.iter().map(backend).collect::<anyhow::Result<Vec<_>>>()?;
+    types.extend(engine()?.kinds()?);
+    Ok(types)
 }

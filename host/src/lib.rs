@@ -9,8 +9,11 @@
 
 pub mod backends;
 pub mod config;
+pub mod coordinator;
+pub mod engine;
 pub mod factory;
 pub mod objects;
+pub mod observe;
 pub mod store;
 
 pub use factory::StoreFactory;

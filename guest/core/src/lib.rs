@@ -11,6 +11,7 @@
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
 pub mod chain;
+mod convert;
 pub mod decorators;
 pub mod env;
 pub mod kind;

@@ -83,3 +83,10 @@ impl std::fmt::Debug for Credentials {
         f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
     }
 }
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(path: &std::path::Path, _types: &[TypeInfo]) -> anyhow::Result<Config> {
+        anyhow::bail!("{}: not readable yet", path.display())
+    }
+}

@@ -1,0 +1,99 @@
+//! A store from outside, as decorators see it.
+
+use crate::bindings::storage::object_store::object_store as wit;
+use crate::convert;
+use std::rc::Rc;
+use storage_core::{
+    Capabilities, DeleteOptions, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions, Reader,
+    Result, SharedStore, Store, Trailer, Writer,
+};
+
+/// Opens a store that this component was given.
+pub fn open(name: &str) -> Result<SharedStore> {
+    let store = wit::open(name).map_err(convert::error_in)?;
+    Ok(Rc::new(Base { capabilities: convert::capabilities_in(store.capabilities()), store }))
+}
+
+struct Base {
+    store: wit::Store,
+    capabilities: Capabilities,
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Base {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        let (info, data) =
+            self.store.get(key, &convert::read_options_out(options)).map_err(convert::error_in)?;
+        Ok((convert::info_in(info), data))
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        let options = convert::put_options_out(options);
+        self.store.put(key, data, &options).map(convert::info_in).map_err(convert::error_in)
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.store.exists(key).map_err(convert::error_in)
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        self.store.delete(key, &convert::delete_options_out(options)).map_err(convert::error_in)
+    }
+
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.store.stat(key).map(convert::info_in).map_err(convert::error_in)
+    }
+
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        let options = convert::list_options_out(options);
+        self.store.list(&options).map(convert::page_in).map_err(convert::error_in)
+    }
+
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        let options = convert::read_options_out(options);
+        let reader = self.store.read(key, &options).map_err(convert::error_in)?;
+        let info = convert::info_in(reader.info());
+        Ok(Box::new(BaseReader { reader, info }))
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        let options = convert::put_options_out(options);
+        let writer = self.store.write(key, &options).map_err(convert::error_in)?;
+        Ok(Box::new(BaseWriter { writer }))
+    }
+}
+
+struct BaseReader {
+    reader: wit::Reader,
+    info: ObjectInfo,
+}
+
+impl Reader for BaseReader {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        let max = u32::try_from(max).unwrap_or(u32::MAX);
+        self.reader.next(max).map_err(convert::error_in)
+    }
+}
+
+struct BaseWriter {
+    writer: wit::Writer,
+}
+
+impl Writer for BaseWriter {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.writer.push(chunk).map_err(convert::error_in)
+    }
+
+    fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        let trailer = convert::trailer_out(trailer);
+        self.writer.finish(&trailer).map(convert::info_in).map_err(convert::error_in)
+    }
+}

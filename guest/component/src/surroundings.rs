@@ -1,0 +1,64 @@
+//! The imported `observer` and `coordinator`, as decorators see them.
+
+use crate::bindings::storage::object_store::{coordinator, observer};
+use crate::convert;
+use std::rc::Rc;
+use storage_core::Result;
+use storage_core::env::{Action, Coordinator, Env, Event, Guard, Level, Observer, Versioned};
+
+/// What every chain of this component may reach.
+pub fn env() -> Env {
+    Env { observer: Rc::new(Outside), coordinator: Rc::new(Outside) }
+}
+
+struct Outside;
+
+impl Observer for Outside {
+    fn log(&self, level: Level, store: &str, message: &str) {
+        let level = match level {
+            Level::Debug => observer::Level::Debug,
+            Level::Info => observer::Level::Info,
+            Level::Warn => observer::Level::Warn,
+            Level::Error => observer::Level::Error,
+        };
+        observer::log(level, store, message);
+    }
+
+    fn changed(&self, event: Event) {
+        observer::changed(&observer::Event {
+            store: event.store,
+            action: match event.action {
+                Action::Put => observer::Action::Put,
+                Action::Delete => observer::Action::Delete,
+            },
+            key: event.key,
+            size: event.size,
+            etag: event.etag,
+            failure: event.failure.map(convert::error_out),
+        });
+    }
+}
+
+struct Held(#[expect(dead_code, reason = "held for its drop")] coordinator::Guard);
+
+impl Guard for Held {}
+
+impl Coordinator for Outside {
+    fn lock(&self, name: &str) -> Result<Box<dyn Guard>> {
+        let guard = coordinator::lock(name).map_err(convert::error_in)?;
+        Ok(Box::new(Held(guard)))
+    }
+
+    fn load(&self, name: &str) -> Option<Versioned> {
+        let v = coordinator::load(name)?;
+        Some(Versioned { value: v.value, version: v.version })
+    }
+
+    fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {
+        coordinator::compare_and_set(name, expected, value).map_err(convert::error_in)
+    }
+
+    fn now(&self) -> u64 {
+        coordinator::now()
+    }
+}

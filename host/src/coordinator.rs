@@ -1,0 +1,155 @@
+//! What the instances of a chain share: named locks and small values. Nothing
+//! here survives a restart.
+
+use crate::store::{Error, Result};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
+
+/// The most bytes of one value.
+pub const MAX_VALUE: usize = 64 * 1024;
+
+/// The most bytes of all names and values together: what a chain remembers of
+/// its objects must not grow with their number.
+pub const MAX_TOTAL: usize = 64 * 1024 * 1024;
+
+/// How long to wait for a lock. Longer than any sane single fetch: whoever
+/// waits for one is about to make the same fetch.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Named locks and values with compare-and-set. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Coordinator {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    values: Mutex<Values>,
+}
+
+#[derive(Default)]
+struct Values {
+    map: HashMap<String, (Vec<u8>, u64)>,
+    version: u64,
+    bytes: usize,
+}
+
+/// A held lock; dropping it lets go.
+pub struct Guard {
+    name: String,
+    inner: Arc<Inner>,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.held = None;
+        let mut locks = self.inner.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Waiters hold their own reference; the last one out removes the name.
+        if locks.get(&self.name).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            locks.remove(&self.name);
+        }
+    }
+}
+
+impl Coordinator {
+    /// Waits for the named lock and takes it.
+    pub async fn lock(&self, name: &str) -> Result<Guard> {
+        let lock = {
+            let mut locks = self.inner.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.entry(name.to_owned()).or_default().clone()
+        };
+        // Made first, so that a cancelled wait also cleans up.
+        let mut guard = Guard { name: name.to_owned(), inner: self.inner.clone(), held: None };
+        let held = tokio::time::timeout(LOCK_TIMEOUT, lock.lock_owned()).await.map_err(|_| {
+            Error::Unavailable(format!("the lock {name:?} was not free in {LOCK_TIMEOUT:?}"))
+        })?;
+        guard.held = Some(held);
+        Ok(guard)
+    }
+
+    /// The named value and its version.
+    pub fn load(&self, name: &str) -> Option<(Vec<u8>, u64)> {
+        self.values().map.get(name).cloned()
+    }
+
+    /// Sets or removes the value if its version is `expected` (0: absent).
+    pub fn compare_and_set(
+        &self,
+        name: &str,
+        expected: u64,
+        value: Option<Vec<u8>>,
+    ) -> Result<u64> {
+        let mut values = self.values();
+        let current = values.map.get(name);
+        if current.map_or(0, |(_, version)| *version) != expected {
+            return Err(Error::PreconditionFailed);
+        }
+        let before = current.map_or(0, |(value, _)| name.len() + value.len());
+        let after = value.as_ref().map_or(0, |value| name.len() + value.len());
+        if value.as_ref().is_some_and(|value| value.len() > MAX_VALUE) {
+            return Err(Error::LimitExceeded(format!(
+                "a shared value has at most {MAX_VALUE} bytes"
+            )));
+        }
+        let bytes = values.bytes - before + after;
+        if bytes > MAX_TOTAL && after > before {
+            return Err(Error::LimitExceeded(format!(
+                "shared values have at most {MAX_TOTAL} bytes"
+            )));
+        }
+        values.bytes = bytes;
+        values.version += 1;
+        let version = values.version;
+        match value {
+            Some(value) => values.map.insert(name.to_owned(), (value, version)),
+            None => values.map.remove(name),
+        };
+        Ok(version)
+    }
+
+    fn values(&self) -> std::sync::MutexGuard<'_, Values> {
+        self.inner.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lock_is_held_by_one_and_forgotten_after_the_last() {
+        let coordinator = Coordinator::default();
+        let first = coordinator.lock("a").await.unwrap();
+        let second = tokio::spawn({
+            let coordinator = coordinator.clone();
+            async move { coordinator.lock("a").await.map(|_| ()) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        drop(first);
+        second.await.unwrap().unwrap();
+        assert!(coordinator.inner.locks.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_value_changes_only_for_who_knows_its_version() {
+        let c = Coordinator::default();
+        let version = c.compare_and_set("n", 0, Some(b"one".to_vec())).unwrap();
+        assert_eq!(c.compare_and_set("n", 0, Some(vec![])), Err(Error::PreconditionFailed));
+        assert_eq!(c.load("n"), Some((b"one".to_vec(), version)));
+        c.compare_and_set("n", version, None).unwrap();
+        assert_eq!(c.load("n"), None);
+        assert_eq!(c.values().bytes, 0);
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        let c = Coordinator::default();
+        let large = c.compare_and_set("n", 0, Some(vec![0; MAX_VALUE + 1]));
+        assert!(matches!(large, Err(Error::LimitExceeded(_))));
+    }
+}

@@ -1,0 +1,175 @@
+//! The sandbox: chains of decorators in instances of a wasm component.
+//!
+//! A chain crosses the wall once on the way in and once per backing operation
+//! on the way out, however many decorators it has. Instances are disposable:
+//! everything that lasts is in the backing stores, everything shared in the
+//! [`Coordinator`](crate::coordinator::Coordinator).
+
+mod bindings;
+mod cache;
+mod chain;
+mod convert;
+mod imports;
+mod pool;
+mod state;
+
+pub use chain::Chain;
+pub use state::{Base, BaseReader, BaseWriter, MAX_MEMORY, Observer, Shared};
+
+use crate::config::{BaseShape, TypeInfo};
+use crate::store::{Error, Result, SharedStore};
+use anyhow::Context;
+use bindings::exports::storage::object_store::decorators as wit;
+use bindings::{DecoratorPack, DecoratorPackPre};
+use futures::FutureExt;
+use pool::Pool;
+use state::State;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// The decorators, built with this crate.
+pub static DECORATORS: &[u8] = include_bytes!(env!("DECORATORS_WASM"));
+
+/// How often running guests are looked at.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How many ticks of processor time one call may use: 30 seconds. Calls move
+/// at most a chunk or a page; only an endless loop takes that long.
+pub(crate) const TICKS_PER_CALL: u32 = 3_000;
+
+/// The most instances of all chains together.
+const MAX_INSTANCES: u32 = 1_000;
+
+/// Compiles the decorators and makes chains of them.
+pub struct Engine {
+    pre: DecoratorPackPre<State>,
+}
+
+impl Engine {
+    /// Loads the built-in decorators: from the compilation cache where it can,
+    /// else compiling them once.
+    pub fn new() -> anyhow::Result<Arc<Self>> {
+        let engine = wasmtime::Engine::new(&config(true))
+            // Pooling reserves address space ahead; where that is limited,
+            // instances are allocated one by one.
+            .or_else(|_| wasmtime::Engine::new(&config(false)))?;
+        let component = Component::from_binary(&engine, DECORATORS)?;
+        let mut linker = Linker::<State>::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        let pre = DecoratorPackPre::new(linker.instantiate_pre(&component)?)?;
+        tick(&engine)?;
+        Ok(Arc::new(Self { pre }))
+    }
+
+    /// The store types of the component, as it describes them itself.
+    pub fn kinds(&self) -> anyhow::Result<Vec<TypeInfo>> {
+        let state = State::new(Arc::default(), Shared::silent());
+        let mut store = wasmtime::Store::new(self.pre.engine(), state);
+        store.limiter(|state| state);
+        // Without a deadline there is no yielding, and with nothing outside
+        // to wait for the future is ready at once.
+        store.set_epoch_deadline(u64::MAX / 2);
+        let asked = async {
+            let exports = self.pre.instantiate_async(&mut store).await?;
+            exports.storage_object_store_decorators().call_kinds(&mut store).await
+        };
+        let kinds = asked.now_or_never().context("the component waits for something")??;
+        kinds.into_iter().map(type_info).collect()
+    }
+
+    /// Builds a chain over the given backing stores. `nodes` are in dependency
+    /// order, the last is the root.
+    pub async fn chain(
+        &self,
+        nodes: Vec<storage_core::chain::Node>,
+        bases: HashMap<String, SharedStore>,
+        shared: Shared,
+    ) -> Result<Chain> {
+        if nodes.is_empty() {
+            return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
+        }
+        let nodes = nodes.into_iter().map(node).collect();
+        Chain::open(Pool::new(self.pre.clone(), nodes, Arc::new(bases), shared)).await
+    }
+}
+
+impl Shared {
+    /// Shares with nobody, tells nobody.
+    pub fn silent() -> Self {
+        struct Silent;
+        impl Observer for Silent {
+            fn log(&self, _: storage_core::env::Level, _: &str, _: &str) {}
+            fn changed(&self, _: storage_core::env::Event) {}
+        }
+        Self { observer: Arc::new(Silent), coordinator: Default::default() }
+    }
+}
+
+fn config(pooling: bool) -> Config {
+    let mut config = Config::new();
+    // The contract is sync; concurrency support doubles the cost of a call.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.cache(cache::open());
+    if pooling {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(MAX_INSTANCES)
+            // A component with the adapters of WASI has a few core instances.
+            .total_core_instances(MAX_INSTANCES * 4)
+            .total_memories(MAX_INSTANCES)
+            .total_tables(MAX_INSTANCES * 4)
+            .total_stacks(MAX_INSTANCES)
+            .max_memory_size(MAX_MEMORY)
+            .linear_memory_keep_resident(64 * 1024)
+            .pagemap_scan(wasmtime::Enabled::Auto);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// Moves the epoch forward as long as the engine lives.
+fn tick(engine: &wasmtime::Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+fn type_info(kind: wit::Kind) -> anyhow::Result<TypeInfo> {
+    Ok(TypeInfo {
+        name: kind.name,
+        aliases: kind.aliases,
+        base: Some(match kind.base {
+            wit::BaseShape::One => BaseShape::One,
+            wit::BaseShape::Many => BaseShape::Many,
+            wit::BaseShape::MainAndCache => BaseShape::MainAndCache,
+        }),
+        schema: serde_json::from_str(&kind.config_schema)?,
+        doc: kind.doc,
+    })
+}
+
+fn node(node: storage_core::chain::Node) -> wit::Node {
+    let base = |base| match base {
+        storage_core::chain::Base::Node(index) => wit::Base::Node(index),
+        storage_core::chain::Base::Name(name) => wit::Base::Name(name),
+    };
+    wit::Node {
+        name: node.name,
+        type_: node.kind,
+        config: node.config,
+        bases: node.bases.into_iter().map(base).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

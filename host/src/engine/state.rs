@@ -1,0 +1,89 @@
+//! What one instance of a chain has on the host's side.
+
+use crate::coordinator::Coordinator;
+use crate::store::{Reader, SharedStore, Writer};
+use std::collections::HashMap;
+use std::sync::Arc;
+use storage_core::env::{Event, Level};
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, Result};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// The most memory of one instance. Decorators stream, so their need does not
+/// grow with the objects; JSON documents and whole small objects set the size.
+pub const MAX_MEMORY: usize = 512 * 1024 * 1024;
+
+/// The most elements of a table: the component's own functions, with room.
+const MAX_TABLE: usize = 20_000;
+
+/// The most handles that one instance may hold at a time.
+const MAX_HANDLES: usize = 10_000;
+
+/// Where log lines and events of chains go. Never blocks, never fails.
+pub trait Observer: Send + Sync + 'static {
+    /// A line for the log, in the name of a store.
+    fn log(&self, level: Level, store: &str, message: &str);
+    /// A change, after the operation.
+    fn changed(&self, event: Event);
+}
+
+/// What all instances of all chains of one configuration share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Where log lines and events go.
+    pub observer: Arc<dyn Observer>,
+    /// Locks and small values.
+    pub coordinator: Coordinator,
+}
+
+/// A backing store in the hands of a guest.
+pub struct Base(pub(super) SharedStore);
+
+/// A reader of a backing store in the hands of a guest.
+pub struct BaseReader(pub(super) Box<dyn Reader>);
+
+/// A writer of a backing store in the hands of a guest; empty once finished.
+pub struct BaseWriter(pub(super) Option<Box<dyn Writer>>);
+
+/// The data of one `wasmtime::Store`.
+pub(super) struct State {
+    pub table: ResourceTable,
+    pub bases: Arc<HashMap<String, SharedStore>>,
+    pub shared: Shared,
+    /// Epochs that the call under way may still use.
+    pub ticks: u32,
+    /// Bytes of linear memory that the instance has grown to.
+    pub memory: usize,
+    wasi: WasiCtx,
+}
+
+impl State {
+    pub fn new(bases: Arc<HashMap<String, SharedStore>>, shared: Shared) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        // Nothing is inherited: no files, environment, arguments or network.
+        let wasi = WasiCtx::builder().build();
+        Self { table, bases, shared, ticks: 0, memory: 0, wasi }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let total = self.memory.saturating_add(desired.saturating_sub(current));
+        if total > MAX_MEMORY {
+            return Ok(false);
+        }
+        self.memory = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        Ok(desired <= MAX_TABLE)
+    }
+}
