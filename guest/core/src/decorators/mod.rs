@@ -1,5 +1,6 @@
 //! The built-in decorators: one file each.
 
+pub mod caching;
 mod identity;
 pub mod mirroring;
 mod resume;
@@ -7,4 +8,4 @@ mod resume;
 use crate::kind::Kind;
 
 /// Every built-in kind, in the order that documentation lists them.
-pub static KINDS: &[&Kind] = &[&identity::KIND, &mirroring::KIND];
+pub static KINDS: &[&Kind] = &[&identity::KIND, &mirroring::KIND, &caching::KIND];

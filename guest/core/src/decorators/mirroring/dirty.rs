@@ -128,7 +128,8 @@ impl Dirty {
                 Ok(_) => return,
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => {
-                    let text = format!("key {key:?}: what its children missed is not noted: {error}");
+                    let text =
+                        format!("key {key:?}: what its children missed is not noted: {error}");
                     return self.env.observer.log(Level::Error, &self.store, &text);
                 }
             }
@@ -150,7 +151,8 @@ fn encode(bucket: &mut Bucket) -> Vec<u8> {
 
 /// FNV-1a: spreads keys well enough, and is the same in every instance.
 fn bucket_of(key: &str) -> u32 {
-    let hash = key.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    let hash =
+        key.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     (hash ^ (hash >> 16)) % BUCKETS
 }
 

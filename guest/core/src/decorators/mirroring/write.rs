@@ -4,9 +4,7 @@ use super::dirty::fresh_etag;
 use super::report::{Outcome, combine};
 use super::{Mirror, Policy};
 use crate::store::Writer;
-use crate::types::{
-    DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write,
-};
+use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
 use std::rc::Rc;
 
 /// Whether a child refused because of a precondition, which settles the
