@@ -1,6 +1,8 @@
 //! The built-in decorators: one file each.
 
 pub mod caching;
+#[cfg(test)]
+mod faulty;
 mod identity;
 pub mod mirroring;
 mod resume;
