@@ -6,12 +6,14 @@
 //! - [`backends`]: one file per native backend.
 //! - [`config`]: from YAML to a checked description; [`factory`]: from that to
 //!   open stores.
+//! - [`notify`]: where the events of notifying stores go.
 
 pub mod backends;
 pub mod config;
 pub mod coordinator;
 pub mod engine;
 pub mod factory;
+pub mod notify;
 pub mod objects;
 pub mod observe;
 pub mod store;
