@@ -12,10 +12,5 @@ mod resume;
 use crate::kind::Kind;
 
 /// Every built-in kind, in the order that documentation lists them.
-pub static KINDS: &[&Kind] = &[
-    &identity::KIND,
-    &mirroring::KIND,
-    &caching::KIND,
-    &gzip::KIND,
-    &base64::KIND,
-];
+pub static KINDS: &[&Kind] =
+    &[&identity::KIND, &mirroring::KIND, &caching::KIND, &gzip::KIND, &base64::KIND];
