@@ -9,6 +9,7 @@
 //! - [`notify`]: where the events of notifying stores go.
 
 pub mod backends;
+pub mod cli;
 pub mod config;
 pub mod coordinator;
 pub mod engine;
@@ -16,6 +17,7 @@ pub mod factory;
 pub mod notify;
 pub mod objects;
 pub mod observe;
+pub mod serve;
 pub mod store;
 
 pub use factory::StoreFactory;

@@ -1,0 +1,196 @@
+//! `run`: serves the stores of a configuration as an S3 endpoint.
+
+use crate::StoreFactory;
+use crate::config::{Config, Credentials};
+use crate::objects::Objects;
+use crate::serve::{Auth, Server};
+use anyhow::{Context, bail};
+use clap::Args;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
+
+/// Serve the stores of a configuration as an S3 endpoint
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  storage-host run stores.yaml --listen 127.0.0.1:9000")]
+pub struct RunArgs {
+    /// The configuration; default: --config
+    file: Option<PathBuf>,
+    /// The address; default: serve.listen, or 127.0.0.1:9000
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Take unsigned requests (on a loopback address only)
+    #[arg(long)]
+    anonymous: bool,
+}
+
+/// Everything that a configuration says of serving, opened.
+struct Opened {
+    factory: Arc<StoreFactory>,
+    buckets: Vec<(String, Objects)>,
+}
+
+impl RunArgs {
+    /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+    pub async fn run(self, default: &Path) -> anyhow::Result<()> {
+        let file = self.file.clone().unwrap_or_else(|| default.to_owned());
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut end = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let opened = open(&file).await?;
+        let config = opened.factory.config();
+        let listen = self.listen.or(config.serve.listen).unwrap_or(DEFAULT);
+        let made = made_for_this_run(config, listen, self.anonymous)?;
+        let staging = config.serve.staging.clone().unwrap_or_else(std::env::temp_dir);
+        let auth = auth(config, &made, self.anonymous);
+        let server = match Server::bind(listen, opened.buckets.clone(), auth, &staging).await {
+            Ok(server) => server,
+            Err(error) => {
+                opened.factory.close().await?;
+                return Err(error);
+            }
+        };
+        announce(&file, server.address()?, &opened, made.as_ref());
+        let switch = server.switch();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.run(async {
+            let _ = stopped.await;
+        }));
+        let mut current = opened;
+        loop {
+            tokio::select! {
+                () = either(&mut end) => break,
+                _ = hangup.recv() => match reopen(&file, listen, &made, self.anonymous).await {
+                    Ok((opened, auth)) => {
+                        switch.to(opened.buckets.clone(), auth);
+                        eprintln!("{}: read again; serving {}", file.display(), names(&opened));
+                        let old = std::mem::replace(&mut current, opened);
+                        retire(old.factory);
+                    }
+                    Err(error) => eprintln!(
+                        "{}: not taken over, the old configuration keeps running:\n{error:#}",
+                        file.display()
+                    ),
+                },
+            }
+        }
+        eprintln!("ending: requests under way may finish");
+        let _ = stop.send(());
+        serving.await.context("the server")?;
+        current.factory.close().await
+    }
+}
+
+async fn open(file: &Path) -> anyhow::Result<Opened> {
+    let factory = Arc::new(StoreFactory::from_yaml(file)?);
+    match buckets(&factory).await {
+        Ok(buckets) => Ok(Opened { factory, buckets }),
+        Err(error) => {
+            let _ = factory.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn buckets(factory: &StoreFactory) -> anyhow::Result<Vec<(String, Objects)>> {
+    let config = factory.config();
+    if config.serve.expose.is_empty() {
+        return Ok(vec![("main".to_owned(), factory.build().await?)]);
+    }
+    let mut buckets = Vec::new();
+    for (bucket, store) in &config.serve.expose {
+        let name = &config.stores[*store].name;
+        buckets.push((bucket.clone(), factory.open(name).await?));
+    }
+    Ok(buckets)
+}
+
+async fn reopen(
+    file: &Path,
+    listen: SocketAddr,
+    made: &Option<Credentials>,
+    anonymous: bool,
+) -> anyhow::Result<(Opened, Auth)> {
+    let opened = open(file).await?;
+    let config = opened.factory.config();
+    if made.is_none() && !anonymous && !config.serve.anonymous && config.serve.credentials.is_none()
+    {
+        opened.factory.close().await?;
+        bail!("serve.credentials are gone; start anew for a key pair of the run");
+    }
+    if config.serve.anonymous && !listen.ip().is_loopback() {
+        opened.factory.close().await?;
+        bail!("{listen} can be reached by others: serve.anonymous is for loopback addresses");
+    }
+    let auth = auth(config, made, anonymous);
+    Ok((opened, auth))
+}
+
+/// Closes the stores of a configuration that was replaced, when the requests
+/// that still use them have had time to end.
+fn retire(factory: Arc<StoreFactory>) {
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+        if let Err(error) = factory.close().await {
+            tracing::error!("closing the stores of the replaced configuration: {error:#}");
+        }
+    });
+}
+
+/// A key pair for this run, where the configuration has none and none is
+/// needed by others.
+fn made_for_this_run(
+    config: &Config,
+    listen: SocketAddr,
+    anonymous: bool,
+) -> anyhow::Result<Option<Credentials>> {
+    if anonymous || config.serve.anonymous || config.serve.credentials.is_some() {
+        return Ok(None);
+    }
+    if !listen.ip().is_loopback() {
+        bail!("{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1");
+    }
+    let mut random = [0; 30];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    let (access, secret) = random.split_at(10);
+    let access_key = hex::encode_upper(access);
+    Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
+}
+
+fn auth(config: &Config, made: &Option<Credentials>, anonymous: bool) -> Auth {
+    match config.serve.credentials.clone().or(made.clone()) {
+        _ if anonymous || config.serve.anonymous => Auth::Anonymous,
+        Some(credentials) => Auth::Keys(credentials),
+        None => Auth::Anonymous,
+    }
+}
+
+fn names(opened: &Opened) -> String {
+    let name = |(bucket, objects): &(String, Objects)| match bucket == objects.name() {
+        true => format!("s3://{bucket}"),
+        false => format!("s3://{bucket} (store {})", objects.name()),
+    };
+    opened.buckets.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn announce(file: &Path, address: SocketAddr, opened: &Opened, made: Option<&Credentials>) {
+    println!("{}: serving {} at http://{address}", file.display(), names(opened));
+    if let Some(Credentials { access_key, secret_key }) = made {
+        let bucket = opened.buckets.first().map_or("main", |(bucket, _)| bucket);
+        println!("\nA key pair for this run; paste it where your S3 client runs:\n");
+        println!("  export AWS_ACCESS_KEY_ID={access_key}");
+        println!("  export AWS_SECRET_ACCESS_KEY={secret_key}");
+        println!("  export AWS_DEFAULT_REGION=us-east-1");
+        println!("  aws --endpoint-url http://{address} s3 ls s3://{bucket}");
+    }
+    println!("\nCtrl-C or SIGTERM ends it, SIGHUP reads the configuration again.");
+}
+
+async fn either(signals: &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = signals.0.recv() => {}
+        _ = signals.1.recv() => {}
+    }
+}

@@ -1,0 +1,164 @@
+//! Bytes of requests and answers.
+
+use super::error;
+use crate::objects::CHUNK;
+use crate::store::Reader;
+use bytes::Bytes;
+use futures::StreamExt;
+use http::HeaderMap;
+use md5::{Digest, Md5};
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
+use s3s::dto::StreamingBlob;
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use std::time::Duration;
+
+/// How long a client may send nothing.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the bytes must turn out to be.
+#[derive(Default)]
+pub struct Expected {
+    /// Base64, as the header has it.
+    pub content_md5: Option<String>,
+    pub length: Option<i64>,
+    pub crc32: Option<String>,
+    pub crc32c: Option<String>,
+    pub crc64nvme: Option<String>,
+    pub sha1: Option<String>,
+    pub sha256: Option<String>,
+}
+
+/// The bytes of a request, checked when they end.
+pub struct Incoming {
+    body: Option<StreamingBlob>,
+    expected: Expected,
+    hasher: ChecksumHasher,
+    md5: Md5,
+    length: u64,
+    trailers: Option<s3s::TrailingHeaders>,
+}
+
+impl Incoming {
+    pub fn new(
+        body: Option<StreamingBlob>,
+        expected: Expected,
+        headers: &HeaderMap,
+        trailers: Option<s3s::TrailingHeaders>,
+    ) -> Self {
+        let announced: Vec<String> = headers
+            .get_all("x-amz-trailer")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(|name| name.trim().to_ascii_lowercase())
+            .collect();
+        let wanted = |given: &Option<String>, name: &str| {
+            given.is_some() || announced.iter().any(|trailer| trailer == name)
+        };
+        let e = &expected;
+        let hasher = ChecksumHasher {
+            crc32: wanted(&e.crc32, "x-amz-checksum-crc32").then(Crc32::new),
+            crc32c: wanted(&e.crc32c, "x-amz-checksum-crc32c").then(Crc32c::new),
+            crc64nvme: wanted(&e.crc64nvme, "x-amz-checksum-crc64nvme").then(Crc64Nvme::new),
+            sha1: wanted(&e.sha1, "x-amz-checksum-sha1").then(Sha1::new),
+            sha256: wanted(&e.sha256, "x-amz-checksum-sha256").then(Sha256::new),
+        };
+        Self { body, expected, hasher, md5: Md5::new(), length: 0, trailers }
+    }
+
+    /// The next bytes; `None` at the end.
+    pub async fn next(&mut self) -> S3Result<Option<Bytes>> {
+        let Some(body) = &mut self.body else { return Ok(None) };
+        let next = tokio::time::timeout(IDLE, body.next()).await.map_err(|_| {
+            let text = format!("nothing was sent for {} seconds", IDLE.as_secs());
+            S3Error::with_message(S3ErrorCode::RequestTimeout, text)
+        })?;
+        let Some(chunk) = next.transpose().map_err(|error| broken(&*error))? else {
+            self.body = None;
+            return Ok(None);
+        };
+        self.hasher.update(&chunk);
+        self.md5.update(&chunk);
+        self.length += chunk.len() as u64;
+        Ok(Some(chunk))
+    }
+
+    /// Checks that the bytes are those that were announced, after the last of
+    /// them; gives their MD5 and how many they are.
+    pub fn finish(self) -> S3Result<([u8; 16], u64)> {
+        let md5: [u8; 16] = self.md5.finalize().into();
+        let bad = |what: &str| {
+            let text =
+                format!("the bytes that arrived don't have the {what} that was sent with them");
+            Err(S3Error::with_message(S3ErrorCode::BadDigest, text))
+        };
+        let length = i64::try_from(self.length).unwrap_or(i64::MAX);
+        if self.expected.length.is_some_and(|expected| expected != length) {
+            return Err(S3Error::new(S3ErrorCode::IncompleteBody));
+        }
+        let encoded = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
+        if self.expected.content_md5.is_some_and(|expected| expected != encoded(&md5)) {
+            return bad("Content-MD5");
+        }
+        let trailers = self.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
+        let sums = self.hasher.finalize();
+        for (name, header, actual) in [
+            ("crc32", self.expected.crc32, sums.checksum_crc32),
+            ("crc32c", self.expected.crc32c, sums.checksum_crc32c),
+            ("crc64nvme", self.expected.crc64nvme, sums.checksum_crc64nvme),
+            ("sha1", self.expected.sha1, sums.checksum_sha1),
+            ("sha256", self.expected.sha256, sums.checksum_sha256),
+        ] {
+            let trailer = trailers.get(format!("x-amz-checksum-{name}"));
+            let trailer = trailer.and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let expected = header.or(trailer);
+            if actual.is_some() && expected.is_some() && expected != actual {
+                return bad(name);
+            }
+        }
+        Ok((md5, self.length))
+    }
+}
+
+/// A body that broke off, or whose chunk signatures are wrong.
+fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
+    if let Some(error) = error.downcast_ref::<S3Error>() {
+        return S3Error::with_message(error.code().clone(), error.to_string());
+    }
+    let text = error.to_string();
+    if text.to_lowercase().contains("signature") {
+        return S3Error::with_message(S3ErrorCode::SignatureDoesNotMatch, text);
+    }
+    S3Error::with_message(S3ErrorCode::IncompleteBody, text)
+}
+
+/// `length` bytes of a reader as the body of an answer. The client sees a
+/// broken connection when the reader fails or ends before.
+pub fn outgoing(reader: Box<dyn Reader>, length: u64) -> StreamingBlob {
+    let start = (reader, length);
+    let stream = futures::stream::try_unfold(start, |(mut reader, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let chunk = reader.next(most).await.inspect_err(|error| {
+            tracing::error!(%error, "an object could not be read to its end");
+        })?;
+        if chunk.is_empty() {
+            let text = format!("the object ended {left} bytes early");
+            tracing::error!("{text}");
+            return Err(crate::Error::InvalidData(text));
+        }
+        let left = left - chunk.len() as u64;
+        Ok(Some((chunk, (reader, left))))
+    });
+    // Streams of answers must be `Sync`, which a stream that is only ever
+    // polled by its owner is in effect.
+    StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream))
+}
+
+/// A message for a failure that no client is told of.
+pub fn staging_failed(error: &dyn std::fmt::Display) -> S3Error {
+    error::internal("a part of the upload could not be kept; see the server's log", error)
+}

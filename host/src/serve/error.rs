@@ -1,0 +1,66 @@
+//! Which S3 error a store's error is.
+
+use crate::store::Error;
+use s3s::{S3Error, S3ErrorCode};
+
+/// The S3 error for an operation on `key` (empty: on no particular one).
+pub fn s3(error: Error, key: &str) -> S3Error {
+    let code = match &error {
+        Error::NotFound => S3ErrorCode::NoSuchKey,
+        Error::AlreadyExists | Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+        Error::InvalidKey(_) if key.len() > storage_core::MAX_KEY_BYTES => {
+            S3ErrorCode::KeyTooLongError
+        }
+        Error::InvalidKey(_) | Error::InvalidData(_) => S3ErrorCode::InvalidArgument,
+        Error::InvalidRange => S3ErrorCode::InvalidRange,
+        Error::Unsupported(_) => S3ErrorCode::NotImplemented,
+        Error::PermissionDenied(_) => S3ErrorCode::AccessDenied,
+        Error::LimitExceeded(_) => S3ErrorCode::EntityTooLarge,
+        Error::Unavailable(_) => S3ErrorCode::ServiceUnavailable,
+        _ => S3ErrorCode::InternalError,
+    };
+    S3Error::with_message(code, error.to_string())
+}
+
+/// As [`s3`], for reading: what is corrupt here is not the client's fault.
+pub fn s3_read(error: Error, key: &str) -> S3Error {
+    match error {
+        Error::InvalidData(_) => {
+            S3Error::with_message(S3ErrorCode::InternalError, error.to_string())
+        }
+        error => s3(error, key),
+    }
+}
+
+/// An error of this server's own machinery; the log has the cause.
+pub fn internal(what: &str, error: &dyn std::fmt::Display) -> S3Error {
+    tracing::error!(%error, "{what}");
+    S3Error::with_message(S3ErrorCode::InternalError, what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_code_and_status() {
+        let text = || String::from("x");
+        for (error, code, status) in [
+            (Error::NotFound, "NoSuchKey", 404),
+            (Error::AlreadyExists, "PreconditionFailed", 412),
+            (Error::PreconditionFailed, "PreconditionFailed", 412),
+            (Error::InvalidKey(text()), "InvalidArgument", 400),
+            (Error::InvalidData(text()), "InvalidArgument", 400),
+            (Error::InvalidRange, "InvalidRange", 416),
+            (Error::Unsupported(text()), "NotImplemented", 501),
+            (Error::PermissionDenied(text()), "AccessDenied", 403),
+            (Error::LimitExceeded(text()), "EntityTooLarge", 400),
+            (Error::Unavailable(text()), "ServiceUnavailable", 503),
+            (Error::Other(text()), "InternalError", 500),
+        ] {
+            let answer = s3(error, "k");
+            assert_eq!(answer.code().as_str(), code);
+            assert_eq!(answer.status_code().map(|s| s.as_u16()), Some(status), "{code}");
+        }
+    }
+}

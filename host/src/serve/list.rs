@@ -1,0 +1,202 @@
+//! Listings as S3 wants them: sorted, grouped by a delimiter, in pages.
+
+use crate::objects::Objects;
+use crate::store::{Entry, ListOptions, Result};
+use std::collections::BTreeMap;
+
+/// What to list.
+#[derive(Debug, Default, Clone)]
+pub struct Query {
+    pub prefix: String,
+    pub delimiter: String,
+    /// Names after this one: a key, or a common prefix, whose keys are then
+    /// all passed over.
+    pub after: String,
+    pub limit: usize,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    Object(Entry),
+    Prefix(String),
+}
+
+impl Item {
+    pub fn name(&self) -> &str {
+        match self {
+            Item::Object(entry) => &entry.key,
+            Item::Prefix(prefix) => prefix,
+        }
+    }
+}
+
+/// At most `limit` items in the order of their names, and whether there are more.
+pub async fn list(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
+    if query.limit == 0 {
+        return Ok((Vec::new(), false));
+    }
+    match objects.capabilities().ordered {
+        true => ordered(objects, query).await,
+        false => unordered(objects, query).await,
+    }
+}
+
+impl Query {
+    /// The common prefix that a key is grouped under.
+    fn group<'a>(&self, key: &'a str) -> Option<&'a str> {
+        if self.delimiter.is_empty() {
+            return None;
+        }
+        let rest = key.strip_prefix(&self.prefix)?;
+        let at = rest.find(&self.delimiter)?;
+        key.get(..self.prefix.len() + at + self.delimiter.len())
+    }
+
+    /// What a key is listed as; `None`: it comes before.
+    fn item(&self, entry: Entry) -> Option<Item> {
+        if !self.after.is_empty() && entry.key.as_str() <= self.after.as_str() {
+            return None;
+        }
+        match self.group(&entry.key) {
+            Some(group) if group == self.after => None,
+            Some(group) => Some(Item::Prefix(group.to_owned())),
+            None => Some(Item::Object(entry)),
+        }
+    }
+}
+
+/// A string after every key that begins with `prefix`, or as far as one can say.
+fn past(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}\u{10FFFF}\u{10FFFF}\u{10FFFF}")
+}
+
+async fn ordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
+    let mut items: Vec<Item> = Vec::new();
+    let whole_group = query.group(&query.after) == Some(query.after.as_str());
+    let mut start = (!query.after.is_empty())
+        .then(|| if whole_group { past(&query.after) } else { query.after.clone() });
+    loop {
+        let page = objects
+            .list(ListOptions {
+                prefix: query.prefix.clone(),
+                start_after: start.take(),
+                limit: Some(1000),
+            })
+            .await?;
+        let mut jump = None;
+        for entry in page.entries {
+            let Some(item) = query.item(entry) else { continue };
+            if items.last().is_some_and(|last| last.name() == item.name()) {
+                continue;
+            }
+            if items.len() == query.limit {
+                return Ok((items, true));
+            }
+            jump = match &item {
+                Item::Prefix(prefix) => Some(prefix.clone()),
+                Item::Object(_) => None,
+            };
+            items.push(item);
+        }
+        // The page ended inside a group: the rest of the group needs no look.
+        start = match (page.next, jump) {
+            (None, _) => return Ok((items, false)),
+            (Some(next), Some(group)) if next.starts_with(&group) => Some(past(&group)),
+            (Some(next), _) => Some(next),
+        };
+    }
+}
+
+/// Looks at every key, and keeps the first `limit` names and one more.
+async fn unordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
+    let mut items: BTreeMap<String, Item> = BTreeMap::new();
+    let mut start = None;
+    loop {
+        let page = objects
+            .list(ListOptions { prefix: query.prefix.clone(), start_after: start, limit: None })
+            .await?;
+        for entry in page.entries {
+            let Some(item) = query.item(entry) else { continue };
+            items.insert(item.name().to_owned(), item);
+            if items.len() > query.limit + 1 {
+                items.pop_last();
+            }
+        }
+        match page.next {
+            Some(next) => start = Some(next),
+            None => break,
+        }
+    }
+    let more = items.len() > query.limit;
+    Ok((items.into_values().take(query.limit).collect(), more))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::memory::Memory;
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    /// What a listing must be, from all keys.
+    fn model(keys: &BTreeSet<String>, prefix: &str, delimiter: &str) -> Vec<String> {
+        let names = keys.iter().filter_map(|key| {
+            let rest = key.strip_prefix(prefix)?;
+            Some(match rest.find(delimiter).filter(|_| !delimiter.is_empty()) {
+                Some(at) => key[..prefix.len() + at + delimiter.len()].to_owned(),
+                None => key.clone(),
+            })
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    #[tokio::test]
+    async fn pages_are_those_of_the_model_ordered_or_not() {
+        let memory = Memory::new();
+        let objects = Objects::new("m", Arc::new(memory));
+        let mut keys = BTreeSet::new();
+        for i in 0..2500 {
+            keys.insert(format!("{}/{}/{i}", i % 3, i % 7));
+            keys.insert(format!("{i}"));
+        }
+        keys.insert("a/\u{10FFFF}/x".to_owned());
+        keys.insert("a/\u{10FFFF}\u{10FFFF}".to_owned());
+        for key in &keys {
+            objects.put(key, Default::default(), Default::default()).await.unwrap();
+        }
+        for (prefix, delimiter, limit) in [
+            ("", "/", 5),
+            ("", "", 1000),
+            ("1/", "/", 2),
+            ("2", "/", 700),
+            ("", "\u{10FFFF}", 3),
+            ("x", "/", 9),
+        ] {
+            for ordered_store in [true, false] {
+                let mut names = Vec::new();
+                let mut query = Query {
+                    prefix: prefix.to_owned(),
+                    delimiter: delimiter.to_owned(),
+                    limit,
+                    ..Query::default()
+                };
+                loop {
+                    let page = match ordered_store {
+                        true => ordered(&objects, &query).await,
+                        false => unordered(&objects, &query).await,
+                    };
+                    let (items, more) = page.unwrap();
+                    assert!(items.len() <= limit);
+                    names.extend(items.iter().map(|item| item.name().to_owned()));
+                    match items.last() {
+                        Some(last) if more => query.after = last.name().to_owned(),
+                        _ => break,
+                    }
+                }
+                let wanted = model(&keys, prefix, delimiter);
+                assert_eq!(names, wanted, "{prefix:?} {delimiter:?} {limit} {ordered_store}");
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Between what S3 says of an object and what a store keeps.
+//!
+//! User metadata goes under its own names. Headers that S3 gives back as they
+//! came (`cache-control` and the like) go under names that begin with a colon,
+//! which no header, and so no user metadata, can have.
+
+use crate::store::{Metadata, ObjectInfo};
+use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The most bytes of user metadata: what S3 itself allows.
+const MAX_METADATA: usize = 2 * 1024;
+
+/// The headers that are kept as they came.
+#[derive(Default)]
+pub struct Kept {
+    pub cache_control: Option<String>,
+    pub content_disposition: Option<String>,
+    pub content_encoding: Option<String>,
+    pub content_language: Option<String>,
+    pub expires: Option<Timestamp>,
+}
+
+/// What goes into a store's metadata.
+pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
+    let mut metadata: Metadata =
+        user.unwrap_or_default().into_iter().map(|(n, v)| (n.to_ascii_lowercase(), v)).collect();
+    metadata.sort();
+    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_METADATA {
+        let text = format!("user metadata has {size} bytes, more than {MAX_METADATA}");
+        return Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, text));
+    }
+    let expires = kept.expires.and_then(|time| {
+        let mut text = Vec::new();
+        time.format(TimestampFormat::HttpDate, &mut text).ok()?;
+        String::from_utf8(text).ok()
+    });
+    for (name, value) in [
+        (":cache-control", kept.cache_control),
+        (":content-disposition", kept.content_disposition),
+        (":content-encoding", kept.content_encoding.as_deref().and_then(content_encoding)),
+        (":content-language", kept.content_language),
+        (":expires", expires),
+    ] {
+        metadata.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    Ok(metadata)
+}
+
+/// Without `aws-chunked`, which is of the request, not of the object.
+fn content_encoding(value: &str) -> Option<String> {
+    let codings: Vec<&str> =
+        value.split(',').map(str::trim).filter(|c| !c.is_empty() && *c != "aws-chunked").collect();
+    (!codings.is_empty()).then(|| codings.join(","))
+}
+
+/// What comes out of it again.
+pub fn show(metadata: &Metadata) -> (dto::Metadata, Kept) {
+    let mut user = dto::Metadata::new();
+    let mut kept = Kept::default();
+    for (name, value) in metadata {
+        let value = value.clone();
+        match name.as_str() {
+            ":cache-control" => kept.cache_control = Some(value),
+            ":content-disposition" => kept.content_disposition = Some(value),
+            ":content-encoding" => kept.content_encoding = Some(value),
+            ":content-language" => kept.content_language = Some(value),
+            ":expires" => kept.expires = Timestamp::parse(TimestampFormat::HttpDate, &value).ok(),
+            name if name.starts_with(':') || name.starts_with(storage_core::RESERVED_METADATA) => {}
+            name => {
+                user.insert(name.to_owned(), value);
+            }
+        }
+    }
+    (user, kept)
+}
+
+pub fn etag(info: &ObjectInfo) -> Option<ETag> {
+    info.etag.clone().map(ETag::Strong)
+}
+
+pub fn modified(info: &ObjectInfo) -> Option<Timestamp> {
+    info.modified.map(|ms| (UNIX_EPOCH + Duration::from_millis(ms)).into())
+}
+
+/// Conditions of a read.
+pub struct Conditions {
+    pub if_match: Option<ETagCondition>,
+    pub if_none_match: Option<ETagCondition>,
+    pub if_modified_since: Option<Timestamp>,
+    pub if_unmodified_since: Option<Timestamp>,
+}
+
+impl Conditions {
+    /// In the order of RFC 9110, section 13.2.2; `unchanged` is the error for
+    /// a client that has the object already.
+    pub fn check(&self, info: &ObjectInfo, unchanged: S3ErrorCode) -> S3Result<()> {
+        let failed = || S3Error::new(S3ErrorCode::PreconditionFailed);
+        // HTTP dates count whole seconds.
+        let whole = info.modified.map(|ms| UNIX_EPOCH + Duration::from_secs(ms / 1000));
+        let changed_after =
+            |time: &Timestamp| whole.is_some_and(|modified| Timestamp::from(modified) > *time);
+        if let Some(wanted) = &self.if_match {
+            if !matches(wanted, info) {
+                return Err(failed());
+            }
+        } else if self.if_unmodified_since.as_ref().is_some_and(changed_after) {
+            return Err(failed());
+        }
+        if let Some(known) = &self.if_none_match {
+            if matches(known, info) {
+                return Err(S3Error::new(unchanged));
+            }
+        } else if self.if_modified_since.as_ref().is_some_and(|time| !changed_after(time)) {
+            return Err(S3Error::new(unchanged));
+        }
+        Ok(())
+    }
+}
+
+fn matches(condition: &ETagCondition, info: &ObjectInfo) -> bool {
+    match condition.as_etag() {
+        Some(etag) => info.etag.as_deref() == Some(etag.value()),
+        None => true,
+    }
+}

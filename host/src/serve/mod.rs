@@ -1,0 +1,166 @@
+//! The S3 endpoint: stores as buckets.
+//!
+//! The protocol (routing, signatures, XML) is the crate `s3s`; the operations
+//! are in `s3`, over [`Objects`]. Everything streams; what a request may
+//! hold is bounded.
+
+mod body;
+mod error;
+mod list;
+mod meta;
+mod s3;
+mod staging;
+
+use crate::config::Credentials;
+use crate::objects::Objects;
+use anyhow::{Context, bail};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use s3::Buckets;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use staging::Staging;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long requests under way may take when the server is asked to end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// The most connections at a time; others wait.
+const MAX_CONNECTIONS: usize = 4_096;
+
+/// Who may come in.
+pub enum Auth {
+    /// Whoever signs with this key pair.
+    Keys(Credentials),
+    /// Everyone, unsigned.
+    Anonymous,
+}
+
+/// A server, bound to its address.
+pub struct Server {
+    listener: TcpListener,
+    staging: Arc<Staging>,
+    current: Arc<RwLock<S3Service>>,
+}
+
+impl Server {
+    /// Binds `listen`. An address that others can reach needs credentials.
+    pub async fn bind(
+        listen: SocketAddr,
+        buckets: Vec<(String, Objects)>,
+        auth: Auth,
+        staging: &Path,
+    ) -> anyhow::Result<Self> {
+        if matches!(auth, Auth::Anonymous) && !listen.ip().is_loopback() {
+            bail!(
+                "{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1"
+            );
+        }
+        let listener = TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => anyhow::anyhow!(
+                "{listen} is in use by another program; end it, or choose another with --listen"
+            ),
+            ErrorKind::PermissionDenied => anyhow::anyhow!(
+                "{listen} needs rights that this program lacks; choose a port above 1023"
+            ),
+            _ => anyhow::anyhow!("{listen} can't be listened on: {error}"),
+        })?;
+        let staging = Staging::open(staging)
+            .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
+        let staging = Arc::new(staging);
+        let current = Arc::new(RwLock::new(service(buckets, auth, &staging)));
+        Ok(Self { listener, staging, current })
+    }
+
+    /// The address, with the real port.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// A handle that changes what is served.
+    pub fn switch(&self) -> Switch {
+        Switch { staging: self.staging.clone(), current: self.current.clone() }
+    }
+
+    /// Serves until `until` is ready; then takes no more connections and lets
+    /// requests under way finish, for 30 seconds at most.
+    pub async fn run(self, until: impl Future<Output = ()>) {
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(128);
+        http.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
+        let graceful = GracefulShutdown::new();
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut until = std::pin::pin!(until);
+        loop {
+            let accepted = async {
+                let permit = connections.clone().acquire_owned().await;
+                (self.listener.accept().await, permit)
+            };
+            let ((stream, _), permit) = tokio::select! {
+                () = &mut until => break,
+                accepted = accepted => match accepted {
+                    (Ok(stream), Ok(permit)) => (stream, permit),
+                    (Err(error), _) => {
+                        // Out of file descriptors, say: others may end first.
+                        tracing::warn!(%error, "a connection could not be taken");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                    (_, Err(_)) => break,
+                },
+            };
+            let _ = stream.set_nodelay(true);
+            let current = self.current.clone();
+            let answer = hyper::service::service_fn(move |request| {
+                let service = current.read().unwrap_or_else(PoisonError::into_inner).clone();
+                hyper::service::Service::call(&service, request)
+            });
+            let connection = http.serve_connection(TokioIo::new(stream), answer).into_owned();
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not end in {DRAIN:?} and were cut off");
+        }
+    }
+}
+
+/// Changes what a running server serves.
+pub struct Switch {
+    staging: Arc<Staging>,
+    current: Arc<RwLock<S3Service>>,
+}
+
+impl Switch {
+    /// New requests get these buckets; those under way finish with the old.
+    pub fn to(&self, buckets: Vec<(String, Objects)>, auth: Auth) {
+        let service = service(buckets, auth, &self.staging);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = service;
+    }
+}
+
+fn service(buckets: Vec<(String, Objects)>, auth: Auth, staging: &Arc<Staging>) -> S3Service {
+    let stores = buckets.into_iter().collect();
+    let mut builder = S3ServiceBuilder::new(Buckets { stores, staging: staging.clone() });
+    if let Auth::Keys(Credentials { access_key, secret_key }) = auth {
+        builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
+    }
+    builder.build()
+}

@@ -1,0 +1,227 @@
+//! Multipart uploads on their way: parts wait in files until they are put
+//! together. Nothing of it survives a restart; clients then start anew.
+
+use super::body::{Incoming, staging_failed};
+use crate::store::Metadata;
+use md5::{Digest, Md5};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+
+const PREFIX: &str = "storage-host-parts-";
+
+/// Parts that nobody asked for again in this time are removed.
+const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The smallest part but for the last, and the most parts, as S3 has it.
+const MIN_PART: u64 = 5 * 1024 * 1024;
+const MAX_PARTS: i32 = 10_000;
+
+/// All uploads on their way.
+pub struct Staging {
+    directory: TempDir,
+    /// Locked as long as the directory is in use.
+    _lock: std::fs::File,
+    uploads: Mutex<HashMap<String, Upload>>,
+}
+
+/// One of them.
+#[derive(Clone)]
+pub struct Upload {
+    pub bucket: String,
+    pub key: String,
+    pub content_type: Option<String>,
+    pub metadata: Metadata,
+    pub started: SystemTime,
+    pub parts: BTreeMap<i32, Part>,
+}
+
+/// A part that arrived whole.
+#[derive(Clone)]
+pub struct Part {
+    pub path: PathBuf,
+    pub md5: [u8; 16],
+    pub size: u64,
+    pub modified: SystemTime,
+}
+
+impl Part {
+    pub fn etag(&self) -> String {
+        hex::encode(self.md5)
+    }
+}
+
+impl Staging {
+    /// Makes a private directory below `parent`, and removes those of servers
+    /// that are gone.
+    pub fn open(parent: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(parent)?;
+        for entry in std::fs::read_dir(parent)?.flatten() {
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(PREFIX) {
+                let lock = std::fs::File::open(entry.path().join("lock"));
+                if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+                    let _ = std::fs::remove_dir_all(entry.path());
+                }
+            }
+        }
+        // Made with mode 0700.
+        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        let lock = std::fs::File::create(directory.path().join("lock"))?;
+        lock.lock()?;
+        Ok(Self { directory, _lock: lock, uploads: Mutex::default() })
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts an upload; gives its id.
+    pub fn start(&self, upload: Upload) -> S3Result<String> {
+        self.expire();
+        let mut id = [0; 16];
+        rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| staging_failed(&error))?;
+        let id = hex::encode(id);
+        std::fs::create_dir(self.directory.path().join(&id)).map_err(|e| staging_failed(&e))?;
+        self.uploads().insert(id.clone(), upload);
+        Ok(id)
+    }
+
+    fn expire(&self) {
+        let old: Vec<String> = self
+            .uploads()
+            .iter()
+            .filter(|(_, u)| u.started.elapsed().is_ok_and(|age| age > MAX_AGE))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in old {
+            self.remove(&id);
+        }
+    }
+
+    /// The upload with this id, if it is of this object.
+    pub fn find(&self, id: &str, bucket: &str, key: &str) -> S3Result<Upload> {
+        let found = self.uploads().get(id).filter(|u| u.bucket == bucket && u.key == key).cloned();
+        found.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchUpload))
+    }
+
+    /// All uploads of a bucket: id and upload, by key.
+    pub fn list(&self, bucket: &str) -> Vec<(String, Upload)> {
+        let uploads = self.uploads();
+        let mut list: Vec<_> = uploads
+            .iter()
+            .filter(|(_, upload)| upload.bucket == bucket)
+            .map(|(id, upload)| (id.clone(), upload.clone()))
+            .collect();
+        list.sort_by(|(a_id, a), (b_id, b)| (&a.key, a_id).cmp(&(&b.key, b_id)));
+        list
+    }
+
+    /// A new file for a part of an upload.
+    pub async fn part(&self, id: &str, number: i32) -> S3Result<PartWriter> {
+        if !(1..=MAX_PARTS).contains(&number) {
+            let text = format!("part numbers are 1 to {MAX_PARTS}");
+            return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, text));
+        }
+        let mut random = [0; 8];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| staging_failed(&error))?;
+        let name = format!("{number}-{}", hex::encode(random));
+        let path = tempfile::TempPath::try_from_path(self.directory.path().join(id).join(name))
+            .map_err(|error| staging_failed(&error))?;
+        let file = File::create_new(&path).await.map_err(|error| staging_failed(&error))?;
+        Ok(PartWriter { path, file, number })
+    }
+
+    /// Makes a part that arrived one of the upload's.
+    pub fn keep(&self, id: &str, part: PartWriter, md5: [u8; 16], size: u64) -> S3Result<Part> {
+        let mut uploads = self.uploads();
+        let upload = uploads.get_mut(id).ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchUpload))?;
+        let path = part.path.keep().map_err(|error| staging_failed(&error))?;
+        let kept = Part { path, md5, size, modified: SystemTime::now() };
+        if let Some(replaced) = upload.parts.insert(part.number, kept.clone()) {
+            let _ = std::fs::remove_file(replaced.path);
+        }
+        Ok(kept)
+    }
+
+    /// Forgets an upload and removes its parts.
+    pub fn remove(&self, id: &str) {
+        if self.uploads().remove(id).is_some() {
+            let _ = std::fs::remove_dir_all(self.directory.path().join(id));
+        }
+    }
+}
+
+/// A part that is arriving; dropping it removes it.
+pub struct PartWriter {
+    path: tempfile::TempPath,
+    file: File,
+    number: i32,
+}
+
+impl PartWriter {
+    pub async fn push(&mut self, chunk: &[u8]) -> S3Result<()> {
+        self.file.write_all(chunk).await.map_err(|error| staging_failed(&error))
+    }
+
+    /// Takes all of a request's body; gives its MD5 and size.
+    pub async fn fill(&mut self, mut body: Incoming) -> S3Result<([u8; 16], u64)> {
+        while let Some(chunk) = body.next().await? {
+            self.push(&chunk).await?;
+        }
+        self.flush().await?;
+        body.finish()
+    }
+
+    pub async fn flush(&mut self) -> S3Result<()> {
+        self.file.flush().await.map_err(|error| staging_failed(&error))
+    }
+}
+
+impl Upload {
+    /// The parts that a client wants put together, checked: number and etag.
+    pub fn chosen(&self, wanted: &[(i32, Option<String>)]) -> S3Result<Vec<Part>> {
+        if wanted.is_empty() {
+            let text = "an upload needs at least one part";
+            return Err(S3Error::with_message(S3ErrorCode::MalformedXML, text));
+        }
+        let mut parts = Vec::with_capacity(wanted.len());
+        let mut before = 0;
+        for (number, etag) in wanted {
+            if *number <= before {
+                return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
+            }
+            before = *number;
+            let found = self.parts.get(number);
+            let part = found.filter(|part| etag.as_ref().is_none_or(|etag| *etag == part.etag()));
+            let Some(part) = part else {
+                let text = format!("part {number} did not arrive, or has another etag");
+                return Err(S3Error::with_message(S3ErrorCode::InvalidPart, text));
+            };
+            parts.push(part.clone());
+        }
+        let last = parts.len() - 1;
+        if parts.iter().take(last).any(|part| part.size < MIN_PART) {
+            let text = format!("every part but the last has at least {MIN_PART} bytes");
+            return Err(S3Error::with_message(S3ErrorCode::EntityTooSmall, text));
+        }
+        Ok(parts)
+    }
+}
+
+/// The etag of an object put together from parts.
+pub fn etag(parts: &[Part]) -> String {
+    let mut digest = Md5::new();
+    for part in parts {
+        digest.update(part.md5);
+    }
+    format!("{}-{}", hex::encode(digest.finalize()), parts.len())
+}
