@@ -4,6 +4,7 @@ use crate::backends::{BACKENDS, OpenArgs};
 use crate::config::{Config, StoreDef, TypeInfo};
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, Shared};
+use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
 use crate::store::SharedStore;
@@ -32,6 +33,7 @@ pub struct StoreFactory {
     config: Config,
     engine: Arc<Engine>,
     shared: Shared,
+    notifier: Arc<Notifier>,
     directory: PathBuf,
     check_only: bool,
     open: Mutex<Open>,
@@ -49,14 +51,23 @@ impl StoreFactory {
     pub fn from_yaml(path: impl AsRef<Path>) -> anyhow::Result<Self> {
         let engine = engine()?;
         let config = Config::load(path.as_ref(), &types()?)?;
+        let notifying = config.stores.iter().filter(|def| def.kind == "NotifyingStore");
+        let handlers: Vec<_> = notifying
+            .map(|def| (def.name.as_str(), serde_json::Value::Object(def.config.clone())))
+            .collect();
+        let notifier = Notifier::new(handlers.iter().map(|(name, config)| (*name, config)))
+            .with_context(|| config.file.clone())?;
+        let notifier = Arc::new(notifier);
+        let told = notifier.clone();
         let shared = Shared {
-            observer: Arc::new(Log(|event| tracing::debug!(?event, "changed"))),
+            observer: Arc::new(Log(move |event| told.changed(event))),
             coordinator: Coordinator::default(),
         };
         Ok(Self {
             config,
             engine,
             shared,
+            notifier,
             directory: std::env::current_dir().context("the working directory")?,
             check_only: false,
             open: Mutex::default(),
@@ -92,8 +103,8 @@ impl StoreFactory {
         self.open_index(index).await
     }
 
-    /// Closes every open store, the outermost first. Reports the first
-    /// failure, after having tried all.
+    /// Closes every open store, the outermost first, and delivers what events
+    /// still wait. Reports the first failure, after having tried all.
     pub async fn close(&self) -> anyhow::Result<()> {
         let order = std::mem::take(&mut *self.open.lock().await).order;
         let mut first = Ok(());
@@ -102,6 +113,7 @@ impl StoreFactory {
             let closed = closed.with_context(|| format!("store {:?}", self.def(index).name));
             first = first.and(closed);
         }
+        self.notifier.close().await;
         first
     }
 

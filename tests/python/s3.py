@@ -14,6 +14,7 @@ def client(secret: str | None = None, **config):
         region_name="us-east-1",
         config=Config(
             s3={"addressing_style": "path"},
+            signature_version="s3v4",
             retries={"max_attempts": 0},
             max_pool_connections=16,
             read_timeout=120,
