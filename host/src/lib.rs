@@ -8,6 +8,7 @@
 //!   open stores.
 //! - [`notify`]: where the events of notifying stores go.
 
+pub mod allocator;
 pub mod backends;
 pub mod cli;
 pub mod config;
