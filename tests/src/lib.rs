@@ -1,1 +1,4 @@
-//! Tests.
+//! What the tests of the workspace share.
+
+pub mod clients;
+pub mod server;

@@ -1,0 +1,406 @@
+//! The cost of the sandbox: the same chains natively and in wasm, in one run.
+//!
+//! Wall time on a machine that may be noisy: read the ratios, and the budgets
+//! as a guide. `cargo bench -p storage-tests --bench budgets`.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use storage_core::chain::{self, Base, Node};
+use storage_core::env::Env;
+use storage_core::memory::Memory as NativeMemory;
+use storage_core::types::*;
+use storage_host::backends::memory::Memory;
+use storage_host::engine::{Chain, Engine, Shared};
+use storage_host::store::{self, ObjectStore};
+use tokio::runtime::Runtime;
+
+const CHUNK: usize = 256 * 1024;
+const MIB: usize = 1024 * 1024;
+const GIB: u64 = 1 << 30;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Whatever had to be compiled is now in the cache.
+    drop(Engine::new().unwrap());
+    let start = Instant::now();
+    let engine = Engine::new().unwrap();
+    println!("engine from a warm cache: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    let bench = Bench { runtime, engine };
+    bench.instances();
+    println!("\n{:<44}{:>12}{:>12}{:>10}   budget", "", "native", "wasm", "ratio");
+    for decorators in [1, 5] {
+        bench.calls(decorators);
+    }
+    bench.streams();
+    bench.codecs();
+}
+
+struct Bench {
+    runtime: Runtime,
+    engine: Arc<Engine>,
+}
+
+fn nodes(kind: &str, config: &str, count: u32) -> Vec<Node> {
+    let base = |i: u32| match i {
+        0 => Base::Name("base".to_owned()),
+        i => Base::Node(i - 1),
+    };
+    (0..count)
+        .map(|i| Node {
+            name: format!("node-{i}"),
+            kind: kind.to_owned(),
+            config: config.to_owned(),
+            bases: vec![base(i)],
+        })
+        .collect()
+}
+
+fn native(nodes: &[Node], base: impl storage_core::Store + 'static) -> storage_core::SharedStore {
+    let base: storage_core::SharedStore = Rc::new(base);
+    let built = chain::build(nodes, &Env::local(), |_| Ok(base.clone())).unwrap();
+    built.last().unwrap().clone()
+}
+
+/// Seconds for one call: the best of several rounds.
+fn time(mut call: impl FnMut()) -> f64 {
+    let mut best = f64::MAX;
+    let mut rounds = 1u32;
+    let end = Instant::now() + Duration::from_millis(1500);
+    while Instant::now() < end {
+        let start = Instant::now();
+        for _ in 0..rounds {
+            call();
+        }
+        let taken = start.elapsed();
+        best = best.min(taken.as_secs_f64() / f64::from(rounds));
+        if taken < Duration::from_millis(50) {
+            rounds = rounds.saturating_mul(2);
+        }
+    }
+    best
+}
+
+fn row_time(what: &str, native: f64, wasm: f64, budget: &str) {
+    let us = 1e6;
+    let ratio = wasm / native;
+    println!("{what:<44}{:>9.2} µs{:>9.2} µs{ratio:>9.1}x   {budget}", native * us, wasm * us);
+}
+
+fn row_rate(what: &str, bytes: f64, native: f64, wasm: f64, budget: &str) {
+    let rate = |seconds: f64| bytes / seconds / 1e6;
+    let ratio = native / wasm;
+    println!(
+        "{what:<44}{:>7.0} MB/s{:>7.0} MB/s{ratio:>9.2}x   {budget}",
+        rate(native),
+        rate(wasm)
+    );
+}
+
+impl Bench {
+    fn wasm(&self, nodes: Vec<Node>, base: impl ObjectStore) -> Chain {
+        let bases = HashMap::from([("base".to_owned(), Arc::new(base) as store::SharedStore)]);
+        self.runtime.block_on(self.engine.chain(nodes, bases, Shared::silent())).unwrap()
+    }
+
+    fn instances(&self) {
+        let nodes = nodes("IdentityStore", "{}", 5);
+        let made = time(|| drop(self.wasm(nodes.clone(), Memory::new())));
+        println!("instance with a chain of 5: {:.1} µs   budget 50 µs", made * 1e6);
+        let chain = self.wasm(nodes, Memory::new());
+        let held = 200;
+        self.runtime.block_on(async {
+            chain.put("k", Bytes::from_static(b"data"), PutOptions::default()).await.unwrap();
+            let before = resident();
+            let mut readers = Vec::new();
+            for _ in 0..held {
+                readers.push(chain.read("k", ReadOptions::default()).await.unwrap());
+            }
+            let each = resident().saturating_sub(before) / held;
+            println!("memory of an instance: {each} KiB   budget 64 KiB");
+        });
+    }
+
+    fn calls(&self, decorators: u32) {
+        let nodes = nodes("IdentityStore", "{}", decorators);
+        let native = native(&nodes, NativeMemory::default());
+        let wasm = self.wasm(nodes, Memory::new());
+        let name = |what: &str| format!("{what}, {decorators} decorator(s)");
+        for (size, label, budget) in [
+            (100, "get 100 B", "≤ 1.2 µs"),
+            (64 * 1024, "get 64 KiB", "≤ 6 µs"),
+            (MIB, "get 1 MiB", "≤ 150 µs"),
+        ] {
+            let data = vec![7u8; size];
+            native.put("k", &data, &PutOptions::default()).unwrap();
+            self.runtime.block_on(wasm.put("k", data.into(), PutOptions::default())).unwrap();
+            let in_native = time(|| drop(native.get("k", &ReadOptions::default()).unwrap()));
+            let in_wasm = self.runtime.block_on(async {
+                time_async(async || drop(wasm.get("k", ReadOptions::default()).await.unwrap()))
+                    .await
+            });
+            row_time(&name(label), in_native, in_wasm, budget);
+        }
+        let in_native = time(|| assert!(native.exists("k").unwrap()));
+        let in_wasm =
+            self.runtime.block_on(time_async(async || assert!(wasm.exists("k").await.unwrap())));
+        row_time(&name("exists"), in_native, in_wasm, "≤ 1.2 µs");
+    }
+
+    fn streams(&self) {
+        let nodes = nodes("IdentityStore", "{}", 1);
+        let native = native(&nodes, Endless { size: GIB });
+        let wasm = self.wasm(nodes, Endless { size: GIB });
+        let (read, write) = (native_read(&*native), native_write(&*native, &zeroes(CHUNK), GIB));
+        let wasm_read = self.runtime.block_on(async_read(&wasm));
+        let wasm_write = self.runtime.block_on(async_write(&wasm, zeroes(CHUNK), GIB));
+        row_rate("read 1 GiB in 256 KiB chunks", GIB as f64, read, wasm_read, "≥ 8 GB/s");
+        row_rate("write 1 GiB in 256 KiB chunks", GIB as f64, write, wasm_write, "≥ 8 GB/s");
+    }
+
+    fn codecs(&self) {
+        let data = text(64 * MIB);
+        for (kind, config, what, write_budget, read_budget) in [
+            ("GzipStore", r#"{"level":6}"#, "gzip level 6", "≥ 0.8x", "≥ 0.6x"),
+            ("Base64Store", "{}", "base64", "≥ 2 GB/s", ""),
+        ] {
+            let nodes = nodes(kind, config, 1);
+            let native = native(&nodes, NativeMemory::default());
+            let wasm = self.wasm(nodes, Memory::new());
+            let bytes = data.len() as u64;
+            let in_native = native_write(&*native, &data, bytes);
+            let in_wasm = self.runtime.block_on(async_write(&wasm, data.clone(), bytes));
+            row_rate(&format!("{what}, write"), bytes as f64, in_native, in_wasm, write_budget);
+            let in_native = native_read(&*native);
+            let in_wasm = self.runtime.block_on(async_read(&wasm));
+            row_rate(&format!("{what}, read"), bytes as f64, in_native, in_wasm, read_budget);
+        }
+    }
+}
+
+async fn time_async(call: impl AsyncFn()) -> f64 {
+    let mut best = f64::MAX;
+    let mut rounds = 1u32;
+    let end = Instant::now() + Duration::from_millis(1500);
+    while Instant::now() < end {
+        let start = Instant::now();
+        for _ in 0..rounds {
+            call().await;
+        }
+        let taken = start.elapsed();
+        best = best.min(taken.as_secs_f64() / f64::from(rounds));
+        if taken < Duration::from_millis(50) {
+            rounds = rounds.saturating_mul(2);
+        }
+    }
+    best
+}
+
+fn native_read(store: &dyn storage_core::Store) -> f64 {
+    let start = Instant::now();
+    let mut reader = store.read("k", &ReadOptions::default()).unwrap();
+    while !reader.next(CHUNK).unwrap().is_empty() {}
+    start.elapsed().as_secs_f64()
+}
+
+fn native_write(store: &dyn storage_core::Store, data: &Bytes, bytes: u64) -> f64 {
+    let start = Instant::now();
+    let mut writer = store.write("k", &PutOptions::default()).unwrap();
+    for chunk in chunks(data, bytes) {
+        writer.push(&chunk).unwrap();
+    }
+    writer.finish(Trailer::default()).unwrap();
+    start.elapsed().as_secs_f64()
+}
+
+async fn async_read(store: &Chain) -> f64 {
+    let start = Instant::now();
+    let mut reader = store.read("k", ReadOptions::default()).await.unwrap();
+    while !reader.next(CHUNK).await.unwrap().is_empty() {}
+    start.elapsed().as_secs_f64()
+}
+
+async fn async_write(store: &Chain, data: Bytes, bytes: u64) -> f64 {
+    let start = Instant::now();
+    let mut writer = store.write("k", PutOptions::default()).await.unwrap();
+    for chunk in chunks(&data, bytes) {
+        writer.push(chunk).await.unwrap();
+    }
+    writer.finish(Trailer::default()).await.unwrap();
+    start.elapsed().as_secs_f64()
+}
+
+/// `bytes` bytes in chunks: `data`, from its start again where it ends.
+fn chunks(data: &Bytes, bytes: u64) -> impl Iterator<Item = Bytes> {
+    let pieces = data.len().div_ceil(CHUNK);
+    (0..usize::try_from(bytes).unwrap().div_ceil(CHUNK)).map(move |i| {
+        let start = i % pieces * CHUNK;
+        data.slice(start..data.len().min(start + CHUNK))
+    })
+}
+
+fn zeroes(size: usize) -> Bytes {
+    vec![0; size].into()
+}
+
+/// Something like a log: words that repeat, numbers that don't.
+fn text(size: usize) -> Bytes {
+    let mut out = Vec::with_capacity(size + 64);
+    let mut seed = 1u64;
+    while out.len() < size {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let words = ["request", "answered", "refused", "cached", "listed", "stored"];
+        let word = words[(seed >> 33) as usize % words.len()];
+        out.extend_from_slice(format!("{:x} {word} {}\n", seed >> 20, seed >> 55).as_bytes());
+    }
+    out.truncate(size);
+    out.into()
+}
+
+/// Resident memory of this process, in KiB.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+}
+
+/// A store of one object of zeroes; what is written is dropped. Costs next to
+/// nothing, so that what is measured is the way through the chain.
+#[derive(Clone, Copy)]
+struct Endless {
+    size: u64,
+}
+
+impl Endless {
+    fn info(self) -> ObjectInfo {
+        ObjectInfo { size: Some(self.size), ..ObjectInfo::default() }
+    }
+}
+
+fn not_here<T>() -> Result<T> {
+    Err(Error::Unsupported("only streams here".to_owned()))
+}
+
+struct NativeZeroes {
+    info: ObjectInfo,
+    left: u64,
+}
+
+impl storage_core::Reader for NativeZeroes {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        let size = self.left.min(max as u64);
+        self.left -= size;
+        Ok(vec![0; usize::try_from(size).unwrap_or(max)])
+    }
+}
+
+struct Sink;
+
+impl storage_core::Writer for Sink {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        std::hint::black_box(chunk);
+        Ok(())
+    }
+    fn finish(self: Box<Self>, _: Trailer) -> Result<ObjectInfo> {
+        Ok(ObjectInfo::default())
+    }
+}
+
+impl storage_core::Store for Endless {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ALL
+    }
+    fn get(&self, _: &str, _: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        not_here()
+    }
+    fn put(&self, _: &str, _: &[u8], _: &PutOptions) -> Result<ObjectInfo> {
+        not_here()
+    }
+    fn exists(&self, _: &str) -> Result<bool> {
+        Ok(true)
+    }
+    fn delete(&self, _: &str, _: &DeleteOptions) -> Result<()> {
+        not_here()
+    }
+    fn stat(&self, _: &str) -> Result<ObjectInfo> {
+        Ok(self.info())
+    }
+    fn list(&self, _: &ListOptions) -> Result<Page> {
+        not_here()
+    }
+    fn read(&self, _: &str, _: &ReadOptions) -> Result<Box<dyn storage_core::Reader>> {
+        Ok(Box::new(NativeZeroes { info: self.info(), left: self.size }))
+    }
+    fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn storage_core::Writer>> {
+        Ok(Box::new(Sink))
+    }
+}
+
+struct Zeroes {
+    info: ObjectInfo,
+    left: u64,
+    chunk: Bytes,
+}
+
+#[async_trait]
+impl store::Reader for Zeroes {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        let size = usize::try_from(self.left).unwrap_or(max).min(max).min(self.chunk.len());
+        self.left -= size as u64;
+        Ok(self.chunk.slice(..size))
+    }
+}
+
+#[async_trait]
+impl store::Writer for Sink {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        std::hint::black_box(chunk);
+        Ok(())
+    }
+    async fn finish(self: Box<Self>, _: Trailer) -> Result<ObjectInfo> {
+        Ok(ObjectInfo::default())
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Endless {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ALL
+    }
+    async fn get(&self, _: &str, _: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        not_here()
+    }
+    async fn put(&self, _: &str, _: Bytes, _: PutOptions) -> Result<ObjectInfo> {
+        not_here()
+    }
+    async fn exists(&self, _: &str) -> Result<bool> {
+        Ok(true)
+    }
+    async fn delete(&self, _: &str, _: DeleteOptions) -> Result<()> {
+        not_here()
+    }
+    async fn stat(&self, _: &str) -> Result<ObjectInfo> {
+        Ok(self.info())
+    }
+    async fn list(&self, _: ListOptions) -> Result<Page> {
+        not_here()
+    }
+    async fn read(&self, _: &str, _: ReadOptions) -> Result<Box<dyn store::Reader>> {
+        Ok(Box::new(Zeroes { info: self.info(), left: self.size, chunk: zeroes(CHUNK) }))
+    }
+    async fn write(&self, _: &str, _: PutOptions) -> Result<Box<dyn store::Writer>> {
+        Ok(Box::new(Sink))
+    }
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}

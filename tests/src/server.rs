@@ -1,0 +1,131 @@
+//! The real binary, serving a configuration of its own directory.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The key pair of every server here.
+pub const ACCESS_KEY: &str = "TESTACCESSKEY0000001";
+/// See [`ACCESS_KEY`].
+pub const SECRET_KEY: &str = "test-secret-key-of-forty-characters-0001";
+
+/// How long a server may take to answer, or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary, built with the tests.
+pub fn binary() -> PathBuf {
+    let mut path = std::env::current_exe().unwrap_or_default();
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    path.push("storage-host");
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());
+    path
+}
+
+/// Runs the binary to its end.
+pub fn run(directory: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.current_dir(directory).args(args).stdin(Stdio::null());
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// A running `storage-host run`.
+pub struct Server {
+    child: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Server {
+    /// Writes `stores` (the YAML without `serve:`) to a new directory and
+    /// serves it there.
+    pub fn start(stores: &str) -> Result<Self> {
+        Self::start_in(tempfile::tempdir()?, stores)
+    }
+
+    /// As [`start`](Self::start), in a directory that may hold data already.
+    pub fn start_in(directory: TempDir, stores: &str) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let serve = format!(
+            "serve:\n  listen: 127.0.0.1:{port}\n  credentials:\n    access_key: {ACCESS_KEY}\n    secret_key: {SECRET_KEY}\n"
+        );
+        fs::write(directory.path().join("stores.yaml"), format!("{stores}\n{serve}"))?;
+        let log = fs::File::create(directory.path().join("server.log"))?;
+        let child = Command::new(binary())
+            .current_dir(directory.path())
+            .args(["run", "stores.yaml"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let mut server = Self { child, port, directory };
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("the server ended with {status}:\n{}", server.log());
+            }
+            ensure!(start.elapsed() < PATIENCE, "the server does not listen:\n{}", server.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    /// Its base URL.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Where it runs.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// All that it printed so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// Sends a signal, by name.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).context("kill")
+    }
+
+    /// Asks it to end, and waits; gives back the directory.
+    pub fn stop(mut self) -> Result<TempDir> {
+        self.signal(rustix::process::Signal::TERM)?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "the server ended with {status}:\n{}", self.log());
+                let replacement = tempfile::tempdir()?;
+                return Ok(std::mem::replace(&mut self.directory, replacement));
+            }
+            ensure!(start.elapsed() < PATIENCE, "the server does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
