@@ -1,5 +1,7 @@
 //! The native backends: one file each.
 
+mod blocking;
+pub mod filesystem;
 pub mod memory;
 
 use crate::store::{Result, SharedStore};
@@ -37,4 +39,4 @@ pub struct OpenArgs {
 }
 
 /// Every backend, in the order that documentation lists them.
-pub static BACKENDS: &[&Backend] = &[&memory::BACKEND];
+pub static BACKENDS: &[&Backend] = &[&memory::BACKEND, &filesystem::BACKEND];

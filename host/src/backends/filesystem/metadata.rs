@@ -1,0 +1,167 @@
+//! What is kept beside an object's bytes: content type, user metadata, etag.
+//!
+//! One JSON value in an extended attribute of the file, so that it is
+//! published by the same rename; where the filesystem has none (or too little
+//! room), in a file of the side directory named after key and inode. It is
+//! bound to size, mtime and inode: when another program changed the object,
+//! it no longer holds and is ignored.
+
+use super::Side;
+use super::error;
+use crate::store::{Metadata, ObjectInfo, PutOptions, Result};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, XattrFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Read, Write};
+
+const ATTRIBUTE: &str = "user.storage.object";
+
+/// More than any filesystem keeps in one attribute.
+const MAX_BYTES: usize = 64 * 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    size: u64,
+    mtime: i128,
+    inode: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    metadata: Metadata,
+}
+
+/// Size, mtime in nanoseconds, inode: what tells one version from another.
+pub(super) fn version(stat: &Stat) -> (u64, i128, u64) {
+    let mtime = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+    (u64::try_from(stat.st_size).unwrap_or(0), mtime, stat.st_ino)
+}
+
+/// What the file alone tells.
+pub(super) fn derived(stat: &Stat) -> ObjectInfo {
+    let (size, mtime, inode) = version(stat);
+    ObjectInfo {
+        size: Some(size),
+        etag: Some(format!("{size:x}-{mtime:x}-{inode:x}-1")),
+        modified: u64::try_from(mtime / 1_000_000).ok(),
+        content_type: None,
+        metadata: Metadata::new(),
+    }
+}
+
+/// What is known of an open file.
+pub(super) fn load(
+    side: Option<&Side>,
+    key: &str,
+    file: BorrowedFd<'_>,
+    stat: &Stat,
+) -> ObjectInfo {
+    let mut info = derived(stat);
+    let kept = from_attribute(file).or_else(|| from_side(side?, key, stat.st_ino));
+    let Some(kept) = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()) else {
+        return info;
+    };
+    if (kept.size, kept.mtime, kept.inode) != version(stat) {
+        return info;
+    }
+    if kept.etag.is_some() {
+        info.etag = kept.etag;
+    }
+    info.content_type = kept.content_type;
+    info.metadata = kept.metadata;
+    info
+}
+
+fn from_attribute(file: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    // Most values are small: one call, and a second one for the others.
+    let mut small = [0; 1024];
+    match rustix::fs::fgetxattr(file, ATTRIBUTE, &mut small[..]) {
+        Ok(length) => small.get(..length).map(<[u8]>::to_vec),
+        Err(Errno::RANGE) => {
+            let mut large = vec![0; MAX_BYTES];
+            let length = rustix::fs::fgetxattr(file, ATTRIBUTE, &mut large[..]).ok()?;
+            large.truncate(length);
+            Some(large)
+        }
+        Err(_) => None,
+    }
+}
+
+fn side_name(key: &str, inode: u64) -> String {
+    format!("{}-{inode:x}", hex::encode(Sha256::digest(key)))
+}
+
+fn from_side(side: &Side, key: &str, inode: u64) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = side.metadata()?;
+    let file = rustix::fs::openat(folder, side_name(key, inode), flags, Mode::empty()).ok()?;
+    let mut bytes = Vec::new();
+    File::from(file).take(MAX_BYTES as u64 * 16).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Keeps what `options` hold with a file that is not yet published, and tells
+/// what a later [`load`] will.
+pub(super) fn save(
+    side: &Side,
+    key: &str,
+    shown: &str,
+    file: &OwnedFd,
+    options: &PutOptions,
+    durable: bool,
+) -> Result<ObjectInfo> {
+    let fail = |e: std::io::Error| error::at(shown, e);
+    let stat = rustix::fs::fstat(file).map_err(|e| fail(e.into()))?;
+    let mut info = derived(&stat);
+    let (size, mtime, inode) = version(&stat);
+    if options.etag.is_none() && options.content_type.is_none() && options.metadata.is_empty() {
+        // A recycled inode must not inherit an older file's value.
+        forget(side, key, inode);
+        return Ok(info);
+    }
+    let kept = Kept {
+        size,
+        mtime,
+        inode,
+        etag: options.etag.clone(),
+        content_type: options.content_type.clone(),
+        metadata: options.metadata.clone(),
+    };
+    let bytes = serde_json::to_vec(&kept).map_err(|e| fail(e.into()))?;
+    match rustix::fs::fsetxattr(file, ATTRIBUTE, &bytes, XattrFlags::empty()) {
+        Ok(()) => {}
+        // No attributes here, or not that large (ext4 says "no space" then).
+        Err(Errno::OPNOTSUPP | Errno::NOSPC | Errno::TOOBIG | Errno::RANGE | Errno::PERM) => {
+            let folder = side.make_metadata().map_err(|e| fail(e.into()))?;
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+            let name = side_name(key, inode);
+            let file = rustix::fs::openat(folder.as_fd(), &name, flags, Mode::from_raw_mode(0o666))
+                .map_err(|e| fail(e.into()))?;
+            let mut file = File::from(file);
+            file.write_all(&bytes).map_err(fail)?;
+            if durable {
+                file.sync_all().map_err(fail)?;
+                rustix::fs::fsync(folder).map_err(|e| fail(e.into()))?;
+            }
+        }
+        Err(e) => return Err(fail(e.into())),
+    }
+    if kept.etag.is_some() {
+        info.etag = kept.etag;
+    }
+    info.content_type = kept.content_type;
+    info.metadata = kept.metadata;
+    Ok(info)
+}
+
+/// Removes what the side directory keeps for a version that is gone.
+pub(super) fn forget(side: &Side, key: &str, inode: u64) {
+    if let Some(folder) = side.metadata() {
+        // Only rubbish stays behind when this fails: it is bound to its version.
+        let _ = rustix::fs::unlinkat(folder, side_name(key, inode), AtFlags::empty());
+    }
+}

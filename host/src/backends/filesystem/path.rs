@@ -1,0 +1,109 @@
+//! From keys to files: nothing outside the root can be named, and nothing is
+//! reached through a symbolic link.
+
+use crate::store::{Error, Result, check_key};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The longest name that the usual filesystems take.
+const MAX_NAME_BYTES: usize = 255;
+
+/// Checks that a key can be a relative path, unchanged.
+pub(super) fn check(key: &str) -> Result<()> {
+    check_key(key)?;
+    let problem = if key.starts_with('/') {
+        "it begins with \"/\"; a key is a path relative to root_path".to_owned()
+    } else if key.ends_with('/') {
+        "it ends with \"/\", which names a folder".to_owned()
+    } else if let Some(part) = key.split('/').find(|part| matches!(*part, "" | "." | "..")) {
+        format!("the part {part:?} between its slashes is no file name")
+    } else if let Some(part) = key.split('/').find(|part| part.len() > MAX_NAME_BYTES) {
+        format!("a part of {} bytes is longer than the {MAX_NAME_BYTES} of a file name", part.len())
+    } else {
+        return Ok(());
+    };
+    Err(Error::InvalidKey(format!("{key:?} can't be a file: {problem}")))
+}
+
+/// The folder part (empty: the root) and the file name.
+pub(super) fn split(key: &str) -> (&str, &str) {
+    key.rsplit_once('/').unwrap_or(("", key))
+}
+
+/// Every folder that a key lies in, outermost first, without the root.
+pub(super) fn folders(key: &str) -> impl Iterator<Item = &str> {
+    key.match_indices('/').filter_map(|(at, _)| key.get(..at))
+}
+
+static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
+
+/// Opens a path below a directory; a symbolic link anywhere on the way is
+/// `ELOOP`. The path is empty (the directory itself) or passed [`check`].
+pub(super) fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let path = if path.is_empty() { "." } else { path };
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    if !NO_OPENAT2.load(Ordering::Relaxed) {
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+        match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+            Err(Errno::NOSYS) => NO_OPENAT2.store(true, Ordering::Relaxed),
+            // Some container runtimes refuse calls that they don't know this
+            // way; a real refusal will come again below.
+            Err(Errno::PERM) => {}
+            done => return done,
+        }
+    }
+    open_stepwise(root, path, flags)
+}
+
+/// The same for kernels before 5.6: one component at a time.
+fn open_stepwise(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let (folder, name) = split(path);
+    let step = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    let mut at: Option<OwnedFd> = None;
+    for part in folder.split('/').filter(|part| !part.is_empty()) {
+        let from = at.as_ref().map_or(root, AsFd::as_fd);
+        at = Some(rustix::fs::openat(from, part, step, Mode::empty())?);
+    }
+    rustix::fs::openat(at.as_ref().map_or(root, AsFd::as_fd), name, flags, Mode::empty())
+}
+
+/// Opens a folder below the root.
+pub(super) fn open_folder(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    open(root, path, OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_no_relative_path_are_refused_with_the_reason() {
+        for key in ["/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/./b", "a\0", ""] {
+            assert!(matches!(check(key), Err(Error::InvalidKey(_))), "{key:?}");
+        }
+        let long = format!("a/{}", "x".repeat(256));
+        assert!(matches!(check(&long), Err(Error::InvalidKey(m)) if m.contains("256")));
+        for key in ["a", "a/b", "...", "a\\..\\b", "C:", " ", "a b/\u{1f980}", "~", "-rf"] {
+            assert_eq!(check(key), Ok(()), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_stepwise_walk_follows_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        std::fs::write(dir.path().join("a/b/c"), "x").unwrap();
+        std::os::unix::fs::symlink("b", dir.path().join("a/link")).unwrap();
+        std::os::unix::fs::symlink("b/c", dir.path().join("a/file")).unwrap();
+        let root = rustix::fs::open(dir.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
+        for open in [open, open_stepwise] {
+            assert!(open(root.as_fd(), "a/b/c", flags).is_ok());
+            assert!(open(root.as_fd(), "a/link/c", flags).is_err());
+            assert_eq!(open(root.as_fd(), "a/file", flags).unwrap_err(), Errno::LOOP);
+        }
+    }
+}

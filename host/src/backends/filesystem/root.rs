@@ -1,0 +1,345 @@
+//! The root directory and what is done to the objects in it.
+
+use super::writer::Temp;
+use super::{Side, metadata, path};
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How often a put makes its folders again while deletes prune them.
+const ATTEMPTS: usize = 1000;
+
+/// An open root.
+pub(super) struct Root {
+    dir: OwnedFd,
+    /// As the configuration has it: for messages.
+    shown: String,
+    /// Or why nothing can be written.
+    side: Result<Side>,
+    durable: bool,
+    hasher: RandomState,
+    locks: [Mutex<()>; 64],
+    /// Folders made by puts under way, whose entry may not be on disk yet.
+    fresh: Mutex<HashSet<String>>,
+}
+
+impl Root {
+    pub(super) fn new(dir: OwnedFd, shown: String, side: Result<Side>, durable: bool) -> Self {
+        Self {
+            dir,
+            shown,
+            side,
+            durable,
+            hasher: RandomState::new(),
+            locks: [const { Mutex::new(()) }; 64],
+            fresh: Mutex::default(),
+        }
+    }
+
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// A key as a path that the user knows.
+    pub(super) fn shown(&self, key: &str) -> String {
+        format!("{}/{key}", self.shown.trim_end_matches('/'))
+    }
+
+    /// The side directory; an error when the root is only for reading.
+    pub(super) fn side(&self) -> Result<&Side> {
+        self.side.as_ref().map_err(Clone::clone)
+    }
+
+    fn lock(&self, key: &str) -> MutexGuard<'_, ()> {
+        let at = self.hasher.hash_one(key) as usize % self.locks.len();
+        #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
+        self.locks[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens an object for reading, with what is known of it.
+    pub(super) fn open(&self, key: &str) -> Result<(OwnedFd, Stat, ObjectInfo)> {
+        path::check(key)?;
+        // Without NONBLOCK, a pipe under the root would hang the reader.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let file = path::open(self.dir(), key, flags).map_err(|e| self.error(key, e))?;
+        let stat = rustix::fs::fstat(&file).map_err(|e| self.error(key, e))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::NotFound);
+        }
+        let info = metadata::load(self.side().ok(), key, file.as_fd(), &stat);
+        Ok((file, stat, info))
+    }
+
+    pub(super) fn exists(&self, key: &str) -> Result<bool> {
+        path::check(key)?;
+        let found = path::open(self.dir(), key, OFlags::PATH).and_then(rustix::fs::fstat);
+        match found {
+            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
+            Err(e) => match self.error(key, e) {
+                Error::NotFound => Ok(false),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Checks preconditions as far as that can be done before the bytes are
+    /// known.
+    pub(super) fn check(&self, key: &str, options: &PutOptions) -> Result<()> {
+        path::check(key)?;
+        self.side()?;
+        if options.if_absent || options.if_match.is_some() {
+            check_write(options, self.current(key)?.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn current(&self, key: &str) -> Result<Option<ObjectInfo>> {
+        match self.open(key) {
+            Ok((_, _, info)) => Ok(Some(info)),
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves a finished file to its place.
+    pub(super) fn publish(
+        &self,
+        key: &str,
+        mut temp: Temp,
+        options: &PutOptions,
+    ) -> Result<ObjectInfo> {
+        let side = self.side()?;
+        let shown = self.shown(key);
+        let info = metadata::save(side, key, &shown, temp.file(), options, self.durable)?;
+        if self.durable {
+            rustix::fs::fsync(temp.file()).map_err(|e| self.error(key, e))?;
+        }
+        let mut made = Vec::new();
+        {
+            let _lock = self.lock(key);
+            if options.if_match.is_some() || options.if_absent {
+                check_write(options, self.current(key)?.as_ref())?;
+            }
+            let replaced = self.place(key, &mut temp, options, &mut made)?;
+            if let Some(replaced) = replaced {
+                metadata::forget(side, key, replaced.st_ino);
+            }
+        }
+        self.sync_folders(key, &made)?;
+        Ok(info)
+    }
+
+    fn place(
+        &self,
+        key: &str,
+        temp: &mut Temp,
+        options: &PutOptions,
+        made: &mut Vec<String>,
+    ) -> Result<Option<Stat>> {
+        let (folder, name) = path::split(key);
+        for _ in 0..ATTEMPTS {
+            let parent = match path::open_folder(self.dir(), folder) {
+                Ok(parent) => parent,
+                Err(Errno::NOENT) => match self.make_folders(key, made) {
+                    Ok(()) | Err(Errno::NOENT) => continue,
+                    Err(e) => return Err(self.conflict(key, e)),
+                },
+                Err(e) => return Err(self.conflict(key, e)),
+            };
+            let there = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => Some(stat),
+                Err(Errno::NOENT) => None,
+                Err(e) => return Err(self.error(key, e)),
+            };
+            match there.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+                None | Some(FileType::RegularFile) => {}
+                // What a crash left between making folders and the object.
+                Some(FileType::Directory) => {
+                    if remove_empty(parent.as_fd(), name).is_err() {
+                        return Err(self.conflict(key, Errno::ISDIR));
+                    }
+                }
+                Some(FileType::Symlink) => return Err(self.error(key, Errno::LOOP)),
+                Some(_) => {
+                    return Err(Error::InvalidKey(format!(
+                        "{} is a device, pipe or socket of another program",
+                        self.shown(key)
+                    )));
+                }
+            }
+            let moved = if options.if_absent {
+                temp.move_to_free(parent.as_fd(), name)
+            } else {
+                temp.move_to(parent.as_fd(), name)
+            };
+            match moved {
+                Ok(()) => return Ok(there),
+                Err(Errno::EXIST) if options.if_absent => return Err(Error::AlreadyExists),
+                // Pruned, or made a folder, between the look and the move.
+                Err(Errno::NOENT | Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {}
+                Err(e) => return Err(self.error(key, e)),
+            }
+        }
+        Err(Error::Unavailable(format!(
+            "{}: its folder was removed again and again meanwhile",
+            self.shown(key)
+        )))
+    }
+
+    fn make_folders(&self, key: &str, made: &mut Vec<String>) -> Result<(), Errno> {
+        for folder in path::folders(key) {
+            let (above, name) = path::split(folder);
+            let above = path::open_folder(self.dir(), above)?;
+            match rustix::fs::statat(&above, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => continue,
+                Err(Errno::NOENT) => {}
+                Err(e) => return Err(e),
+            }
+            self.fresh().insert(folder.to_owned());
+            made.push(folder.to_owned());
+            match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the object's entry durable, and those of folders that this or
+    /// another put has just made.
+    fn sync_folders(&self, key: &str, made: &[String]) -> Result<()> {
+        let mut wanted: Vec<&str> = Vec::new();
+        {
+            let fresh = self.fresh();
+            if !fresh.is_empty() {
+                wanted.extend(path::folders(key).filter(|folder| fresh.contains(*folder)));
+            }
+        }
+        if self.durable {
+            let above = wanted.iter().map(|folder| path::split(folder).0);
+            for folder in above.chain([path::split(key).0]) {
+                match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {
+                    // Deleted again already: that is what has to be durable now.
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(e) => return Err(self.error(folder, e)),
+                }
+            }
+        }
+        if !wanted.is_empty() || !made.is_empty() {
+            let mut fresh = self.fresh();
+            for folder in wanted.into_iter().chain(made.iter().map(String::as_str)) {
+                fresh.remove(folder);
+            }
+        }
+        Ok(())
+    }
+
+    fn conflict(&self, key: &str, error: Errno) -> Error {
+        match error {
+            Errno::NOTDIR => {
+                let taken = path::folders(key).find(|folder| self.exists(folder) == Ok(true));
+                Error::InvalidKey(format!(
+                    "{key:?} can't be stored: {:?} is an object, and a filesystem can't have objects below it",
+                    taken.unwrap_or("a part of it")
+                ))
+            }
+            Errno::ISDIR => Error::InvalidKey(format!(
+                "{key:?} can't be stored: it is a folder, there are objects below \"{key}/\""
+            )),
+            error => self.error(key, error),
+        }
+    }
+
+    pub(super) fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        path::check(key)?;
+        let fail = |e: Errno| self.error(key, e);
+        let _lock = self.lock(key);
+        let (folder, name) = path::split(key);
+        let parent = path::open_folder(self.dir(), folder).map_err(fail)?;
+        let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Symlink => return Err(fail(Errno::LOOP)),
+            _ => return Err(Error::NotFound),
+        }
+        if options.if_match.is_some() && self.open(key)?.2.etag != options.if_match {
+            return Err(Error::PreconditionFailed);
+        }
+        rustix::fs::unlinkat(&parent, name, AtFlags::empty()).map_err(fail)?;
+        if let Ok(side) = self.side() {
+            metadata::forget(side, key, stat.st_ino);
+        }
+        if self.durable {
+            rustix::fs::fsync(&parent).map_err(fail)?;
+        }
+        self.prune(folder);
+        Ok(())
+    }
+
+    /// Removes folders that became empty. A put that meets this makes them
+    /// again; that they are gone need not be durable.
+    fn prune(&self, mut folder: &str) {
+        while !folder.is_empty() {
+            let (above, name) = path::split(folder);
+            let Ok(parent) = path::open_folder(self.dir(), above) else { return };
+            if rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).is_err() {
+                return;
+            }
+            folder = above;
+        }
+    }
+
+    /// Makes the root's own entries durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        if self.side.is_ok() {
+            rustix::fs::fsync(&self.dir).map_err(|e| self.error("", e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a folder that holds nothing but empty folders.
+fn remove_empty(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(e) => return Err(e),
+    }
+    let folder = path::open_folder(parent, name)?;
+    for entry in Dir::read_from(&folder)? {
+        let entry = entry?;
+        match entry.file_name().to_str() {
+            Ok("." | "..") => {}
+            Ok(name) if entry.file_type() == FileType::Directory => {
+                remove_empty(folder.as_fd(), name)?;
+            }
+            _ => return Err(Errno::NOTEMPTY),
+        }
+    }
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+/// `renameat2` with `RENAME_NOREPLACE`, or a link and an unlink where the
+/// filesystem lacks it.
+pub(super) fn rename_to_free(
+    from: BorrowedFd<'_>,
+    old: &str,
+    to: BorrowedFd<'_>,
+    new: &str,
+) -> Result<(), Errno> {
+    match rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+            rustix::fs::linkat(from, old, to, new, AtFlags::empty())?;
+            rustix::fs::unlinkat(from, old, AtFlags::empty())
+        }
+        done => done,
+    }
+}

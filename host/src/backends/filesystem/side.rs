@@ -1,0 +1,130 @@
+//! The side directory `.<name of root>.storage` next to the root: files being
+//! written, and metadata where the filesystem has no attributes. It is not
+//! inside the root because the Python library lists every file there.
+//!
+//! Every open store has a folder of its own in it, locked while the store is
+//! open, so that what a killed process left is known and removed by the next
+//! one that opens the root.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const METADATA: &str = "metadata";
+
+/// The side directory of an open store.
+pub(super) struct Side {
+    dir: OwnedFd,
+    own_name: String,
+    /// Its lock says that this process lives.
+    own: OwnedFd,
+    metadata: OnceLock<OwnedFd>,
+    counter: AtomicU64,
+}
+
+/// Where the side directory of a root is. `None`: the root has no parent.
+pub(super) fn place(root: &Path) -> Option<PathBuf> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(root.file_name()?);
+    name.push(".storage");
+    Some(root.parent()?.join(name))
+}
+
+impl Side {
+    /// Opens the directory, makes it when needed, and removes what dead
+    /// processes left. `XDEV` when files can't be moved from it into the root.
+    pub(super) fn open(path: &Path, root: BorrowedFd<'_>) -> Result<Self, Errno> {
+        match rustix::fs::mkdir(path, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(e) => return Err(e),
+        }
+        let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
+        // The kernel compares the mounts before it looks for the names: this
+        // tells whether a rename can work, and changes nothing.
+        if let Err(e @ Errno::XDEV) = rustix::fs::renameat(&dir, ".no-such", root, ".no-such") {
+            let _ = rustix::fs::rmdir(path);
+            return Err(e);
+        }
+        // Held while folders are made and locked, so that none is taken for
+        // a dead one in between. The kernel lets go of it with the handle.
+        let guard = rustix::fs::open(path, FOLDER, Mode::empty())?;
+        rustix::fs::flock(&guard, FlockOperation::LockExclusive)?;
+        sweep(dir.as_fd())?;
+        let nonce = RandomState::new().hash_one(std::process::id());
+        let own_name = format!("writing-{}-{nonce:016x}", std::process::id());
+        rustix::fs::mkdirat(&dir, &own_name, Mode::from_raw_mode(0o777))?;
+        let own = rustix::fs::openat(&dir, &own_name, FOLDER, Mode::empty())?;
+        rustix::fs::flock(&own, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self { dir, own_name, own, metadata: OnceLock::new(), counter: AtomicU64::new(0) })
+    }
+
+    /// The folder for files being written, and a name not used in it before.
+    pub(super) fn fresh(&self) -> (BorrowedFd<'_>, String) {
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        (self.own.as_fd(), format!("{number:x}"))
+    }
+
+    /// The folder for files being written.
+    pub(super) fn own(&self) -> BorrowedFd<'_> {
+        self.own.as_fd()
+    }
+
+    /// The folder for metadata, if there is one.
+    pub(super) fn metadata(&self) -> Option<BorrowedFd<'_>> {
+        if self.metadata.get().is_none() {
+            // Asked every time: another process may have made it meanwhile.
+            let folder = rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty()).ok()?;
+            let _ = self.metadata.set(folder);
+        }
+        self.metadata.get().map(AsFd::as_fd)
+    }
+
+    /// The folder for metadata.
+    pub(super) fn make_metadata(&self) -> Result<BorrowedFd<'_>, Errno> {
+        if let Some(folder) = self.metadata() {
+            return Ok(folder);
+        }
+        match rustix::fs::mkdirat(&self.dir, METADATA, Mode::from_raw_mode(0o777)) {
+            Ok(()) => rustix::fs::fsync(&self.dir)?,
+            Err(Errno::EXIST) => {}
+            Err(e) => return Err(e),
+        }
+        let folder = rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty())?;
+        Ok(self.metadata.get_or_init(|| folder).as_fd())
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        // Every writer holds the store: nothing is in the folder any more.
+        let _ = rustix::fs::unlinkat(&self.dir, &self.own_name, AtFlags::REMOVEDIR);
+    }
+}
+
+/// Removes the folders whose lock nobody holds.
+fn sweep(dir: BorrowedFd<'_>) -> Result<(), Errno> {
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !name.to_bytes().starts_with(b"writing-") {
+            continue;
+        }
+        let Ok(folder) = rustix::fs::openat(dir, name, FOLDER, Mode::empty()) else { continue };
+        if rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        for left in Dir::read_from(&folder)?.flatten() {
+            if !matches!(left.file_name().to_bytes(), b"." | b"..") {
+                let _ = rustix::fs::unlinkat(&folder, left.file_name(), AtFlags::empty());
+            }
+        }
+        let _ = rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR);
+    }
+    Ok(())
+}
