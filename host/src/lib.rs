@@ -12,6 +12,7 @@ pub mod config;
 pub mod coordinator;
 pub mod engine;
 pub mod factory;
+pub mod notify;
 pub mod objects;
 pub mod observe;
 pub mod store;

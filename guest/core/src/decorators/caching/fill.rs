@@ -1,0 +1,376 @@
+//! Looking up copies, making them, and making them void.
+
+use super::Cache;
+use super::config::Revalidate;
+use super::index::{Record, SHARDS, State};
+use super::mark::{is_copy, tag, unwrap, wrap};
+use crate::env::{Guard, Level};
+use crate::types::{
+    DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Result,
+};
+
+/// How long a write whose end nobody recorded keeps copies from being made:
+/// the main store may still be busy with it.
+const GRACE: u64 = 60_000;
+
+/// How long others leave a fill to whoever began it.
+const LEASE: u64 = 60_000;
+
+/// How exactly recency is kept, in milliseconds: a hit within this of the
+/// last one costs nothing.
+const RECENCY: u64 = 1_000;
+
+/// A copy that may be used.
+pub(super) struct Known {
+    pub record: Record,
+    /// What the main store says, where it was asked.
+    pub info: Option<ObjectInfo>,
+}
+
+impl Cache {
+    pub(super) fn lock(&self, key: &str) -> Result<Box<dyn Guard>> {
+        self.env.coordinator.lock(&format!("{}/key/{key}", self.name))
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.env.coordinator.now()
+    }
+
+    /// A copy that the index and, where it must be asked, the main store call
+    /// good.
+    pub(super) fn lookup(&self, key: &str) -> Result<Option<Known>> {
+        let Some(record) = self.index.find(key).filter(|r| r.state == State::Valid) else {
+            return Ok(None);
+        };
+        let Some(ttl) = self.config.ttl else {
+            return self.confirm(record, self.config.revalidate == Revalidate::Always);
+        };
+        let now = self.now();
+        let stale = now.saturating_sub(record.validated) >= ttl;
+        match self.config.revalidate {
+            Revalidate::Never if stale => Ok(None),
+            Revalidate::Always => self.confirm(record, true),
+            Revalidate::Never | Revalidate::Ttl => {
+                let known = self.confirm(record, stale)?;
+                if let Some(known) = known.as_ref().filter(|_| stale) {
+                    self.change(&known.record, |record| record.validated = now);
+                }
+                Ok(known)
+            }
+        }
+    }
+
+    /// Compares with the main store if `ask` says so, or if the cache keeps
+    /// nothing but bytes.
+    fn confirm(&self, record: Record, ask: bool) -> Result<Option<Known>> {
+        if !ask && self.keeps_info {
+            return Ok(Some(Known { record, info: None }));
+        }
+        let info = self.main.stat(&record.key)?;
+        let same = info.etag.is_some() && tag(info.etag.as_deref()) == record.tag;
+        Ok(same.then_some(Known { record, info: Some(info) }))
+    }
+
+    /// Changes a record, unless it has become another.
+    fn change(&self, of: &Record, change: impl Fn(&mut Record)) {
+        // What can't be noted is asked again.
+        let _ = self.index.update(&of.key, |now, _| {
+            let mut record = now?.clone();
+            if record.state == of.state && record.tag == of.tag && record.held == of.held {
+                change(&mut record);
+            }
+            Some(record)
+        });
+    }
+
+    /// What the main store says of an object, from what the cache says of its
+    /// copy; `None` when that is not the copy in question.
+    pub(super) fn verify(&self, known: &Known, copy: &ObjectInfo) -> Option<ObjectInfo> {
+        let record = &known.record;
+        if copy.size.is_some_and(|size| size != record.size) {
+            return None;
+        }
+        let size = Some(record.size);
+        if self.keeps_info {
+            let info = unwrap(copy).filter(|info| tag(info.etag.as_deref()) == record.tag)?;
+            return Some(ObjectInfo { size, ..info });
+        }
+        let info = known.info.as_ref().filter(|_| tag(copy.etag.as_deref()) == record.held)?;
+        Some(ObjectInfo { size, ..info.clone() })
+    }
+
+    /// What is known of an object with a good copy, without its bytes.
+    pub(super) fn stat_copy(&self, known: &Known) -> Option<ObjectInfo> {
+        match &known.info {
+            Some(info) => Some(ObjectInfo { size: Some(known.record.size), ..info.clone() }),
+            None => self.verify(known, &self.cache.stat(&known.record.key).ok()?),
+        }
+    }
+
+    /// Checks preconditions against a good copy. `false`: can't be told here.
+    pub(super) fn check(&self, known: &Known, options: &ReadOptions) -> Result<bool> {
+        if options.if_match.is_none() && options.if_none_match.is_none() {
+            return Ok(true);
+        }
+        let Some(info) = self.stat_copy(known) else { return Ok(false) };
+        options.check(&info).map(|()| true)
+    }
+
+    /// Notes that a copy was used.
+    pub(super) fn touch(&self, record: &Record) {
+        if self.config.max_bytes.is_some() {
+            let now = self.now();
+            if now.saturating_sub(record.used) >= RECENCY {
+                self.change(record, |record| record.used = now);
+            }
+        }
+    }
+
+    /// With the lock held: whether a copy that the index does not know is
+    /// still what the main store has, as after a restart.
+    pub(super) fn adopt(&self, key: &str) -> Result<bool> {
+        let known = self.index.find(key);
+        if !self.keeps_info || known.is_some_and(|record| record.state != State::Found) {
+            return Ok(false);
+        }
+        let Ok(copy) = self.cache.stat(key) else { return Ok(false) };
+        let Some(etag) = unwrap(&copy).and_then(|info| info.etag) else { return Ok(false) };
+        let Some(size) = copy.size else { return Ok(false) };
+        let now = self.now();
+        if self.main.stat(key)?.etag.as_ref() != Some(&etag) {
+            return Ok(false);
+        }
+        self.keep(key, Some(&etag), copy.etag.as_deref(), size, now);
+        Ok(true)
+    }
+
+    /// With the lock held: whether a copy may be made now.
+    pub(super) fn may_fill(&self, key: &str) -> bool {
+        self.index.find(key).is_none_or(|record| {
+            let age = || self.now().saturating_sub(record.used);
+            match record.state {
+                State::Writing => age() >= GRACE,
+                State::Filling => age() >= LEASE,
+                State::Valid | State::Found => true,
+            }
+        })
+    }
+
+    /// With the lock held: makes a copy of a whole object, read or written
+    /// since `now`. A failure is only logged.
+    pub(super) fn fill(&self, key: &str, info: &ObjectInfo, data: &[u8], now: u64) {
+        let size = data.len() as u64;
+        if size > self.config.largest() || info.size.is_some_and(|known| known != size) {
+            self.void(key);
+            return;
+        }
+        match self.cache.put(key, data, &self.copy_options(info)) {
+            Ok(copy) => self.keep(key, info.etag.as_deref(), copy.etag.as_deref(), size, now),
+            Err(error) => {
+                self.void(key);
+                self.complain("can't be copied to the cache", key, &error);
+            }
+        }
+    }
+
+    pub(super) fn copy_options(&self, info: &ObjectInfo) -> PutOptions {
+        if !self.keeps_info {
+            return PutOptions::default();
+        }
+        PutOptions {
+            content_type: info.content_type.clone(),
+            metadata: wrap(info),
+            etag: info.etag.clone(),
+            ..PutOptions::default()
+        }
+    }
+
+    /// With the lock held: calls the copy in the cache good.
+    pub(super) fn keep(
+        &self,
+        key: &str,
+        etag: Option<&str>,
+        copy_etag: Option<&str>,
+        size: u64,
+        now: u64,
+    ) {
+        let record = Record {
+            key: key.to_owned(),
+            state: State::Valid,
+            tag: tag(etag),
+            held: tag(copy_etag),
+            size,
+            used: now,
+            validated: now,
+        };
+        match self.index.update(key, |_, _| Some(record.clone())) {
+            Ok((before, forgotten)) => {
+                for record in forgotten {
+                    self.discard(&record);
+                }
+                self.count(size, before.as_ref());
+            }
+            // Not noted is void.
+            Err(error) => {
+                self.void(key);
+                self.complain("is not noted as cached", key, &error);
+            }
+        }
+    }
+
+    /// Takes a key out of the index: its copy is not used any more.
+    pub(super) fn void(&self, key: &str) {
+        let before = self.index.remove(key);
+        self.count(0, before.as_ref());
+    }
+
+    fn discard(&self, record: &Record) {
+        // Whatever is left behind is void.
+        let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+        self.count(0, Some(record));
+    }
+
+    /// With the lock held, before the main store is changed: no reader may
+    /// use or make a copy of what is there now.
+    pub(super) fn invalidate(&self, key: &str) {
+        let marker = Record {
+            key: key.to_owned(),
+            state: State::Writing,
+            tag: 0,
+            held: 0,
+            size: 0,
+            used: self.now(),
+            validated: 0,
+        };
+        match self.index.update(key, |_, _| Some(marker.clone())) {
+            Ok((before, forgotten)) => {
+                self.count(0, before.as_ref());
+                forgotten.iter().for_each(|record| self.discard(record));
+            }
+            Err(_) => self.void(key),
+        }
+        match self.cache.delete(key, &DeleteOptions::default()) {
+            Ok(()) | Err(Error::NotFound) => {}
+            Err(error) => self.complain("stays in the cache, unused", key, &error),
+        }
+    }
+
+    /// With the lock held: the main store was not changed after all, or its
+    /// change is complete. Where that is in doubt, the mark of the write
+    /// stays for a while.
+    pub(super) fn settle<T>(&self, key: &str, done: &Result<T>) {
+        let in_doubt =
+            matches!(done, Err(Error::Unavailable(_) | Error::Other(_) | Error::LimitExceeded(_)));
+        if !in_doubt {
+            self.void(key);
+        }
+    }
+
+    fn count(&self, more: u64, before: Option<&Record>) {
+        let Some(max) = self.config.max_bytes else { return };
+        let fewer = before.map_or(0, |record| record.size);
+        if more > 0 && self.index.first_time() {
+            self.look_around();
+        }
+        if self.index.add_bytes(more, fewer) > max {
+            self.evict(max);
+        }
+    }
+
+    /// Notes what an earlier process left in the cache, so that the bound
+    /// holds for it as well. Only copies that carry the mark are touched.
+    fn look_around(&self) {
+        let mut options = ListOptions::default();
+        while let Ok(page) = self.cache.list(&options) {
+            for entry in page.entries.into_iter().filter(|entry| is_copy(&entry.info)) {
+                let size = entry.info.size.unwrap_or(0);
+                let found = Record {
+                    key: entry.key,
+                    state: State::Found,
+                    tag: 0,
+                    held: 0,
+                    size,
+                    used: 0,
+                    validated: 0,
+                };
+                let noted = self
+                    .index
+                    .update(&found.key, |now, _| now.cloned().or_else(|| Some(found.clone())));
+                if let Ok((None, _)) = noted {
+                    self.index.add_bytes(size, 0);
+                }
+            }
+            if page.next.is_none() {
+                return;
+            }
+            options.start_after = page.next;
+        }
+    }
+
+    /// Removes the least recently used copies. Goes a little below the bound,
+    /// so that it is not done again for every object.
+    fn evict(&self, max: u64) {
+        let Ok(_one) = self.env.coordinator.lock(&format!("{}/evict", self.name)) else { return };
+        let mut records: Vec<Record> = (0..SHARDS)
+            .flat_map(|shard| self.index.shard(shard))
+            .filter(|record| matches!(record.state, State::Valid | State::Found))
+            .collect();
+        let mut total = records.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size));
+        // The count drifts when someone vanishes between two steps.
+        let counted = self.index.add_bytes(0, 0);
+        self.index.add_bytes(total.saturating_sub(counted), counted.saturating_sub(total));
+        if total <= max {
+            return;
+        }
+        records.sort_by_key(|record| record.used);
+        for record in &records {
+            if total <= max / 10 * 9 {
+                return;
+            }
+            let removed =
+                self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());
+            if matches!(&removed, Ok((Some(before), _)) if before == record) {
+                let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+                self.index.add_bytes(0, record.size);
+                total = total.saturating_sub(record.size);
+            }
+        }
+    }
+
+    /// Removes the copy of one key, or all; see `CachingStore::clear`.
+    pub(super) fn clear(&self, key: Option<&str>) -> Result<u64> {
+        if let Some(key) = key {
+            let _lock = self.lock(key)?;
+            self.void(key);
+            return match self.cache.delete(key, &DeleteOptions::default()) {
+                Ok(()) => Ok(1),
+                Err(Error::NotFound) => Ok(0),
+                Err(error) => Err(error),
+            };
+        }
+        let mut cleared = 0;
+        for shard in 0..SHARDS {
+            for record in self.index.shard(shard) {
+                if matches!(record.state, State::Valid | State::Found) {
+                    cleared += self.clear(Some(&record.key))?;
+                }
+            }
+        }
+        let mut options = ListOptions::default();
+        while self.cache.capabilities().list {
+            let page = self.cache.list(&options)?;
+            for entry in page.entries.iter().filter(|entry| is_copy(&entry.info)) {
+                cleared += self.clear(Some(&entry.key))?;
+            }
+            if page.next.is_none() {
+                break;
+            }
+            options.start_after = page.next;
+        }
+        Ok(cleared)
+    }
+
+    pub(super) fn complain(&self, what: &str, key: &str, error: &Error) {
+        self.env.observer.log(Level::Warn, &self.name, &format!("{key:?} {what}: {error}"));
+    }
+}

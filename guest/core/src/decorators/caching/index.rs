@@ -1,0 +1,232 @@
+//! Which copies may be used, shared by all instances of a chain.
+//!
+//! A copy that is not in the index is never served as it is: it is compared
+//! with the main store first. So taking a key out of the index makes its copy
+//! void, whatever happens in the cache, and a restart makes all of them so.
+
+use crate::env::{Coordinator, Env};
+use crate::types::{Error, Result};
+use std::rc::Rc;
+
+/// How many shared values the index is spread over.
+pub(super) const SHARDS: u32 = 256;
+
+/// A shard larger than this forgets what was used longest ago; below the
+/// 64 KiB that a shared value may have.
+const MAX_SHARD: usize = 60 * 1024;
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// The copy is good.
+    Valid,
+    /// A write or delete of the object is under way, or was when whoever did
+    /// it vanished: the copy must not be used, nor a new one be made.
+    Writing,
+    /// Someone makes a copy while reading.
+    Filling,
+    /// The cache holds a copy of unknown age.
+    Found,
+}
+
+/// What the index says of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub key: String,
+    pub state: State,
+    /// Stands for the main store's etag.
+    pub tag: u64,
+    /// Stands for the cache's etag; while filling, whose fill it is.
+    pub held: u64,
+    pub size: u64,
+    /// Last use, or the start of a write or fill; milliseconds.
+    pub used: u64,
+    /// When the main store last confirmed the copy; milliseconds.
+    pub validated: u64,
+}
+
+/// The records of a cache.
+pub(super) struct Index {
+    coordinator: Rc<dyn Coordinator>,
+    store: String,
+}
+
+impl Index {
+    pub(super) fn new(store: &str, env: &Env) -> Self {
+        Self { coordinator: env.coordinator.clone(), store: store.to_owned() }
+    }
+
+    fn name(&self, shard: u32) -> String {
+        format!("{}/cache/{shard:02x}", self.store)
+    }
+
+    pub(super) fn find(&self, key: &str) -> Option<Record> {
+        let held = self.coordinator.load(&self.name(shard_of(key)))?;
+        Records(&held.value).find(|raw| raw.key == key.as_bytes()).and_then(|raw| raw.decode())
+    }
+
+    /// The records of one shard.
+    pub(super) fn shard(&self, shard: u32) -> Vec<Record> {
+        let held = self.coordinator.load(&self.name(shard));
+        held.map_or_else(Vec::new, |held| decode(&held.value))
+    }
+
+    /// Replaces the record of a key by what `change` makes of it; that also
+    /// gets a number which no other change of the index gets. Gives the record
+    /// that was there before, and those that were forgotten to make room.
+    pub(super) fn update(
+        &self,
+        key: &str,
+        mut change: impl FnMut(Option<&Record>, u64) -> Option<Record>,
+    ) -> Result<(Option<Record>, Vec<Record>)> {
+        let name = self.name(shard_of(key));
+        loop {
+            let held = self.coordinator.load(&name);
+            let version = held.as_ref().map_or(0, |held| held.version);
+            let mut records = held.as_ref().map_or_else(Vec::new, |held| decode(&held.value));
+            let position = records.iter().position(|record| record.key == key);
+            let before = position.map(|position| records.swap_remove(position));
+            let after = change(before.as_ref(), version);
+            if after == before {
+                return Ok((before, Vec::new()));
+            }
+            records.extend(after);
+            let forgotten = shrink(&mut records);
+            let value = (!records.is_empty()).then(|| encode(&records));
+            match self.coordinator.compare_and_set(&name, version, value.as_deref()) {
+                Ok(_) => return Ok((before, forgotten)),
+                Err(Error::PreconditionFailed) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes the copy of a key void. Making a value smaller never fails.
+    pub(super) fn remove(&self, key: &str) -> Option<Record> {
+        self.update(key, |_, _| None).ok().and_then(|(before, _)| before)
+    }
+
+    /// About how many bytes the copies have, after adding some.
+    pub(super) fn add_bytes(&self, more: u64, fewer: u64) -> u64 {
+        let name = format!("{}/cache/bytes", self.store);
+        loop {
+            let held = self.coordinator.load(&name);
+            let (old, version) = held.map_or((0, 0), |h| (number(&h.value), h.version));
+            let new = old.saturating_add(more).saturating_sub(fewer);
+            if new == old {
+                return new;
+            }
+            match self.coordinator.compare_and_set(&name, version, Some(&new.to_le_bytes())) {
+                Err(Error::PreconditionFailed) => {}
+                _ => return new,
+            }
+        }
+    }
+
+    /// True once for everyone who shares the index.
+    pub(super) fn first_time(&self) -> bool {
+        let name = format!("{}/cache/looked", self.store);
+        self.coordinator.load(&name).is_none()
+            && self.coordinator.compare_and_set(&name, 0, Some(b"1")).is_ok()
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// FNV-1a: spreads keys well enough, and is the same in every instance.
+fn shard_of(key: &str) -> u32 {
+    let hash =
+        key.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    (hash ^ (hash >> 16)) % SHARDS
+}
+
+fn shrink(records: &mut Vec<Record>) -> Vec<Record> {
+    let mut size: usize = records.iter().map(|record| HEAD + record.key.len()).sum();
+    if size <= MAX_SHARD {
+        return Vec::new();
+    }
+    // The last one is new, and whoever writes relies on theirs.
+    let last = records.pop();
+    records.sort_by_key(|r| (!matches!(r.state, State::Valid | State::Found), r.used));
+    let cut = records
+        .iter()
+        .take_while(|record| {
+            let over = size > MAX_SHARD;
+            size -= HEAD + record.key.len();
+            over
+        })
+        .count();
+    let forgotten = records.drain(..cut).collect();
+    records.extend(last);
+    forgotten
+}
+
+// A record: length of the key (u16), state (u8), tag, held, size, used,
+// validated (u64 each), the key; little-endian.
+const HEAD: usize = 3 + 5 * 8;
+
+fn encode(records: &[Record]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(records.iter().map(|r| HEAD + r.key.len()).sum());
+    for record in records {
+        // Keys have at most 1,024 bytes; a longer one never gets here.
+        let Ok(length) = u16::try_from(record.key.len()) else { continue };
+        bytes.extend(length.to_le_bytes());
+        bytes.push(match record.state {
+            State::Valid => 0,
+            State::Writing => 1,
+            State::Filling => 2,
+            State::Found => 3,
+        });
+        for value in [record.tag, record.held, record.size, record.used, record.validated] {
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.extend(record.key.as_bytes());
+    }
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Vec<Record> {
+    Records(bytes).filter_map(|raw| raw.decode()).collect()
+}
+
+/// Walks the records without copying them: this is on the way of every hit.
+struct Records<'a>(&'a [u8]);
+
+struct Raw<'a> {
+    head: &'a [u8; HEAD],
+    key: &'a [u8],
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Raw<'a>;
+
+    fn next(&mut self) -> Option<Raw<'a>> {
+        let (head, rest) = self.0.split_first_chunk::<HEAD>()?;
+        let length = usize::from(u16::from_le_bytes([head[0], head[1]]));
+        let (key, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(Raw { head, key })
+    }
+}
+
+impl Raw<'_> {
+    fn decode(&self) -> Option<Record> {
+        let field = |index: usize| number(&self.head[3 + index * 8..]);
+        Some(Record {
+            key: std::str::from_utf8(self.key).ok()?.to_owned(),
+            state: match self.head[2] {
+                0 => State::Valid,
+                1 => State::Writing,
+                2 => State::Filling,
+                _ => State::Found,
+            },
+            tag: field(0),
+            held: field(1),
+            size: field(2),
+            used: field(3),
+            validated: field(4),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! What is kept beside the bytes of a cached object.
+
+use crate::types::{Metadata, ObjectInfo};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The metadata entry that tells what the main store said of the object. The
+/// cache's own etag and time are those of the copy.
+const NAME: &str = "storage-cached";
+
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    /// The mark of a cache above this one, where one caches the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outer: Option<String>,
+}
+
+/// The metadata to keep with the copy of an object.
+pub(super) fn wrap(info: &ObjectInfo) -> Metadata {
+    let mut metadata = info.metadata.clone();
+    let outer = take(&mut metadata);
+    let mark = Mark {
+        etag: info.etag.clone(),
+        modified: info.modified,
+        content_type: info.content_type.clone(),
+        outer,
+    };
+    // A struct of strings and numbers always has a JSON form.
+    metadata.push((NAME.to_owned(), serde_json::to_string(&mark).unwrap_or_default()));
+    metadata
+}
+
+/// What the main store said of the object, from what the cache says of the
+/// copy. `None` for a copy that someone else put there.
+pub(super) fn unwrap(copy: &ObjectInfo) -> Option<ObjectInfo> {
+    let mut metadata = copy.metadata.clone();
+    let mark: Mark = serde_json::from_str(&take(&mut metadata)?).ok()?;
+    if let Some(outer) = mark.outer {
+        metadata.push((NAME.to_owned(), outer));
+    }
+    Some(ObjectInfo {
+        size: copy.size,
+        etag: mark.etag,
+        modified: mark.modified,
+        content_type: mark.content_type,
+        metadata,
+    })
+}
+
+/// Whether this object was put there by a cache.
+pub(super) fn is_copy(info: &ObjectInfo) -> bool {
+    info.metadata.iter().any(|(name, _)| name == NAME)
+}
+
+fn take(metadata: &mut Metadata) -> Option<String> {
+    let position = metadata.iter().position(|(name, _)| name == NAME)?;
+    Some(metadata.remove(position).1)
+}
+
+/// A short stand-in for an etag. 0 stands for none.
+pub(super) fn tag(etag: Option<&str>) -> u64 {
+    let Some(etag) = etag else { return 0 };
+    let hash = Sha256::digest(etag.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    u64::from_le_bytes(first).max(1)
+}

@@ -1,0 +1,221 @@
+//! `CachingStore`: keeps copies of a main store's objects in a faster store.
+//!
+//! The cache holds the plain bytes of an object under the object's own key;
+//! what the main store said of it goes beside them as metadata. Over a cache
+//! that keeps no metadata, the main store is asked for it on every read, and
+//! copies of an earlier process are not used.
+//!
+//! Writes and deletes make the copy void, change the main store, then make a
+//! new copy. A failing cache is logged and never fails an operation, and a
+//! copy that could not be removed is not used. Copies from before a restart
+//! are compared with the main store once, by etag.
+//!
+//! A part of an object that has no copy is read from the main store and makes
+//! none. A listing is the main store's.
+//!
+//! What others change in the main store, past this one, is seen when a copy
+//! is compared: see `revalidate`.
+
+mod config;
+mod fill;
+mod index;
+mod mark;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use crate::env::Env;
+use crate::kind::{Args, BaseShape, Kind};
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Result,
+};
+use config::Config;
+use index::Index;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "CachingStore",
+    aliases: &["AsyncCachingStore"],
+    base: BaseShape::MainAndCache,
+    config_schema: config::SCHEMA,
+    doc: "Keeps copies of a main store's objects in a cache store",
+    build: |args| Ok(Rc::new(CachingStore::new(args)?)),
+};
+
+/// A main store with copies of its objects in another.
+pub struct CachingStore {
+    cache: Rc<Cache>,
+}
+
+struct Cache {
+    name: String,
+    env: Env,
+    config: Config,
+    main: SharedStore,
+    cache: SharedStore,
+    /// Whether the cache store keeps what the main store said of an object.
+    keeps_info: bool,
+    index: Index,
+}
+
+impl CachingStore {
+    /// A cache over the two bases in `args`: main, then cache.
+    pub fn new(args: Args) -> Result<Self> {
+        let config = args.config()?;
+        let index = Index::new(&args.name, &args.env);
+        let Args { name, bases, env, .. } = args;
+        let Ok([main, cache]) = <[SharedStore; 2]>::try_from(bases) else {
+            let text = format!("store {name:?}: it takes a main_store and a cache_store");
+            return Err(Error::InvalidConfig(text));
+        };
+        let can = cache.capabilities();
+        if !(can.read && can.write && can.delete) {
+            let text =
+                format!("store {name:?}: its cache_store must be readable, writable and deletable");
+            return Err(Error::InvalidConfig(text));
+        }
+        let keeps_info = can.metadata;
+        Ok(Self { cache: Rc::new(Cache { name, env, config, main, cache, keeps_info, index }) })
+    }
+
+    /// Removes the copy of one key, or all copies; gives how many. Objects in
+    /// the cache store that are not known to be copies stay.
+    pub fn clear(&self, key: Option<&str>) -> Result<u64> {
+        self.cache.clear(key)
+    }
+}
+
+impl Cache {
+    /// Gives a good copy; `None` when there is none after all.
+    fn get_copy(&self, key: &str, options: &ReadOptions) -> Result<Option<(ObjectInfo, Vec<u8>)>> {
+        if options.range.is_some() && !self.cache.capabilities().range {
+            return Ok(None);
+        }
+        let Some(known) = self.lookup(key)? else { return Ok(None) };
+        if !self.check(&known, options)? {
+            return Ok(None);
+        }
+        let size = known.record.size;
+        let (start, end) = options.range.unwrap_or_default().resolve(size)?;
+        let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
+        let Ok((copy, data)) = self.cache.get(key, &asked) else { return Ok(None) };
+        let info = self.verify(&known, &copy).filter(|_| data.len() as u64 == end - start);
+        let Some(info) = info else { return Ok(None) };
+        self.touch(&known.record);
+        Ok(Some((info, data)))
+    }
+
+    fn get_main(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        let Ok(_lock) = self.lock(key) else { return self.main.get(key, options) };
+        if let Some(found) = self.get_copy(key, options)? {
+            return Ok(found);
+        }
+        if self.adopt(key)?
+            && let Some(found) = self.get_copy(key, options)?
+        {
+            return Ok(found);
+        }
+        let now = self.now();
+        let (info, data) = self.main.get(key, options)?;
+        if self.may_fill(key) {
+            self.fill(key, &info, &data, now);
+        }
+        Ok((info, data))
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for CachingStore {
+    fn capabilities(&self) -> Capabilities {
+        self.cache.main.capabilities()
+    }
+
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        let cache = &self.cache;
+        if !self.capabilities().read {
+            return cache.main.get(key, options);
+        }
+        match cache.get_copy(key, options)? {
+            Some(found) => Ok(found),
+            None if options.range.is_some() => cache.main.get(key, options),
+            None => cache.get_main(key, options),
+        }
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        let cache = &self.cache;
+        if !self.capabilities().write {
+            return cache.main.put(key, data, options);
+        }
+        let _lock = cache.lock(key)?;
+        cache.invalidate(key);
+        let now = cache.now();
+        let done = cache.main.put(key, data, options);
+        match &done {
+            Ok(info) => cache.fill(key, info, data, now),
+            Err(_) => cache.settle(key, &done),
+        }
+        done
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        if !self.capabilities().read {
+            return self.cache.main.exists(key);
+        }
+        match self.cache.lookup(key) {
+            Ok(Some(_)) => Ok(true),
+            Ok(None) => self.cache.main.exists(key),
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        let cache = &self.cache;
+        if !self.capabilities().delete {
+            return cache.main.delete(key, options);
+        }
+        let _lock = cache.lock(key)?;
+        cache.invalidate(key);
+        let done = cache.main.delete(key, options);
+        cache.settle(key, &done);
+        done
+    }
+
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        if !self.capabilities().read {
+            return self.cache.main.stat(key);
+        }
+        let known = self.cache.lookup(key)?;
+        match known.and_then(|known| self.cache.stat_copy(&known)) {
+            Some(info) => Ok(info),
+            None => self.cache.main.stat(key),
+        }
+    }
+
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        self.cache.main.list(options)
+    }
+
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        let cache = &self.cache;
+        if !self.capabilities().read {
+            return cache.main.read(key, options);
+        }
+        match cache.stream_copy(key, options)? {
+            Some(reader) => Ok(reader),
+            None if options.range.is_some() => cache.main.read(key, options),
+            None => cache.stream_main(key, options),
+        }
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        if !self.capabilities().write {
+            return self.cache.main.write(key, options);
+        }
+        self.cache.open_writer(key, options)
+    }
+}

@@ -1,0 +1,329 @@
+//! Streams: reads from the cache, reads that make a copy on the way, writes
+//! that do.
+
+use super::Cache;
+use super::index::{Record, State};
+use super::mark::{tag, wrap};
+use crate::decorators::resume;
+use crate::store::{Reader, Writer};
+use crate::types::{ByteRange, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
+use std::rc::Rc;
+
+/// Up to this many bytes an object is read at once with the lock held, so
+/// that several readers of a new object fetch it once. A larger one goes to
+/// its reader at the reader's own pace.
+const AT_ONCE: u64 = 1024 * 1024;
+
+/// How many bytes are asked for at once.
+const CHUNK: usize = 256 * 1024;
+
+impl Cache {
+    /// Streams a good copy; `None` when there is none after all.
+    pub(super) fn stream_copy(
+        self: &Rc<Self>,
+        key: &str,
+        options: &ReadOptions,
+    ) -> Result<Option<Box<dyn Reader>>> {
+        if options.range.is_some() && !self.cache.capabilities().range {
+            return Ok(None);
+        }
+        let Some(known) = self.lookup(key)? else { return Ok(None) };
+        if !self.check(&known, options)? {
+            return Ok(None);
+        }
+        if let Some(range) = options.range {
+            range.resolve(known.record.size)?;
+        }
+        let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
+        let Ok(reader) = self.cache.read(key, &asked) else { return Ok(None) };
+        let Some(info) = self.verify(&known, reader.info()) else { return Ok(None) };
+        self.touch(&known.record);
+        let range = options.range;
+        let cache = Some(self.clone());
+        Ok(Some(Box::new(Copy { cache, key: key.to_owned(), range, info, reader, done: 0 })))
+    }
+
+    /// Streams a whole object from the main store, and copies it on the way.
+    pub(super) fn stream_main(
+        self: &Rc<Self>,
+        key: &str,
+        options: &ReadOptions,
+    ) -> Result<Box<dyn Reader>> {
+        let Ok(_lock) = self.lock(key) else { return self.main.read(key, options) };
+        if let Some(reader) = self.stream_copy(key, options)? {
+            return Ok(reader);
+        }
+        if self.adopt(key)?
+            && let Some(reader) = self.stream_copy(key, options)?
+        {
+            return Ok(reader);
+        }
+        let now = self.now();
+        let mut reader = self.main.read(key, options)?;
+        let info = reader.info().clone();
+        if !self.may_fill(key) || info.size.is_some_and(|size| size > self.config.largest()) {
+            return Ok(reader);
+        }
+        let mut head = Vec::new();
+        if info.size.is_none_or(|size| size <= AT_ONCE) {
+            while head.len() as u64 <= AT_ONCE {
+                let chunk = reader.next(CHUNK)?;
+                if chunk.is_empty() {
+                    self.fill(key, &info, &head, now);
+                    return Ok(Box::new(Held { info, data: head, position: 0 }));
+                }
+                head.extend(chunk);
+            }
+        }
+        let copy = self.begin_copy(key, &info, &head, now);
+        Ok(Box::new(Tee { reader, head, position: 0, done: 0, copy }))
+    }
+
+    fn begin_copy(
+        self: &Rc<Self>,
+        key: &str,
+        info: &ObjectInfo,
+        head: &[u8],
+        now: u64,
+    ) -> Option<Filling> {
+        let options = PutOptions { metadata: Vec::new(), ..self.copy_options(info) };
+        let mut writer = self
+            .cache
+            .write(key, &options)
+            .inspect_err(|error| self.complain("can't be copied to the cache", key, error))
+            .ok()?;
+        for chunk in head.chunks(CHUNK) {
+            writer.push(chunk).ok()?;
+        }
+        let mut record = Record {
+            key: key.to_owned(),
+            state: State::Filling,
+            tag: tag(info.etag.as_deref()),
+            held: 0,
+            size: 0,
+            used: now,
+            validated: now,
+        };
+        let noted = self.index.update(key, |_, unique| {
+            record.held = unique;
+            Some(record.clone())
+        });
+        noted.ok()?;
+        Some(Filling { cache: self.clone(), record, writer: Some(writer) })
+    }
+
+    /// Starts a streamed write that is copied on the way.
+    pub(super) fn open_writer(
+        self: &Rc<Self>,
+        key: &str,
+        options: &PutOptions,
+    ) -> Result<Box<dyn Writer>> {
+        let main = self.main.write(key, options)?;
+        let copied = PutOptions {
+            content_type: options.content_type.clone().filter(|_| self.keeps_info),
+            ..PutOptions::default()
+        };
+        let copy = self
+            .cache
+            .write(key, &copied)
+            .inspect_err(|error| self.complain("can't be copied to the cache", key, error))
+            .ok();
+        Ok(Box::new(WriteTee { cache: self.clone(), key: key.to_owned(), main, copy, size: 0 }))
+    }
+}
+
+/// A stream of a copy, which goes on from the main store should the cache
+/// fail in the middle.
+struct Copy {
+    cache: Option<Rc<Cache>>,
+    key: String,
+    range: Option<ByteRange>,
+    info: ObjectInfo,
+    reader: Box<dyn Reader>,
+    done: u64,
+}
+
+impl Reader for Copy {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        let chunk = match self.reader.next(max) {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                let Some(cache) = self.cache.take() else { return Err(error) };
+                cache.complain("can't be read from the cache", &self.key, &error);
+                cache.void(&self.key);
+                let main = cache.main.as_ref();
+                self.reader = resume::reopen(main, &self.key, self.range, &self.info, self.done)?;
+                self.reader.next(max)?
+            }
+        };
+        self.done = self.done.saturating_add(chunk.len() as u64);
+        Ok(chunk)
+    }
+}
+
+/// A whole object in memory.
+struct Held {
+    info: ObjectInfo,
+    data: Vec<u8>,
+    position: usize,
+}
+
+impl Reader for Held {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        Ok(take(&self.data, &mut self.position, max))
+    }
+}
+
+fn take(data: &[u8], position: &mut usize, max: usize) -> Vec<u8> {
+    let rest = data.get(*position..).unwrap_or_default();
+    let chunk = rest.get(..max.min(rest.len())).unwrap_or_default().to_vec();
+    *position += chunk.len();
+    chunk
+}
+
+/// A copy being made by a reader. Dropping it abandons the copy.
+struct Filling {
+    cache: Rc<Cache>,
+    record: Record,
+    writer: Option<Box<dyn Writer>>,
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        let mine = &self.record;
+        // Still ours means that nobody wrote and nobody took over.
+        let _ =
+            self.cache.index.update(&mine.key, |now, _| now.filter(|now| *now != mine).cloned());
+    }
+}
+
+impl Filling {
+    fn push(&mut self, chunk: &[u8], size: u64) -> bool {
+        let fits = size <= self.cache.config.largest();
+        fits && self.writer.as_mut().is_some_and(|writer| writer.push(chunk).is_ok())
+    }
+
+    fn publish(mut self, info: &ObjectInfo, size: u64) {
+        let Some(writer) = self.writer.take() else { return };
+        let key = &self.record.key;
+        let Ok(_lock) = self.cache.lock(key) else { return };
+        let still_mine = self.cache.index.find(key).is_some_and(|now| now == self.record);
+        if !still_mine || info.size.is_some_and(|known| known != size) {
+            return;
+        }
+        let metadata = if self.cache.keeps_info { wrap(info) } else { Vec::new() };
+        let etag = info.etag.clone().filter(|_| self.cache.keeps_info);
+        match writer.finish(Trailer { etag, metadata }) {
+            Ok(copy) => {
+                let since = self.record.validated;
+                let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
+                self.cache.keep(key, etag, copy, size, since);
+            }
+            Err(error) => self.cache.complain("can't be copied to the cache", key, &error),
+        }
+    }
+}
+
+/// A stream from the main store that makes a copy on the way.
+struct Tee {
+    reader: Box<dyn Reader>,
+    head: Vec<u8>,
+    position: usize,
+    done: u64,
+    copy: Option<Filling>,
+}
+
+impl Reader for Tee {
+    fn info(&self) -> &ObjectInfo {
+        self.reader.info()
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        if self.position < self.head.len() {
+            let chunk = take(&self.head, &mut self.position, max);
+            self.done = self.done.saturating_add(chunk.len() as u64);
+            if self.position == self.head.len() {
+                self.head = Vec::new();
+                self.position = 0;
+            }
+            return Ok(chunk);
+        }
+        let chunk = match self.reader.next(max) {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                self.copy = None;
+                return Err(error);
+            }
+        };
+        self.done = self.done.saturating_add(chunk.len() as u64);
+        let complete = chunk.is_empty() || self.reader.info().size == Some(self.done);
+        if let Some(mut copy) = self.copy.take()
+            && (chunk.is_empty() || copy.push(&chunk, self.done))
+        {
+            if complete {
+                copy.publish(self.reader.info(), self.done);
+            } else {
+                self.copy = Some(copy);
+            }
+        }
+        Ok(chunk)
+    }
+}
+
+/// A write to the main store that makes a copy on the way.
+struct WriteTee {
+    cache: Rc<Cache>,
+    key: String,
+    main: Box<dyn Writer>,
+    copy: Option<Box<dyn Writer>>,
+    size: u64,
+}
+
+impl Writer for WriteTee {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.main.push(chunk)?;
+        self.size = self.size.saturating_add(chunk.len() as u64);
+        if self.size > self.cache.config.largest() {
+            self.copy = None;
+        }
+        if let Some(copy) = &mut self.copy
+            && let Err(error) = copy.push(chunk)
+        {
+            self.cache.complain("can't be copied to the cache", &self.key, &error);
+            self.copy = None;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        let WriteTee { cache, key, main, copy, size } = *self;
+        let _lock = cache.lock(&key)?;
+        cache.invalidate(&key);
+        let now = cache.now();
+        let done = main.finish(trailer);
+        let (Ok(info), Some(copy)) = (&done, copy) else {
+            cache.settle(&key, &done);
+            return done;
+        };
+        let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
+        let etag = info.etag.clone().filter(|_| cache.keeps_info);
+        match copy.finish(Trailer { etag, metadata }) {
+            Ok(copy) => {
+                cache.keep(&key, info.etag.as_deref(), copy.etag.as_deref(), size, now);
+            }
+            Err(error) => {
+                cache.settle(&key, &done);
+                cache.complain("can't be copied to the cache", &key, &error);
+            }
+        }
+        done
+    }
+}

@@ -1,0 +1,250 @@
+//! A store in memory that fails when told to, for tests.
+
+use crate::chain;
+use crate::env::{Coordinator, Env, Guard, Local, Silent, Versioned};
+use crate::kind::{Args, Kind};
+use crate::memory::Memory;
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+type Hook = Box<dyn FnOnce()>;
+
+#[derive(Default)]
+struct Faults {
+    down: Cell<bool>,
+    /// Operations that fail.
+    failing: RefCell<Vec<&'static str>>,
+    /// Reads break after so many bytes.
+    break_after: Cell<Option<usize>>,
+    /// Operations, in order.
+    calls: RefCell<Vec<String>>,
+    /// Run once, after an operation of this name.
+    after: RefCell<Option<(&'static str, Hook)>>,
+}
+
+/// See the module. Clones share objects and faults.
+#[derive(Clone)]
+pub(super) struct Faulty {
+    pub memory: Memory,
+    pub capabilities: Capabilities,
+    faults: Rc<Faults>,
+}
+
+fn fault() -> Error {
+    Error::Unavailable("injected".to_owned())
+}
+
+impl Faulty {
+    pub fn new() -> Self {
+        let (memory, faults) = (Memory::default(), Rc::default());
+        Self { memory, capabilities: Capabilities::ALL, faults }
+    }
+
+    pub fn with(capabilities: Capabilities) -> Self {
+        Self { capabilities, ..Self::new() }
+    }
+
+    pub fn shared(&self) -> SharedStore {
+        Rc::new(self.clone())
+    }
+
+    pub fn down(&self, down: bool) {
+        self.faults.down.set(down);
+    }
+
+    pub fn fail(&self, operations: &[&'static str]) {
+        *self.faults.failing.borrow_mut() = operations.to_vec();
+    }
+
+    pub fn break_after(&self, bytes: Option<usize>) {
+        self.faults.break_after.set(bytes);
+    }
+
+    pub fn after(&self, operation: &'static str, hook: impl FnOnce() + 'static) {
+        *self.faults.after.borrow_mut() = Some((operation, Box::new(hook)));
+    }
+
+    /// What was called since the last time.
+    pub fn calls(&self) -> Vec<String> {
+        self.faults.calls.take()
+    }
+
+    pub fn holds(&self, key: &str) -> Option<Vec<u8>> {
+        self.memory.get(key, &ReadOptions::default()).ok().map(|(_, data)| data)
+    }
+
+    fn enter(&self, operation: &'static str) -> Result<()> {
+        self.faults.calls.borrow_mut().push(operation.to_owned());
+        let failing = self.faults.failing.borrow().contains(&operation);
+        if failing || self.faults.down.get() { Err(fault()) } else { Ok(()) }
+    }
+
+    fn leave(&self, operation: &'static str) {
+        let hook = self.faults.after.take();
+        match hook {
+            Some((name, hook)) if name == operation => hook(),
+            other => *self.faults.after.borrow_mut() = other,
+        }
+    }
+
+    fn strip(&self, options: &PutOptions) -> PutOptions {
+        if self.capabilities.metadata {
+            return options.clone();
+        }
+        PutOptions {
+            if_absent: options.if_absent,
+            if_match: options.if_match.clone(),
+            ..PutOptions::default()
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Faulty {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        self.enter("get")?;
+        let got = self.memory.get(key, options);
+        self.leave("get");
+        got
+    }
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        self.enter("put")?;
+        let put = self.memory.put(key, data, &self.strip(options));
+        self.leave("put");
+        put
+    }
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.enter("exists")?;
+        self.memory.exists(key)
+    }
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        self.enter("delete")?;
+        self.memory.delete(key, options)
+    }
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.enter("stat")?;
+        self.memory.stat(key)
+    }
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        self.enter("list")?;
+        let mut page = self.memory.list(options)?;
+        if !self.capabilities.ordered {
+            page.entries.reverse();
+        }
+        Ok(page)
+    }
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        self.enter("read")?;
+        let reader = self.memory.read(key, options)?;
+        self.leave("read");
+        Ok(Box::new(FaultyReader { store: self.clone(), reader, done: 0 }))
+    }
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        self.enter("write")?;
+        let writer = self.memory.write(key, &self.strip(options))?;
+        Ok(Box::new(FaultyWriter { store: self.clone(), writer }))
+    }
+}
+
+struct FaultyReader {
+    store: Faulty,
+    reader: Box<dyn Reader>,
+    done: usize,
+}
+
+impl Reader for FaultyReader {
+    fn info(&self) -> &ObjectInfo {
+        self.reader.info()
+    }
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        let max = match self.store.faults.break_after.get() {
+            Some(limit) if self.done >= limit => return Err(fault()),
+            Some(limit) => max.min(limit - self.done),
+            None => max,
+        };
+        let chunk = self.reader.next(max)?;
+        self.done += chunk.len();
+        Ok(chunk)
+    }
+}
+
+struct FaultyWriter {
+    store: Faulty,
+    writer: Box<dyn Writer>,
+}
+
+impl Writer for FaultyWriter {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.store.enter("push")?;
+        self.writer.push(chunk)
+    }
+    fn finish(self: Box<Self>, mut trailer: Trailer) -> Result<ObjectInfo> {
+        self.store.enter("finish")?;
+        if !self.store.capabilities.metadata {
+            trailer = Trailer::default();
+        }
+        let done = self.writer.finish(trailer);
+        self.store.leave("finish");
+        done
+    }
+}
+
+/// A coordinator whose clock stands still until it is set.
+#[derive(Default)]
+pub(super) struct Shared {
+    local: Local,
+    pub time: Cell<u64>,
+    pub loads: Cell<u32>,
+}
+
+impl Coordinator for Shared {
+    fn lock(&self, name: &str) -> Result<Box<dyn Guard>> {
+        self.local.lock(name)
+    }
+    fn load(&self, name: &str) -> Option<Versioned> {
+        self.loads.set(self.loads.get() + 1);
+        self.local.load(name)
+    }
+    fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {
+        assert!(value.is_none_or(|value| value.len() <= 64 * 1024), "too large a value");
+        self.local.compare_and_set(name, expected, value)
+    }
+    fn now(&self) -> u64 {
+        self.time.get()
+    }
+}
+
+pub(super) fn args(shared: &Rc<Shared>, config: &str, bases: &[&Faulty]) -> Args {
+    let env = Env { observer: Rc::new(Silent), coordinator: shared.clone() };
+    let bases = bases.iter().map(|base| base.shared()).collect();
+    Args { name: "s".to_owned(), config: serde_json::from_str(config).unwrap(), bases, env }
+}
+
+pub(super) fn read_all(reader: &mut dyn Reader, chunk: usize) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    loop {
+        let next = reader.next(chunk)?;
+        if next.is_empty() {
+            return Ok(data);
+        }
+        data.extend(next);
+    }
+}
+
+pub(super) fn write_all(store: &dyn Store, key: &str, data: &[u8]) -> Result<ObjectInfo> {
+    let mut writer = store.write(key, &PutOptions::default())?;
+    for chunk in data.chunks(1000) {
+        writer.push(chunk)?;
+    }
+    writer.finish(Trailer::default())
+}
+
+pub(super) fn registered(kind: &Kind) -> bool {
+    kind.aliases.iter().all(|alias| chain::kind(alias).is_some_and(|k| k.name == kind.name))
+        && serde_json::from_str::<serde_json::Value>(kind.config_schema).is_ok()
+}

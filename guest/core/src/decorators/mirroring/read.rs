@@ -1,0 +1,132 @@
+//! Reads that go to the next child when one fails.
+
+use super::Mirror;
+use super::report::{Outcome, combine};
+use crate::decorators::resume;
+use crate::store::{Reader, SharedStore};
+use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
+use std::rc::Rc;
+
+/// Whether an error is the answer to the question, rather than a failure to
+/// answer: asking another child would not help.
+fn is_answer(error: &Error) -> bool {
+    matches!(error, Error::PreconditionFailed | Error::InvalidRange | Error::LimitExceeded(_))
+}
+
+impl Mirror {
+    /// Asks the children that are up to date, in order, until one answers;
+    /// gives its index as well.
+    ///
+    /// A child that is known to have missed the last write is not asked: it
+    /// would show an older object.
+    pub(super) fn first<T>(
+        &self,
+        what: &str,
+        key: &str,
+        mut ask: impl FnMut(&SharedStore) -> Result<T>,
+    ) -> Result<(usize, T)> {
+        let behind = self.dirty_of(key);
+        let mut outcomes = vec![Outcome::Skipped; self.children.len()];
+        let (mut missing, mut asked) = (0, 0);
+        for (index, child) in self.children.iter().enumerate() {
+            if !child.capabilities().read {
+                continue;
+            }
+            if behind.contains(&index) {
+                let text = "it missed the last write of this key".to_owned();
+                outcomes[index] = Outcome::Failed(Error::Unavailable(text));
+                continue;
+            }
+            asked += 1;
+            match ask(child) {
+                Ok(value) => return Ok((index, value)),
+                Err(error) if is_answer(&error) => return Err(error),
+                Err(error) => {
+                    missing += usize::from(error == Error::NotFound);
+                    outcomes[index] = Outcome::Failed(error);
+                }
+            }
+        }
+        if asked > 0 && missing == asked {
+            return Err(Error::NotFound);
+        }
+        if asked == 0 && behind.is_empty() {
+            return Err(Error::Unsupported(format!("store {:?}: no child can be read", self.name)));
+        }
+        match combine(&self.name, what, key, &outcomes) {
+            // Children left alone don't have it either way.
+            Error::NotFound => Err(Error::NotFound),
+            error => Err(error),
+        }
+    }
+
+    pub(super) fn open_reader(
+        self: &Rc<Self>,
+        key: &str,
+        options: &ReadOptions,
+    ) -> Result<Box<dyn Reader>> {
+        let (child, reader) = self.first("reading", key, |child| child.read(key, options))?;
+        if self.children.len() == 1 {
+            return Ok(reader);
+        }
+        let info = reader.info().clone();
+        Ok(Box::new(Failover {
+            mirror: self.clone(),
+            key: key.to_owned(),
+            range: options.range,
+            info,
+            reader,
+            tried: vec![child],
+            done: 0,
+        }))
+    }
+}
+
+/// A reader that goes on from another child when its own breaks, if that one
+/// holds the very same object.
+struct Failover {
+    mirror: Rc<Mirror>,
+    key: String,
+    range: Option<ByteRange>,
+    info: ObjectInfo,
+    reader: Box<dyn Reader>,
+    tried: Vec<usize>,
+    done: u64,
+}
+
+impl Reader for Failover {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        loop {
+            match self.reader.next(max) {
+                Ok(chunk) => {
+                    self.done = self.done.saturating_add(chunk.len() as u64);
+                    return Ok(chunk);
+                }
+                Err(error) if !self.resume() => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Failover {
+    fn resume(&mut self) -> bool {
+        for (index, child) in self.mirror.children.iter().enumerate() {
+            if self.tried.contains(&index) || !child.capabilities().read {
+                continue;
+            }
+            self.tried.push(index);
+            let opened =
+                resume::reopen(child.as_ref(), &self.key, self.range, &self.info, self.done);
+            if let Ok(reader) = opened {
+                self.reader = reader;
+                return true;
+            }
+        }
+        false
+    }
+}

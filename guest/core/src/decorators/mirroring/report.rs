@@ -1,0 +1,42 @@
+//! One error out of what happened to each child.
+
+use crate::types::Error;
+
+/// What became of one child.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    Done,
+    Undone,
+    Skipped,
+    Failed(Error),
+}
+
+/// The error of an operation that did not do enough of its children.
+///
+/// When every child says the same, so does the mirror; otherwise the message
+/// lists them, and it may be retried when that could help any of them.
+pub(super) fn combine(store: &str, what: &str, key: &str, outcomes: &[Outcome]) -> Error {
+    let mut failures = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Failed(error) => Some(error),
+        _ => None,
+    });
+    let all_failed = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Failed(_)));
+    if let Some(first) = failures.next().filter(|_| all_failed)
+        && failures.all(|error| error == first)
+    {
+        return first.clone();
+    }
+    let parts: Vec<String> = outcomes
+        .iter()
+        .enumerate()
+        .map(|(index, outcome)| match outcome {
+            Outcome::Done => format!("child {index}: done"),
+            Outcome::Undone => format!("child {index}: done and taken back"),
+            Outcome::Skipped => format!("child {index}: left alone"),
+            Outcome::Failed(error) => format!("child {index}: {error}"),
+        })
+        .collect();
+    let text = format!("store {store:?}: {what} {key:?}: {}", parts.join("; "));
+    let passing = |o: &Outcome| matches!(o, Outcome::Failed(Error::Unavailable(_)));
+    if outcomes.iter().any(passing) { Error::Unavailable(text) } else { Error::Other(text) }
+}

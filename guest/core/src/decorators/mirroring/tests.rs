@@ -1,0 +1,324 @@
+use super::*;
+use crate::decorators::faulty::{Faulty, Shared, args, read_all, registered, write_all};
+use crate::types::{Error, Trailer};
+
+fn three() -> [Faulty; 3] {
+    [Faulty::new(), Faulty::new(), Faulty::new()]
+}
+
+fn mirror(shared: &Rc<Shared>, policy: &str, children: &[Faulty]) -> MirroringStore {
+    let children: Vec<&Faulty> = children.iter().collect();
+    MirroringStore::new(args(shared, &format!("{{\"write\":{policy:?}}}"), &children)).unwrap()
+}
+
+fn default_mirror(policy: &str, children: &[Faulty]) -> MirroringStore {
+    mirror(&Rc::default(), policy, children)
+}
+
+fn put(store: &MirroringStore, key: &str, data: &str) -> Result<ObjectInfo> {
+    store.put(key, data.as_bytes(), &PutOptions::default())
+}
+
+fn get(store: &MirroringStore, key: &str) -> Result<String> {
+    store.get(key, &ReadOptions::default()).map(|(_, data)| String::from_utf8(data).unwrap())
+}
+
+fn all_keys(store: &MirroringStore, limit: u32) -> Result<Vec<String>> {
+    let mut options = ListOptions { limit: Some(limit), ..ListOptions::default() };
+    let mut keys = Vec::new();
+    loop {
+        let page = store.list(&options)?;
+        keys.extend(page.entries.into_iter().map(|entry| entry.key));
+        if page.next.is_none() {
+            return Ok(keys);
+        }
+        options.start_after = page.next;
+    }
+}
+
+#[test]
+fn it_is_registered_and_refuses_an_unknown_policy() {
+    assert!(registered(&KIND));
+    let children = three();
+    let wrong = args(&Rc::default(), r#"{"write":"most"}"#, &[&children[0]]);
+    assert!(matches!(MirroringStore::new(wrong), Err(Error::InvalidConfig(_))));
+}
+
+#[test]
+fn a_write_reaches_all_children_under_one_etag() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    let first = put(&store, "a", "one").unwrap();
+    let second = write_all(&store, "b", b"two").unwrap();
+    assert_ne!(first.etag, second.etag);
+    for (key, info) in [("a", first), ("b", second)] {
+        for child in &children {
+            assert_eq!(child.memory.stat(key).unwrap().etag, info.etag);
+        }
+    }
+    assert_eq!(store.dirty(), []);
+}
+
+#[test]
+fn reads_fail_over_and_a_child_that_could_not_be_asked_is_not_a_missing_object() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    put(&store, "a", "one").unwrap();
+    children[0].down(true);
+    assert_eq!(get(&store, "a").unwrap(), "one");
+    assert!(store.exists("a").unwrap());
+    children[1].memory.delete("a", &DeleteOptions::default()).unwrap();
+    assert_eq!(store.stat("a").unwrap().size, Some(3));
+    let error = get(&store, "none").unwrap_err();
+    assert!(matches!(&error, Error::Unavailable(text) if text.contains("child 0")), "{error}");
+    assert!(store.exists("none").is_err());
+    children[0].down(false);
+    assert_eq!(get(&store, "none"), Err(Error::NotFound));
+    assert_eq!(store.exists("none"), Ok(false));
+}
+
+#[test]
+fn a_failed_write_of_a_new_object_is_taken_back() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    children[1].fail(&["put", "finish"]);
+    let error = put(&store, "a", "one").unwrap_err().to_string();
+    assert!(error.contains("child 0: done and taken back"), "{error}");
+    assert!(error.contains("child 1: unavailable: injected"), "{error}");
+    assert!(error.contains("child 2: left alone"), "{error}");
+    assert!(write_all(&store, "b", b"two").is_err());
+    for child in &children {
+        assert_eq!((child.holds("a"), child.holds("b")), (None, None));
+    }
+    assert_eq!(get(&store, "a"), Err(Error::NotFound));
+}
+
+#[test]
+fn a_failed_overwrite_is_seen_everywhere_or_nowhere() {
+    let children = three();
+    let shared = Rc::default();
+    let store = mirror(&shared, "all", &children);
+    put(&store, "a", "old").unwrap();
+    children[1].fail(&["put"]);
+    put(&store, "a", "new").unwrap_err();
+    // Another instance knows as well.
+    let other = mirror(&shared, "all", &children);
+    assert_eq!(get(&other, "a").unwrap(), "new");
+    children[0].down(true);
+    assert!(matches!(get(&other, "a"), Err(Error::Unavailable(_))), "the old one must not show");
+    children[0].down(false);
+    children[1].fail(&[]);
+    put(&store, "a", "newer").unwrap();
+    assert_eq!(store.dirty(), []);
+    children[0].down(true);
+    assert_eq!(get(&other, "a").unwrap(), "newer");
+}
+
+#[test]
+fn a_quorum_writes_past_one_dead_child_and_not_past_two() {
+    let children = three();
+    let store = default_mirror("quorum", &children);
+    put(&store, "a", "old").unwrap();
+    children[0].down(true);
+    put(&store, "a", "new").unwrap();
+    write_all(&store, "b", b"two").unwrap();
+    children[0].down(false);
+    assert_eq!(get(&store, "a").unwrap(), "new");
+    assert_eq!(get(&store, "b").unwrap(), "two");
+    assert_eq!(children[0].holds("a").unwrap(), b"old");
+    let dirty: Vec<_> = store.dirty().into_iter().filter_map(|(key, _)| key).collect();
+    assert_eq!(dirty.len(), 2);
+    children[0].down(true);
+    children[1].down(true);
+    assert!(put(&store, "c", "x").is_err());
+    assert!(write_all(&store, "c", b"x").is_err());
+    assert_eq!(children[2].holds("c"), None);
+}
+
+#[test]
+fn a_child_that_dies_in_mid_stream_is_dropped_under_any_and_ends_the_write_under_all() {
+    for (policy, works) in [("any", true), ("quorum", true), ("all", false)] {
+        let children = three();
+        let store = default_mirror(policy, &children);
+        let mut writer = store.write("a", &PutOptions::default()).unwrap();
+        writer.push(b"one").unwrap();
+        children[2].down(true);
+        assert_eq!(writer.push(b"two").is_ok(), works, "{policy}");
+        if works {
+            writer.finish(Trailer::default()).unwrap();
+            assert_eq!(get(&store, "a").unwrap(), "onetwo");
+        } else {
+            drop(writer);
+            assert_eq!(children[0].holds("a"), None);
+        }
+    }
+}
+
+#[test]
+fn a_read_that_breaks_goes_on_from_the_same_object_elsewhere() {
+    let data: Vec<u8> = (0..5000_u32).map(|n| n as u8).collect();
+    for range in
+        [None, Some((Some(100), Some(3000))), Some((None, Some(3000))), Some((Some(7), None))]
+    {
+        let range = range.map(|(offset, length)| crate::ByteRange { offset, length });
+        let capabilities = Capabilities { range: range.is_some(), ..Capabilities::ALL };
+        let children = [Faulty::new(), Faulty::with(capabilities)];
+        let store = default_mirror("all", &children);
+        write_all(&store, "a", &data).unwrap();
+        children[0].break_after(Some(1234));
+        let options = ReadOptions { range, ..ReadOptions::default() };
+        let mut reader = store.read("a", &options).unwrap();
+        let (start, end) = range.unwrap_or_default().resolve(5000).unwrap();
+        let read = read_all(reader.as_mut(), 1000).unwrap();
+        assert_eq!(read, data[start as usize..end as usize]);
+    }
+}
+
+#[test]
+fn a_read_that_breaks_does_not_go_on_from_another_object() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    write_all(&store, "a", &[1; 5000]).unwrap();
+    children[0].break_after(Some(1234));
+    let mut reader = store.read("a", &ReadOptions::default()).unwrap();
+    reader.next(1000).unwrap();
+    write_all(&store, "a", &[2; 5000]).unwrap();
+    assert!(read_all(reader.as_mut(), 1000).is_err());
+}
+
+#[test]
+fn a_delete_that_a_child_missed_does_not_bring_the_object_back() {
+    let children = three();
+    let store = default_mirror("quorum", &children);
+    put(&store, "a", "one").unwrap();
+    children[2].down(true);
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    children[2].down(false);
+    assert_eq!(get(&store, "a"), Err(Error::NotFound));
+    assert_eq!(all_keys(&store, 10).unwrap(), Vec::<String>::new());
+    assert_eq!(store.delete("b", &DeleteOptions::default()), Err(Error::NotFound));
+}
+
+#[test]
+fn a_delete_under_all_that_fails_can_be_repeated() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    put(&store, "a", "one").unwrap();
+    children[1].down(true);
+    let error = store.delete("a", &DeleteOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("child 0: done; child 1: unavailable"), "{error}");
+    children[1].down(false);
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    assert_eq!(store.dirty(), []);
+    assert!(children.iter().all(|child| child.holds("a").is_none()));
+}
+
+#[test]
+fn preconditions_see_an_object_that_only_one_child_has() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    children[2].memory.put("a", b"x", &PutOptions::default()).unwrap();
+    let absent = PutOptions { if_absent: true, ..PutOptions::default() };
+    assert_eq!(store.put("a", b"y", &absent), Err(Error::AlreadyExists));
+    assert!(matches!(store.write("a", &absent), Err(Error::AlreadyExists)));
+    let etag = store.stat("a").unwrap().etag;
+    let matching = PutOptions { if_match: etag.clone(), ..PutOptions::default() };
+    store.put("a", b"y", &matching).unwrap();
+    assert_eq!(store.put("a", b"z", &matching), Err(Error::PreconditionFailed));
+    let stale = DeleteOptions { if_match: etag };
+    assert_eq!(store.delete("a", &stale), Err(Error::PreconditionFailed));
+    assert!(children.iter().all(|child| child.holds("a").unwrap() == b"y"));
+}
+
+#[test]
+fn of_two_conditional_streams_the_second_loses() {
+    let children = three();
+    let shared = Rc::default();
+    let (one, two) = (mirror(&shared, "all", &children), mirror(&shared, "all", &children));
+    let absent = PutOptions { if_absent: true, ..PutOptions::default() };
+    let mut first = one.write("a", &absent).unwrap();
+    let mut second = two.write("a", &absent).unwrap();
+    first.push(b"first").unwrap();
+    second.push(b"second").unwrap();
+    first.finish(Trailer::default()).unwrap();
+    assert_eq!(second.finish(Trailer::default()), Err(Error::AlreadyExists));
+    assert!(children.iter().all(|child| child.holds("a").unwrap() == b"first"));
+}
+
+#[test]
+fn a_listing_merges_in_order_without_duplicates_at_any_page_size() {
+    let children = three();
+    let store = default_mirror("all", &children);
+    for number in 0..30 {
+        let key = format!("k{number:02}");
+        children[number % 3].memory.put(&key, b"x", &PutOptions::default()).unwrap();
+        if number % 4 == 0 {
+            children[0].memory.put(&key, b"x", &PutOptions::default()).unwrap();
+        }
+    }
+    let wanted: Vec<String> = (0..30).map(|number| format!("k{number:02}")).collect();
+    for limit in [1, 2, 7, 1000] {
+        assert_eq!(all_keys(&store, limit).unwrap(), wanted, "{limit}");
+    }
+}
+
+#[test]
+fn children_without_an_order_are_listed_one_after_the_other() {
+    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
+    let children = [Faulty::new(), Faulty::with(unordered)];
+    let store = default_mirror("all", &children);
+    assert!(!store.capabilities().ordered);
+    for key in ["a", "b", "c"] {
+        put(&store, key, "x").unwrap();
+    }
+    children[1].memory.put("only", b"x", &PutOptions::default()).unwrap();
+    for limit in [1, 2, 1000] {
+        let mut keys = all_keys(&store, limit).unwrap();
+        keys.sort();
+        assert_eq!(keys, ["a", "b", "c", "only"], "{limit}");
+    }
+    let strange = ListOptions { start_after: Some("x".to_owned()), ..ListOptions::default() };
+    assert!(matches!(store.list(&strange), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn a_dead_child_fails_a_listing_only_where_it_may_hold_more_than_the_others() {
+    for (policy, works) in [("all", true), ("quorum", false), ("any", false)] {
+        let children = three();
+        let store = default_mirror(policy, &children);
+        put(&store, "a", "x").unwrap();
+        children[0].down(true);
+        assert_eq!(all_keys(&store, 10).is_ok(), works, "{policy}");
+        children.iter().for_each(|child| child.down(true));
+        assert!(all_keys(&store, 10).is_err(), "{policy}");
+    }
+}
+
+#[test]
+fn the_dirty_set_stays_bounded_and_never_forgets_a_child() {
+    let children = three();
+    let store = default_mirror("any", &children);
+    let long = "x".repeat(900);
+    children[1].down(true);
+    for number in 0..12_000 {
+        put(&store, &format!("{number}{long}"), "").unwrap();
+    }
+    children[1].down(false);
+    let dirty = store.dirty();
+    assert!(dirty.len() < 10_000, "{}", dirty.len());
+    assert!(dirty.iter().any(|(key, missed)| key.is_none() && missed.children.contains(&1)));
+    children[0].down(true);
+    children[2].down(true);
+    for number in [0, 6_000, 11_999] {
+        assert!(get(&store, &format!("{number}{long}")).is_err_and(|e| e != Error::NotFound));
+    }
+}
+
+#[test]
+fn a_mirror_of_one_is_that_one() {
+    let children = [Faulty::new()];
+    let store = default_mirror("all", &children);
+    put(&store, "a", "x").unwrap();
+    assert_eq!(get(&store, "a").unwrap(), "x");
+    assert_eq!(store.capabilities(), Capabilities::ALL);
+}

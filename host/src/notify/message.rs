@@ -1,0 +1,50 @@
+//! An event as handlers see it.
+
+use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use storage_core::env::{Action, Event};
+
+pub(super) struct Message {
+    /// Unique, and the same however often the delivery is tried.
+    pub id: String,
+    pub event: Event,
+    /// One line of JSON.
+    pub json: String,
+}
+
+/// Time since 1970.
+pub(super) fn now() -> std::time::Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+pub(super) fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Put => "put",
+        Action::Delete => "delete",
+    }
+}
+
+impl Message {
+    pub(super) fn new(event: Event) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let time = now();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{:x}-{:x}-{count:x}", time.as_nanos(), std::process::id());
+        let failure = event
+            .failure
+            .as_ref()
+            .map(|error| json!({ "code": error.code(), "message": error.to_string() }));
+        let json = json!({
+            "id": id,
+            "time": u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            "store": event.store,
+            "action": action_name(event.action),
+            "key": event.key,
+            "size": event.size,
+            "etag": event.etag,
+            "error": failure,
+        });
+        Self { id, event, json: json.to_string() }
+    }
+}
