@@ -1,8 +1,16 @@
 //! From a YAML file to a checked description of stores.
 
+mod env;
+mod load;
+mod problem;
+mod schema;
+mod yaml;
+
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+pub use problem::{ConfigError, Problem};
 pub use storage_core::kind::BaseShape;
 
 /// A store type that a configuration may name.
@@ -62,11 +70,16 @@ pub struct Config {
 pub struct ServeConfig {
     /// `listen`: the address; absent: 127.0.0.1:9000.
     pub listen: Option<SocketAddr>,
-    /// `expose`: bucket names and the stores behind them, as indices; empty:
-    /// the main store, in a bucket of its own name.
+    /// `expose`: bucket names and the stores behind them, as indices into
+    /// [`Config::stores`]; empty: the main store, in a bucket named `main`.
     pub expose: Vec<(String, usize)>,
     /// `credentials`: the key pair that clients sign with.
     pub credentials: Option<Credentials>,
+    /// `anonymous`: requests need no signature.
+    pub anonymous: bool,
+    /// `staging`: where parts of multipart uploads wait; absent: a directory
+    /// below the system's for temporary files.
+    pub staging: Option<PathBuf>,
 }
 
 /// A key pair. `Debug` does not show the secret.
@@ -81,12 +94,5 @@ pub struct Credentials {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
-    }
-}
-
-impl Config {
-    /// Reads and checks a file.
-    pub fn load(path: &std::path::Path, _types: &[TypeInfo]) -> anyhow::Result<Config> {
-        anyhow::bail!("{}: not readable yet", path.display())
     }
 }

@@ -1,0 +1,516 @@
+//! From the tree of a YAML file to a checked [`Config`].
+
+use super::problem::{ConfigError, Problem, suggest};
+use super::schema::Converter;
+use super::yaml::{self, Data, Node};
+use super::{BaseShape, Config, Place, StoreDef, TypeInfo};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::path::Path;
+
+const TOP: Place = Place { line: 1, column: 1 };
+
+impl Config {
+    /// Reads and checks a file, with the environment of this process.
+    pub fn load(path: &Path, types: &[TypeInfo]) -> Result<Config, ConfigError> {
+        let file = path.display().to_string();
+        let fail = |message: String| ConfigError::new(&file, vec![Problem { place: TOP, message }]);
+        let bytes =
+            std::fs::read(path).map_err(|e| fail(format!("the file can't be read: {e}")))?;
+        if bytes.len() > yaml::MAX_BYTES {
+            return Err(fail(format!("a configuration has at most {} bytes", yaml::MAX_BYTES)));
+        }
+        let text = String::from_utf8(bytes).map_err(|e| {
+            fail(format!("the file is not UTF-8, from byte {} on", e.utf8_error().valid_up_to()))
+        })?;
+        Self::parse(&text, &file, types, &|name| std::env::var(name).ok())
+    }
+
+    /// Checks a text; `file` is its name in messages.
+    pub fn parse(
+        text: &str,
+        file: &str,
+        types: &[TypeInfo],
+        vars: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, vec![problem]))?;
+        let converter = Converter { vars, problems: Vec::new() };
+        let mut loader = Loader { types, converter, found: Vec::new() };
+        let config = loader.config(file, root.as_ref());
+        match config {
+            Some(config) if loader.converter.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::new(file, loader.converter.problems)),
+        }
+    }
+}
+
+struct Loader<'a> {
+    types: &'a [TypeInfo],
+    converter: Converter<'a>,
+    found: Vec<Found<'a>>,
+}
+
+/// A store as the file describes it.
+struct Found<'a> {
+    name: String,
+    place: Place,
+    info: Option<&'a TypeInfo>,
+    bases: Vec<(String, Place)>,
+    config: Map<String, Value>,
+}
+
+impl<'a> Loader<'a> {
+    fn report(&mut self, place: Place, message: String) {
+        self.converter.problems.push(Problem { place, message });
+    }
+
+    fn config(&mut self, file: &str, root: Option<&Node>) -> Option<Config> {
+        let Some(Node { data: Data::Map(sections), .. }) = root else {
+            let what = root.map_or("nothing", Node::what);
+            let place = root.map_or(TOP, |root| root.place);
+            self.report(
+                place,
+                format!("a configuration is a mapping with \"stores\" and \"main\", not {what}"),
+            );
+            return None;
+        };
+        let section = |name: &str| {
+            let found = sections.iter().find(|(key, _)| key.text() == Some(name));
+            found.map(|(_, value)| value).filter(|value| !value.is_null())
+        };
+        for (key, value) in sections {
+            match key.text().unwrap_or_default() {
+                "stores" | "main" | "serve" => {}
+                "plugins"
+                    if value.is_null() || matches!(&value.data, Data::Map(m) if m.is_empty()) => {}
+                "plugins" => self.report(key.place, "plug-ins are not supported yet".to_owned()),
+                other => {
+                    let hint = suggest(other, ["stores", "main", "serve", "plugins"].into_iter());
+                    self.report(key.place, format!("there is no section {other:?}{hint}"));
+                }
+            }
+        }
+        match section("stores").map(|node| (node.place, &node.data)) {
+            Some((_, Data::Map(stores))) if !stores.is_empty() => {
+                for (key, value) in stores {
+                    let found = self.store(key, value);
+                    self.found.push(found);
+                }
+            }
+            Some((place, _)) => {
+                self.report(
+                    place,
+                    "\"stores\" must be a mapping of names to stores, with at least one".to_owned(),
+                );
+                return None;
+            }
+            None => {
+                self.report(TOP, "\"stores\" is missing: a mapping of names to stores".to_owned());
+                return None;
+            }
+        }
+        let links = self.links();
+        let order = self.order(&links)?;
+        let main = self.main(section("main"));
+        let serve = section("serve").map(|node| self.serve(node)).unwrap_or_default();
+        if !self.converter.problems.is_empty() {
+            return None;
+        }
+        let position: HashMap<usize, usize> = order.iter().copied().zip(0..).collect();
+        let stores = order
+            .iter()
+            .map(|&index| {
+                let found = &self.found[index];
+                StoreDef {
+                    name: found.name.clone(),
+                    kind: found.info.map(|info| info.name.clone()).unwrap_or_default(),
+                    bases: links[index].iter().map(|base| position[base]).collect(),
+                    config: found.config.clone(),
+                    place: found.place,
+                }
+            })
+            .collect();
+        let mut serve = serve;
+        for (_, store) in &mut serve.expose {
+            *store = position[store];
+        }
+        Some(Config { file: file.to_owned(), stores, main: position[&main?], serve })
+    }
+
+    fn store(&mut self, key: &Node, value: &Node) -> Found<'a> {
+        let name = key.text().unwrap_or_default().to_owned();
+        let mut found =
+            Found { name, place: key.place, info: None, bases: Vec::new(), config: Map::new() };
+        let name = found.name.clone();
+        if name.is_empty() {
+            self.report(key.place, "a store needs a name".to_owned());
+        }
+        let Data::Map(entries) = &value.data else {
+            let what = value.what();
+            self.report(
+                value.place,
+                format!("store {name:?} must be a mapping with a \"type\", not {what}"),
+            );
+            return found;
+        };
+        let mut parts: HashMap<&str, &Node> = HashMap::new();
+        for (key, value) in entries {
+            match key.text() {
+                Some(part @ ("type" | "base" | "config")) => {
+                    parts.insert(part, value);
+                }
+                part => {
+                    let part = part.unwrap_or_default();
+                    let hint = suggest(part, ["type", "base", "config"].into_iter());
+                    self.report(key.place, format!("store {name:?}: there is no {part:?}{hint}"));
+                }
+            }
+        }
+        let given = |part: &str| parts.get(part).copied().filter(|node| !node.is_null());
+        match given("type") {
+            Some(node) => found.info = self.kind(&name, node),
+            None => self.report(key.place, format!("store {name:?} has no \"type\"")),
+        }
+        if let Some(info) = found.info {
+            found.bases = self.bases(&name, key.place, info, given("base"));
+            found.config = self.store_config(&name, key.place, info, given("config"));
+        }
+        found
+    }
+
+    fn kind(&mut self, store: &str, node: &Node) -> Option<&'a TypeInfo> {
+        let kind = self.converter.text(node)?;
+        let found = self.types.iter().find(|t| t.name == kind || t.aliases.contains(&kind));
+        if found.is_none() {
+            let names = self.types.iter().flat_map(|t| std::iter::once(&t.name).chain(&t.aliases));
+            let hint = suggest(&kind, names.map(String::as_str));
+            let text = format!("store {store:?}: there is no store type {kind:?}{hint}");
+            let list = if hint.is_empty() { "; `storage-host kinds` lists them" } else { "" };
+            self.report(node.place, format!("{text}{list}"));
+        }
+        found
+    }
+
+    fn bases(
+        &mut self,
+        store: &str,
+        place: Place,
+        info: &TypeInfo,
+        node: Option<&Node>,
+    ) -> Vec<(String, Place)> {
+        let kind = &info.name;
+        let (Some(shape), Some(node)) = (info.base, node) else {
+            match (info.base, node) {
+                (None, Some(node)) => {
+                    self.report(
+                        node.place,
+                        format!("store {store:?}: {kind} keeps objects itself and takes no base"),
+                    );
+                }
+                (Some(shape), None) => {
+                    self.report(
+                        place,
+                        format!("store {store:?}: {kind} needs a base: {}", wanted(shape)),
+                    );
+                }
+                _ => {}
+            }
+            return Vec::new();
+        };
+        let named = match (&node.data, shape) {
+            (Data::Plain(_) | Data::Text(_), BaseShape::One) => vec![node],
+            (Data::List(items), BaseShape::Many) if !items.is_empty() => items.iter().collect(),
+            (Data::Map(entries), BaseShape::MainAndCache) => {
+                return self.main_and_cache(store, node, entries);
+            }
+            (_, shape) => {
+                let what = node.what();
+                self.report(
+                    node.place,
+                    format!("store {store:?}: the base of {kind} is {}, not {what}", wanted(shape)),
+                );
+                return Vec::new();
+            }
+        };
+        named.into_iter().filter_map(|node| self.base(store, node)).collect()
+    }
+
+    fn main_and_cache(
+        &mut self,
+        store: &str,
+        node: &Node,
+        entries: &[(Node, Node)],
+    ) -> Vec<(String, Place)> {
+        const ROLES: [&str; 2] = ["main_store", "cache_store"];
+        for (key, _) in entries {
+            let role = key.text().unwrap_or_default();
+            if !ROLES.contains(&role) {
+                let hint = suggest(role, ROLES.into_iter());
+                self.report(key.place, format!("store {store:?}: there is no base {role:?}{hint}"));
+            }
+        }
+        let mut bases = Vec::new();
+        for role in ROLES {
+            match entries.iter().find(|(key, _)| key.text() == Some(role)) {
+                Some((_, value)) => bases.extend(self.base(store, value)),
+                None => {
+                    self.report(node.place, format!("store {store:?}: its base has no {role:?}"))
+                }
+            }
+        }
+        bases
+    }
+
+    fn base(&mut self, store: &str, node: &Node) -> Option<(String, Place)> {
+        if node.text().is_none() {
+            let what = node.what();
+            self.report(
+                node.place,
+                format!("store {store:?}: a base is the name of a store, not {what}"),
+            );
+        }
+        Some((self.converter.text(node)?, node.place))
+    }
+
+    fn store_config(
+        &mut self,
+        store: &str,
+        place: Place,
+        info: &TypeInfo,
+        node: Option<&Node>,
+    ) -> Map<String, Value> {
+        let before = self.converter.problems.len();
+        let empty = Node { place, data: Data::Map(Vec::new()) };
+        let value = self.converter.value(node.unwrap_or(&empty), &info.schema, "");
+        for problem in self.converter.problems.iter_mut().skip(before) {
+            problem.message = format!("store {store:?} ({}): {}", info.name, problem.message);
+        }
+        match value {
+            Value::Object(config) => config,
+            _ => Map::new(),
+        }
+    }
+
+    /// For each store, its bases as indices into `found`.
+    fn links(&mut self) -> Vec<Vec<usize>> {
+        let index: HashMap<String, usize> =
+            self.found.iter().enumerate().map(|(i, found)| (found.name.clone(), i)).collect();
+        let mut links = Vec::new();
+        let mut problems = Vec::new();
+        for found in &self.found {
+            let mut own = Vec::new();
+            for (base, place) in &found.bases {
+                match index.get(base) {
+                    Some(&base) => own.push(base),
+                    None => {
+                        let hint = suggest(base, self.found.iter().map(|f| f.name.as_str()));
+                        let message =
+                            format!("store {:?}: there is no store {base:?}{hint}", found.name);
+                        problems.push(Problem { place: *place, message });
+                    }
+                }
+            }
+            links.push(own);
+        }
+        self.converter.problems.extend(problems);
+        links
+    }
+
+    /// The stores with bases first; `None` when there is a cycle.
+    fn order(&mut self, links: &[Vec<usize>]) -> Option<Vec<usize>> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum State {
+            New,
+            Open,
+            Done,
+        }
+        let mut state = vec![State::New; links.len()];
+        let mut order = Vec::new();
+        for start in 0..links.len() {
+            if state[start] != State::New {
+                continue;
+            }
+            state[start] = State::Open;
+            // A path from `start`: stores, and how many bases are done of each.
+            let mut path = vec![(start, 0)];
+            while let Some((store, next)) = path.last_mut() {
+                let Some(&base) = links[*store].get(*next) else {
+                    state[*store] = State::Done;
+                    order.push(*store);
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                match state[base] {
+                    State::Done => {}
+                    State::New => {
+                        state[base] = State::Open;
+                        path.push((base, 0));
+                    }
+                    State::Open => {
+                        let from = path.iter().position(|(s, _)| *s == base).unwrap_or(0);
+                        let cycle = path.iter().skip(from).map(|(s, _)| *s).chain([base]);
+                        let names: Vec<_> = cycle.map(|s| self.found[s].name.as_str()).collect();
+                        let message =
+                            format!("these stores stand on each other: {}", names.join(" → "));
+                        self.report(self.found[base].place, message);
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(order)
+    }
+
+    fn main(&mut self, node: Option<&Node>) -> Option<usize> {
+        match node {
+            Some(node) => {
+                let name = self.converter.text(node)?;
+                let found = self.named(&name);
+                if found.is_none() {
+                    let hint = suggest(&name, self.found.iter().map(|f| f.name.as_str()));
+                    self.report(node.place, format!("main: there is no store {name:?}{hint}"));
+                }
+                found
+            }
+            None if self.found.len() == 1 => Some(0),
+            None => {
+                self.report(TOP, "\"main\" is missing: the name of the default store".to_owned());
+                None
+            }
+        }
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<usize> {
+        self.found.iter().position(|found| found.name == name)
+    }
+}
+
+fn wanted(shape: BaseShape) -> &'static str {
+    match shape {
+        BaseShape::One => "the name of a store",
+        BaseShape::Many => "a list of names of stores",
+        BaseShape::MainAndCache => "a mapping with \"main_store\" and \"cache_store\"",
+    }
+}
+
+mod serve {
+    //! The `serve:` section.
+
+    use super::super::{Credentials, ServeConfig};
+    use super::{Data, Loader, Node, suggest};
+    use serde_json::Value;
+
+    const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
+        "listen":{"type":"string"},
+        "expose":{},
+        "anonymous":{"type":"boolean"},
+        "staging":{"type":"string"},
+        "credentials":{"type":"object","additionalProperties":false,
+            "required":["access_key","secret_key"],
+            "properties":{"access_key":{"type":"string","minLength":1},
+                          "secret_key":{"type":"string","minLength":8}}}
+    }}"#;
+
+    impl Loader<'_> {
+        pub(super) fn serve(&mut self, node: &Node) -> ServeConfig {
+            let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
+            let before = self.converter.problems.len();
+            let value = self.converter.value(node, &schema, "serve");
+            let mut serve = ServeConfig::default();
+            let at = |name: &str| {
+                let Data::Map(entries) = &node.data else { return None };
+                entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
+            };
+            if let (Some(listen), Some(node)) = (value["listen"].as_str(), at("listen")) {
+                serve.listen = listen.parse().ok();
+                if serve.listen.is_none() {
+                    let text = "serve.listen must be an address and a port, such as 127.0.0.1:9000";
+                    self.report(node.place, text.to_owned());
+                }
+            }
+            if let Some(node) = at("expose") {
+                serve.expose = self.expose(node);
+            }
+            serve.anonymous = value["anonymous"].as_bool().unwrap_or(false);
+            serve.staging = value["staging"].as_str().map(Into::into);
+            let key = |name: &str| value["credentials"][name].as_str().map(str::to_owned);
+            if let (Some(access_key), Some(secret_key)) = (key("access_key"), key("secret_key")) {
+                serve.credentials = Some(Credentials { access_key, secret_key });
+            }
+            if let (true, true, Some(node)) =
+                (serve.anonymous, serve.credentials.is_some(), at("anonymous"))
+                && self.converter.problems.len() == before
+            {
+                let text = "serve.anonymous turns signing off, and serve.credentials asks for it: give one";
+                self.report(node.place, text.to_owned());
+            }
+            serve
+        }
+
+        fn expose(&mut self, node: &Node) -> Vec<(String, usize)> {
+            let pairs: Vec<(&Node, &Node)> = match &node.data {
+                Data::List(names) => names.iter().map(|name| (name, name)).collect(),
+                Data::Map(entries) => {
+                    entries.iter().map(|(bucket, store)| (bucket, store)).collect()
+                }
+                _ => {
+                    let text =
+                        "serve.expose must be a list of stores, or a mapping of buckets to stores";
+                    self.report(node.place, text.to_owned());
+                    return Vec::new();
+                }
+            };
+            let mut exposed: Vec<(String, usize)> = Vec::new();
+            for (bucket_node, store_node) in pairs {
+                let (Some(bucket), Some(store)) =
+                    (self.converter.text(bucket_node), self.converter.text(store_node))
+                else {
+                    continue;
+                };
+                if let Some(rule) = broken_rule(&bucket) {
+                    let cure = match std::ptr::eq(bucket_node, store_node) {
+                        true => "; expose it under another name: {bucket: store}",
+                        false => "",
+                    };
+                    self.report(
+                        bucket_node.place,
+                        format!("{bucket:?} is no bucket name: {rule}{cure}"),
+                    );
+                }
+                if exposed.iter().any(|(name, _)| *name == bucket) {
+                    self.report(bucket_node.place, format!("bucket {bucket:?} stands here twice"));
+                }
+                match self.named(&store) {
+                    Some(store) => exposed.push((bucket, store)),
+                    None => {
+                        let hint = suggest(&store, self.found.iter().map(|f| f.name.as_str()));
+                        self.report(
+                            store_node.place,
+                            format!("serve.expose: there is no store {store:?}{hint}"),
+                        );
+                    }
+                }
+            }
+            exposed
+        }
+    }
+
+    /// The rule of S3 for bucket names that `name` breaks.
+    fn broken_rule(name: &str) -> Option<&'static str> {
+        let edge =
+            |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if !(3..=63).contains(&name.len()) {
+            Some("it must have 3 to 63 characters")
+        } else if !name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.')
+        {
+            Some("it may hold lower-case letters, digits, \"-\" and \".\"")
+        } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
+            Some("it must begin and end with a letter or digit")
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What is wrong with a configuration, and where.
+
+use super::Place;
+use std::fmt;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the file.
+    pub place: Place,
+    /// What is wrong, and the cure where there is one.
+    pub message: String,
+}
+
+/// Everything that is wrong with a configuration, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file's name.
+    pub file: String,
+    /// At least one problem.
+    pub problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    pub(super) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.place);
+        problems.dedup();
+        Self { file: file.to_owned(), problems }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, Problem { place, message }) in self.problems.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}:{}:{}: {message}", self.file, place.line, place.column)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// `; did you mean "x"?` when one of `names` is close to `wrong`, otherwise
+/// the names themselves when they are few.
+pub(super) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let lower = wrong.to_lowercase();
+    let close = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1 + wrong.len().min(name.len()) / 4);
+    match close {
+        Some((_, name)) => format!("; did you mean {name:?}?"),
+        None if names.is_empty() => String::new(),
+        None if names.len() <= 12 => format!("; there are: {}", names.join(", ")),
+        None => String::new(),
+    }
+}
