@@ -87,7 +87,7 @@ fn a_copy_serves_everything_that_the_main_store_said() {
 fn a_hit_costs_one_shared_value_and_one_call_of_the_cache() {
     let s = setup("{}");
     put(&s.store, "k", "v");
-    (s.main.calls(), s.copies.calls());
+    drop((s.main.calls(), s.copies.calls()));
     s.shared.loads.set(0);
     get(&s.store, "k").unwrap();
     assert_eq!(s.shared.loads.get(), 1);

@@ -94,7 +94,7 @@ impl Mirror {
                 Err(error) => {
                     outcomes[index] = Outcome::Failed(error);
                     // The rest would only make it harder to take back.
-                    if self.policy == Policy::All {
+                    if self.children.len() - failed(&outcomes).len() < self.needed() {
                         break;
                     }
                 }
