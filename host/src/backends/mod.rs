@@ -3,6 +3,7 @@
 mod blocking;
 pub mod filesystem;
 pub mod memory;
+pub mod sqlite;
 
 use crate::store::{Result, SharedStore};
 use futures::future::BoxFuture;
@@ -39,4 +40,4 @@ pub struct OpenArgs {
 }
 
 /// Every backend, in the order that documentation lists them.
-pub static BACKENDS: &[&Backend] = &[&memory::BACKEND, &filesystem::BACKEND];
+pub static BACKENDS: &[&Backend] = &[&memory::BACKEND, &filesystem::BACKEND, &sqlite::BACKEND];

@@ -1,0 +1,289 @@
+//! The one thread that writes. Whatever waits for it shares a transaction and
+//! its fsync; each change stands or falls alone.
+
+use super::query;
+use super::schema::{MAX_ROW_BYTES, Place, too_big};
+use crate::objects::CHUNK;
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
+use bytes::Bytes;
+use rusqlite::{Connection, blob::ZeroBlob, params};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+
+/// A transaction takes at most this many changes, or bytes.
+const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Above this, the log is emptied right after the write.
+const LARGE: u64 = 64 * 1024 * 1024;
+
+/// The bytes of an object.
+pub(super) enum Body {
+    /// In memory.
+    Bytes(Bytes),
+    /// In an unlinked file, of this length.
+    Spool(File, u64),
+}
+
+impl Body {
+    fn len(&self) -> u64 {
+        match self {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Spool(_, length) => *length,
+        }
+    }
+}
+
+/// What is to be changed.
+pub(super) enum Change {
+    Put(String, Body, PutOptions),
+    Delete(String, DeleteOptions),
+    /// Everything before is done; the thread ends.
+    Close,
+}
+
+impl Change {
+    fn bytes(&self) -> u64 {
+        if let Change::Put(_, body, _) = self { body.len() } else { 0 }
+    }
+}
+
+struct Job {
+    change: Change,
+    answer: oneshot::Sender<Result<ObjectInfo>>,
+}
+
+/// The way to the thread.
+pub(super) struct Queue {
+    jobs: Sender<Job>,
+}
+
+impl Queue {
+    /// Starts the thread.
+    pub(super) fn start(place: Arc<Place>, connection: Connection) -> Result<Self> {
+        let (jobs, waiting) = channel();
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || run(&place, connection, &waiting))
+            .map_err(|e| Error::Unavailable(format!("no thread for a database: {e}")))?;
+        Ok(Self { jobs })
+    }
+
+    /// Has a change done; when this returns it is committed.
+    pub(super) async fn submit(&self, change: Change) -> Result<ObjectInfo> {
+        let (answer, result) = oneshot::channel();
+        let closed = || Error::Unavailable("the store is closed".to_owned());
+        self.jobs.send(Job { change, answer }).map_err(|_| closed())?;
+        result.await.map_err(|_| closed())?
+    }
+}
+
+fn run(place: &Place, connection: Connection, waiting: &Receiver<Job>) {
+    let mut next = waiting.recv().ok();
+    while let Some(job) = next.take() {
+        let mut bytes = job.change.bytes();
+        let mut batch = vec![job];
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let Ok(job) = waiting.try_recv() else { break };
+            bytes = bytes.saturating_add(job.change.bytes());
+            batch.push(job);
+        }
+        let close = batch.iter().position(|job| matches!(job.change, Change::Close));
+        let after = close.map(|at| batch.split_off(at));
+        commit(place, &connection, batch);
+        if bytes > LARGE {
+            // Best effort: a reader of an older version may need the log.
+            let _ = connection.busy_timeout(std::time::Duration::ZERO);
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = connection.busy_timeout(place.busy_timeout);
+        }
+        if let Some(closing) = after {
+            let result = finish(place, connection);
+            for job in closing {
+                let _ = job.answer.send(match job.change {
+                    Change::Close => result.clone(),
+                    _ => Err(Error::Unavailable("the store is closed".to_owned())),
+                });
+            }
+            return;
+        }
+        next = waiting.recv().ok();
+    }
+}
+
+fn finish(place: &Place, connection: Connection) -> Result<ObjectInfo> {
+    // Every commit is durable already; this leaves one tidy file.
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.close().map_err(|(_, e)| place.error(None, &e))?;
+    Ok(ObjectInfo::default())
+}
+
+fn commit(place: &Place, connection: &Connection, batch: Vec<Job>) {
+    let results = transaction(place, connection, &batch);
+    let results = match results {
+        Ok(results) => results,
+        Err(error) if batch.len() == 1 => vec![Err(error)],
+        // One change (say, one too large for the disk) must not fail the
+        // others: each on its own.
+        Err(_) => batch
+            .chunks(1)
+            .map(|job| {
+                transaction(place, connection, job)
+                    .and_then(|mut results| results.pop().unwrap_or(Ok(ObjectInfo::default())))
+            })
+            .collect(),
+    };
+    for (job, result) in batch.into_iter().zip(results) {
+        // Whoever asked may have gone.
+        let _ = job.answer.send(result);
+    }
+}
+
+/// The outer error: nothing at all was changed.
+fn transaction(
+    place: &Place,
+    connection: &Connection,
+    batch: &[Job],
+) -> Result<Vec<Result<ObjectInfo>>> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fail = |e: rusqlite::Error| place.error(None, &e);
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+    let guard = Rollback(connection);
+    let mut results = Vec::with_capacity(batch.len());
+    for job in batch {
+        connection.execute_batch("SAVEPOINT change").map_err(fail)?;
+        let result = change(place, connection, &job.change);
+        if result.is_err() {
+            if connection.is_autocommit() {
+                // A full disk ends the whole transaction.
+                return result.map(|_| Vec::new());
+            }
+            connection.execute_batch("ROLLBACK TO change").map_err(fail)?;
+        }
+        connection.execute_batch("RELEASE change").map_err(fail)?;
+        results.push(result);
+    }
+    connection.execute_batch("COMMIT").map_err(fail)?;
+    drop(guard);
+    Ok(results)
+}
+
+/// Ends a transaction that was left by an error.
+struct Rollback<'a>(&'a Connection);
+
+impl Drop for Rollback<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn change(place: &Place, connection: &Connection, change: &Change) -> Result<ObjectInfo> {
+    match change {
+        Change::Put(key, body, options) => put(place, connection, key, body, options),
+        Change::Delete(key, options) => {
+            if options.if_match.is_some() {
+                let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
+                if found.info.etag != options.if_match {
+                    return Err(Error::PreconditionFailed);
+                }
+            }
+            let removed = connection
+                .prepare_cached("DELETE FROM objects WHERE key = ?1")
+                .and_then(|mut statement| statement.execute([key]))
+                .map_err(|e| place.error(Some(key), &e))?;
+            if removed == 0 { Err(Error::NotFound) } else { Ok(ObjectInfo::default()) }
+        }
+        Change::Close => Ok(ObjectInfo::default()),
+    }
+}
+
+/// Refuses what no row can hold.
+pub(super) fn check_size(place: &Place, key: &str, size: u64) -> Result<()> {
+    // The row's header and key count too.
+    if size.saturating_add(key.len() as u64 + 64) > MAX_ROW_BYTES {
+        return Err(Error::LimitExceeded(too_big(&format!("{}, key {key:?}", place.shown))));
+    }
+    Ok(())
+}
+
+fn put(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    body: &Body,
+    options: &PutOptions,
+) -> Result<ObjectInfo> {
+    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    if options.if_absent || options.if_match.is_some() {
+        let current = query::find(place, connection, key)?;
+        check_write(options, current.as_ref().map(|found| &found.info))?;
+    }
+    check_size(place, key, body.len())?;
+    let mut statement = connection
+        .prepare_cached(
+            "INSERT INTO objects (key, data) VALUES (?1, ?2) \
+             ON CONFLICT (key) DO UPDATE SET data = excluded.data RETURNING rowid",
+        )
+        .map_err(fail)?;
+    match body {
+        Body::Bytes(bytes) => {
+            statement.query_row(params![key, bytes.as_ref()], |_| Ok(())).map_err(fail)?;
+        }
+        Body::Spool(file, length) => {
+            let row: i64 = statement
+                .query_row(params![key, ZeroBlob(*length)], |row| row.get(0))
+                .map_err(fail)?;
+            copy(place, connection, key, row, file, *length)?;
+        }
+    }
+    let metadata = if options.metadata.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&options.metadata).map_err(|e| Error::Other(e.to_string()))?)
+    };
+    // The row is the trigger's. Without one (dropped by someone) say so.
+    let updated = connection
+        .prepare_cached(
+            "UPDATE storage_metadata SET etag = ?2, content_type = ?3, metadata = ?4 WHERE key = ?1",
+        )
+        .and_then(|mut s| s.execute(params![key, options.etag, options.content_type, metadata]))
+        .map_err(fail)?;
+    if updated != 1 {
+        return Err(Error::Other(format!(
+            "{}: the triggers on \"objects\" were removed; reopen the store",
+            place.shown
+        )));
+    }
+    Ok(query::find(place, connection, key)?.ok_or(Error::NotFound)?.info)
+}
+
+fn copy(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    row: i64,
+    file: &File,
+    length: u64,
+) -> Result<()> {
+    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    let mut blob = connection.blob_open("main", "objects", "data", row, false).map_err(fail)?;
+    let mut piece = vec![0; CHUNK];
+    let mut at = 0;
+    while at < length {
+        let part = usize::try_from(length - at).unwrap_or(CHUNK).min(CHUNK);
+        let part = piece.get_mut(..part).unwrap_or_default();
+        file.read_exact_at(part, at).map_err(|e| {
+            Error::Unavailable(format!("{}, key {key:?}: its spool file: {e}", place.shown))
+        })?;
+        blob.write_at(part, usize::try_from(at).unwrap_or(usize::MAX)).map_err(fail)?;
+        at += part.len() as u64;
+    }
+    blob.close().map_err(fail)
+}

@@ -1,0 +1,92 @@
+//! What is asked of the database, on any connection.
+
+use super::schema::Place;
+use crate::store::{Entry, ListOptions, Metadata, ObjectInfo, PAGE_LIMIT, Page, Result, check_key};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+/// An object as found: what is known, and the row for incremental access.
+pub(super) struct Found {
+    pub(super) info: ObjectInfo,
+    pub(super) row: i64,
+}
+
+// octet_length and typeof don't touch the bytes themselves.
+const COLUMNS: &str = "o.rowid, octet_length(o.data), m.version, m.modified, m.etag, \
+    m.content_type, m.metadata, o.key FROM objects o LEFT JOIN storage_metadata m ON m.key = o.key";
+
+fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
+    let id: i64 = row.get(0)?;
+    let size: Option<i64> = row.get(1)?;
+    let size = u64::try_from(size.unwrap_or(0)).unwrap_or(0);
+    let version: Option<String> = row.get(2)?;
+    let etag: Option<String> = row.get(4)?;
+    let modified: Option<i64> = row.get(3)?;
+    let metadata: Option<String> = row.get(6)?;
+    // A row without metadata was there before the triggers were, and has not
+    // changed since: place and size tell it from every later version.
+    let etag = etag.unwrap_or_else(|| match version {
+        Some(version) => format!("{version}-1"),
+        None => format!("row-{id:x}-{size:x}-1"),
+    });
+    let info = ObjectInfo {
+        size: Some(size),
+        etag: Some(etag),
+        modified: modified.and_then(|m| u64::try_from(m).ok()),
+        content_type: row.get(5)?,
+        metadata: metadata
+            .and_then(|text| serde_json::from_str::<Metadata>(&text).ok())
+            .unwrap_or_default(),
+    };
+    Ok(Found { info, row: id })
+}
+
+/// The object under a key.
+pub(super) fn find(place: &Place, connection: &Connection, key: &str) -> Result<Option<Found>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} WHERE o.key = ?1"))
+        .and_then(|mut statement| statement.query_row([key], found).optional())
+        .map_err(|e| place.error(Some(key), &e))
+}
+
+/// Whether there is one.
+pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM objects WHERE key = ?1")
+        .and_then(|mut statement| statement.exists([key]))
+        .map_err(|e| place.error(Some(key), &e))
+}
+
+/// A page of the listing. Keys that the contract has no place for (no text,
+/// not UTF-8, too long) are left out.
+pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions) -> Result<Page> {
+    let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
+    let prefix = options.prefix.as_str();
+    let (comparison, from) = match options.start_after.as_deref() {
+        Some(after) if after >= prefix => (">", after),
+        _ => (">=", prefix),
+    };
+    let fail = |e: rusqlite::Error| place.error(None, &e);
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE o.key {comparison} ?1 AND typeof(o.key) = 'text' ORDER BY o.key"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(fail)?;
+    let mut rows = statement.query([from]).map_err(fail)?;
+    let mut entries: Vec<Entry> = Vec::new();
+    while let Some(row) = rows.next().map_err(fail)? {
+        let ValueRef::Text(bytes) = row.get_ref(7).map_err(fail)? else { continue };
+        if !bytes.starts_with(prefix.as_bytes()) {
+            break;
+        }
+        let Ok(key) = std::str::from_utf8(bytes) else { continue };
+        if check_key(key).is_err() {
+            continue;
+        }
+        if entries.len() == limit {
+            let next = entries.last().map(|e| e.key.clone());
+            return Ok(Page { entries, next });
+        }
+        entries.push(Entry { key: key.to_owned(), info: found(row).map_err(fail)?.info });
+    }
+    Ok(Page { entries, next: None })
+}

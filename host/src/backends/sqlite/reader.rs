@@ -1,0 +1,227 @@
+//! Reading connections, and objects being read.
+//!
+//! A large object is read by a thread that keeps one transaction and one blob
+//! handle open from start to end: one version, whatever is committed
+//! meanwhile. (Opening the handle anew for each piece would follow the
+//! object's chain of pages from the start each time.) A reader that stands
+//! still keeps the log from being emptied, not the writers from writing.
+
+use super::query;
+use super::schema::Place;
+use crate::objects::CHUNK;
+use crate::store::{Error, MAX_INLINE_BYTES, ObjectInfo, ReadOptions, Reader, Result};
+use async_trait::async_trait;
+use bytes::Bytes;
+use rusqlite::Connection;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Idle connections that are kept.
+const IDLE: usize = 8;
+
+/// Up to here an object is read at once and holds no connection.
+const SMALL: u64 = 1024 * 1024;
+
+/// Connections that only read.
+pub(super) struct Pool {
+    pub(super) place: Arc<Place>,
+    idle: Mutex<Option<Vec<Connection>>>,
+}
+
+impl Pool {
+    pub(super) fn new(place: Arc<Place>) -> Self {
+        Self { place, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Lends a connection to `work`.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let connection = self.take()?;
+        let result = work(&connection);
+        self.give(connection);
+        result
+    }
+
+    fn take(&self) -> Result<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = idle.as_mut() else {
+            return Err(Error::Unavailable(format!("{}: the store is closed", self.place.shown)));
+        };
+        let ready = kept.pop();
+        drop(idle);
+        ready.map_or_else(|| self.place.reader(), Ok)
+    }
+
+    fn give(&self, connection: Connection) {
+        // A transaction left open would hold on to an old version for ever.
+        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = idle.as_mut().filter(|kept| kept.len() < IDLE) {
+            kept.push(connection);
+        }
+    }
+
+    /// Closes the idle connections; those lent close when they come back.
+    pub(super) fn close(&self) {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(idle);
+    }
+}
+
+/// Where the wanted bytes are.
+struct Part {
+    info: ObjectInfo,
+    row: i64,
+    at: usize,
+    end: usize,
+}
+
+fn look(place: &Place, connection: &Connection, key: &str, options: &ReadOptions) -> Result<Part> {
+    connection.execute_batch("BEGIN").map_err(|e| place.error(Some(key), &e))?;
+    let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
+    options.check(&found.info)?;
+    let (at, end) = options.range.unwrap_or_default().resolve(found.info.size.unwrap_or(0))?;
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    let end = usize::try_from(end).unwrap_or(usize::MAX);
+    Ok(Part { info: found.info, row: found.row, at, end })
+}
+
+/// Reads a part in pieces until `take` has enough.
+fn pieces(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    part: &Part,
+    size: usize,
+    mut take: impl FnMut(Bytes) -> bool,
+) -> Result<()> {
+    let fail = |e: rusqlite::Error| match e.sqlite_error_code() {
+        Some(_) => place.error(Some(key), &e),
+        None => Error::Other(format!("{}, key {key:?}: {e}", place.shown)),
+    };
+    if part.at == part.end {
+        return Ok(());
+    }
+    let blob = connection.blob_open("main", "objects", "data", part.row, true).map_err(|e| {
+        match query_type(connection, part.row) {
+            Some(kind) if kind != "blob" && kind != "text" => Error::InvalidData(format!(
+                "{}, key {key:?}: the value is {kind}, neither bytes nor text",
+                place.shown
+            )),
+            _ => fail(e),
+        }
+    })?;
+    let mut at = part.at;
+    while at < part.end {
+        let mut piece = vec![0; size.min(part.end - at)];
+        blob.read_at_exact(&mut piece, at).map_err(fail)?;
+        at += piece.len();
+        if !take(piece.into()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn query_type(connection: &Connection, row: i64) -> Option<String> {
+    connection
+        .query_row("SELECT typeof(data) FROM objects WHERE rowid = ?1", [row], |row| row.get(0))
+        .ok()
+}
+
+/// The object, or a part of it, at once.
+pub(super) fn get(pool: &Pool, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+    pool.with(|connection| {
+        let part = look(&pool.place, connection, key, options)?;
+        let length = (part.end - part.at) as u64;
+        if length > MAX_INLINE_BYTES {
+            return Err(Error::LimitExceeded(format!(
+                "{length} bytes are too many to read at once; stream them"
+            )));
+        }
+        let mut data = Bytes::new();
+        pieces(&pool.place, connection, key, &part, usize::MAX, |piece| {
+            data = piece;
+            true
+        })?;
+        Ok((part.info, data))
+    })
+}
+
+/// Opens an object for streaming.
+pub(super) fn open(
+    pool: &Arc<Pool>,
+    key: String,
+    options: &ReadOptions,
+) -> Result<Box<dyn Reader>> {
+    let connection = pool.take()?;
+    let opened = look(&pool.place, &connection, &key, options);
+    let part = match opened {
+        Ok(part) => part,
+        Err(error) => {
+            pool.give(connection);
+            return Err(error);
+        }
+    };
+    let info = part.info.clone();
+    let small = (part.end - part.at) as u64 <= SMALL;
+    if small {
+        let mut held = Bytes::new();
+        let read = pieces(&pool.place, &connection, &key, &part, usize::MAX, |piece| {
+            held = piece;
+            true
+        });
+        pool.give(connection);
+        read?;
+        return Ok(Box::new(BlobReader { info, held, left: 0, pieces: None }));
+    }
+    let left = part.end - part.at;
+    let (sender, receiver) = mpsc::channel(1);
+    let pool = pool.clone();
+    // Its own thread: a client may take hours, and the shared ones are few.
+    std::thread::Builder::new()
+        .name("sqlite-reader".to_owned())
+        .spawn(move || {
+            let read = pieces(&pool.place, &connection, &key, &part, CHUNK, |piece| {
+                sender.blocking_send(Ok(piece)).is_ok()
+            });
+            pool.give(connection);
+            if let Err(error) = read {
+                let _ = sender.blocking_send(Err(error));
+            }
+        })
+        .map_err(|e| Error::Unavailable(format!("no thread to read with: {e}")))?;
+    Ok(Box::new(BlobReader { info, held: Bytes::new(), left, pieces: Some(receiver) }))
+}
+
+struct BlobReader {
+    info: ObjectInfo,
+    held: Bytes,
+    /// Bytes that are still to come from the thread.
+    left: usize,
+    pieces: Option<mpsc::Receiver<Result<Bytes>>>,
+}
+
+#[async_trait]
+impl Reader for BlobReader {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        if self.held.is_empty() && self.left > 0 {
+            let received = match &mut self.pieces {
+                Some(pieces) => pieces.recv().await,
+                None => None,
+            };
+            // The end comes by count: a thread that died must not look like one.
+            let piece = received.ok_or_else(|| {
+                Error::Unavailable("the reading thread ended before the object did".to_owned())
+            })??;
+            self.left = self.left.saturating_sub(piece.len());
+            self.held = piece;
+        }
+        Ok(self.held.split_to(max.min(self.held.len())))
+    }
+}

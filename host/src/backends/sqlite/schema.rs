@@ -1,0 +1,250 @@
+//! The database: opening it, its tables, and what its errors mean.
+//!
+//! `objects` is the table of the Python library. `storage_metadata` holds what
+//! it has no place for; triggers in the database itself keep it right when
+//! another program writes, whatever library that one uses (so they stay with
+//! the oldest SQL).
+
+use crate::store::{Error, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What SQLite keeps in one row unless it was built otherwise.
+pub(super) const MAX_ROW_BYTES: u64 = 1_000_000_000;
+
+/// Where the database is and how to open it.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// As the configuration has it: for messages.
+    pub(super) shown: String,
+    pub(super) busy_timeout: Duration,
+    pub(super) durable: bool,
+    pub(super) check_only: bool,
+}
+
+// A version is random: unique without a counter, which a program that
+// restores old rows could turn back.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, data BLOB);
+CREATE TABLE IF NOT EXISTS storage_metadata (
+    key TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    modified INTEGER NOT NULL,
+    etag TEXT,
+    content_type TEXT,
+    metadata TEXT
+);
+CREATE TRIGGER IF NOT EXISTS storage_metadata_insert AFTER INSERT ON objects BEGIN
+    DELETE FROM storage_metadata WHERE key = NEW.key;
+    INSERT INTO storage_metadata (key, version, modified) VALUES (NEW.key,
+        lower(hex(randomblob(12))),
+        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+END;
+CREATE TRIGGER IF NOT EXISTS storage_metadata_update AFTER UPDATE ON objects BEGIN
+    DELETE FROM storage_metadata WHERE key = OLD.key OR key = NEW.key;
+    INSERT INTO storage_metadata (key, version, modified) VALUES (NEW.key,
+        lower(hex(randomblob(12))),
+        CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+END;
+CREATE TRIGGER IF NOT EXISTS storage_metadata_delete AFTER DELETE ON objects BEGIN
+    DELETE FROM storage_metadata WHERE key = OLD.key;
+END;
+";
+
+/// Stand-ins where a database may only be looked at.
+const TEMPORARY: &[(&str, &str)] = &[
+    ("objects", "CREATE TEMP TABLE objects (key TEXT PRIMARY KEY, data BLOB)"),
+    (
+        "storage_metadata",
+        "CREATE TEMP TABLE storage_metadata (key TEXT PRIMARY KEY, version TEXT, modified INTEGER, \
+         etag TEXT, content_type TEXT, metadata TEXT)",
+    ),
+];
+
+impl Place {
+    /// An error of the database, with the key that it was about.
+    pub(super) fn error(&self, key: Option<&str>, error: &rusqlite::Error) -> Error {
+        let at = match key {
+            Some(key) => format!("{}, key {key:?}", self.shown),
+            None => self.shown.clone(),
+        };
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Error::Unavailable(format!(
+                    "{at}: another process has kept the database locked for {} s; try again, or raise busy_timeout",
+                    self.busy_timeout.as_secs_f64()
+                ))
+            }
+            Some(ErrorCode::DiskFull) => {
+                Error::LimitExceeded(format!("{at}: the disk is full; nothing was written"))
+            }
+            Some(ErrorCode::TooBig) => Error::LimitExceeded(too_big(&at)),
+            Some(ErrorCode::NotADatabase) => Error::InvalidData(format!(
+                "{at}: not an SQLite database; name another db_path, or move that file away"
+            )),
+            Some(ErrorCode::DatabaseCorrupt) => Error::InvalidData(format!(
+                "{at}: the database is damaged ({error}); restore it, or try sqlite3's .recover"
+            )),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::PermissionDenied(
+                format!("{at}: the database or its directory is not writable ({error})"),
+            ),
+            Some(ErrorCode::CannotOpen) => Error::PermissionDenied(format!(
+                "{at}: can't be opened; its directory must exist and be writable ({error})"
+            )),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
+                Error::Unavailable(format!("{at}: {error}"))
+            }
+            _ => Error::Other(format!("{at}: {error}")),
+        }
+    }
+
+    fn connect(&self, flags: OpenFlags) -> Result<Connection> {
+        let fail = |e: rusqlite::Error| self.error(None, &e);
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let connection = if self.check_only && !Path::new(&log).exists() {
+            // Even a reader would make the log and its index; nobody else has
+            // the database open now, so it can be read as it is.
+            let uri = format!("file:{}?immutable=1", escape(&self.path));
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+        } else {
+            Connection::open_with_flags(&self.path, flags)
+        };
+        let connection = connection.map_err(fail)?;
+        connection.busy_timeout(self.busy_timeout).map_err(fail)?;
+        Ok(connection)
+    }
+
+    /// A connection that only reads.
+    pub(super) fn reader(&self) -> Result<Connection> {
+        let fail = |e: rusqlite::Error| self.error(None, &e);
+        let flags = if self.check_only {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            // A writable handle can recover the log that a crash left.
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        };
+        let connection = self.connect(flags)?;
+        // There may be many: each keeps little in memory.
+        connection.execute_batch("PRAGMA cache_size = -512").map_err(fail)?;
+        if self.check_only {
+            for (table, create) in TEMPORARY {
+                if !has(&connection, table).map_err(fail)? {
+                    connection.execute_batch(create).map_err(fail)?;
+                }
+            }
+        }
+        connection.execute_batch("PRAGMA query_only = 1").map_err(fail)?;
+        Ok(connection)
+    }
+
+    /// The connection that writes: makes the tables when they are missing.
+    pub(super) fn writer(&self) -> Result<Connection> {
+        let fail = |e: rusqlite::Error| self.error(None, &e);
+        let connection =
+            self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        self.check(&connection)?;
+        let mode: String = connection
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(fail)?;
+        if mode != "wal" {
+            return Err(Error::InvalidConfig(format!(
+                "{}: write-ahead logging does not work here (journal mode {mode}); use a local filesystem",
+                self.shown
+            )));
+        }
+        let synchronous = if self.durable { "FULL" } else { "NORMAL" };
+        connection
+            .execute_batch(&format!(
+                "PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -8192;
+                 PRAGMA journal_size_limit = 67108864; BEGIN IMMEDIATE; {TABLES} COMMIT;"
+            ))
+            .map_err(fail)?;
+        Ok(connection)
+    }
+
+    /// Whether the database can hold our objects: what is there already must
+    /// have the shape that the queries count on.
+    pub(super) fn check(&self, connection: &Connection) -> Result<()> {
+        let fail = |e: rusqlite::Error| self.error(None, &e);
+        let bad = |problem: &str| {
+            Error::InvalidConfig(format!(
+                "{}: {problem}; name another db_path, or move that table away",
+                self.shown
+            ))
+        };
+        let encoding: String =
+            connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(fail)?;
+        if !has(connection, "objects").map_err(fail)? {
+            return if encoding == "UTF-8" {
+                Ok(())
+            } else {
+                Err(bad("the database keeps text as UTF-16, which sorts keys differently"))
+            };
+        }
+        let mut columns = connection
+            .prepare("SELECT name, pk FROM pragma_table_info('objects') ORDER BY name")
+            .map_err(fail)?;
+        let columns: Vec<(String, i64)> = columns
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(fail)?;
+        if columns != [("data".to_owned(), 0), ("key".to_owned(), 1)] {
+            return Err(bad(
+                "there is a table \"objects\" of another shape than (key TEXT PRIMARY KEY, data BLOB)",
+            ));
+        }
+        if connection.prepare("SELECT rowid FROM objects").is_err() {
+            return Err(bad("the table \"objects\" is a view, or was made WITHOUT ROWID"));
+        }
+        let collation: Option<String> = connection
+            .query_row(
+                "SELECT x.coll FROM pragma_index_list('objects') l, pragma_index_xinfo(l.name) x \
+                 WHERE l.origin = 'pk' AND x.name = 'key'",
+                [],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(fail)?;
+        if collation.as_deref() != Some("BINARY") {
+            return Err(bad(
+                "the table \"objects\" has keys that are no text, or does not compare them byte by byte",
+            ));
+        }
+        if encoding != "UTF-8" {
+            return Err(bad("the database keeps text as UTF-16, which sorts keys differently"));
+        }
+        Ok(())
+    }
+}
+
+/// Why an object does not fit.
+pub(super) fn too_big(at: &str) -> String {
+    format!(
+        "{at}: SQLite keeps at most {MAX_ROW_BYTES} bytes in a row, and the object is larger; nothing was written"
+    )
+}
+
+fn has(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = ?1 AND type IN ('table', 'view'))",
+        [name],
+        |row| row.get(0),
+    )
+}
+
+/// A path as part of an SQLite URI.
+fn escape(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, &byte| {
+        if plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}

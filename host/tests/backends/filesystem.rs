@@ -1,0 +1,165 @@
+//! What is particular to files.
+
+use super::{files, keys, open, put, text, try_open};
+use bytes::Bytes;
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::symlink;
+use storage_host::store::{DeleteOptions, Error, PutOptions, ReadOptions};
+
+const KIND: &str = "FilesystemStore";
+
+#[tokio::test]
+async fn keys_that_leave_the_root_are_refused_and_touch_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("secret"), "s").unwrap();
+    let store = open(KIND, home.path()).await;
+    for key in ["../secret", "a/../../secret", "/etc/passwd", "./a", "a//b", "a/", ".."] {
+        for result in [
+            store.put(key, Bytes::new(), PutOptions::default()).await.err(),
+            store.get(key, ReadOptions::default()).await.err(),
+            store.delete(key, DeleteOptions::default()).await.err(),
+            store.exists(key).await.err(),
+            store.write(key, PutOptions::default()).await.err(),
+        ] {
+            assert!(matches!(result, Some(Error::InvalidKey(_))), "{key}: {result:?}");
+        }
+    }
+    assert_eq!(files(home.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn symbolic_links_are_not_followed_or_listed() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("outside")).unwrap();
+    fs::write(home.path().join("outside/secret"), "s").unwrap();
+    let store = open(KIND, home.path()).await;
+    let root = home.path().join("root");
+    symlink("../outside", root.join("dir")).unwrap();
+    symlink("../outside/secret", root.join("file")).unwrap();
+    put(&*store, "plain", "x").await;
+    for key in ["dir/secret", "file", "dir/new"] {
+        let got = store.get(key, ReadOptions::default()).await.err();
+        assert!(got.is_some(), "{key}");
+        let written = store.put(key, Bytes::from_static(b"!"), PutOptions::default()).await;
+        assert!(written.is_err(), "{key}");
+        assert!(store.delete(key, DeleteOptions::default()).await.is_err(), "{key}");
+    }
+    assert_eq!(keys(&*store, "", 10).await, ["plain"]);
+    assert_eq!(fs::read_to_string(home.path().join("outside/secret")).unwrap(), "s");
+    assert_eq!(files(&home.path().join("outside")).len(), 1);
+}
+
+#[tokio::test]
+async fn an_object_and_a_folder_of_one_name_conflict() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    put(&*store, "a", "x").await;
+    let below = store.put("a/b", Bytes::new(), PutOptions::default()).await.unwrap_err();
+    assert!(matches!(&below, Error::InvalidKey(m) if m.contains("\"a\" is an object")), "{below}");
+    put(&*store, "f/b", "y").await;
+    let over = store.put("f", Bytes::new(), PutOptions::default()).await.unwrap_err();
+    assert!(matches!(&over, Error::InvalidKey(m) if m.contains("\"f/\"")), "{over}");
+    assert_eq!(text(&*store, "a").await, "x");
+    assert_eq!(text(&*store, "f/b").await, "y");
+    store.delete("f/b", DeleteOptions::default()).await.unwrap();
+    put(&*store, "f", "now free").await;
+}
+
+#[tokio::test]
+async fn empty_folders_are_pruned_and_never_in_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    put(&*store, "a/b/c/d", "x").await;
+    store.delete("a/b/c/d", DeleteOptions::default()).await.unwrap();
+    assert!(!home.path().join("root/a").exists());
+    fs::create_dir_all(home.path().join("root/left/over")).unwrap();
+    put(&*store, "left", "x").await;
+    assert_eq!(text(&*store, "left").await, "x");
+}
+
+#[tokio::test]
+async fn what_another_program_changed_loses_its_metadata() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let options = PutOptions {
+        etag: Some("0123456789abcdef0123456789abcdef".to_owned()),
+        content_type: Some("a/b".to_owned()),
+        ..PutOptions::default()
+    };
+    store.put("k", Bytes::from_static(b"old"), options).await.unwrap();
+    fs::write(home.path().join("root/k"), "longer").unwrap();
+    let info = store.stat("k").await.unwrap();
+    assert_eq!((info.size, info.content_type), (Some(6), None));
+    assert!(info.etag.unwrap().ends_with("-1"));
+    fs::write(home.path().join("root/foreign"), "f").unwrap();
+    assert_eq!(keys(&*store, "", 10).await, ["foreign", "k"]);
+    assert_eq!(text(&*store, "foreign").await, "f");
+}
+
+#[tokio::test]
+async fn a_file_truncated_under_a_reader_is_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    store.put("k", vec![7; 1_000_000].into(), PutOptions::default()).await.unwrap();
+    let mut reader = store.read("k", ReadOptions::default()).await.unwrap();
+    reader.next(10).await.unwrap();
+    fs::File::options().write(true).open(home.path().join("root/k")).unwrap().set_len(5).unwrap();
+    let error = super::drain(reader).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(m) if m.contains("root/k")));
+}
+
+#[tokio::test]
+async fn nothing_but_objects_is_below_the_root_and_dropped_writes_leave_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let mut writer = store.write("a/k", PutOptions::default()).await.unwrap();
+    writer.push(vec![1; 600_000].into()).await.unwrap();
+    assert_eq!(files(&home.path().join("root")).len(), 0);
+    assert_eq!(files(home.path()).len(), 1);
+    drop(writer);
+    store.close().await.unwrap();
+    while !files(home.path()).is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_removed_and_live_writers_are_spared() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let mut writer = store.write("k", PutOptions::default()).await.unwrap();
+    writer.push(vec![1; 600_000].into()).await.unwrap();
+    let dead = home.path().join(".root.storage/writing-1-dead");
+    fs::create_dir(&dead).unwrap();
+    fs::write(dead.join("0"), "half").unwrap();
+    let second = open(KIND, home.path()).await;
+    assert!(!dead.exists());
+    writer.finish(storage_host::store::Trailer::default()).await.unwrap();
+    assert_eq!(second.stat("k").await.unwrap().size, Some(600_000));
+}
+
+#[tokio::test]
+async fn a_look_creates_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let config = json!({"root_path": "root"});
+    let error = try_open(KIND, home.path(), config.clone(), true).await.err().unwrap();
+    assert!(matches!(&error, Error::InvalidConfig(m) if m.contains("would be created")), "{error}");
+    fs::create_dir(home.path().join("root")).unwrap();
+    fs::write(home.path().join("root/k"), "x").unwrap();
+    let store = try_open(KIND, home.path(), config, true).await.unwrap();
+    assert_eq!(keys(&*store, "", 10).await, ["k"]);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_root_that_is_a_file_is_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("root"), "").unwrap();
+    let error =
+        try_open(KIND, home.path(), json!({"root_path": "root"}), false).await.err().unwrap();
+    assert!(
+        matches!(&error, Error::InvalidConfig(m) if m.contains("root is not a directory")),
+        "{error}"
+    );
+}

@@ -1,0 +1,161 @@
+//! What is particular to the database.
+
+use super::{files, keys, open, put, text, try_open};
+use bytes::Bytes;
+use rusqlite::Connection;
+use serde_json::json;
+use std::fs;
+use storage_host::store::{Error, PutOptions, ReadOptions};
+
+const KIND: &str = "SqliteStore";
+
+#[tokio::test]
+async fn rows_of_another_program_are_objects_and_text_is_utf8() {
+    let home = tempfile::tempdir().unwrap();
+    let plain = Connection::open(home.path().join("objects.db")).unwrap();
+    plain
+        .execute_batch(
+            "CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, data BLOB);
+         INSERT INTO objects VALUES ('text', 'gr\u{fc}n'), ('blob', x'0102'), ('null', NULL);
+         INSERT INTO objects VALUES (x'ff', 'no text key');",
+        )
+        .unwrap();
+    let store = open(KIND, home.path()).await;
+    assert_eq!(text(&*store, "text").await, "gr\u{fc}n");
+    let before = store.stat("text").await.unwrap();
+    assert_eq!(before.size, Some(5));
+    assert!(before.etag.as_ref().unwrap().ends_with("-1"));
+    assert_eq!(keys(&*store, "", 2).await, ["blob", "null", "text"]);
+    plain.execute("REPLACE INTO objects VALUES ('text', 'bl\u{e4}u!')", []).unwrap();
+    assert_ne!(store.stat("text").await.unwrap().etag, before.etag);
+}
+
+#[tokio::test]
+async fn what_another_program_changed_loses_its_metadata() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let plain = Connection::open(home.path().join("objects.db")).unwrap();
+    for change in [
+        "INSERT OR REPLACE INTO objects (key, data) VALUES ('k', x'00')",
+        "UPDATE objects SET data = x'00' WHERE key = 'k'",
+        "DELETE FROM objects; INSERT INTO objects VALUES ('k', x'00')",
+        "INSERT INTO objects VALUES ('k', x'00') ON CONFLICT (key) DO UPDATE SET data = excluded.data",
+    ] {
+        let options = PutOptions {
+            etag: Some("0123456789abcdef0123456789abcdef".to_owned()),
+            content_type: Some("a/b".to_owned()),
+            metadata: vec![("n".to_owned(), "v".to_owned())],
+            ..PutOptions::default()
+        };
+        store.put("k", Bytes::from_static(b"!"), options).await.unwrap();
+        plain.execute_batch(change).unwrap();
+        let info = store.stat("k").await.unwrap();
+        assert_eq!((info.content_type, info.metadata.len()), (None, 0), "{change}");
+        assert!(info.etag.unwrap().ends_with("-1"), "{change}");
+    }
+    plain.execute("DELETE FROM objects", []).unwrap();
+    assert_eq!(store.exists("k").await, Ok(false));
+    let left: i64 =
+        plain.query_row("SELECT count(*) FROM storage_metadata", [], |r| r.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn another_program_reads_what_was_written() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    put(&*store, "k", "value").await;
+    store.close().await.unwrap();
+    let plain = Connection::open(home.path().join("objects.db")).unwrap();
+    let data: Vec<u8> =
+        plain.query_row("SELECT data FROM objects WHERE key = 'k'", [], |r| r.get(0)).unwrap();
+    assert_eq!(data, b"value");
+    assert!(store.put("k", Bytes::new(), PutOptions::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn files_that_are_no_such_database_are_refused_and_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("objects.db");
+    fs::write(&path, "this is a letter, not a database, and it is long enough".repeat(40)).unwrap();
+    let before = fs::read(&path).unwrap();
+    let config = json!({"db_path": "objects.db"});
+    for look in [true, false] {
+        let error = try_open(KIND, home.path(), config.clone(), look).await.err().unwrap();
+        assert!(
+            matches!(&error, Error::InvalidData(m) if m.contains("objects.db: not an SQLite database")),
+            "{error}"
+        );
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    for table in [
+        "CREATE TABLE objects (id INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE objects (key TEXT, data BLOB)",
+        "CREATE TABLE objects (key TEXT COLLATE NOCASE PRIMARY KEY, data BLOB)",
+        "CREATE TABLE objects (key TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID",
+        "CREATE TABLE objects (key INTEGER PRIMARY KEY, data BLOB)",
+        "CREATE VIEW objects AS SELECT 1 AS key, 2 AS data",
+    ] {
+        fs::remove_file(&path).unwrap();
+        Connection::open(&path).unwrap().execute_batch(table).unwrap();
+        for look in [true, false] {
+            let error = try_open(KIND, home.path(), config.clone(), look).await.err();
+            assert!(matches!(error, Some(Error::InvalidConfig(_))), "{table}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_locked_for_too_long_is_unavailable() {
+    let home = tempfile::tempdir().unwrap();
+    let config = json!({"db_path": "objects.db", "busy_timeout": 0.01});
+    let store = try_open(KIND, home.path(), config, false).await.unwrap();
+    put(&*store, "k", "old").await;
+    let plain = Connection::open(home.path().join("objects.db")).unwrap();
+    plain.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.put("k", Bytes::new(), PutOptions::default()).await.unwrap_err();
+    assert!(matches!(&error, Error::Unavailable(m) if m.contains("busy_timeout")), "{error}");
+    assert_eq!(text(&*store, "k").await, "old");
+    plain.execute_batch("ROLLBACK").unwrap();
+    put(&*store, "k", "new").await;
+}
+
+#[tokio::test]
+async fn an_object_over_the_limit_of_a_row_is_refused_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    // Never touched memory: the size alone is refused.
+    let huge = Bytes::from(vec![0; 1_000_000_000]);
+    let error = store.put("k", huge, PutOptions::default()).await.unwrap_err();
+    assert!(matches!(&error, Error::LimitExceeded(m) if m.contains("1000000000 bytes")), "{error}");
+    assert_eq!(store.exists("k").await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_look_creates_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let config = json!({"db_path": "objects.db"});
+    let error = try_open(KIND, home.path(), config.clone(), true).await.err().unwrap();
+    assert!(matches!(&error, Error::InvalidConfig(m) if m.contains("would be created")), "{error}");
+    assert!(files(home.path()).is_empty());
+    let store = open(KIND, home.path()).await;
+    put(&*store, "k", "x").await;
+    store.close().await.unwrap();
+    let before = fs::read(home.path().join("objects.db")).unwrap();
+    let store = try_open(KIND, home.path(), config, true).await.unwrap();
+    assert_eq!(text(&*store, "k").await, "x");
+    let refused = store.put("k", Bytes::new(), PutOptions::default()).await;
+    assert!(matches!(refused, Err(Error::Unsupported(_))));
+    assert_eq!(files(home.path()).len(), 1);
+    assert_eq!(fs::read(home.path().join("objects.db")).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_value_that_is_neither_bytes_nor_text_is_called_that() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let plain = Connection::open(home.path().join("objects.db")).unwrap();
+    plain.execute("INSERT INTO objects VALUES ('n', 42)", []).unwrap();
+    let error = store.get("n", ReadOptions::default()).await.unwrap_err();
+    assert!(matches!(&error, Error::InvalidData(m) if m.contains("integer")), "{error}");
+}
