@@ -6,6 +6,7 @@
 //! - [`backends`]: one file per native backend.
 //! - [`config`]: from YAML to a checked description; [`factory`]: from that to
 //!   open stores.
+//! - [`notify`]: where the events of notifying stores go.
 
 pub mod backends;
 pub mod config;

@@ -34,7 +34,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Delivers events to the handlers of their stores.
 pub struct Notifier {
     stores: Arc<HashMap<String, Handlers>>,
-    queue: Mutex<Option<SyncSender<Message>>>,
+    queue: Mutex<Option<SyncSender<Box<Message>>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
     stop: Arc<Stop>,
     lost: Arc<AtomicU64>,
@@ -81,7 +81,7 @@ impl Notifier {
         if !self.stores.get(&event.store).is_some_and(|handlers| handlers.wants(event.action)) {
             return;
         }
-        let message = Message::new(event);
+        let message = Box::new(Message::new(event));
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = match queue.as_ref().map(|queue| queue.try_send(message)) {
             Some(Ok(())) => return,
@@ -170,7 +170,7 @@ impl Stop {
 }
 
 fn deliver_all(
-    queue: &Receiver<Message>,
+    queue: &Receiver<Box<Message>>,
     stores: &HashMap<String, Handlers>,
     stop: &Stop,
     lost: &AtomicU64,
