@@ -85,6 +85,29 @@ fn open(backend: &Backend, entry: &Entry) -> Result<Subject> {
 /// Chains as a user describes them; `DIR` is a fresh directory.
 const CHAINS: &[(&str, Dialect, &str)] = &[
     (
+        "cached-sqlite-and-files",
+        Dialect::PLAIN,
+        "
+stores:
+  database: {type: SqliteStore, config: {db_path: DIR/objects.db}}
+  files: {type: FilesystemStore, config: {root_path: DIR/cache}}
+  main: {type: CachingStore, base: {main_store: database, cache_store: files}}
+main: main
+",
+    ),
+    (
+        "mirror-of-databases-and-memory",
+        Dialect::PLAIN,
+        "
+stores:
+  one: {type: SqliteStore, config: {db_path: DIR/one.db}}
+  two: {type: AsyncSqliteStore, config: {db_path: DIR/two.db}}
+  three: {type: DictStore}
+  main: {type: AsyncFanoutStore, base: [one, two, three]}
+main: main
+",
+    ),
+    (
         "cached-gzip-hashed-sqlite",
         Dialect::PLAIN,
         "
