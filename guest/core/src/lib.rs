@@ -7,10 +7,12 @@
 //! - [`types`] and [`store`]: the contract, as Rust.
 //! - [`env`]: what decorators may reach besides their bases.
 //! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
+//! - [`codec`]: decorators that change an object's bytes.
 //! - [`decorators`]: one file per store type.
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
 pub mod chain;
+pub mod codec;
 mod convert;
 pub mod decorators;
 pub mod env;

@@ -319,8 +319,10 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused() {
-        let text = "[".repeat(10_000);
+        let text = format!("{}{}", "[".repeat(100), "]".repeat(100));
         assert!(parse(&text).unwrap_err().message.contains("nested deeper"));
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        assert!(parse(&"- ".repeat(100_000)).is_err());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The built-in decorators: one file each.
 
+mod base64;
 pub mod caching;
 #[cfg(test)]
 mod faulty;
+mod gzip;
 mod identity;
 pub mod mirroring;
 mod resume;
@@ -10,4 +12,10 @@ mod resume;
 use crate::kind::Kind;
 
 /// Every built-in kind, in the order that documentation lists them.
-pub static KINDS: &[&Kind] = &[&identity::KIND, &mirroring::KIND, &caching::KIND];
+pub static KINDS: &[&Kind] = &[
+    &identity::KIND,
+    &mirroring::KIND,
+    &caching::KIND,
+    &gzip::KIND,
+    &base64::KIND,
+];

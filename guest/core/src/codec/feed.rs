@@ -1,0 +1,80 @@
+//! The encoded bytes of an object, for a decoder.
+
+use crate::store::Reader;
+use crate::types::{Error, Result};
+use std::io::{self, BufRead, Read};
+
+/// How many bytes are asked of the base at once.
+const CHUNK: usize = 128 * 1024;
+
+/// Encoded bytes, from a reader or at once. Also a [`BufRead`], which carries
+/// the errors of the reader inside its own; see [`Feed::error`].
+pub struct Feed {
+    reader: Option<Box<dyn Reader>>,
+    chunk: Vec<u8>,
+    position: usize,
+    consumed: u64,
+}
+
+impl Feed {
+    /// Bytes of a reader.
+    pub fn reader(reader: Box<dyn Reader>) -> Self {
+        Self { reader: Some(reader), chunk: Vec::new(), position: 0, consumed: 0 }
+    }
+
+    /// Bytes at once.
+    pub fn bytes(chunk: Vec<u8>) -> Self {
+        Self { reader: None, chunk, position: 0, consumed: 0 }
+    }
+
+    /// How many bytes were consumed so far.
+    pub fn offset(&self) -> u64 {
+        self.consumed
+    }
+
+    /// The bytes at hand; empty at the end.
+    pub fn fill(&mut self) -> Result<&[u8]> {
+        if self.position == self.chunk.len()
+            && let Some(reader) = &mut self.reader
+        {
+            self.chunk = reader.next(CHUNK)?;
+            self.position = 0;
+            if self.chunk.is_empty() {
+                self.reader = None;
+            }
+        }
+        Ok(self.chunk.get(self.position..).unwrap_or_default())
+    }
+
+    /// Takes `count` of the bytes at hand.
+    pub fn take(&mut self, count: usize) {
+        let count = count.min(self.chunk.len() - self.position);
+        self.position += count;
+        self.consumed += count as u64;
+    }
+
+    /// The error of a reader inside an error of [`BufRead`].
+    pub fn error(error: &io::Error) -> Option<Error> {
+        error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).cloned()
+    }
+}
+
+impl Read for Feed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let held = self.fill_buf()?;
+        let count = held.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&held[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Feed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.fill().map_err(io::Error::other)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.take(count);
+    }
+}

@@ -1,0 +1,94 @@
+//! What a transforming decorator leaves with an object and finds again: plain
+//! sizes, outermost first, as the metadata entry `storage-size`.
+
+use crate::types::{Metadata, ObjectInfo};
+
+const SIZES: &str = "storage-size";
+
+/// What an etag is shown with when it looks like the MD5 of the object's
+/// bytes but is of the encoded ones. No S3 server makes such an etag.
+const MASK: &str = "-0";
+
+/// The sizes in `metadata`.
+pub fn sizes(metadata: &Metadata) -> Option<&str> {
+    metadata.iter().find(|(name, _)| name == SIZES).map(|(_, sizes)| sizes.as_str())
+}
+
+/// Adds the plain size of this decorator to those in `metadata`, or else to
+/// `before`.
+pub fn push_size(metadata: &mut Metadata, before: Option<&str>, size: u64) {
+    let sizes = match sizes(metadata).or(before) {
+        Some(outer) => format!("{outer},{size}"),
+        None => size.to_string(),
+    };
+    metadata.retain(|(name, _)| name != SIZES);
+    metadata.push((SIZES.to_owned(), sizes));
+}
+
+/// What a reader of the decorator sees, from what the base says.
+pub fn show(mut info: ObjectInfo) -> ObjectInfo {
+    let found = info.metadata.iter().position(|(name, _)| name == SIZES);
+    let mark = found.map(|at| info.metadata.remove(at).1).unwrap_or_default();
+    let (outer, own) = match mark.rsplit_once(',') {
+        Some((outer, own)) => (Some(outer), own),
+        None => (None, mark.as_str()),
+    };
+    info.size = own.parse().ok();
+    if let Some(outer) = outer {
+        info.metadata.push((SIZES.to_owned(), outer.to_owned()));
+    }
+    // Not written through this decorator: its etag says nothing of the plain
+    // bytes, and must not look as if it did.
+    if info.size.is_none() {
+        info.etag = info.etag.map(mask);
+    }
+    info
+}
+
+fn mask(etag: String) -> String {
+    let md5 = etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit());
+    if md5 { etag + MASK } else { etag }
+}
+
+/// The base's etag behind one that was shown.
+pub fn unmask(etag: &str) -> String {
+    etag.strip_suffix(MASK).unwrap_or(etag).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(sizes: Option<&str>) -> ObjectInfo {
+        let metadata = sizes.map(|s| (SIZES.to_owned(), s.to_owned())).into_iter().collect();
+        let etag = Some("0123456789abcdef0123456789abcdef".to_owned());
+        ObjectInfo { size: Some(7), etag, metadata, ..ObjectInfo::default() }
+    }
+
+    #[test]
+    fn nested_decorators_each_take_their_own_size() {
+        let mut metadata = Metadata::new();
+        push_size(&mut metadata, None, 1000);
+        push_size(&mut metadata, None, 500);
+        let shown = show(ObjectInfo { metadata, ..info(None) });
+        assert_eq!(shown.size, Some(500));
+        let shown = show(shown);
+        assert_eq!((shown.size, shown.metadata.len()), (Some(1000), 0));
+    }
+
+    #[test]
+    fn an_md5_of_encoded_bytes_is_not_shown_as_one() {
+        let shown = show(info(None));
+        let etag = shown.etag.unwrap();
+        assert_eq!((shown.size, etag.as_str()), (None, "0123456789abcdef0123456789abcdef-0"));
+        assert_eq!(Some(unmask(&etag)), info(None).etag);
+        assert_eq!(show(info(Some("9"))).etag, info(None).etag);
+    }
+
+    #[test]
+    fn a_broken_mark_is_an_unknown_size() {
+        for broken in ["", "x", "1,", "-5", "99999999999999999999999"] {
+            assert_eq!(show(info(Some(broken))).size, None, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Decorators that change an object's bytes.
+//!
+//! A [`Codec`] says how bytes are encoded and decoded; [`Transforming`] makes a
+//! store of it, once for all: it streams, keeps the plain size in the object's
+//! metadata, and shows sizes and etags as its readers must see them.
+
+mod feed;
+mod marks;
+mod stream;
+
+pub use feed::Feed;
+
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::{
+    Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result,
+};
+use stream::{Decoding, Encoding};
+
+/// A pair of transforms, one the reverse of the other.
+pub trait Codec: 'static {
+    /// A fresh encoder for one object.
+    fn encoder(&self) -> Box<dyn Encoder>;
+    /// A fresh decoder for one object, whose bytes are in `feed`.
+    fn decoder(&self, feed: Feed) -> Box<dyn Decoder>;
+    /// Whether [`locate`](Self::locate) works.
+    fn ranges(&self) -> bool;
+    /// Which bytes of the base hold the plain bytes from `start` to `end`.
+    fn locate(&self, start: u64, end: u64) -> Location;
+    /// A decoder for what `locate` found.
+    fn range_decoder(&self, feed: Feed) -> Box<dyn Decoder> {
+        self.decoder(feed)
+    }
+}
+
+/// Where a plain range lies in the base.
+pub struct Location {
+    /// First byte.
+    pub start: u64,
+    /// How many bytes; the last may be missing at the end of the object.
+    pub length: u64,
+    /// How many plain bytes come before the wanted ones.
+    pub skip: u64,
+}
+
+/// Encodes one object.
+pub trait Encoder {
+    /// Takes plain bytes and appends what is ready.
+    fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<()>;
+    /// Appends what is left.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// Decodes one object.
+pub trait Decoder {
+    /// The next plain bytes, about `max` of them and at least one; empty at
+    /// the end.
+    fn next(&mut self, max: usize) -> Result<Vec<u8>>;
+}
+
+/// A base whose objects are encoded.
+pub struct Transforming<C> {
+    base: SharedStore,
+    codec: C,
+}
+
+impl<C: Codec> Transforming<C> {
+    /// Over `base`.
+    pub fn new(base: SharedStore, codec: C) -> Self {
+        Self { base, codec }
+    }
+
+    /// The options for the base: what callers see of etags is undone.
+    fn inward(&self, options: &ReadOptions) -> ReadOptions {
+        ReadOptions {
+            range: None,
+            if_match: options.if_match.as_deref().map(marks::unmask),
+            if_none_match: options.if_none_match.as_deref().map(marks::unmask),
+        }
+    }
+
+    fn put_options(options: &PutOptions) -> PutOptions {
+        let if_match = options.if_match.as_deref().map(marks::unmask);
+        PutOptions { if_match, ..options.clone() }
+    }
+
+    fn refuse_range(&self, options: &ReadOptions) -> Result<()> {
+        if options.range.is_some() && !self.capabilities().range {
+            return Err(Error::Unsupported("ranges of encoded objects".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// A reader of a part, by reading only what holds it. `None`: the size
+    /// isn't known, so neither is where the part ends.
+    fn read_part(&self, key: &str, options: &ReadOptions) -> Result<Option<Box<dyn Reader>>> {
+        let Some(range) = options.range else { return Ok(None) };
+        let mut inner = self.inward(options);
+        let info = marks::show(self.base.stat(key)?);
+        let Some(size) = info.size else { return Ok(None) };
+        let (start, end) = range.resolve(size)?;
+        let at = self.codec.locate(start, end);
+        // One version of the object: the one that the size is of.
+        if inner.if_match.is_none() {
+            inner.if_match = info.etag.as_deref().map(marks::unmask);
+        }
+        if at.length == 0 {
+            return Ok(Some(Box::new(Decoding::empty(info))));
+        }
+        inner.range = Some(crate::types::ByteRange::span(at.start, at.length));
+        let reader = self.base.read(key, &inner)?;
+        let decoder = self.codec.range_decoder(Feed::reader(reader));
+        Ok(Some(Box::new(Decoding::part(decoder, info, at.skip, end - start))))
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<C: Codec> Store for Transforming<C> {
+    fn capabilities(&self) -> Capabilities {
+        let base = self.base.capabilities();
+        Capabilities { range: base.range && self.codec.ranges(), ..base }
+    }
+
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        if options.range.is_some() {
+            let mut reader = self.read(key, options)?;
+            let data = collect(|max| reader.next(max))?;
+            return Ok((reader.info().clone(), data));
+        }
+        let (info, data) = self.base.get(key, &self.inward(options))?;
+        let mut decoder = self.codec.decoder(Feed::bytes(data));
+        let data = collect(|max| decoder.next(max))?;
+        Ok((marks::show(info), data))
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        let mut encoder = self.codec.encoder();
+        let mut out = Vec::new();
+        encoder.push(data, &mut out)?;
+        encoder.finish(&mut out)?;
+        let mut options = Self::put_options(options);
+        marks::push_size(&mut options.metadata, None, data.len() as u64);
+        self.base.put(key, &out, &options).map(marks::show)
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.base.exists(key)
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        let if_match = options.if_match.as_deref().map(marks::unmask);
+        self.base.delete(key, &DeleteOptions { if_match })
+    }
+
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.base.stat(key).map(marks::show)
+    }
+
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        let mut page = self.base.list(options)?;
+        for entry in &mut page.entries {
+            entry.info = marks::show(std::mem::take(&mut entry.info));
+        }
+        Ok(page)
+    }
+
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        self.refuse_range(options)?;
+        if let Some(part) = self.read_part(key, options)? {
+            return Ok(part);
+        }
+        let reader = self.base.read(key, &self.inward(options))?;
+        let info = marks::show(reader.info().clone());
+        let decoder = self.codec.decoder(Feed::reader(reader));
+        match options.range {
+            None => Ok(Box::new(Decoding::whole(decoder, info))),
+            Some(range) => Decoding::search(decoder, info, range),
+        }
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        let options = Self::put_options(options);
+        let outer_sizes = marks::sizes(&options.metadata).map(str::to_owned);
+        let writer = self.base.write(key, &options)?;
+        Ok(Box::new(Encoding::new(writer, self.codec.encoder(), outer_sizes)))
+    }
+}
+
+/// All that `next` gives, as long as it is small.
+fn collect(mut next: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    const CHUNK: usize = 1024 * 1024;
+    let mut data = next(CHUNK)?;
+    loop {
+        let chunk = next(CHUNK)?;
+        if chunk.is_empty() {
+            return Ok(data);
+        }
+        if (data.len() + chunk.len()) as u64 > MAX_INLINE_BYTES {
+            return Err(Error::LimitExceeded(format!(
+                "more than {MAX_INLINE_BYTES} bytes at once; stream the object with read"
+            )));
+        }
+        data.extend_from_slice(&chunk);
+    }
+}

@@ -1,0 +1,143 @@
+//! Encoding and decoding while streaming.
+
+use super::{Decoder, Encoder, marks};
+use crate::store::{Reader, Writer};
+use crate::types::{ByteRange, Error, ObjectInfo, Result, Trailer};
+
+/// Encoded bytes are handed to the base in pieces of about this size.
+const PIECE: usize = 128 * 1024;
+
+/// Plain bytes that are passed over are decoded this many at a time.
+const SKIP: usize = 256 * 1024;
+
+/// A reader of plain bytes.
+pub struct Decoding {
+    decoder: Option<Box<dyn Decoder>>,
+    info: ObjectInfo,
+    skip: u64,
+    left: u64,
+    held: Vec<u8>,
+    /// Plain bytes given so far, to hold against the size that was promised.
+    given: u64,
+    whole: bool,
+}
+
+impl Decoding {
+    pub fn whole(decoder: Box<dyn Decoder>, info: ObjectInfo) -> Self {
+        Self { whole: true, ..Self::part(decoder, info, 0, u64::MAX) }
+    }
+
+    pub fn part(decoder: Box<dyn Decoder>, info: ObjectInfo, skip: u64, left: u64) -> Self {
+        let decoder = Some(decoder);
+        Self { decoder, info, skip, left, held: Vec::new(), given: 0, whole: false }
+    }
+
+    pub fn empty(info: ObjectInfo) -> Self {
+        Self { decoder: None, info, skip: 0, left: 0, held: Vec::new(), given: 0, whole: false }
+    }
+
+    /// A range of an object whose size isn't known: decoded from the start.
+    pub fn search(
+        decoder: Box<dyn Decoder>,
+        info: ObjectInfo,
+        range: ByteRange,
+    ) -> Result<Box<dyn Reader>> {
+        let Some(start) = range.offset else {
+            return Err(Error::Unsupported(
+                "the end of an encoded object whose plain size is not known".to_owned(),
+            ));
+        };
+        if range.length == Some(0) {
+            return Err(Error::InvalidRange);
+        }
+        let mut part = Self::part(decoder, info, start, range.length.unwrap_or(u64::MAX));
+        part.held = part.advance(1)?;
+        if part.held.is_empty() {
+            return Err(Error::InvalidRange);
+        }
+        Ok(Box::new(part))
+    }
+
+    /// The next plain bytes after those to skip.
+    fn advance(&mut self, max: usize) -> Result<Vec<u8>> {
+        let Some(decoder) = &mut self.decoder else { return Ok(Vec::new()) };
+        loop {
+            let most = if self.skip > 0 { SKIP } else { max };
+            let mut chunk = decoder.next(most)?;
+            if chunk.is_empty() || self.skip == 0 {
+                return Ok(chunk);
+            }
+            let cut = usize::try_from(self.skip).unwrap_or(usize::MAX).min(chunk.len());
+            self.skip -= cut as u64;
+            if cut < chunk.len() {
+                return Ok(chunk.split_off(cut));
+            }
+        }
+    }
+}
+
+impl Reader for Decoding {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        let max = usize::try_from(self.left).unwrap_or(usize::MAX).min(max);
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let mut chunk = match self.held.is_empty() {
+            true => self.advance(max)?,
+            false => std::mem::take(&mut self.held),
+        };
+        if chunk.len() > max {
+            self.held = chunk.split_off(max);
+        }
+        self.left -= chunk.len() as u64;
+        self.given += chunk.len() as u64;
+        let size = self.info.size.filter(|_| self.whole);
+        if size.is_some_and(|size| self.given > size || (chunk.is_empty() && self.given < size)) {
+            return Err(Error::InvalidData(
+                "the stored bytes do not decode to the size that they had when written".to_owned(),
+            ));
+        }
+        Ok(chunk)
+    }
+}
+
+/// A writer that encodes.
+pub struct Encoding {
+    writer: Box<dyn Writer>,
+    encoder: Box<dyn Encoder>,
+    out: Vec<u8>,
+    size: u64,
+    /// The sizes that decorators above gave at the start.
+    outer_sizes: Option<String>,
+}
+
+impl Encoding {
+    pub fn new(writer: Box<dyn Writer>, encoder: Box<dyn Encoder>, outer: Option<String>) -> Self {
+        Self { writer, encoder, out: Vec::new(), size: 0, outer_sizes: outer }
+    }
+}
+
+impl Writer for Encoding {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.size += chunk.len() as u64;
+        self.encoder.push(chunk, &mut self.out)?;
+        if self.out.len() >= PIECE {
+            self.writer.push(&self.out)?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, mut trailer: Trailer) -> Result<ObjectInfo> {
+        self.encoder.finish(&mut self.out)?;
+        if !self.out.is_empty() {
+            self.writer.push(&self.out)?;
+        }
+        marks::push_size(&mut trailer.metadata, self.outer_sizes.as_deref(), self.size);
+        self.writer.finish(trailer).map(marks::show)
+    }
+}

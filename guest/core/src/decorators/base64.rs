@@ -1,0 +1,257 @@
+//! `Base64Store`: objects are kept as base64 (RFC 4648, section 4), with
+//! padding and without line breaks, as Python's `b64encode` writes it.
+//!
+//! Reading is strict; with `lenient` whatever is not of the alphabet is passed
+//! over, as Python's `b64decode` does by default. Parts are read from the
+//! parts of the base that hold them, unless lenient.
+
+use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
+use crate::kind::{Args, BaseShape, Kind};
+use crate::store::SharedStore;
+use crate::types::{Error, Result};
+use base64_simd::STANDARD;
+use serde::Deserialize;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "Base64Store",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","properties":{
+        "lenient":{"type":"boolean","default":false,
+            "description":"Pass over characters that are not of the alphabet, line breaks among them"}
+    },"additionalProperties":false}"#,
+    doc: "Keeps objects as base64 text",
+    build,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    lenient: bool,
+}
+
+fn build(args: Args) -> Result<SharedStore> {
+    let Config { lenient } = args.config()?;
+    Ok(Rc::new(Transforming::new(args.base(), Base64 { lenient })))
+}
+
+struct Base64 {
+    lenient: bool,
+}
+
+impl Codec for Base64 {
+    fn encoder(&self) -> Box<dyn Encoder> {
+        Box::new(Encode { held: Vec::new() })
+    }
+
+    fn decoder(&self, feed: Feed) -> Box<dyn Decoder> {
+        Box::new(Decode { feed, lenient: self.lenient, held: Vec::new(), ended: false })
+    }
+
+    fn ranges(&self) -> bool {
+        !self.lenient
+    }
+
+    fn locate(&self, start: u64, end: u64) -> Location {
+        let (first, last) = (start / 3, end.div_ceil(3));
+        Location {
+            start: first.saturating_mul(4),
+            length: (last - first).saturating_mul(4),
+            skip: start % 3,
+        }
+    }
+}
+
+struct Encode {
+    /// Bytes that don't fill a group of three yet.
+    held: Vec<u8>,
+}
+
+impl Encoder for Encode {
+    fn push(&mut self, mut chunk: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        if !self.held.is_empty() {
+            let missing = (3 - self.held.len()).min(chunk.len());
+            let (first, rest) = chunk.split_at(missing);
+            self.held.extend_from_slice(first);
+            chunk = rest;
+            if self.held.len() < 3 {
+                return Ok(());
+            }
+            append(&self.held, out);
+            self.held.clear();
+        }
+        let (groups, rest) = chunk.split_at(chunk.len() / 3 * 3);
+        append(groups, out);
+        self.held.extend_from_slice(rest);
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        append(&self.held, out);
+        self.held.clear();
+        Ok(())
+    }
+}
+
+fn append(data: &[u8], out: &mut Vec<u8>) {
+    if !data.is_empty() {
+        STANDARD.encode_append(data, out);
+    }
+}
+
+struct Decode {
+    feed: Feed,
+    lenient: bool,
+    /// Characters that don't fill a group of four yet.
+    held: Vec<u8>,
+    /// Padding was seen: nothing may follow.
+    ended: bool,
+}
+
+impl Decoder for Decode {
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        loop {
+            let most = (max / 3).max(1) * 4;
+            let at = self.feed.offset();
+            let chunk = self.feed.fill()?;
+            if chunk.is_empty() {
+                return self.finish();
+            }
+            let count = chunk.len().min(most - self.held.len());
+            let piece = chunk.get(..count).unwrap_or_default();
+            if self.lenient {
+                self.held.extend(piece.iter().copied().filter(|b| in_alphabet(*b)));
+            } else {
+                self.held.extend_from_slice(piece);
+            }
+            self.feed.take(count);
+            let whole = self.held.len() / 4 * 4;
+            if whole == 0 {
+                continue;
+            }
+            let rest = self.held.split_off(whole);
+            let groups = std::mem::replace(&mut self.held, rest);
+            return self.decode(groups, at);
+        }
+    }
+}
+
+impl Decode {
+    fn decode(&mut self, mut groups: Vec<u8>, at: u64) -> Result<Vec<u8>> {
+        if self.ended {
+            return match self.lenient {
+                // As Python: the first padding ends the data.
+                true => Ok(Vec::new()),
+                false => Err(bad(at)),
+            };
+        }
+        if self.lenient
+            && let Some(padding) = groups.iter().position(|b| *b == b'=')
+        {
+            groups.truncate(padding.div_ceil(4) * 4);
+        }
+        self.ended = groups.last() == Some(&b'=');
+        let length = STANDARD.decode_inplace(&mut groups).map_err(|_| bad(at))?.len();
+        groups.truncate(length);
+        Ok(groups)
+    }
+
+    fn finish(&mut self) -> Result<Vec<u8>> {
+        match self.held.is_empty() || (self.lenient && self.ended) {
+            true => Ok(Vec::new()),
+            false => Err(Error::InvalidData(format!(
+                "the stored bytes are not base64: they end in the middle of a group of four, at byte {}",
+                self.feed.offset()
+            ))),
+        }
+    }
+}
+
+fn in_alphabet(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
+}
+
+fn bad(at: u64) -> Error {
+    Error::InvalidData(format!("the stored bytes are not base64, near byte {at}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use crate::store::Store;
+    use crate::types::{ByteRange, PutOptions, ReadOptions, Trailer};
+    use proptest::prelude::*;
+
+    fn store(config: serde_json::Value) -> (Memory, SharedStore) {
+        let memory = Memory::default();
+        let bases = vec![Rc::new(memory.clone()) as SharedStore];
+        let env = crate::env::Env::local();
+        (memory, build(Args { name: "base64".to_owned(), config, bases, env }).unwrap())
+    }
+
+    fn decode(stored: &str, config: serde_json::Value) -> Result<Vec<u8>> {
+        let (memory, base64) = store(config);
+        memory.put("k", stored.as_bytes(), &PutOptions::default()).unwrap();
+        base64.get("k", &ReadOptions::default()).map(|(_, data)| data)
+    }
+
+    #[test]
+    fn it_writes_what_python_writes() {
+        let (memory, base64) = store(serde_json::json!({}));
+        for (plain, stored) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foobar", "Zm9vYmFy")] {
+            base64.put("k", plain.as_bytes(), &PutOptions::default()).unwrap();
+            assert_eq!(memory.get("k", &ReadOptions::default()).unwrap().1, stored.as_bytes());
+        }
+    }
+
+    #[test]
+    fn strict_reading_refuses_what_is_not_base64() {
+        for stored in ["Zg", "Zg=", "Zm9v\n", "Zm9v Zm9v", "Zg==Zg==", "Z!==", "===="] {
+            let decoded = decode(stored, serde_json::json!({}));
+            assert!(matches!(decoded, Err(Error::InvalidData(_))), "{stored:?}: {decoded:?}");
+        }
+    }
+
+    #[test]
+    fn lenient_reading_passes_over_other_characters() {
+        let config = serde_json::json!({"lenient": true});
+        assert_eq!(decode("Zm9v\nYm!Fy\n", config).unwrap(), b"foobar");
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_are_parts_of_the_whole(
+            data in proptest::collection::vec(any::<u8>(), 1..5000),
+            (start, length) in (0u64..5000, 1u64..5000),
+            push in 1usize..700, next in 1usize..700,
+        ) {
+            let (_, base64) = store(serde_json::json!({}));
+            let mut writer = base64.write("k", &PutOptions::default()).unwrap();
+            for chunk in data.chunks(push) {
+                writer.push(chunk).unwrap();
+            }
+            writer.finish(Trailer::default()).unwrap();
+            let range = ByteRange::span(start, length);
+            let options = ReadOptions { range: Some(range), ..ReadOptions::default() };
+            match (base64.read("k", &options), range.resolve(data.len() as u64)) {
+                (Ok(mut reader), Ok((start, end))) => {
+                    let mut part = Vec::new();
+                    loop {
+                        let chunk = reader.next(next).unwrap();
+                        prop_assert!(chunk.len() <= next);
+                        if chunk.is_empty() {
+                            break;
+                        }
+                        part.extend(chunk);
+                    }
+                    prop_assert_eq!(&part[..], &data[start as usize..end as usize]);
+                }
+                (opened, wanted) => prop_assert_eq!(opened.err(), wanted.err()),
+            }
+        }
+    }
+}
