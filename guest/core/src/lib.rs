@@ -8,6 +8,7 @@
 //! - [`env`]: what decorators may reach besides their bases.
 //! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
 //! - [`codec`]: decorators that change an object's bytes.
+//! - [`keymap`]: decorators that change keys.
 //! - [`decorators`]: one file per store type.
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
@@ -16,8 +17,11 @@ pub mod codec;
 mod convert;
 pub mod decorators;
 pub mod env;
+mod forward;
+pub mod keymap;
 pub mod kind;
 pub mod memory;
+mod pattern;
 pub mod store;
 pub mod types;
 

@@ -34,7 +34,7 @@ impl Config {
         vars: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
         let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, vec![problem]))?;
-        let converter = Converter { vars, problems: Vec::new() };
+        let converter = Converter { vars, root: Value::Null, problems: Vec::new() };
         let mut loader = Loader { types, converter, found: Vec::new() };
         let config = loader.config(file, root.as_ref());
         match config {
@@ -281,6 +281,7 @@ impl<'a> Loader<'a> {
     ) -> Map<String, Value> {
         let before = self.converter.problems.len();
         let empty = Node { place, data: Data::Map(Vec::new()) };
+        self.converter.root.clone_from(&info.schema);
         let value = self.converter.value(node.unwrap_or(&empty), &info.schema, "");
         for problem in self.converter.problems.iter_mut().skip(before) {
             problem.message = format!("store {store:?} ({}): {}", info.name, problem.message);

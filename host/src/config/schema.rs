@@ -2,7 +2,8 @@
 //! are our own; what is understood of the standard: `type` (also a list of
 //! types), `properties`, `required`, `additionalProperties`, `items`, `enum`,
 //! `const`, `minimum`, `maximum`, `minLength`, `minItems`, `minProperties`,
-//! `maxProperties`, `oneOf`/`anyOf`.
+//! `maxProperties`, `oneOf`/`anyOf`, and `$ref` to a definition of the same
+//! schema.
 
 use super::env::expand;
 use super::problem::{Problem, suggest};
@@ -12,6 +13,8 @@ use serde_json::{Map, Value};
 /// Converts YAML to JSON with the environment expanded.
 pub struct Converter<'a> {
     pub vars: &'a dyn Fn(&str) -> Option<String>,
+    /// The schema that `$ref` points into.
+    pub root: Value,
     pub problems: Vec<Problem>,
 }
 
@@ -62,7 +65,8 @@ impl Converter<'_> {
     fn first_fitting(&mut self, node: &Node, branches: &[Value], path: &str) -> Value {
         let mut best: Option<Vec<Problem>> = None;
         for branch in branches {
-            let mut trial = Converter { vars: self.vars, problems: Vec::new() };
+            let mut trial =
+                Converter { vars: self.vars, root: self.root.clone(), problems: Vec::new() };
             let value = trial.value(node, branch, path);
             if trial.problems.is_empty() {
                 return value;

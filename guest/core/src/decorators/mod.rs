@@ -5,17 +5,38 @@ pub mod caching;
 #[cfg(test)]
 mod faulty;
 mod gzip;
+mod hash_prefix;
 mod identity;
+mod key_validating;
+mod logging;
 pub mod mirroring;
+mod notifying;
+mod prefix;
+mod readonly;
+mod regex_routing;
 mod resume;
+mod url_encoding;
+mod writeonly;
 
 use crate::kind::Kind;
 
 /// Every built-in kind, in the order that documentation lists them.
 pub static KINDS: &[&Kind] = &[
     &identity::KIND,
+    &readonly::KIND,
+    &writeonly::KIND,
     &mirroring::KIND,
     &caching::KIND,
+    &notifying::KIND,
+    &logging::KIND,
+    &logging::EXCEPTIONS,
     &gzip::KIND,
     &base64::KIND,
+    &key_validating::KIND,
+    &key_validating::REGEX,
+    &key_validating::URL,
+    &prefix::KIND,
+    &hash_prefix::KIND,
+    &url_encoding::KIND,
+    &regex_routing::KIND,
 ];

@@ -322,3 +322,48 @@ fn a_mirror_of_one_is_that_one() {
     assert_eq!(get(&store, "a").unwrap(), "x");
     assert_eq!(store.capabilities(), Capabilities::ALL);
 }
+
+#[test]
+fn a_write_or_delete_that_no_child_took_leaves_the_old_object_readable() {
+    for policy in ["all", "quorum", "any"] {
+        let children = three();
+        let store = default_mirror(policy, &children);
+        put(&store, "a", "old").unwrap();
+        children.iter().for_each(|child| child.down(true));
+        for _ in 0..3 {
+            assert!(put(&store, "a", "new").is_err());
+            assert!(store.delete("a", &DeleteOptions::default()).is_err());
+        }
+        children.iter().for_each(|child| child.down(false));
+        assert_eq!(get(&store, "a").unwrap(), "old", "{policy}");
+        let pending = store.dirty().iter().all(|(_, m)| m.pending && m.children.is_empty());
+        assert!(pending && !store.dirty().is_empty(), "{policy}");
+    }
+}
+
+#[test]
+fn a_write_that_was_taken_back_does_not_trust_a_child_that_was_behind_before() {
+    let children = three();
+    let shared = Rc::default();
+    let store = mirror(&shared, "quorum", &children);
+    put(&store, "a", "old").unwrap();
+    children[2].down(true);
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    children[2].down(false);
+    children[1].fail(&["put"]);
+    // The other instance insists on all: child 2 is never reached.
+    let strict = mirror(&shared, "all", &children);
+    let error = put(&strict, "a", "new").unwrap_err().to_string();
+    assert!(error.contains("taken back"), "{error}");
+    assert_eq!(get(&store, "a"), Err(Error::NotFound));
+}
+
+#[test]
+fn a_write_that_can_not_be_taken_back_is_shown() {
+    let children = [Faulty::new(), Faulty::new()];
+    let store = default_mirror("all", &children);
+    children[0].fail(&["delete"]);
+    children[1].fail(&["put"]);
+    assert!(put(&store, "a", "new").is_err());
+    assert_eq!(get(&store, "a").unwrap(), "new");
+}

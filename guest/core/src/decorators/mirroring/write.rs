@@ -88,7 +88,7 @@ impl Mirror {
                     written.get_or_insert(info);
                 }
                 Err(error) if written.is_none() && is_refusal(&error) => {
-                    self.dirty.end(key, &[], &failed(&outcomes));
+                    self.nothing_done(key, &outcomes);
                     return Err(error);
                 }
                 Err(error) => {
@@ -109,23 +109,35 @@ impl Mirror {
             return Ok(info);
         }
         if done.is_empty() {
-            // A failed write may still have happened; only whoever was asked
-            // can be in doubt.
-            self.dirty.end(key, &[], &failed(&outcomes));
-        } else if known_new || self.was_absent(key, &others) {
-            for &index in &done {
-                let gone = self.children[index].delete(key, &DeleteOptions::default());
-                if matches!(gone, Ok(()) | Err(Error::NotFound)) {
-                    outcomes[index] = Outcome::Undone;
+            self.nothing_done(key, &outcomes);
+        } else {
+            if known_new || self.was_absent(key, &others) {
+                for &index in &done {
+                    let gone = self.children[index].delete(key, &DeleteOptions::default());
+                    if matches!(gone, Ok(()) | Err(Error::NotFound)) {
+                        outcomes[index] = Outcome::Undone;
+                    }
                 }
             }
-            let taken_back = with(&outcomes, |o| matches!(o, Outcome::Undone | Outcome::Skipped));
-            let doubtful = with(&outcomes, |o| matches!(o, Outcome::Done | Outcome::Failed(_)));
-            self.dirty.end(key, &taken_back, &doubtful);
-        } else {
-            self.dirty.end(key, &done, &others);
+            let undone = with(&outcomes, |o| matches!(o, Outcome::Undone));
+            if undone.is_empty() {
+                self.dirty.end(key, &done, &others);
+            } else {
+                // Children left alone are what they were before.
+                let doubtful = |o: &Outcome| matches!(o, Outcome::Done | Outcome::Failed(_));
+                self.dirty.end(key, &undone, &with(&outcomes, doubtful));
+            }
         }
         Err(combine(&self.name, "writing", key, &outcomes))
+    }
+
+    /// Ends a write that no child is known to have taken. None is ahead, so
+    /// none is behind: all stay readable. A child that failed may have done
+    /// it all the same, so then the write stays on record as not ended.
+    fn nothing_done(&self, key: &str, outcomes: &[Outcome]) {
+        if failed(outcomes).is_empty() {
+            self.dirty.end(key, &[], &[]);
+        }
     }
 
     /// Whether a child that was not written says that there was no object.
@@ -163,7 +175,7 @@ impl Mirror {
                 }
                 Err(Error::NotFound) => Outcome::Done,
                 Err(Error::PreconditionFailed) if !decided => {
-                    self.dirty.end(key, &[], &failed(&outcomes));
+                    self.nothing_done(key, &outcomes);
                     return Err(Error::PreconditionFailed);
                 }
                 Err(error) => Outcome::Failed(error),
@@ -172,7 +184,11 @@ impl Mirror {
         }
         let gone = with(&outcomes, |o| matches!(o, Outcome::Done));
         let others = failed(&outcomes);
-        self.dirty.end(key, &gone, &others);
+        if gone.is_empty() {
+            self.nothing_done(key, &outcomes);
+        } else {
+            self.dirty.end(key, &gone, &others);
+        }
         if gone.len() < self.needed() || (!found && !others.is_empty()) {
             return Err(combine(&self.name, "deleting", key, &outcomes));
         }

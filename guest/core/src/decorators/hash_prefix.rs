@@ -1,0 +1,115 @@
+//! `HashPrefixStore`: every key gets the start of its own hash as a prefix,
+//! which spreads keys evenly over directories or partitions.
+//!
+//! The base key is the first `hash_length` hexadecimal digits of the SHA-256
+//! of the key's UTF-8, `separator`, and the key. A base key whose digits are
+//! not those of its key is foreign. Listing is in the order of the hashes.
+
+use crate::keymap::{KeyMapping, Mapping};
+use crate::kind::{Args, BaseShape, Kind};
+use crate::store::SharedStore;
+use crate::types::{Error, Result};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "HashPrefixStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","properties":{
+        "hash_length":{"type":"integer","minimum":1,"maximum":64,"default":8,
+            "description":"How many hexadecimal digits of the hash"},
+        "separator":{"type":"string","default":"/",
+            "description":"What stands between the digits and the key"}
+    },"additionalProperties":false}"#,
+    doc: "Puts the start of a key's hash before the key",
+    build,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HashPrefix {
+    #[serde(default = "default_length")]
+    hash_length: usize,
+    #[serde(default = "default_separator")]
+    separator: String,
+}
+
+fn default_length() -> usize {
+    8
+}
+
+fn default_separator() -> String {
+    "/".to_owned()
+}
+
+fn build(args: Args) -> Result<SharedStore> {
+    let mapping: HashPrefix = args.config()?;
+    if !(1..=64).contains(&mapping.hash_length) {
+        let text = format!("store {:?}: hash_length must be 1 to 64", args.name);
+        return Err(Error::InvalidConfig(text));
+    }
+    Ok(Rc::new(KeyMapping::new(args.base(), mapping)))
+}
+
+impl Mapping for HashPrefix {
+    fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>> {
+        let mut mapped = hex::encode(Sha256::digest(key.as_bytes()));
+        mapped.truncate(self.hash_length);
+        mapped.push_str(&self.separator);
+        mapped.push_str(key);
+        Ok(mapped.into())
+    }
+
+    fn unmap(&self, base_key: &str) -> Option<String> {
+        let rest = base_key.get(self.hash_length..)?;
+        rest.strip_prefix(&self.separator).map(str::to_owned)
+    }
+
+    fn base_prefix(&self, _: &str) -> String {
+        String::new()
+    }
+
+    fn ordered(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::keymap::tests::check_listing;
+    use crate::memory::Memory;
+    use proptest::prelude::*;
+
+    fn mapping() -> HashPrefix {
+        serde_json::from_str("{}").unwrap()
+    }
+
+    #[test]
+    fn base_keys_are_those_that_python_writes() {
+        // hashlib.sha256(key.encode()).hexdigest()[:8] + '/' + key
+        for (key, base) in [("a", "ca978112/a"), ("é/ü", "172f7ec3/é/ü"), ("key", "2c70e12b/key")]
+        {
+            assert_eq!(mapping().map(key).unwrap(), base);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn listing_gives_every_key_once(
+            keys in proptest::collection::btree_set("[a-c/é]{1,6}", 0..40),
+            prefix in "[a-c/]{0,2}", limit in 1u32..10,
+        ) {
+            let memory = Memory::default();
+            let bases = vec![Rc::new(memory.clone()) as SharedStore];
+            let config = serde_json::json!({});
+            let store = build(Args { name: "h".to_owned(), config, bases, env: Env::local() }).unwrap();
+            check_listing(&*store, &memory, &keys, &prefix, limit);
+        }
+    }
+}

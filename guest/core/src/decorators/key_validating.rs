@@ -1,0 +1,311 @@
+//! `KeyValidatingStore`, `RegexValidatingStore`, `UrlValidatingStore`: keys
+//! that break a rule are refused, before anything is touched.
+//!
+//! Every operation on a refused key is `invalid-key`, naming the rule and the
+//! key. A listing leaves such keys out.
+
+use crate::kind::{Args, BaseShape, Kind, NO_CONFIG};
+use crate::pattern::{anchored, compile};
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Result, check_key,
+};
+use regex::Regex;
+use serde::Deserialize;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "KeyValidatingStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","required":["validators"],"properties":{
+        "validators":{"type":"array","minItems":1,"description":"Rules; a key must keep all of them",
+            "items":{"type":"object","minProperties":1,"additionalProperties":false,"properties":{
+                "regex":{"type":"string","description":"A regular expression that must match at the start of the key"},
+                "full":{"type":"boolean","description":"With regex: it must match the whole key"},
+                "url":{"type":"boolean","description":"The key must be an http or https URL with a host"},
+                "max_bytes":{"type":"integer","minimum":1,"description":"The most bytes of the key in UTF-8"},
+                "prefix":{"type":"string","description":"What the key must begin with"},
+                "suffix":{"type":"string","description":"What the key must end with"},
+                "no_control":{"type":"boolean","description":"The key must not hold control characters"},
+                "no_traversal":{"type":"boolean","description":"No segment of the key may be empty, . or .."}}}}
+    },"additionalProperties":false}"#,
+    doc: "Refuses keys that break one of several rules",
+    build,
+};
+
+/// `RegexValidatingStore`.
+pub static REGEX: Kind = Kind {
+    name: "RegexValidatingStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","required":["pattern"],"properties":{
+        "pattern":{"type":"string","description":"A regular expression that must match at the start of the key"},
+        "full":{"type":"boolean","default":false,"description":"It must match the whole key"}
+    },"additionalProperties":false}"#,
+    doc: "Refuses keys that a regular expression does not match",
+    build: |args| {
+        let RegexConfig { pattern, full } = args.config()?;
+        let rule = Rule::Regex(compile(&args.name, &anchored(&pattern, full))?, pattern);
+        Ok(Rc::new(Validating { base: args.base(), rules: vec![rule] }))
+    },
+};
+
+/// `UrlValidatingStore`.
+pub static URL: Kind = Kind {
+    name: "UrlValidatingStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: NO_CONFIG,
+    doc: "Refuses keys that are not http or https URLs",
+    build: |args| Ok(Rc::new(Validating { base: args.base(), rules: vec![Rule::Url] })),
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegexConfig {
+    pattern: String,
+    #[serde(default)]
+    full: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    validators: Vec<Validator>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Validator {
+    regex: Option<String>,
+    #[serde(default)]
+    full: bool,
+    #[serde(default)]
+    url: bool,
+    max_bytes: Option<usize>,
+    prefix: Option<String>,
+    suffix: Option<String>,
+    #[serde(default)]
+    no_control: bool,
+    #[serde(default)]
+    no_traversal: bool,
+}
+
+enum Rule {
+    /// Compiled, and as it was written.
+    Regex(Regex, String),
+    Url,
+    MaxBytes(usize),
+    Prefix(String),
+    Suffix(String),
+    NoControl,
+    NoTraversal,
+}
+
+fn build(args: Args) -> Result<SharedStore> {
+    let Config { validators } = args.config()?;
+    let mut rules = Vec::new();
+    for validator in validators {
+        if let Some(pattern) = validator.regex {
+            let compiled = compile(&args.name, &anchored(&pattern, validator.full))?;
+            rules.push(Rule::Regex(compiled, pattern));
+        }
+        rules.extend(validator.url.then_some(Rule::Url));
+        rules.extend(validator.max_bytes.map(Rule::MaxBytes));
+        rules.extend(validator.prefix.map(Rule::Prefix));
+        rules.extend(validator.suffix.map(Rule::Suffix));
+        rules.extend(validator.no_control.then_some(Rule::NoControl));
+        rules.extend(validator.no_traversal.then_some(Rule::NoTraversal));
+    }
+    if rules.is_empty() {
+        let text = format!("store {:?}: validators hold no rule", args.name);
+        return Err(Error::InvalidConfig(text));
+    }
+    Ok(Rc::new(Validating { base: args.base(), rules }))
+}
+
+impl Rule {
+    fn broken(&self, key: &str) -> Option<String> {
+        let (kept, rule) = match self {
+            Rule::Regex(regex, pattern) => {
+                (regex.is_match(key), format!("it does not match the pattern {pattern:?}"))
+            }
+            Rule::Url => (is_url(key), "it is not an http or https URL with a host".to_owned()),
+            Rule::MaxBytes(most) => {
+                (key.len() <= *most, format!("it has {} bytes, more than {most}", key.len()))
+            }
+            Rule::Prefix(prefix) => {
+                (key.starts_with(prefix), format!("it does not begin with {prefix:?}"))
+            }
+            Rule::Suffix(suffix) => {
+                (key.ends_with(suffix), format!("it does not end with {suffix:?}"))
+            }
+            Rule::NoControl => {
+                (!key.chars().any(char::is_control), "it holds a control character".to_owned())
+            }
+            Rule::NoTraversal => (
+                !key.split('/').any(|segment| matches!(segment, "" | "." | "..")),
+                "a segment of it is empty, \".\" or \"..\"".to_owned(),
+            ),
+        };
+        (!kept).then_some(rule)
+    }
+}
+
+fn is_url(key: &str) -> bool {
+    let Some((scheme, rest)) = key.split_once("://") else { return false };
+    let scheme = scheme.to_ascii_lowercase();
+    if scheme != "http" && scheme != "https" {
+        return false;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    !host.is_empty() && !host.contains(char::is_whitespace)
+}
+
+struct Validating {
+    base: SharedStore,
+    rules: Vec<Rule>,
+}
+
+impl Validating {
+    fn check(&self, key: &str) -> Result<()> {
+        check_key(key)?;
+        match self.rules.iter().find_map(|rule| rule.broken(key)) {
+            Some(rule) => Err(Error::InvalidKey(format!("the key {key:?} is refused: {rule}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Validating {
+    fn capabilities(&self) -> Capabilities {
+        self.base.capabilities()
+    }
+
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        self.check(key)?;
+        self.base.get(key, options)
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        self.check(key)?;
+        self.base.put(key, data, options)
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.check(key)?;
+        self.base.exists(key)
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        self.check(key)?;
+        self.base.delete(key, options)
+    }
+
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.check(key)?;
+        self.base.stat(key)
+    }
+
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        let mut page = self.base.list(options)?;
+        page.entries.retain(|entry| self.check(&entry.key).is_ok());
+        Ok(page)
+    }
+
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        self.check(key)?;
+        self.base.read(key, options)
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        self.check(key)?;
+        self.base.write(key, options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::memory::Memory;
+
+    fn store(kind: &Kind, config: serde_json::Value) -> Result<(Memory, SharedStore)> {
+        let memory = Memory::default();
+        let bases = vec![Rc::new(memory.clone()) as SharedStore];
+        let store = (kind.build)(Args { name: "v".to_owned(), config, bases, env: Env::local() })?;
+        Ok((memory, store))
+    }
+
+    #[test]
+    fn a_pattern_matches_at_the_start_as_in_python() {
+        let (_, store) = store(&REGEX, serde_json::json!({"pattern": "a|b"})).unwrap();
+        assert!(store.exists("bcd").is_ok());
+        let error = store.exists("cab").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r#"invalid key: the key "cab" is refused: it does not match the pattern "a|b""#
+        );
+    }
+
+    #[test]
+    fn a_full_pattern_matches_the_whole_key() {
+        let config = serde_json::json!({"pattern": "a|b", "full": true});
+        let (_, store) = store(&REGEX, config).unwrap();
+        assert!(store.exists("b").is_ok());
+        assert!(store.exists("bc").is_err());
+    }
+
+    #[test]
+    fn syntax_that_only_python_has_is_refused_with_the_reason() {
+        let error = store(&REGEX, serde_json::json!({"pattern": "(?=a)"})).err().unwrap();
+        assert!(error.to_string().contains("look-around"), "{error}");
+    }
+
+    #[test]
+    fn only_urls_with_a_host_are_urls() {
+        for key in ["http://h", "https://user@host:80/p?q#f", "HTTP://[::1]:8080/"] {
+            assert!(is_url(key), "{key}");
+        }
+        for key in ["ftp://h", "http:///p", "http://", "h", "http://user@/", "https:host"] {
+            assert!(!is_url(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn each_rule_is_kept_or_named() {
+        for (rule, good, bad) in [
+            (serde_json::json!({"max_bytes": 2}), "é", "éa"),
+            (serde_json::json!({"prefix": "a/"}), "a/b", "b/a/"),
+            (serde_json::json!({"suffix": ".txt"}), "a.txt", "a.txt.gz"),
+            (serde_json::json!({"no_control": true}), "a b", "a\nb"),
+            (serde_json::json!({"no_traversal": true}), "a/b..c", "a/../b"),
+            (serde_json::json!({"url": true}), "http://a", "a"),
+        ] {
+            let config = serde_json::json!({"validators": [rule.clone()]});
+            let (_, store) = store(&KIND, config).unwrap();
+            assert!(store.exists(good).is_ok(), "{rule} {good}");
+            assert!(matches!(store.exists(bad), Err(Error::InvalidKey(_))), "{rule} {bad}");
+        }
+    }
+
+    #[test]
+    fn a_listing_leaves_refused_keys_out() {
+        let (memory, store) = store(&REGEX, serde_json::json!({"pattern": "a"})).unwrap();
+        for key in ["a", "b", "ab"] {
+            memory.put(key, b"", &PutOptions::default()).unwrap();
+        }
+        let keys = crate::keymap::tests::listed(&*store, "", 1);
+        assert_eq!(keys, ["a", "ab"]);
+        assert!(store.put("b", b"", &PutOptions::default()).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! `NotifyingStore`: tells of every put and delete, whether it went well or
+//! not, after the operation. The caller gets the result of the operation
+//! itself, whatever becomes of the notice.
+//!
+//! A streamed write is told of when it is finished; one that is dropped before
+//! changed nothing and is not told of. Who is told is the embedder's affair:
+//! the host delivers to the handlers in the config.
+
+use crate::env::{Action, Env, Event};
+use crate::forward::forward;
+use crate::kind::{BaseShape, Kind};
+use crate::store::{SharedStore, Store, Writer};
+use crate::types::{DeleteOptions, ObjectInfo, PutOptions, Result, Trailer};
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "NotifyingStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: include_str!("notifying.schema.json"),
+    doc: "Tells of puts and deletes: by log, webhook, command or file",
+    build: |args| {
+        Ok(Rc::new(Notifying {
+            base: args.base(),
+            notices: Rc::new(Notices { store: args.name.clone(), env: args.env.clone() }),
+        }))
+    },
+};
+
+struct Notifying {
+    base: SharedStore,
+    notices: Rc<Notices>,
+}
+
+struct Notices {
+    store: String,
+    env: Env,
+}
+
+impl Notices {
+    fn put(&self, key: &str, done: &Result<ObjectInfo>) {
+        let info = done.as_ref().ok();
+        self.env.observer.changed(Event {
+            store: self.store.clone(),
+            action: Action::Put,
+            key: key.to_owned(),
+            size: info.and_then(|info| info.size),
+            etag: info.and_then(|info| info.etag.clone()),
+            failure: done.as_ref().err().cloned(),
+        });
+    }
+
+    fn delete(&self, key: &str, done: &Result<()>) {
+        self.env.observer.changed(Event {
+            store: self.store.clone(),
+            action: Action::Delete,
+            key: key.to_owned(),
+            size: None,
+            etag: None,
+            failure: done.as_ref().err().cloned(),
+        });
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Notifying {
+    forward!(capabilities, get, exists, stat, list, read);
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        let done = self.base.put(key, data, options);
+        self.notices.put(key, &done);
+        done
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        let done = self.base.delete(key, options);
+        self.notices.delete(key, &done);
+        done
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        match self.base.write(key, options) {
+            Ok(writer) => Ok(Box::new(NotifyingWriter {
+                writer,
+                notices: self.notices.clone(),
+                key: key.to_owned(),
+            })),
+            Err(error) => {
+                self.notices.put(key, &Err(error.clone()));
+                Err(error)
+            }
+        }
+    }
+}
+
+struct NotifyingWriter {
+    writer: Box<dyn Writer>,
+    notices: Rc<Notices>,
+    key: String,
+}
+
+impl Writer for NotifyingWriter {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.writer
+            .push(chunk)
+            .inspect_err(|error| self.notices.put(&self.key, &Err(error.clone())))
+    }
+
+    fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        let done = self.writer.finish(trailer);
+        self.notices.put(&self.key, &done);
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::{Level, Local, Observer};
+    use crate::kind::Args;
+    use crate::memory::Memory;
+    use crate::types::Error;
+    use std::cell::RefCell;
+
+    #[derive(Default)]
+    struct Events(RefCell<Vec<Event>>);
+
+    impl Observer for Events {
+        fn log(&self, _: Level, _: &str, _: &str) {}
+        fn changed(&self, event: Event) {
+            self.0.borrow_mut().push(event);
+        }
+    }
+
+    #[test]
+    fn changes_and_failures_are_told_of_after_the_operation() {
+        let events = Rc::new(Events::default());
+        let env = Env { observer: events.clone(), coordinator: Rc::new(Local::default()) };
+        let bases = vec![Rc::new(Memory::default()) as SharedStore];
+        let config = serde_json::json!({});
+        let store = (KIND.build)(Args { name: "n".to_owned(), config, bases, env }).unwrap();
+        store.put("a", b"12", &PutOptions::default()).unwrap();
+        let mut writer = store.write("b", &PutOptions::default()).unwrap();
+        writer.push(b"123").unwrap();
+        writer.finish(Trailer::default()).unwrap();
+        drop(store.write("dropped", &PutOptions::default()).unwrap());
+        assert_eq!(store.delete("none", &DeleteOptions::default()), Err(Error::NotFound));
+        let events = events.0.borrow();
+        let seen: Vec<_> =
+            events.iter().map(|e| (e.action, e.key.as_str(), e.size, e.failure.clone())).collect();
+        assert_eq!(
+            seen,
+            [
+                (Action::Put, "a", Some(2), None),
+                (Action::Put, "b", Some(3), None),
+                (Action::Delete, "none", None, Some(Error::NotFound)),
+            ]
+        );
+    }
+}

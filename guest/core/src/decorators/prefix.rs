@@ -1,0 +1,50 @@
+//! `PrefixStore`: every key of the base begins with a prefix.
+
+use crate::keymap::{KeyMapping, Mapping};
+use crate::kind::{BaseShape, Kind};
+use crate::types::{Error, Result, check_key};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "PrefixStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","required":["prefix"],"properties":{
+        "prefix":{"type":"string","minLength":1,
+            "description":"What every key of the base begins with, such as \"photos/\""}
+    },"additionalProperties":false}"#,
+    doc: "Puts a prefix before every key",
+    build: |args| {
+        let prefix: Prefix = args.config()?;
+        check_key(&prefix.prefix)
+            .map_err(|e| Error::InvalidConfig(format!("store {:?}: prefix: {e}", args.name)))?;
+        Ok(Rc::new(KeyMapping::new(args.base(), prefix)))
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prefix {
+    prefix: String,
+}
+
+impl Mapping for Prefix {
+    fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>> {
+        Ok(format!("{}{key}", self.prefix).into())
+    }
+
+    fn unmap(&self, base_key: &str) -> Option<String> {
+        base_key.strip_prefix(&self.prefix).map(str::to_owned)
+    }
+
+    fn base_prefix(&self, prefix: &str) -> String {
+        format!("{}{prefix}", self.prefix)
+    }
+
+    fn ordered(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,47 @@
+//! `ReadonlyStore`: refuses every change, before anything is touched.
+
+use crate::forward::forward;
+use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::store::{SharedStore, Store, Writer};
+use crate::types::{Capabilities, DeleteOptions, Error, ObjectInfo, PutOptions, Result};
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "ReadonlyStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: NO_CONFIG,
+    doc: "Refuses puts and deletes",
+    build: |args| Ok(Rc::new(Readonly { base: args.base() })),
+};
+
+struct Readonly {
+    base: SharedStore,
+}
+
+fn refused<T>() -> Result<T> {
+    Err(Error::Unsupported("the store is read-only".to_owned()))
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Readonly {
+    forward!(get, exists, stat, list, read);
+
+    fn capabilities(&self) -> Capabilities {
+        let base = self.base.capabilities();
+        Capabilities { write: false, delete: false, conditional: false, ..base }
+    }
+
+    fn put(&self, _: &str, _: &[u8], _: &PutOptions) -> Result<ObjectInfo> {
+        refused()
+    }
+
+    fn delete(&self, _: &str, _: &DeleteOptions) -> Result<()> {
+        refused()
+    }
+
+    fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn Writer>> {
+        refused()
+    }
+}

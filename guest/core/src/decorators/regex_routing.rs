@@ -1,0 +1,153 @@
+//! `RegexRoutingStore`: a key's prefix in the base is chosen by the first
+//! pattern that is found in the key.
+//!
+//! A key that no pattern matches is invalid. A base key is shown as a key only
+//! if routing that key gives the base key again, so keys never alias: of two
+//! base keys that could mean one key, only the routed one counts.
+
+use crate::keymap::{KeyMapping, Mapping};
+use crate::kind::{Args, BaseShape, Kind};
+use crate::pattern::compile;
+use crate::store::SharedStore;
+use crate::types::{Error, Result};
+use regex::Regex;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "RegexRoutingStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","required":["routes"],"properties":{
+        "routes":{"type":"array","minItems":1,"description":"Tried in order; the first that matches wins",
+            "items":{"type":"object","required":["pattern","prefix"],"additionalProperties":false,"properties":{
+                "pattern":{"type":"string","description":"A regular expression, searched for anywhere in the key"},
+                "prefix":{"type":"string","description":"What keys of this route begin with in the base; may be empty"}}}}
+    },"additionalProperties":false}"#,
+    doc: "Chooses a key's prefix by regular expressions",
+    build,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    routes: Vec<RouteConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteConfig {
+    pattern: String,
+    prefix: String,
+}
+
+struct Route {
+    pattern: Regex,
+    prefix: String,
+}
+
+struct Routing {
+    routes: Vec<Route>,
+}
+
+fn build(args: Args) -> Result<SharedStore> {
+    let Config { routes } = args.config()?;
+    if routes.is_empty() {
+        return Err(Error::InvalidConfig(format!("store {:?}: it needs a route", args.name)));
+    }
+    let route = |route: RouteConfig| {
+        Ok(Route { pattern: compile(&args.name, &route.pattern)?, prefix: route.prefix })
+    };
+    let routes = routes.into_iter().map(route).collect::<Result<Vec<_>>>()?;
+    for (i, route) in routes.iter().enumerate() {
+        // `a` + `bc` and `ab` + `c` would be one base key for two keys.
+        let clash = routes.iter().take(i).find(|other| {
+            other.prefix != route.prefix
+                && (other.prefix.starts_with(&route.prefix)
+                    || route.prefix.starts_with(&other.prefix))
+        });
+        if let Some(other) = clash {
+            return Err(Error::InvalidConfig(format!(
+                "store {:?}: two keys could meet under the prefixes {:?} and {:?}, since one begins with the other",
+                args.name, other.prefix, route.prefix
+            )));
+        }
+    }
+    Ok(Rc::new(KeyMapping::new(args.base(), Routing { routes })))
+}
+
+impl Mapping for Routing {
+    fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>> {
+        match self.routes.iter().find(|route| route.pattern.is_match(key)) {
+            Some(route) => Ok(format!("{}{key}", route.prefix).into()),
+            None => Err(Error::InvalidKey(format!("no route matches the key {key:?}"))),
+        }
+    }
+
+    fn unmap(&self, base_key: &str) -> Option<String> {
+        self.routes.iter().find_map(|route| {
+            let key = base_key.strip_prefix(&route.prefix)?;
+            self.map(key).is_ok_and(|mapped| mapped == base_key).then(|| key.to_owned())
+        })
+    }
+
+    fn base_prefix(&self, prefix: &str) -> String {
+        match self.routes.as_slice() {
+            [only] => format!("{}{prefix}", only.prefix),
+            _ => String::new(),
+        }
+    }
+
+    fn ordered(&self) -> bool {
+        self.routes
+            .iter()
+            .all(|route| self.routes.first().is_some_and(|f| f.prefix == route.prefix))
+            && self.routes.len() == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::keymap::tests::check_listing;
+    use crate::memory::Memory;
+
+    fn store(routes: serde_json::Value) -> Result<(Memory, SharedStore)> {
+        let memory = Memory::default();
+        let bases = vec![Rc::new(memory.clone()) as SharedStore];
+        let config = serde_json::json!({ "routes": routes });
+        let store = build(Args { name: "r".to_owned(), config, bases, env: Env::local() })?;
+        Ok((memory, store))
+    }
+
+    #[test]
+    fn the_first_route_that_matches_wins() {
+        let routes = serde_json::json!([
+            {"pattern": "\\.jpg$", "prefix": "images/"},
+            {"pattern": "", "prefix": "other/"},
+        ]);
+        let (memory, store) = store(routes).unwrap();
+        let keys = ["a.jpg", "b/c.jpg", "readme"].map(str::to_owned).into();
+        check_listing(&*store, &memory, &keys, "", 2);
+        use crate::store::Store;
+        assert_eq!(memory.exists("images/b/c.jpg"), Ok(true));
+        assert_eq!(memory.exists("other/readme"), Ok(true));
+    }
+
+    #[test]
+    fn a_key_without_a_route_is_refused() {
+        let (_, store) = store(serde_json::json!([{"pattern": "^a", "prefix": "x/"}])).unwrap();
+        let error = store.exists("b").unwrap_err();
+        assert_eq!(error.to_string(), "invalid key: no route matches the key \"b\"");
+    }
+
+    #[test]
+    fn prefixes_under_which_keys_could_meet_are_refused() {
+        let routes =
+            serde_json::json!([{"pattern": "x", "prefix": "a"}, {"pattern": "y", "prefix": "ab"}]);
+        assert!(matches!(store(routes), Err(Error::InvalidConfig(_))));
+    }
+}

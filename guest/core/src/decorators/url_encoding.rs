@@ -1,0 +1,83 @@
+//! `UrlEncodingStore`: keys are percent-encoded, segment by segment, so that
+//! any key fits a base that takes only plain ones. `/` stays.
+//!
+//! The encoding is that of Python's `quote(segment, safe='')`: letters, digits
+//! and `_.-~` stay, every other byte of the UTF-8 becomes `%XX`. A base key
+//! that is not written exactly so is foreign.
+
+use crate::keymap::{KeyMapping, Mapping};
+use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::types::Result;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "UrlEncodingStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: NO_CONFIG,
+    doc: "Percent-encodes keys, segment by segment",
+    build: |args| Ok(Rc::new(KeyMapping::new(args.base(), UrlEncoding))),
+};
+
+/// What is encoded: all but what Python leaves, and `/`.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
+
+struct UrlEncoding;
+
+impl Mapping for UrlEncoding {
+    fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>> {
+        Ok(utf8_percent_encode(key, ENCODED).into())
+    }
+
+    fn unmap(&self, base_key: &str) -> Option<String> {
+        percent_decode_str(base_key).decode_utf8().ok().map(Cow::into_owned)
+    }
+
+    fn base_prefix(&self, prefix: &str) -> String {
+        utf8_percent_encode(prefix, ENCODED).to_string()
+    }
+
+    /// `%` is before every plain character, so a key with an encoded one may
+    /// come earlier in the base.
+    fn ordered(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keymap::tests::check_listing;
+    use crate::memory::Memory;
+    use proptest::prelude::*;
+
+    #[test]
+    fn base_keys_are_those_that_python_writes() {
+        // '/'.join(quote(part, safe='') for part in key.split('/'))
+        for (key, base) in [
+            ("a b/c+d", "a%20b/c%2Bd"),
+            ("100%/é~._-", "100%25/%C3%A9~._-"),
+            ("//", "//"),
+            ("🚀#?&=", "%F0%9F%9A%80%23%3F%26%3D"),
+        ] {
+            assert_eq!(UrlEncoding.map(key).unwrap(), base);
+            assert_eq!(UrlEncoding.unmap(base).as_deref(), Some(key));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn listing_gives_every_key_once(
+            keys in proptest::collection::btree_set("[a-c/é %]{1,6}", 0..40),
+            prefix in "[a-c/ ]{0,2}", limit in 1u32..10,
+        ) {
+            let memory = Memory::default();
+            let store = KeyMapping::new(Rc::new(memory.clone()), UrlEncoding);
+            check_listing(&store, &memory, &keys, &prefix, limit);
+        }
+    }
+}

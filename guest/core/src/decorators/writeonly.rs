@@ -1,0 +1,79 @@
+//! `WriteonlyStore`: takes objects and gives none back. Deleting is allowed.
+//!
+//! Conditions are refused: whether `if-match` holds tells what an object is.
+
+use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Result,
+};
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "WriteonlyStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: NO_CONFIG,
+    doc: "Takes puts and deletes, and refuses to show anything",
+    build: |args| Ok(Rc::new(Writeonly { base: args.base() })),
+};
+
+struct Writeonly {
+    base: SharedStore,
+}
+
+fn refused<T>() -> Result<T> {
+    Err(Error::Unsupported("the store is write-only".to_owned()))
+}
+
+fn check(conditional: bool) -> Result<()> {
+    if conditional {
+        return Err(Error::Unsupported("the store is write-only: no conditions".to_owned()));
+    }
+    Ok(())
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Writeonly {
+    fn capabilities(&self) -> Capabilities {
+        let base = self.base.capabilities();
+        Capabilities { write: base.write, delete: base.delete, ..Capabilities::default() }
+    }
+
+    fn get(&self, _: &str, _: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        refused()
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        check(options.if_absent || options.if_match.is_some())?;
+        self.base.put(key, data, options)
+    }
+
+    fn exists(&self, _: &str) -> Result<bool> {
+        refused()
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        check(options.if_match.is_some())?;
+        self.base.delete(key, options)
+    }
+
+    fn stat(&self, _: &str) -> Result<ObjectInfo> {
+        refused()
+    }
+
+    fn list(&self, _: &ListOptions) -> Result<Page> {
+        refused()
+    }
+
+    fn read(&self, _: &str, _: &ReadOptions) -> Result<Box<dyn Reader>> {
+        refused()
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        check(options.if_absent || options.if_match.is_some())?;
+        self.base.write(key, options)
+    }
+}

@@ -1,0 +1,191 @@
+//! Decorators that change keys.
+//!
+//! A [`Mapping`] says which key of the base an object has; [`KeyMapping`]
+//! makes a store of it, once for all. A base key that no key of ours maps to is
+//! foreign: it is never shown and never touched.
+
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::{
+    Capabilities, DeleteOptions, Error, ListOptions, MAX_KEY_BYTES, ObjectInfo, Page, PutOptions,
+    ReadOptions, Result, check_key,
+};
+use std::borrow::Cow;
+
+/// From keys to the base's keys and back.
+pub trait Mapping: 'static {
+    /// The base's key. Two keys never give the same one.
+    fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>>;
+    /// A key that `map` may give `base_key` for, if there is one.
+    fn unmap(&self, base_key: &str) -> Option<String>;
+    /// A prefix of the base keys of all keys that begin with `prefix`.
+    fn base_prefix(&self, prefix: &str) -> String;
+    /// Whether keys and their base keys are in the same order of bytes.
+    fn ordered(&self) -> bool;
+}
+
+/// What page tokens of an unordered mapping begin with: a key of a user's
+/// can't be taken for one by accident.
+const TOKEN: char = '\u{1}';
+
+/// A base with other keys.
+pub struct KeyMapping<M> {
+    base: SharedStore,
+    mapping: M,
+}
+
+impl<M: Mapping> KeyMapping<M> {
+    /// Over `base`.
+    pub fn new(base: SharedStore, mapping: M) -> Self {
+        Self { base, mapping }
+    }
+
+    fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>> {
+        check_key(key)?;
+        let mapped = self.mapping.map(key)?;
+        if mapped.len() > MAX_KEY_BYTES {
+            let long = mapped.len();
+            return Err(Error::InvalidKey(format!(
+                "the key {key:?} becomes one of {long} bytes in the base, which has at most {MAX_KEY_BYTES}"
+            )));
+        }
+        Ok(mapped)
+    }
+
+    /// The key of ours that has this base key.
+    fn unmap(&self, base_key: &str) -> Option<String> {
+        let key = self.mapping.unmap(base_key)?;
+        let own = check_key(&key).is_ok() && self.mapping.map(&key).ok()? == base_key;
+        own.then_some(key)
+    }
+
+    fn ordered(&self) -> bool {
+        self.mapping.ordered() && self.base.capabilities().ordered
+    }
+
+    /// Where the base's listing goes on after `after`.
+    fn base_start(&self, after: Option<&str>) -> Result<Option<String>> {
+        let Some(after) = after else { return Ok(None) };
+        if self.ordered() {
+            // An empty string is before every key.
+            return Ok((!after.is_empty()).then(|| self.mapping.base_prefix(after)));
+        }
+        match after.strip_prefix(TOKEN) {
+            Some(token) => Ok(Some(token.to_owned())),
+            None => Err(Error::Unsupported(
+                "this store does not list in the order of its keys: start only after the token of a page".to_owned(),
+            )),
+        }
+    }
+
+    /// What our callers go on with, where the base goes on with `token`.
+    fn next(&self, token: String) -> Result<String> {
+        if !self.ordered() {
+            return Ok(format!("{TOKEN}{token}"));
+        }
+        self.mapping.unmap(&token).ok_or_else(|| {
+            Error::Other(format!(
+                "the base goes on after {token:?}, which is not below what was listed"
+            ))
+        })
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<M: Mapping> Store for KeyMapping<M> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ordered: self.ordered(), ..self.base.capabilities() }
+    }
+
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        self.base.get(&self.map(key)?, options)
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        self.base.put(&self.map(key)?, data, options)
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.base.exists(&self.map(key)?)
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        self.base.delete(&self.map(key)?, options)
+    }
+
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.base.stat(&self.map(key)?)
+    }
+
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        let mut page = self.base.list(&ListOptions {
+            prefix: self.mapping.base_prefix(&options.prefix),
+            start_after: self.base_start(options.start_after.as_deref())?,
+            limit: options.limit,
+        })?;
+        page.entries.retain_mut(|entry| match self.unmap(&entry.key) {
+            Some(key) => {
+                entry.key = key;
+                entry.key.starts_with(&options.prefix)
+            }
+            None => false,
+        });
+        // The base's own token: its last key may be foreign.
+        page.next = page.next.map(|token| self.next(token)).transpose()?;
+        Ok(page)
+    }
+
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        self.base.read(&self.map(key)?, options)
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        self.base.write(&self.map(key)?, options)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use std::collections::BTreeSet;
+
+    /// Every key that the store lists, in pages of `limit`.
+    pub fn listed(store: &dyn Store, prefix: &str, limit: u32) -> Vec<String> {
+        let mut options =
+            ListOptions { prefix: prefix.to_owned(), limit: Some(limit), ..ListOptions::default() };
+        let mut keys = Vec::new();
+        loop {
+            let page = store.list(&options).unwrap();
+            keys.extend(page.entries.into_iter().map(|entry| entry.key));
+            match page.next {
+                Some(next) => options.start_after = Some(next),
+                None => return keys,
+            }
+        }
+    }
+
+    /// Puts `keys` through a store over `memory` and checks what is listed.
+    pub fn check_listing(
+        store: &dyn Store,
+        memory: &Memory,
+        keys: &BTreeSet<String>,
+        prefix: &str,
+        limit: u32,
+    ) {
+        for key in keys {
+            store.put(key, key.as_bytes(), &PutOptions::default()).unwrap();
+        }
+        for foreign in ["!", "%", "%zz", "a%2fb", "%FF"] {
+            memory.put(foreign, b"foreign", &PutOptions::default()).unwrap();
+        }
+        for key in keys {
+            assert_eq!(store.get(key, &ReadOptions::default()).unwrap().1, key.as_bytes());
+        }
+        let mut got = listed(store, prefix, limit);
+        if !store.capabilities().ordered {
+            got.sort();
+        }
+        let wanted: Vec<_> = keys.iter().filter(|key| key.starts_with(prefix)).cloned().collect();
+        assert_eq!(got, wanted, "prefix {prefix:?}, limit {limit}");
+    }
+}
