@@ -131,15 +131,16 @@ main: main
 ",
     ),
     (
+        // The child that may refuse a key comes first: the others are then not touched.
         "mirror-of-encoded-files-and-sqlite",
-        Dialect::PLAIN,
+        Dialect::PATHS,
         "
 stores:
   files: {type: FilesystemStore, config: {root_path: DIR/files}}
   encoded: {type: UrlEncodingStore, base: files}
   prefixed: {type: PrefixStore, base: encoded, config: {prefix: k}}
   database: {type: SqliteStore, config: {db_path: DIR/objects.db}}
-  main: {type: MirroringStore, base: [database, prefixed]}
+  main: {type: MirroringStore, base: [prefixed, database]}
 main: main
 ",
     ),
