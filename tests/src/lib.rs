@@ -1,4 +1,23 @@
-//! What the tests of the workspace share.
+//! What the tests of the workspace share: one suite of cases for every object
+//! store, and the real binary with its clients.
+//!
+//! - [`cases`]: what every store must do, picked by what it declares.
+//! - [`model`]: random operations, compared with a `BTreeMap`.
+//! - [`subject`]: a store under test, and how it is observed from beside it.
+//! - [`kinds`]: how each decorator is configured here, and what it accepts.
+//! - [`chains`]: subjects made of decorators, natively and in the sandbox.
+//! - [`backends`]: subjects that are native backends.
+//! - [`blocking`]: an async store of the host, shown as the sync trait.
+//! - [`strange`]: the keys that stores tend to get wrong.
+//! - [`server`], [`clients`]: the real binary, and real clients against it.
 
+pub mod backends;
+pub mod blocking;
+pub mod cases;
+pub mod chains;
 pub mod clients;
+pub mod kinds;
+pub mod model;
 pub mod server;
+pub mod strange;
+pub mod subject;

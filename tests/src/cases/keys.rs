@@ -1,0 +1,173 @@
+//! Keys that stores tend to get wrong.
+
+use super::{bytes, expect};
+use crate::strange::{KEYS, NO_PATHS, refused};
+use crate::subject::Subject;
+use anyhow::{Context, Result, ensure};
+use storage_core::types::{Error, ListOptions, PutOptions, ReadOptions};
+
+super::cases! {
+    [read, write, delete] test_put_every_strange_key test_put_strange_keys_are_never_aliased
+        test_put_keys_that_are_no_paths test_put_of_long_keys;
+    [read, write, delete, list] test_list_every_strange_key;
+    [read] test_get_of_a_key_that_the_contract_refuses;
+    [write] test_put_of_a_key_that_the_contract_refuses;
+    [delete] test_delete_of_a_key_that_the_contract_refuses;
+}
+
+/// Puts a key of its own value, checks it in every way and deletes it. Gives
+/// whether the store took the key.
+fn round(s: &Subject, key: &str, seed: u64) -> Result<bool> {
+    let (value, wanted) = s.value(&bytes(20, seed));
+    let before = s.snapshot()?;
+    match s.store.put(key, &value, &PutOptions::default()) {
+        Err(Error::InvalidKey(message)) if (s.dialect.may_refuse)(key) => {
+            ensure!(!message.is_empty(), "the refusal says nothing");
+            ensure!(s.snapshot()? == before, "a refused key changed something");
+            ensure!(
+                s.store.get(key, &ReadOptions::default()).is_err(),
+                "a refused key can be read"
+            );
+            return Ok(false);
+        }
+        other => other?,
+    };
+    ensure!(s.store.exists(key)?, "it does not exist after put");
+    ensure!(s.store.get(key, &ReadOptions::default())?.1 == wanted, "other bytes");
+    s.store.stat(key)?;
+    if s.store.capabilities().list {
+        let options = ListOptions { prefix: key.to_owned(), ..Default::default() };
+        let listed: Vec<String> =
+            s.store.list(&options)?.entries.into_iter().map(|e| e.key).collect();
+        ensure!(listed == [key], "listed as {listed:?}");
+    }
+    s.store.delete(key, &Default::default())?;
+    ensure!(!s.store.exists(key)?, "it exists after delete");
+    Ok(true)
+}
+
+fn test_put_every_strange_key(s: &Subject) -> Result<()> {
+    for (seed, (name, key)) in (0..).zip(KEYS) {
+        round(s, &s.key(key), seed).with_context(|| format!("{name}: {key:?}"))?;
+    }
+    Ok(())
+}
+
+fn test_put_keys_that_are_no_paths(s: &Subject) -> Result<()> {
+    for (seed, (name, key)) in (0..).zip(NO_PATHS) {
+        round(s, &s.key(key), seed).with_context(|| format!("{name}: {key:?}"))?;
+    }
+    Ok(())
+}
+
+fn test_put_strange_keys_are_never_aliased(s: &Subject) -> Result<()> {
+    let mut wanted = Vec::new();
+    for (seed, (_, key)) in (0..).zip(KEYS) {
+        let (value, becomes) = s.value(&bytes(20, seed));
+        match s.store.put(&s.key(key), &value, &PutOptions::default()) {
+            Err(Error::InvalidKey(_)) if (s.dialect.may_refuse)(&s.key(key)) => {}
+            other => {
+                other.with_context(|| format!("{key:?}"))?;
+                wanted.push((s.key(key), becomes));
+            }
+        }
+    }
+    for (key, value) in wanted {
+        let got = s.store.get(&key, &ReadOptions::default())?.1;
+        ensure!(got == value, "{key:?} holds what another key was given");
+    }
+    Ok(())
+}
+
+fn test_list_every_strange_key(s: &Subject) -> Result<()> {
+    let mut wanted = Vec::new();
+    for (_, key) in KEYS {
+        match s.store.put(&s.key(key), &s.value(b"some").0, &PutOptions::default()) {
+            Err(Error::InvalidKey(_)) if (s.dialect.may_refuse)(&s.key(key)) => {}
+            other => {
+                other.with_context(|| format!("{key:?}"))?;
+                wanted.push(s.key(key));
+            }
+        }
+    }
+    let mut listed = Vec::new();
+    let mut options = ListOptions { limit: Some(3), ..Default::default() };
+    loop {
+        let page = s.store.list(&options)?;
+        listed.extend(page.entries.into_iter().map(|e| e.key));
+        ensure!(listed.len() <= wanted.len(), "too many: {listed:?}");
+        match page.next {
+            Some(next) => options.start_after = Some(next),
+            None => break,
+        }
+    }
+    wanted.sort();
+    if !s.store.capabilities().ordered {
+        listed.sort();
+    }
+    ensure!(listed == wanted, "listed {listed:?}, wanted {wanted:?}");
+    Ok(())
+}
+
+fn test_put_of_long_keys(s: &Subject) -> Result<()> {
+    let room = 1_024 - s.dialect.key_prefix.len();
+    for (name, key) in [
+        ("900 bytes of paths", "0123456789/".repeat(90)[..900].trim_end_matches('/').to_owned()),
+        ("as long as a key may be", "k".repeat(room)),
+        ("as long as a key may be, of emoji", "😀".repeat(room / 4)),
+    ] {
+        let key = s.key(&key);
+        // What a decorator adds to a key counts as well, and then a key may be
+        // too long for the base: that must be said, and change nothing.
+        let lenient = Subject {
+            store: s.store.clone(),
+            beside: s.beside.clone(),
+            bases: s.bases.clone(),
+            dialect: crate::subject::Dialect { may_refuse: |_| true, ..s.dialect },
+            keep: None,
+        };
+        let taken = round(&lenient, &key, 1).context(name)?;
+        ensure!(taken || key.len() > 200, "{name} was refused");
+    }
+    Ok(())
+}
+
+fn test_get_of_a_key_that_the_contract_refuses(s: &Subject) -> Result<()> {
+    let wanted = Error::InvalidKey(String::new());
+    for (name, key) in refused() {
+        expect(s.store.get(&key, &ReadOptions::default()), &wanted, &format!("get of {name}"))?;
+        expect(s.store.stat(&key), &wanted, &format!("stat of {name}"))?;
+        let read = s.store.read(&key, &ReadOptions::default());
+        expect(read, &wanted, &format!("read of {name}"))?;
+        match s.store.exists(&key) {
+            Ok(false) | Err(Error::InvalidKey(_)) => {}
+            other => anyhow::bail!("exists of {name} gave {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+fn test_put_of_a_key_that_the_contract_refuses(s: &Subject) -> Result<()> {
+    let wanted = Error::InvalidKey(String::new());
+    let before = s.snapshot()?;
+    let (value, _) = s.value(b"some");
+    for (name, key) in refused() {
+        let put = s.store.put(&key, &value, &PutOptions::default());
+        expect(put, &wanted, &format!("put of {name}"))?;
+        let written = s.store.write(&key, &PutOptions::default()).and_then(|mut writer| {
+            writer.push(&value)?;
+            writer.finish(Default::default())
+        });
+        expect(written, &wanted, &format!("write of {name}"))?;
+    }
+    ensure!(s.snapshot()? == before, "a refused key changed something");
+    Ok(())
+}
+
+fn test_delete_of_a_key_that_the_contract_refuses(s: &Subject) -> Result<()> {
+    for (name, key) in refused() {
+        let wanted = Error::InvalidKey(String::new());
+        expect(s.store.delete(&key, &Default::default()), &wanted, &format!("delete of {name}"))?;
+    }
+    Ok(())
+}

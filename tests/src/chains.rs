@@ -1,0 +1,180 @@
+//! Subjects made of decorators: natively over [`Memory`], and through the
+//! component over the host's memory store.
+
+use crate::blocking::{Blocking, runtime};
+use crate::kinds::{Beside, Entry, entries};
+use crate::subject::{Dialect, Maker, Subject};
+use anyhow::{Context, Result};
+use std::collections::HashMap;
+use std::sync::Arc;
+use storage_core::chain::{Base, Node, build, kind};
+use storage_core::env::Env;
+use storage_core::kind::BaseShape;
+use storage_core::memory::Memory;
+use storage_core::types::Error;
+use storage_host::backends::memory::Memory as HostMemory;
+use storage_host::engine::Shared;
+use storage_host::store::SharedStore as HostStore;
+
+/// A chain: its nodes, how many stores stand under it, and which of those hold
+/// objects for good (and not copies that come and go).
+#[derive(Clone)]
+pub struct Plan {
+    nodes: Vec<Node>,
+    bases: usize,
+    lasting: Vec<usize>,
+    dialect: Dialect,
+    beside: Beside,
+}
+
+impl Plan {
+    /// A chain of these entries, the first at the bottom.
+    pub fn new(stack: &[&Entry]) -> Result<Plan> {
+        let mut plan = Plan {
+            nodes: Vec::new(),
+            bases: 1,
+            lasting: vec![0],
+            dialect: Dialect::PLAIN,
+            beside: Beside::Itself,
+        };
+        for (level, entry) in stack.iter().enumerate() {
+            let shape = kind(entry.kind).with_context(|| entry.kind.to_owned())?.base;
+            let mut bases = vec![match level.checked_sub(1) {
+                None => Base::Name(base_name(0)),
+                Some(below) => Base::Node(u32::try_from(below)?),
+            }];
+            let more = match shape {
+                BaseShape::One => 0,
+                BaseShape::Many => 2,
+                BaseShape::MainAndCache => 1,
+            };
+            for _ in 0..more {
+                if shape == BaseShape::Many {
+                    plan.lasting.push(plan.bases);
+                }
+                bases.push(Base::Name(base_name(plan.bases)));
+                plan.bases += 1;
+            }
+            plan.nodes.push(Node {
+                name: format!("level-{level}"),
+                kind: entry.kind.to_owned(),
+                config: entry.config.to_owned(),
+                bases,
+            });
+            plan.dialect = entry.dialect;
+            plan.beside = entry.beside;
+        }
+        Ok(plan)
+    }
+
+    fn beside_nodes(&self) -> Option<&[Node]> {
+        match self.beside {
+            Beside::Itself => None,
+            Beside::Base => self.nodes.split_last().map(|(_, rest)| rest),
+        }
+    }
+
+    /// Over `storage_core`'s memory, without wasm.
+    pub fn native(&self) -> Result<Subject> {
+        let bases: HashMap<String, Memory> =
+            (0..self.bases).map(|i| (base_name(i), Memory::default())).collect();
+        let open = |name: &str| -> Result<storage_core::SharedStore, Error> {
+            let base = bases.get(name).ok_or(Error::NotFound)?;
+            Ok(std::rc::Rc::new(base.clone()))
+        };
+        let stores = build(&self.nodes, &Env::local(), open)?;
+        let store = stores.last().cloned().context("no store")?;
+        let beside = match self.beside_nodes() {
+            None => store.clone(),
+            Some([]) => open(&base_name(0))?,
+            Some(rest) => stores[rest.len() - 1].clone(),
+        };
+        let lasting = self.lasting.iter().map(|i| open(&base_name(*i)));
+        let bases = lasting.collect::<Result<_, _>>()?;
+        Ok(Subject { store, beside, bases, dialect: self.dialect, keep: None })
+    }
+
+    /// Over the host's memory, through the component.
+    pub fn sandboxed(&self) -> Result<Subject> {
+        let bases = (0..self.bases)
+            .map(|i| (base_name(i), Arc::new(HostMemory::new()) as HostStore))
+            .collect();
+        self.sandboxed_over(bases)
+    }
+
+    /// Over stores of the host's, through the component.
+    pub fn sandboxed_over(&self, bases: HashMap<String, HostStore>) -> Result<Subject> {
+        let runtime = runtime()?;
+        let engine = storage_host::factory::engine()?;
+        let shared = Shared::silent();
+        let open = |nodes: &[Node]| -> Result<HostStore> {
+            let chain = engine.chain(nodes.to_vec(), bases.clone(), shared.clone());
+            Ok(Arc::new(runtime.block_on(chain)?))
+        };
+        let base = |index| -> Result<HostStore> {
+            bases.get(&base_name(index)).cloned().context("a base is missing")
+        };
+        let store = Blocking::shared(&runtime, open(&self.nodes)?);
+        let beside = match self.beside_nodes() {
+            None => store.clone(),
+            Some([]) => Blocking::shared(&runtime, base(0)?),
+            Some(rest) => Blocking::shared(&runtime, open(rest)?),
+        };
+        let lasting = self.lasting.iter().map(|i| Ok(Blocking::shared(&runtime, base(*i)?)));
+        let bases = lasting.collect::<Result<_>>()?;
+        Ok(Subject { store, beside, bases, dialect: self.dialect, keep: None })
+    }
+}
+
+fn base_name(index: usize) -> String {
+    format!("memory-{index}")
+}
+
+fn label(entry: &Entry) -> String {
+    let name = entry.kind.trim_end_matches("Store");
+    match entry.variant {
+        "" => name.to_owned(),
+        variant => format!("{name}({variant})"),
+    }
+}
+
+/// The sandbox's subjects run fewer random sequences: the logic is the same.
+const SEQUENCES: (u32, u32) = (40, 6);
+
+/// Every decorator alone, natively and sandboxed.
+pub fn decorators() -> Result<Vec<Maker>> {
+    let mut makers = Vec::new();
+    for entry in entries()? {
+        let plan = Plan::new(&[entry])?;
+        makers.extend(both(&label(entry), plan));
+    }
+    Ok(makers)
+}
+
+/// Random chains of two to five decorators, natively and sandboxed.
+pub fn random(seed: u64, count: usize) -> Result<Vec<Maker>> {
+    let composable: Vec<_> = entries()?.into_iter().filter(|e| e.composes).collect();
+    let mut state = seed | 1;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap_or(0) % below.max(1)
+    };
+    let mut makers = Vec::new();
+    for number in 0..count {
+        let depth = 2 + random(4);
+        let stack: Vec<_> = (0..depth).map(|_| composable[random(composable.len())]).collect();
+        let labels: Vec<String> = stack.iter().rev().map(|entry| label(entry)).collect();
+        makers.extend(both(&format!("chain{number}:{}", labels.join(">")), Plan::new(&stack)?));
+    }
+    Ok(makers)
+}
+
+fn both(name: &str, plan: Plan) -> [Maker; 2] {
+    let sandboxed = plan.clone();
+    [
+        Maker::new(format!("native/{name}"), SEQUENCES.0, move || plan.native()),
+        Maker::new(format!("wasm/{name}"), SEQUENCES.1, move || sandboxed.sandboxed()),
+    ]
+}

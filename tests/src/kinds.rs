@@ -1,0 +1,113 @@
+//! How each decorator is configured here, and what it accepts.
+
+use crate::subject::Dialect;
+use anyhow::{Context, Result};
+use storage_core::decorators::KINDS;
+
+/// Where the objects under a store can be written, read and deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Through the store itself.
+    Itself,
+    /// Through its base: the store refuses some of it.
+    Base,
+}
+
+/// A decorator as the suite builds it.
+pub struct Entry {
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// What sets this entry apart from others of the kind; may be empty.
+    pub variant: &'static str,
+    /// Its config, as JSON text.
+    pub config: &'static str,
+    /// What it accepts.
+    pub dialect: Dialect,
+    /// Whether every key and value passes, so that it may stand anywhere in a
+    /// chain.
+    pub composes: bool,
+    /// Where its objects are reached.
+    pub beside: Beside,
+}
+
+const PLAIN: Entry = Entry {
+    kind: "",
+    variant: "",
+    config: "{}",
+    dialect: Dialect::PLAIN,
+    composes: true,
+    beside: Beside::Itself,
+};
+
+/// A decorator that takes any key and value.
+const fn plain(kind: &'static str, variant: &'static str, config: &'static str) -> Entry {
+    Entry { kind, variant, config, ..PLAIN }
+}
+
+/// One or more entries for every kind.
+pub const ENTRIES: &[Entry] = &[
+    plain("IdentityStore", "", "{}"),
+    Entry { beside: Beside::Base, composes: false, ..plain("ReadonlyStore", "", "{}") },
+    Entry { beside: Beside::Base, composes: false, ..plain("WriteonlyStore", "", "{}") },
+    plain("MirroringStore", "", "{}"),
+    plain("MirroringStore", "quorum", r#"{"write":"quorum"}"#),
+    plain("CachingStore", "", "{}"),
+    plain("CachingStore", "small", r#"{"max_bytes":1000}"#),
+    plain("NotifyingStore", "", "{}"),
+    plain("LoggingStore", "", "{}"),
+    plain("ExceptionLoggingStore", "", "{}"),
+    Entry {
+        dialect: Dialect::TEXT,
+        composes: false,
+        ..plain("TextEncodingStore", "latin-1", r#"{"encoding":"latin-1"}"#)
+    },
+    Entry {
+        dialect: Dialect::TEXT,
+        composes: false,
+        ..plain("TextEncodingStore", "utf-16", r#"{"encoding":"utf-16"}"#)
+    },
+    plain("GzipStore", "", "{}"),
+    plain("GzipStore", "fastest", r#"{"level":1}"#),
+    plain("Base64Store", "", "{}"),
+    plain("Base64Store", "lenient", r#"{"lenient":true}"#),
+    Entry { dialect: Dialect::JSON, composes: false, ..plain("JsonStore", "", "{}") },
+    plain("BufferStore", "", "{}"),
+    plain("KeyValidatingStore", "", r#"{"validators":[{"max_bytes":1024}]}"#),
+    Entry {
+        dialect: Dialect { key_prefix: "ok/", ..Dialect::PLAIN },
+        composes: false,
+        ..plain("RegexValidatingStore", "", r#"{"pattern":"ok/"}"#)
+    },
+    Entry {
+        // Not everything makes a URL.
+        dialect: Dialect {
+            key_prefix: "https://example.com/",
+            may_refuse: |_| true,
+            ..Dialect::PLAIN
+        },
+        composes: false,
+        ..plain("UrlValidatingStore", "", "{}")
+    },
+    plain("PrefixStore", "", r#"{"prefix":"some/where/"}"#),
+    plain("HashPrefixStore", "", "{}"),
+    plain("HashPrefixStore", "configured", r#"{"hash_length":4,"separator":"_"}"#),
+    plain("UrlEncodingStore", "", "{}"),
+    plain(
+        "RegexRoutingStore",
+        "",
+        r#"{"routes":[{"pattern":"^c","prefix":"see/"},{"pattern":"","prefix":"others/"}]}"#,
+    ),
+];
+
+/// The entries of every kind there is. A kind without one is an error: nothing
+/// goes untested because nobody thought of it.
+pub fn entries() -> Result<Vec<&'static Entry>> {
+    for kind in KINDS {
+        ENTRIES
+            .iter()
+            .find(|entry| entry.kind == kind.name)
+            .with_context(|| format!("{} has no entry in tests/src/kinds.rs", kind.name))?;
+    }
+    let known = |entry: &&Entry| KINDS.iter().any(|kind| kind.name == entry.kind);
+    Ok(ENTRIES.iter().filter(known).collect())
+}

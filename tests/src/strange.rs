@@ -1,0 +1,69 @@
+//! Keys that stores tend to get wrong.
+//!
+//! No key is a directory of another (`a` and `a/b`): a store over a file
+//! system refuses that, rightly. No key is refused by the contract.
+
+/// A name for messages, and the key.
+pub const KEYS: &[(&str, &str)] = &[
+    ("one letter", "x"),
+    ("a path", "deep/er/est.txt"),
+    ("spaces", " a key with spaces "),
+    ("percent", "100%"),
+    ("an escape", "a%2Fb%20c"),
+    ("a hash", "page#top"),
+    ("a plus", "a+b"),
+    ("a question", "what?now=1&then=2"),
+    ("quotes", "\"double\" 'single' `back`"),
+    ("a backslash", "back\\slash"),
+    ("a colon", "c:colon"),
+    ("a star", "glob*[ab]?{c,d}"),
+    ("sql", "'; DROP TABLE objects; --"),
+    ("sql wildcards", "100_%_"),
+    ("a tab and a newline", "tab\tnew\nline\r"),
+    ("a control character", "bell\u{7}"),
+    ("delete", "\u{7f}"),
+    ("composed", "caf\u{e9}"),
+    ("decomposed", "cafe\u{301}"),
+    ("upper case", "CASE"),
+    ("lower case", "case"),
+    ("emoji", "😀/👩‍👩‍👧"),
+    ("right to left", "\u{202e}abc"),
+    ("the last character", "\u{10ffff}"),
+    ("private use", "\u{e000}"),
+    ("above the surrogates", "\u{ffff}z"),
+    ("a byte order mark", "\u{feff}bom"),
+    ("a hidden file", ".hidden"),
+    ("three dots", "..."),
+    ("a trailing dot", "dot."),
+    ("a dash", "-rf"),
+    ("a tilde", "~root"),
+    ("a device", "CON"),
+    ("a reserved looking name", "storage-size"),
+    ("a temporary looking name", "upload.tmp"),
+    ("a number", "0123"),
+    ("a url", "https://example.com/a?b=c#d"),
+];
+
+/// Keys that no path under a directory can have: a store over a file system
+/// may refuse them, every other store keeps them apart.
+pub const NO_PATHS: &[(&str, &str)] = &[
+    ("a dot", "."),
+    ("two dots", ".."),
+    ("up and away", "../escape"),
+    ("up in the middle", "one/../two"),
+    ("a dot in the middle", "one/./two"),
+    ("a leading slash", "/rooted"),
+    ("a trailing slash", "folder/"),
+    ("two slashes", "two//slashes"),
+    ("only a slash", "/"),
+];
+
+/// Keys that the contract refuses everywhere.
+pub fn refused() -> Vec<(&'static str, String)> {
+    vec![
+        ("an empty key", String::new()),
+        ("a NUL", "a\0b".to_owned()),
+        ("1,025 bytes", "k".repeat(1_025)),
+        ("1,025 bytes in 513 characters", format!("k{}", "é".repeat(512))),
+    ]
+}

@@ -1,0 +1,157 @@
+//! A store under test.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use storage_core::types::{Error, ListOptions, ReadOptions, Result};
+use storage_core::{SharedStore, Store};
+
+/// Which keys and values a store accepts, and what it makes of them.
+#[derive(Clone, Copy)]
+pub struct Dialect {
+    /// Put before every key.
+    pub key_prefix: &'static str,
+    /// A value that the store accepts, another for other bytes.
+    pub value: fn(&[u8]) -> Vec<u8>,
+    /// What is read where that value was written.
+    pub becomes: fn(&[u8]) -> Vec<u8>,
+    /// Whether the store may refuse this key, which the contract allows.
+    pub may_refuse: fn(&str) -> bool,
+}
+
+impl Dialect {
+    /// Every key, every value.
+    pub const PLAIN: Dialect = Dialect {
+        key_prefix: "",
+        value: <[u8]>::to_vec,
+        becomes: <[u8]>::to_vec,
+        may_refuse: |_| false,
+    };
+
+    /// ASCII text instead of any bytes.
+    pub const TEXT: Dialect = Dialect { value: text, ..Dialect::PLAIN };
+
+    /// JSON, kept with the spaces that Python puts in.
+    pub const JSON: Dialect =
+        Dialect { value: json, becomes: json_as_python_writes_it, ..Dialect::PLAIN };
+
+    /// The keys of a store that keeps paths under a directory.
+    pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
+}
+
+fn text(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|b| b'a' + (b % 26)).collect()
+}
+
+fn json(bytes: &[u8]) -> Vec<u8> {
+    [b"{\"is\":\"", text(bytes).as_slice(), b"\"}"].concat()
+}
+
+fn json_as_python_writes_it(value: &[u8]) -> Vec<u8> {
+    let rest = value.strip_prefix(b"{\"is\":").unwrap_or(value);
+    [b"{\"is\": ", rest].concat()
+}
+
+fn no_path(key: &str) -> bool {
+    key.split('/').any(|part| part.is_empty() || part == "." || part == ".." || part.len() > 255)
+}
+
+/// What is held, key by key: bytes and etag.
+pub type Snapshot = Vec<(String, Vec<u8>, Option<String>)>;
+
+/// A fresh store, and a way around it.
+pub struct Subject {
+    /// The store under test.
+    pub store: SharedStore,
+    /// The same objects through a store that can read, write and delete them.
+    pub beside: SharedStore,
+    /// Where the objects are in the end.
+    pub bases: Vec<SharedStore>,
+    /// What the store accepts.
+    pub dialect: Dialect,
+    /// What must live as long as the store: temporary directories.
+    pub keep: Option<Rc<dyn std::any::Any>>,
+}
+
+impl Subject {
+    /// A store that can do everything itself.
+    pub fn new(store: SharedStore, dialect: Dialect) -> Self {
+        Subject { beside: store.clone(), bases: vec![store.clone()], store, dialect, keep: None }
+    }
+
+    /// A key that the store accepts.
+    pub fn key(&self, text: &str) -> String {
+        format!("{}{text}", self.dialect.key_prefix)
+    }
+
+    /// A value made from these bytes, and what it is when read.
+    pub fn value(&self, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let value = (self.dialect.value)(bytes);
+        let becomes = (self.dialect.becomes)(&value);
+        (value, becomes)
+    }
+
+    /// Everything in the bases.
+    pub fn snapshot(&self) -> Result<Vec<Snapshot>> {
+        self.bases.iter().map(|base| snapshot(base.as_ref())).collect()
+    }
+}
+
+/// Everything in a store, or nothing where it can't be listed.
+pub fn snapshot(store: &dyn Store) -> Result<Snapshot> {
+    if !store.capabilities().list || !store.capabilities().read {
+        return Ok(Vec::new());
+    }
+    let mut all = Vec::new();
+    let mut options = ListOptions::default();
+    loop {
+        let page = store.list(&options)?;
+        for entry in page.entries {
+            let data = read_all(store, &entry.key, &ReadOptions::default())?;
+            all.push((entry.key, data, entry.info.etag));
+        }
+        match page.next {
+            Some(next) => options.start_after = Some(next),
+            None => break,
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// The bytes of an object or range, streamed.
+pub fn read_all(store: &dyn Store, key: &str, options: &ReadOptions) -> Result<Vec<u8>> {
+    let mut reader = store.read(key, options)?;
+    let mut data = Vec::new();
+    loop {
+        let chunk = reader.next(64 * 1024)?;
+        if chunk.is_empty() {
+            return Ok(data);
+        }
+        if chunk.len() > 64 * 1024 {
+            return Err(Error::Other(format!("a chunk of {} bytes, 65536 asked", chunk.len())));
+        }
+        data.extend_from_slice(&chunk);
+    }
+}
+
+/// How a fresh subject is made, with its name.
+#[derive(Clone)]
+pub struct Maker {
+    /// The name in reports.
+    pub name: String,
+    /// Makes a fresh one.
+    pub make: Arc<dyn Fn() -> anyhow::Result<Subject> + Send + Sync>,
+    /// How many random sequences it gets.
+    pub sequences: u32,
+}
+
+impl Maker {
+    /// A named way to make subjects.
+    pub fn new(
+        name: impl Into<String>,
+        sequences: u32,
+        make: impl Fn() -> anyhow::Result<Subject> + Send + Sync + 'static,
+    ) -> Self {
+        Maker { name: name.into(), make: Arc::new(make), sequences }
+    }
+}

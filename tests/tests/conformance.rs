@@ -1,0 +1,84 @@
+//! Every store against every case, as one list of tests.
+//!
+//! Random parts follow from a seed that is printed; `STORAGE_TEST_SEED` sets
+//! another.
+
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use storage_tests::subject::Maker;
+use storage_tests::{backends, cases, chains, model};
+
+const SEED: u64 = 20_261_123;
+
+/// How many random chains there are.
+const CHAINS: usize = 10;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match trials(!arguments.list) {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(error) => {
+            eprintln!("the conformance suite can't start: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn trials(tell: bool) -> Result<Vec<Trial>> {
+    let seed = match std::env::var("STORAGE_TEST_SEED") {
+        Ok(text) => text.parse().context("STORAGE_TEST_SEED is not a number")?,
+        Err(_) => SEED,
+    };
+    let mut makers = backends::all()?;
+    makers.extend(chains::decorators()?);
+    makers.extend(chains::random(seed, CHAINS)?);
+    makers.extend(backends::described());
+
+    let mut trials = Vec::new();
+    let mut matrix = BTreeMap::new();
+    for maker in makers {
+        let before = trials.len();
+        match (maker.make)() {
+            Ok(subject) => pick(&mut trials, &maker, subject.store.capabilities(), seed),
+            Err(error) => trials.push(Trial::test(format!("{}::opens", maker.name), move || {
+                Err(Failed::from(format!("{error:#}")))
+            })),
+        }
+        matrix.insert(maker.name, trials.len() - before);
+    }
+    if tell {
+        println!("seed {seed}, {} cases; what applies, store by store:", cases::all().count() + 1);
+        for (name, count) in &matrix {
+            println!("  {count:3}  {name}");
+        }
+        println!("  {} in all, over {} stores", trials.len(), matrix.len());
+    }
+    Ok(trials)
+}
+
+/// Adds every case that says something about a store with these capabilities.
+fn pick(
+    trials: &mut Vec<Trial>,
+    maker: &Maker,
+    capabilities: storage_core::types::Capabilities,
+    seed: u64,
+) {
+    for case in cases::all().filter(|case| (case.applies)(capabilities)) {
+        let make = maker.make.clone();
+        trials.push(Trial::test(format!("{}::{}", maker.name, case.name), move || {
+            let subject = make().map_err(report)?;
+            (case.run)(&subject).map_err(report)
+        }));
+    }
+    if model::applies(capabilities) {
+        let maker = maker.clone();
+        let name = format!("{}::test_model_random_operations", maker.name);
+        trials.push(Trial::test(name, move || model::run(&maker, seed).map_err(report)));
+    }
+}
+
+fn report(error: anyhow::Error) -> Failed {
+    Failed::from(format!("{error:#}"))
+}
