@@ -81,6 +81,15 @@ impl CachingStore {
         Ok(Self { cache: Rc::new(Cache { name, env, config, main, cache, keeps_info, index }) })
     }
 
+    /// What the main store can't do is refused, whatever a copy could do: a
+    /// store must not depend on what happens to be cached.
+    fn refuse_range(&self, options: &ReadOptions) -> Result<()> {
+        if options.range.is_some() && !self.capabilities().range {
+            return Err(Error::Unsupported("the main store reads no ranges".to_owned()));
+        }
+        Ok(())
+    }
+
     /// Removes the copy of one key, or all copies; gives how many. Objects in
     /// the cache store that are not known to be copies stay.
     pub fn clear(&self, key: Option<&str>) -> Result<u64> {
@@ -138,6 +147,7 @@ impl Store for CachingStore {
         if !self.capabilities().read {
             return cache.main.get(key, options);
         }
+        self.refuse_range(options)?;
         match cache.get_copy(key, options)? {
             Some(found) => Ok(found),
             None if options.range.is_some() => cache.main.get(key, options),
@@ -205,6 +215,7 @@ impl Store for CachingStore {
         if !self.capabilities().read {
             return cache.main.read(key, options);
         }
+        self.refuse_range(options)?;
         match cache.stream_copy(key, options)? {
             Some(reader) => Ok(reader),
             None if options.range.is_some() => cache.main.read(key, options),

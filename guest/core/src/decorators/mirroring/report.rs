@@ -14,7 +14,9 @@ pub(super) enum Outcome {
 /// The error of an operation that did not do enough of its children.
 ///
 /// When every child says the same, so does the mirror; otherwise the message
-/// lists them, and it may be retried when that could help any of them.
+/// lists them. The case is then that of the failures, where they have one in
+/// common (a refused key stays a refused key), and it may be retried when that
+/// could help any of them.
 pub(super) fn combine(store: &str, what: &str, key: &str, outcomes: &[Outcome]) -> Error {
     let mut failures = outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Failed(error) => Some(error),
@@ -37,6 +39,25 @@ pub(super) fn combine(store: &str, what: &str, key: &str, outcomes: &[Outcome]) 
         })
         .collect();
     let text = format!("store {store:?}: {what} {key:?}: {}", parts.join("; "));
-    let passing = |o: &Outcome| matches!(o, Outcome::Failed(Error::Unavailable(_)));
-    if outcomes.iter().any(passing) { Error::Unavailable(text) } else { Error::Other(text) }
+    let failed = || {
+        outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Failed(error) => Some(error),
+            _ => None,
+        })
+    };
+    if failed().any(|error| matches!(error, Error::Unavailable(_))) {
+        return Error::Unavailable(text);
+    }
+    let Some(first) = failed().next() else { return Error::Other(text) };
+    if failed().any(|error| error.code() != first.code()) {
+        return Error::Other(text);
+    }
+    match first {
+        Error::InvalidKey(_) => Error::InvalidKey(text),
+        Error::InvalidData(_) => Error::InvalidData(text),
+        Error::Unsupported(_) => Error::Unsupported(text),
+        Error::PermissionDenied(_) => Error::PermissionDenied(text),
+        Error::LimitExceeded(_) => Error::LimitExceeded(text),
+        _ => Error::Other(text),
+    }
 }
