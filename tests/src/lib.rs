@@ -16,6 +16,7 @@ pub mod blocking;
 pub mod cases;
 pub mod chains;
 pub mod clients;
+pub mod http;
 pub mod kinds;
 pub mod model;
 pub mod server;

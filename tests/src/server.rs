@@ -51,10 +51,18 @@ impl Server {
 
     /// As [`start`](Self::start), in a directory that may hold data already.
     pub fn start_in(directory: TempDir, stores: &str) -> Result<Self> {
+        let keys = format!("credentials: {{access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}");
+        Self::launch(directory, stores, &keys)
+    }
+
+    /// As [`start`](Self::start), taking unsigned requests.
+    pub fn start_anonymous(stores: &str) -> Result<Self> {
+        Self::launch(tempfile::tempdir()?, stores, "anonymous: true")
+    }
+
+    fn launch(directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let serve = format!(
-            "serve:\n  listen: 127.0.0.1:{port}\n  credentials:\n    access_key: {ACCESS_KEY}\n    secret_key: {SECRET_KEY}\n"
-        );
+        let serve = format!("serve:\n  listen: 127.0.0.1:{port}\n  staging: staging\n  {auth}\n");
         fs::write(directory.path().join("stores.yaml"), format!("{stores}\n{serve}"))?;
         let log = fs::File::create(directory.path().join("server.log"))?;
         let child = Command::new(binary())
