@@ -146,7 +146,7 @@ impl StoreFactory {
             directory: self.directory.clone(),
             check_only: self.check_only,
         });
-        let store = store.await.with_context(|| format!("store {:?} ({})", def.name, def.kind))?;
+        let store = store.await.map_err(|error| named(def, error))?;
         Ok(open.keep(index, store))
     }
 
@@ -175,7 +175,7 @@ impl StoreFactory {
         let nodes = decorators.iter().map(node).collect();
         let chain = self.engine.chain(nodes, bases, self.shared.clone()).await;
         let def = self.def(root);
-        let chain = chain.with_context(|| format!("store {:?} ({})", def.name, def.kind))?;
+        let chain = chain.map_err(|error| named(def, error))?;
         Ok(open.keep(root, Arc::new(chain)))
     }
 
@@ -204,6 +204,13 @@ impl Open {
 
 fn backend(def: &StoreDef) -> Option<&'static crate::backends::Backend> {
     BACKENDS.iter().copied().find(|backend| backend.name == def.kind)
+}
+
+/// Says which store could not be opened, unless the error does already.
+fn named(def: &StoreDef, error: crate::Error) -> anyhow::Error {
+    let said = error.to_string().contains("store \"");
+    let error = anyhow::Error::new(error);
+    if said { error } else { error.context(format!("store {:?} ({})", def.name, def.kind)) }
 }
 
 /// The engine of this process: compiled code and address space are shared by

@@ -15,11 +15,13 @@ pub mod config;
 pub mod coordinator;
 pub mod engine;
 pub mod factory;
+pub mod graph;
 pub mod notify;
 pub mod objects;
 pub mod observe;
 pub mod serve;
 pub mod store;
+pub mod transfer;
 
 pub use factory::StoreFactory;
 pub use objects::Objects;

@@ -1,25 +1,8 @@
-//! The command line.
+//! The binary `storage-host`; see the library's `cli`.
 
-use clap::Parser;
+use std::process::ExitCode;
 
-#[derive(Parser)]
-enum Verb {
-    Run(storage_host::cli::run::RunArgs),
-}
-
-fn main() {
+fn main() -> ExitCode {
     storage_host::allocator::tune();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(start()),
-        Err(error) => eprintln!("error: no threads to run on: {error}"),
-    }
-}
-
-async fn start() {
-    let Verb::Run(run) = Verb::parse();
-    if let Err(error) = run.run(std::path::Path::new("stores.yaml")).await {
-        eprintln!("error: {error:#}");
-        std::process::exit(1);
-    }
+    storage_host::cli::main()
 }

@@ -1,3 +1,152 @@
-//! The command line.
+//! The command line: one file per verb.
 
-pub mod run;
+mod check;
+mod clear;
+mod context;
+mod copy;
+mod exists;
+mod exit;
+mod get;
+mod graph;
+mod kinds;
+mod ls;
+mod output;
+mod put;
+mod rm;
+mod run;
+mod stat;
+mod sync;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use context::Context;
+use exit::Outcome;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Object stores with behaviour: validation, compression, caching, mirroring
+/// and key layout over any backend
+#[derive(Parser)]
+#[command(
+    name = "storage-host",
+    version,
+    after_help = "\
+A key is KEY (of the main store) or STORE:KEY; write :KEY when a key of the main
+store begins with the name of a store and a colon. Exit codes: 0 done, 1 no such
+object, 2 usage, 3 configuration, 4 some items failed, 5 a store failed,
+130 interrupted."
+)]
+struct Cli {
+    /// The configuration
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "STORAGE_CONFIG",
+        value_name = "FILE",
+        default_value = "stores.yaml"
+    )]
+    config: PathBuf,
+    /// Write results and errors as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log more: -v for what happens, -vv for details
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log errors only, and show no progress
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Run(run::RunArgs),
+    Get(get::GetArgs),
+    Put(put::PutArgs),
+    Ls(ls::LsArgs),
+    Stat(stat::StatArgs),
+    Exists(exists::ExistsArgs),
+    Rm(rm::RmArgs),
+    Copy(copy::CopyArgs),
+    Sync(sync::SyncArgs),
+    Clear(clear::ClearArgs),
+    Check(check::CheckArgs),
+    Graph(graph::GraphArgs),
+    Kinds(kinds::KindsArgs),
+    /// Print a script that completes verbs and options in a shell
+    #[command(
+        after_help = "Example:\n  storage-host completions bash > ~/.local/share/bash-completion/completions/storage-host"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn,storage=info",
+        (_, 1) => "info",
+        _ => "debug,hyper=info,h2=info",
+    };
+    let filter = EnvFilter::try_from_env("STORAGE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads to run on: {error}");
+            return ExitCode::from(exit::STORE);
+        }
+    };
+    let context = Context { file: cli.config, json: cli.json, quiet: cli.quiet };
+    let outcome = runtime.block_on(dispatch(cli.verb, &context));
+    let code = exit::report(outcome, &context);
+    // Reads that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}
+
+async fn dispatch(verb: Verb, context: &Context) -> Outcome {
+    match verb {
+        Verb::Run(args) => args.run(&context.file).await.map(|()| exit::DONE),
+        Verb::Get(args) => args.run(context).await,
+        Verb::Put(args) => args.run(context).await,
+        Verb::Ls(args) => args.run(context).await,
+        Verb::Stat(args) => args.run(context).await,
+        Verb::Exists(args) => args.run(context).await,
+        Verb::Rm(args) => args.run(context).await,
+        Verb::Copy(args) => args.run(context).await,
+        Verb::Sync(args) => args.run(context).await,
+        Verb::Clear(args) => args.run(context).await,
+        Verb::Check(args) => args.run(context).await,
+        Verb::Graph(args) => args.run(context),
+        Verb::Kinds(args) => args.run(context),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "storage-host", &mut script);
+            output::print(&String::from_utf8_lossy(&script))?;
+            Ok(exit::DONE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_has_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example"), "{} has no example", verb.get_name());
+            assert!(verb.get_about().is_some(), "{} says not what it does", verb.get_name());
+        }
+    }
+}

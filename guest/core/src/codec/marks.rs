@@ -45,14 +45,17 @@ pub fn show(mut info: ObjectInfo) -> ObjectInfo {
     info
 }
 
+fn is_md5(etag: &str) -> bool {
+    etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 fn mask(etag: String) -> String {
-    let md5 = etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit());
-    if md5 { etag + MASK } else { etag }
+    if is_md5(&etag) { etag + MASK } else { etag }
 }
 
 /// The base's etag behind one that was shown.
 pub fn unmask(etag: &str) -> String {
-    etag.strip_suffix(MASK).unwrap_or(etag).to_owned()
+    etag.strip_suffix(MASK).filter(|etag| is_md5(etag)).unwrap_or(etag).to_owned()
 }
 
 #[cfg(test)]

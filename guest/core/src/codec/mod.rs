@@ -127,10 +127,23 @@ impl<C: Codec> Store for Transforming<C> {
             let data = collect(|max| reader.next(max))?;
             return Ok((reader.info().clone(), data));
         }
-        let (info, data) = self.base.get(key, &self.inward(options))?;
+        let (info, data) = match self.base.get(key, &self.inward(options)) {
+            Ok(found) => found,
+            // Encoded it may be too large where plain it is not.
+            Err(Error::LimitExceeded(_)) => {
+                let mut reader = self.read(key, options)?;
+                let data = collect(|max| reader.next(max))?;
+                return Ok((reader.info().clone(), data));
+            }
+            Err(error) => return Err(error),
+        };
+        let info = marks::show(info);
         let mut decoder = self.codec.decoder(Feed::bytes(data));
         let data = collect(|max| decoder.next(max))?;
-        Ok((marks::show(info), data))
+        if info.size.is_some_and(|size| size != data.len() as u64) {
+            return Err(stream::wrong_size());
+        }
+        Ok((info, data))
     }
 
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {

@@ -17,23 +17,28 @@ pub struct Decoding {
     skip: u64,
     left: u64,
     held: Vec<u8>,
-    /// Plain bytes given so far, to hold against the size that was promised.
-    given: u64,
-    whole: bool,
+    /// How many bytes must have come when the end comes, where that is known.
+    owed: Option<u64>,
+    /// What went wrong: a reader that failed must not seem to be at its end.
+    failed: Option<Error>,
 }
 
 impl Decoding {
-    pub fn whole(decoder: Box<dyn Decoder>, info: ObjectInfo) -> Self {
-        Self { whole: true, ..Self::part(decoder, info, 0, u64::MAX) }
+    fn new(decoder: Option<Box<dyn Decoder>>, info: ObjectInfo, skip: u64, left: u64) -> Self {
+        Self { decoder, info, skip, left, held: Vec::new(), owed: None, failed: None }
     }
 
-    pub fn part(decoder: Box<dyn Decoder>, info: ObjectInfo, skip: u64, left: u64) -> Self {
-        let decoder = Some(decoder);
-        Self { decoder, info, skip, left, held: Vec::new(), given: 0, whole: false }
+    pub fn whole(decoder: Box<dyn Decoder>, info: ObjectInfo) -> Self {
+        let owed = info.size;
+        Self { owed, ..Self::new(Some(decoder), info, 0, u64::MAX) }
+    }
+
+    pub fn part(decoder: Box<dyn Decoder>, info: ObjectInfo, skip: u64, length: u64) -> Self {
+        Self { owed: Some(length), ..Self::new(Some(decoder), info, skip, length) }
     }
 
     pub fn empty(info: ObjectInfo) -> Self {
-        Self { decoder: None, info, skip: 0, left: 0, held: Vec::new(), given: 0, whole: false }
+        Self::new(None, info, 0, 0)
     }
 
     /// A range of an object whose size isn't known: decoded from the start.
@@ -50,7 +55,8 @@ impl Decoding {
         if range.length == Some(0) {
             return Err(Error::InvalidRange);
         }
-        let mut part = Self::part(decoder, info, start, range.length.unwrap_or(u64::MAX));
+        let length = range.length.unwrap_or(u64::MAX);
+        let mut part = Self::new(Some(decoder), info, start, length);
         part.held = part.advance(1)?;
         if part.held.is_empty() {
             return Err(Error::InvalidRange);
@@ -82,6 +88,15 @@ impl Reader for Decoding {
     }
 
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.advance_by(max).inspect_err(|error| self.failed = Some(error.clone()))
+    }
+}
+
+impl Decoding {
+    fn advance_by(&mut self, max: usize) -> Result<Vec<u8>> {
         let max = usize::try_from(self.left).unwrap_or(usize::MAX).min(max);
         if max == 0 {
             return Ok(Vec::new());
@@ -94,15 +109,22 @@ impl Reader for Decoding {
             self.held = chunk.split_off(max);
         }
         self.left -= chunk.len() as u64;
-        self.given += chunk.len() as u64;
-        let size = self.info.size.filter(|_| self.whole);
-        if size.is_some_and(|size| self.given > size || (chunk.is_empty() && self.given < size)) {
-            return Err(Error::InvalidData(
-                "the stored bytes do not decode to the size that they had when written".to_owned(),
-            ));
+        if let Some(owed) = &mut self.owed {
+            let short = chunk.is_empty() && *owed > 0;
+            *owed = match owed.checked_sub(chunk.len() as u64) {
+                Some(owed) if !short => owed,
+                _ => return Err(wrong_size()),
+            };
         }
         Ok(chunk)
     }
+}
+
+/// What an object is that doesn't decode to the size that is kept with it.
+pub fn wrong_size() -> Error {
+    Error::InvalidData(
+        "the stored bytes do not decode to the size that they had when written".to_owned(),
+    )
 }
 
 /// A writer that encodes.

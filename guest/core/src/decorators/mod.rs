@@ -1,12 +1,14 @@
 //! The built-in decorators: one file each.
 
 mod base64;
+pub mod buffer;
 pub mod caching;
 #[cfg(test)]
 mod faulty;
 mod gzip;
 mod hash_prefix;
 mod identity;
+mod json;
 mod key_validating;
 mod logging;
 pub mod mirroring;
@@ -15,6 +17,7 @@ mod prefix;
 mod readonly;
 mod regex_routing;
 mod resume;
+mod text_encoding;
 mod url_encoding;
 mod writeonly;
 
@@ -30,8 +33,11 @@ pub static KINDS: &[&Kind] = &[
     &notifying::KIND,
     &logging::KIND,
     &logging::EXCEPTIONS,
+    &text_encoding::KIND,
     &gzip::KIND,
     &base64::KIND,
+    &json::KIND,
+    &buffer::KIND,
     &key_validating::KIND,
     &key_validating::REGEX,
     &key_validating::URL,

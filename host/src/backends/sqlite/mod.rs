@@ -111,11 +111,12 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     if path.is_dir() {
         return Err(bad(format!("db_path {shown} is a directory; name a file")));
     }
-    if path.parent().is_some_and(|folder| !folder.is_dir()) {
-        return Err(bad(format!("db_path {shown}: its directory does not exist; create it")));
-    }
     if args.check_only && !path.exists() {
         return Err(bad(format!("db_path {shown} does not exist; it would be created by a start")));
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| bad(format!("db_path {shown}: its directory can't be made: {e}")))?;
     }
     let place = Arc::new(Place {
         path,

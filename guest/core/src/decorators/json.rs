@@ -1,0 +1,133 @@
+//! `JsonStore`: JSON texts, stored as Python's `json.dumps` writes them.
+//!
+//! Any JSON text is accepted, and what `json.loads` accepts beyond that (`NaN`,
+//! `Infinity`, lone surrogates). Stored is one form, byte for byte: ASCII,
+//! `", "` and `": "` between items, the last of several equal names. Readers
+//! get the stored text, so ranges work. Where it differs from what was given,
+//! the given etag is of other bytes and is not kept.
+//!
+//! A document is held in memory to be written: at most `max_size` bytes.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use crate::forward::forward;
+use crate::kind::{BaseShape, Kind};
+use crate::store::{SharedStore, Store, Writer};
+use crate::types::{
+    Error, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer, check_write,
+};
+use serde::Deserialize;
+use std::rc::Rc;
+
+/// See the module.
+pub static KIND: Kind = Kind {
+    name: "JsonStore",
+    aliases: &[],
+    base: BaseShape::One,
+    config_schema: r#"{"type":"object","properties":{
+        "max_size":{"type":"integer","minimum":1,"default":67108864,
+            "description":"The most bytes of a document, which is held in memory while it is written"}
+    },"additionalProperties":false}"#,
+    doc: "Stores JSON in one form, that of Python's json.dumps",
+    build: |args| {
+        let Config { max_size } = args.config()?;
+        Ok(Rc::new(Json { base: args.base(), max_size }))
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default = "default_size")]
+    max_size: u64,
+}
+
+fn default_size() -> u64 {
+    64 * 1024 * 1024
+}
+
+struct Json {
+    base: SharedStore,
+    max_size: u64,
+}
+
+fn check_size(size: usize, max_size: u64) -> Result<()> {
+    if size as u64 > max_size {
+        return Err(Error::LimitExceeded(format!(
+            "the document has more than the max_size of {max_size} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// What was said of the given text and isn't true of another.
+fn forget(options: &mut PutOptions) {
+    options.etag = None;
+    options.metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Json {
+    forward!(capabilities, get, exists, delete, stat, list, read);
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        check_size(data.len(), self.max_size)?;
+        let stored = parse::dumps(data)?;
+        let mut options = options.clone();
+        if stored != data {
+            forget(&mut options);
+        }
+        self.base.put(key, &stored, &options)
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        if options.if_absent || options.if_match.is_some() {
+            // Fails early where it can; what counts is checked at the end.
+            let current = match self.base.stat(key) {
+                Ok(info) => Some(info),
+                Err(Error::NotFound) => None,
+                Err(error) => return Err(error),
+            };
+            check_write(options, current.as_ref())?;
+        }
+        Ok(Box::new(JsonWriter {
+            base: self.base.clone(),
+            key: key.to_owned(),
+            options: options.clone(),
+            max_size: self.max_size,
+            data: Vec::new(),
+        }))
+    }
+}
+
+struct JsonWriter {
+    base: SharedStore,
+    key: String,
+    options: PutOptions,
+    max_size: u64,
+    data: Vec<u8>,
+}
+
+impl Writer for JsonWriter {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        check_size(self.data.len() + chunk.len(), self.max_size)?;
+        self.data.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        const PIECE: usize = 256 * 1024;
+        self.options.absorb(trailer);
+        let stored = parse::dumps(&self.data)?;
+        if stored != self.data {
+            forget(&mut self.options);
+        }
+        let mut writer = self.base.write(&self.key, &self.options)?;
+        for piece in stored.chunks(PIECE) {
+            writer.push(piece)?;
+        }
+        writer.finish(Trailer::default())
+    }
+}

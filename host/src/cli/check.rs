@@ -1,0 +1,84 @@
+//! `check`: whether a configuration would work, without writing anything.
+
+use super::context::Context;
+use super::exit::{DONE, Outcome, STORE};
+use super::output;
+use crate::StoreFactory;
+use crate::store::{Error, ListOptions};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Check a configuration and reach each store in it, without writing
+#[derive(Args)]
+#[command(after_help = "Example:\n  storage-host check stores.yaml")]
+pub struct CheckArgs {
+    /// The configuration; default: --config
+    file: Option<PathBuf>,
+}
+
+/// How a store is doing.
+enum State {
+    Ready(String),
+    /// Its files are not there yet; the first start makes them.
+    New(String),
+    Failed(String),
+}
+
+impl CheckArgs {
+    pub async fn run(self, context: &Context) -> Outcome {
+        let file = self.file.as_ref().unwrap_or(&context.file);
+        let factory = StoreFactory::from_yaml(file)?.check_only();
+        let mut code = DONE;
+        for def in &factory.config().stores {
+            let state = reach(&factory, &def.name).await;
+            let (word, text) = match &state {
+                State::Ready(text) => ("ok", text),
+                State::New(text) => ("new", text),
+                State::Failed(text) => ("failed", text),
+            };
+            if matches!(state, State::Failed(_)) {
+                code = STORE;
+            }
+            output::print(&if context.json {
+                let line =
+                    json!({"store": def.name, "type": def.kind, "state": word, "detail": text});
+                format!("{line}\n")
+            } else {
+                format!("{word:<7} {} ({}): {text}\n", def.name, def.kind)
+            })?;
+        }
+        factory.close().await?;
+        Ok(code)
+    }
+}
+
+async fn reach(factory: &StoreFactory, name: &str) -> State {
+    let objects = match factory.open(name).await {
+        Ok(objects) => objects,
+        Err(error) => {
+            let missing = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
+            let text = format!("{error:#}");
+            return match missing {
+                Some(Error::NotFound) => State::New(text),
+                _ if text.contains("would be created") || text.contains("would create") => {
+                    State::New(text)
+                }
+                _ => State::Failed(text),
+            };
+        }
+    };
+    let can = objects.capabilities();
+    let probe = if can.list {
+        objects.list(ListOptions { limit: Some(1), ..ListOptions::default() }).await.map(|_| ())
+    } else if can.read {
+        objects.exists("check").await.map(|_| ())
+    } else {
+        Ok(())
+    };
+    match probe {
+        // A rule that refuses the key of the probe was reached all right.
+        Ok(()) | Err(Error::InvalidKey(_)) => State::Ready(can.names().join(", ")),
+        Err(error) => State::Failed(error.to_string()),
+    }
+}

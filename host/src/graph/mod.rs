@@ -1,0 +1,65 @@
+//! Pictures of a configuration: which store stands on which.
+
+mod dot;
+mod mermaid;
+mod svg;
+mod tree;
+
+use crate::config::{Config, StoreDef};
+use serde_json::Value;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lines of text, for a terminal
+    Tree,
+    /// A Mermaid flowchart
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// A picture of its own
+    Svg,
+}
+
+/// Draws every store.
+pub fn draw(config: &Config, format: Format) -> String {
+    match format {
+        Format::Tree => tree::draw(config),
+        Format::Mermaid => mermaid::draw(config),
+        Format::Dot => dot::draw(config),
+        Format::Svg => svg::draw(config),
+    }
+}
+
+/// Stores that no other stands on, the main one first.
+fn roots(config: &Config) -> Vec<usize> {
+    let used = |index: usize| config.stores.iter().any(|def| def.bases.contains(&index));
+    let others = (0..config.stores.len()).filter(|index| !used(*index) && *index != config.main);
+    std::iter::once(config.main).chain(others).collect()
+}
+
+/// The config that tells stores apart: scalars, without secrets.
+fn details(def: &StoreDef) -> Vec<String> {
+    let shown = |(name, value): (&String, &Value)| {
+        let secret = ["secret", "password", "token", "key"].iter().any(|word| name.contains(word));
+        match value {
+            _ if secret => None,
+            Value::String(text) => Some(format!("{name}: {text}")),
+            Value::Number(_) | Value::Bool(_) => Some(format!("{name}: {value}")),
+            _ => None,
+        }
+    };
+    def.config.iter().filter_map(shown).collect()
+}
+
+/// What a base is to its store, where that isn't plain.
+fn role(def: &StoreDef, position: usize) -> &'static str {
+    match (def.kind.as_str(), position) {
+        ("CachingStore", 0) => "main",
+        ("CachingStore", 1) => "cache",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests;
