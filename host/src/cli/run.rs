@@ -31,6 +31,8 @@ pub struct RunArgs {
 struct Opened {
     factory: Arc<StoreFactory>,
     buckets: Vec<(String, Objects)>,
+    /// Held by whatever still uses the stores.
+    in_use: Arc<()>,
 }
 
 impl RunArgs {
@@ -45,7 +47,15 @@ impl RunArgs {
         let made = made_for_this_run(config, listen, self.anonymous)?;
         let staging = config.serve.staging.clone().unwrap_or_else(std::env::temp_dir);
         let auth = auth(config, &made, self.anonymous);
-        let server = match Server::bind(listen, opened.buckets.clone(), auth, &staging).await {
+        let server = match Server::bind(
+            listen,
+            opened.buckets.clone(),
+            auth,
+            &staging,
+            opened.in_use.clone(),
+        )
+        .await
+        {
             Ok(server) => server,
             Err(error) => {
                 opened.factory.close().await?;
@@ -59,15 +69,16 @@ impl RunArgs {
             let _ = stopped.await;
         }));
         let mut current = opened;
+        let mut retiring = Vec::new();
         loop {
             tokio::select! {
                 () = either(&mut end) => break,
                 _ = hangup.recv() => match reopen(&file, listen, &made, self.anonymous).await {
                     Ok((opened, auth)) => {
-                        switch.to(opened.buckets.clone(), auth);
+                        switch.to(opened.buckets.clone(), auth, opened.in_use.clone());
                         eprintln!("{}: read again; serving {}", file.display(), names(&opened));
-                        let old = std::mem::replace(&mut current, opened);
-                        retire(old.factory);
+                        retiring.push(retire(std::mem::replace(&mut current, opened)));
+                        retiring.retain(|task| !task.is_finished());
                     }
                     Err(error) => eprintln!(
                         "{}: not taken over, the old configuration keeps running:\n{error:#}",
@@ -79,6 +90,9 @@ impl RunArgs {
         eprintln!("ending: requests under way may finish");
         let _ = stop.send(());
         serving.await.context("the server")?;
+        for task in retiring {
+            task.await.context("a replaced configuration")?;
+        }
         current.factory.close().await
     }
 }
@@ -86,7 +100,7 @@ impl RunArgs {
 async fn open(file: &Path) -> anyhow::Result<Opened> {
     let factory = Arc::new(StoreFactory::from_yaml(file)?);
     match buckets(&factory).await {
-        Ok(buckets) => Ok(Opened { factory, buckets }),
+        Ok(buckets) => Ok(Opened { factory, buckets, in_use: Arc::default() }),
         Err(error) => {
             let _ = factory.close().await;
             Err(error)
@@ -128,15 +142,17 @@ async fn reopen(
     Ok((opened, auth))
 }
 
-/// Closes the stores of a configuration that was replaced, when the requests
-/// that still use them have had time to end.
-fn retire(factory: Arc<StoreFactory>) {
+/// Closes the stores of a configuration that was replaced, when the last
+/// request that uses them has ended.
+fn retire(old: Opened) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
-        if let Err(error) = factory.close().await {
+        while Arc::strong_count(&old.in_use) > 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        if let Err(error) = old.factory.close().await {
             tracing::error!("closing the stores of the replaced configuration: {error:#}");
         }
-    });
+    })
 }
 
 /// A key pair for this run, where the configuration has none and none is
@@ -176,16 +192,20 @@ fn names(opened: &Opened) -> String {
 }
 
 fn announce(file: &Path, address: SocketAddr, opened: &Opened, made: Option<&Credentials>) {
-    println!("{}: serving {} at http://{address}", file.display(), names(opened));
+    let mut text = format!("{}: serving {} at http://{address}\n", file.display(), names(opened));
     if let Some(Credentials { access_key, secret_key }) = made {
         let bucket = opened.buckets.first().map_or("main", |(bucket, _)| bucket);
-        println!("\nA key pair for this run; paste it where your S3 client runs:\n");
-        println!("  export AWS_ACCESS_KEY_ID={access_key}");
-        println!("  export AWS_SECRET_ACCESS_KEY={secret_key}");
-        println!("  export AWS_DEFAULT_REGION=us-east-1");
-        println!("  aws --endpoint-url http://{address} s3 ls s3://{bucket}");
+        text.push_str(&format!(
+            "\nA key pair for this run; paste it where your S3 client runs:\n\n  \
+             export AWS_ACCESS_KEY_ID={access_key}\n  \
+             export AWS_SECRET_ACCESS_KEY={secret_key}\n  \
+             export AWS_DEFAULT_REGION=us-east-1\n  \
+             aws --endpoint-url http://{address} s3 ls s3://{bucket}\n"
+        ));
     }
-    println!("\nCtrl-C or SIGTERM ends it, SIGHUP reads the configuration again.");
+    text.push_str("\nCtrl-C or SIGTERM ends it, SIGHUP reads the configuration again.\n");
+    // Serving goes on whether or not anybody reads this.
+    let _ = super::output::print(&text);
 }
 
 async fn either(signals: &mut (Signal, Signal)) {

@@ -11,6 +11,7 @@ use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a client may send nothing.
@@ -85,7 +86,7 @@ impl Incoming {
     }
 
     /// Checks that the bytes are those that were announced, after the last of
-    /// them; gives their MD5 and how many they are.
+    /// them (trailers come then); gives their MD5 and how many they are.
     pub fn finish(self) -> S3Result<([u8; 16], u64)> {
         let md5: [u8; 16] = self.md5.finalize().into();
         let bad = |what: &str| {
@@ -112,8 +113,9 @@ impl Incoming {
         ] {
             let trailer = trailers.get(format!("x-amz-checksum-{name}"));
             let trailer = trailer.and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let expected = header.or(trailer);
-            if actual.is_some() && expected.is_some() && expected != actual {
+            // Computed only where a header or an announced trailer asks for
+            // it: one that then never came is as wrong as another value.
+            if actual.is_some() && header.or(trailer) != actual {
                 return bad(name);
             }
         }
@@ -134,10 +136,11 @@ fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
 }
 
 /// `length` bytes of a reader as the body of an answer. The client sees a
-/// broken connection when the reader fails or ends before.
-pub fn outgoing(reader: Box<dyn Reader>, length: u64) -> StreamingBlob {
-    let start = (reader, length);
-    let stream = futures::stream::try_unfold(start, |(mut reader, left)| async move {
+/// broken connection when the reader fails or ends before. `in_use` is held
+/// until then.
+pub fn outgoing(reader: Box<dyn Reader>, length: u64, in_use: Arc<()>) -> StreamingBlob {
+    let start = (reader, length, in_use);
+    let stream = futures::stream::try_unfold(start, |(mut reader, left, in_use)| async move {
         if left == 0 {
             return Ok(None);
         }
@@ -151,7 +154,7 @@ pub fn outgoing(reader: Box<dyn Reader>, length: u64) -> StreamingBlob {
             return Err(crate::Error::InvalidData(text));
         }
         let left = left - chunk.len() as u64;
-        Ok(Some((chunk, (reader, left))))
+        Ok(Some((chunk, (reader, left, in_use))))
     });
     // Streams of answers must be `Sync`, which a stream that is only ever
     // polled by its owner is in effect.

@@ -69,9 +69,13 @@ pub fn show(metadata: &Metadata) -> (dto::Metadata, Kept) {
             ":content-language" => kept.content_language = Some(value),
             ":expires" => kept.expires = Timestamp::parse(TimestampFormat::HttpDate, &value).ok(),
             name if name.starts_with(':') || name.starts_with(storage_core::RESERVED_METADATA) => {}
-            name => {
+            // Whatever others wrote: what no header can carry is left out.
+            name if name.parse::<http::HeaderName>().is_ok()
+                && http::HeaderValue::from_str(&value).is_ok() =>
+            {
                 user.insert(name.to_owned(), value);
             }
+            _ => {}
         }
     }
     (user, kept)

@@ -14,8 +14,8 @@ mod staging;
 use crate::config::Credentials;
 use crate::objects::Objects;
 use anyhow::{Context, bail};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use s3::Buckets;
 use s3s::auth::SimpleAuth;
@@ -56,11 +56,13 @@ pub struct Server {
 
 impl Server {
     /// Binds `listen`. An address that others can reach needs credentials.
+    /// `in_use` is held as long as a request may use these buckets.
     pub async fn bind(
         listen: SocketAddr,
         buckets: Vec<(String, Objects)>,
         auth: Auth,
         staging: &Path,
+        in_use: Arc<()>,
     ) -> anyhow::Result<Self> {
         if matches!(auth, Auth::Anonymous) && !listen.ip().is_loopback() {
             bail!(
@@ -79,7 +81,7 @@ impl Server {
         let staging = Staging::open(staging)
             .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
         let staging = Arc::new(staging);
-        let current = Arc::new(RwLock::new(service(buckets, auth, &staging)));
+        let current = Arc::new(RwLock::new(service(buckets, auth, &staging, in_use)));
         Ok(Self { listener, staging, current })
     }
 
@@ -96,9 +98,10 @@ impl Server {
     /// Serves until `until` is ready; then takes no more connections and lets
     /// requests under way finish, for 30 seconds at most.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        let mut http = auto::Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(128);
-        http.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
+        // HTTP/1.1 alone, which is what S3 clients speak: telling versions
+        // apart would wait for the first bytes without a limit.
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(128);
         let graceful = GracefulShutdown::new();
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut until = std::pin::pin!(until);
@@ -126,7 +129,7 @@ impl Server {
                 let service = current.read().unwrap_or_else(PoisonError::into_inner).clone();
                 hyper::service::Service::call(&service, request)
             });
-            let connection = http.serve_connection(TokioIo::new(stream), answer).into_owned();
+            let connection = http.serve_connection(TokioIo::new(stream), answer);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
@@ -149,16 +152,22 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// New requests get these buckets; those under way finish with the old.
-    pub fn to(&self, buckets: Vec<(String, Objects)>, auth: Auth) {
-        let service = service(buckets, auth, &self.staging);
+    /// New requests get these buckets; those under way finish with the old,
+    /// and hold its `in_use` until then.
+    pub fn to(&self, buckets: Vec<(String, Objects)>, auth: Auth, in_use: Arc<()>) {
+        let service = service(buckets, auth, &self.staging, in_use);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = service;
     }
 }
 
-fn service(buckets: Vec<(String, Objects)>, auth: Auth, staging: &Arc<Staging>) -> S3Service {
+fn service(
+    buckets: Vec<(String, Objects)>,
+    auth: Auth,
+    staging: &Arc<Staging>,
+    in_use: Arc<()>,
+) -> S3Service {
     let stores = buckets.into_iter().collect();
-    let mut builder = S3ServiceBuilder::new(Buckets { stores, staging: staging.clone() });
+    let mut builder = S3ServiceBuilder::new(Buckets { stores, staging: staging.clone(), in_use });
     if let Auth::Keys(Credentials { access_key, secret_key }) = auth {
         builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
     }

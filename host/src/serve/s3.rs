@@ -25,6 +25,9 @@ const MEASURES: usize = 8;
 pub struct Buckets {
     pub stores: BTreeMap<String, Objects>,
     pub staging: Arc<Staging>,
+    /// Held by this set and by every stream that outlives its request: the
+    /// stores may be closed when nobody holds it any more.
+    pub in_use: Arc<()>,
 }
 
 impl Buckets {
@@ -344,12 +347,15 @@ impl S3 for Buckets {
         let reader = objects.read(key, options).await.map_err(failed)?;
         let info = reader.info().clone();
         conditions.check(&info, S3ErrorCode::NotModified)?;
-        let size = info.size.or(measured.and_then(|m| m.size)).unwrap_or(0);
+        let size = info.size.or(measured.and_then(|measured| measured.size)).ok_or_else(|| {
+            // It was replaced in between by one whose size isn't known.
+            s3_error!(ServiceUnavailable, "the object changed while it was being opened; try again")
+        })?;
         let (start, end) = wanted.unwrap_or_default().resolve(size).map_err(failed)?;
         let (metadata, kept) = meta::show(&info.metadata);
         let output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            body: Some(outgoing(reader, end - start)),
+            body: Some(outgoing(reader, end - start, self.in_use.clone())),
             cache_control: input.response_cache_control.or(kept.cache_control),
             content_disposition: input.response_content_disposition.or(kept.content_disposition),
             content_encoding: input.response_content_encoding.or(kept.content_encoding),
@@ -668,7 +674,7 @@ impl S3 for Buckets {
         put_conditions(objects, &mut options, input.if_match, input.if_none_match)?;
         let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
         let mut upload = objects.write(&key, options).await.map_err(|e| s3(e, &key))?;
-        let staging = self.staging.clone();
+        let (staging, in_use) = (self.staging.clone(), self.in_use.clone());
         // Large objects take a while: the answer begins at once and is kept
         // alive until the object stands.
         let future = async move {
@@ -688,6 +694,7 @@ impl S3 for Buckets {
             }
             let info = upload.finish_as(etag).await.map_err(|e| s3(e, &key))?;
             staging.remove(&id);
+            drop(in_use);
             Ok(CompleteMultipartUploadOutput {
                 bucket: Some(bucket),
                 e_tag: meta::etag(&info),

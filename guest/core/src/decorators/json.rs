@@ -3,8 +3,8 @@
 //! Any JSON text is accepted, and what `json.loads` accepts beyond that (`NaN`,
 //! `Infinity`, lone surrogates). Stored is one form, byte for byte: ASCII,
 //! `", "` and `": "` between items, the last of several equal names. Readers
-//! get the stored text, so ranges work. Where it differs from what was given,
-//! the given etag is of other bytes and is not kept.
+//! get the stored text, so ranges work. The etag stays that of what was sent:
+//! it is the MD5 of the stored text only where the two are equal.
 //!
 //! A document is held in memory to be written: at most `max_size` bytes.
 
@@ -62,9 +62,8 @@ fn check_size(size: usize, max_size: u64) -> Result<()> {
     Ok(())
 }
 
-/// What was said of the given text and isn't true of another.
-fn forget(options: &mut PutOptions) {
-    options.etag = None;
+/// Sizes that decorators above noted are of the given text, not of another.
+fn forget_sizes(options: &mut PutOptions) {
     options.metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
 }
 
@@ -77,7 +76,7 @@ impl Store for Json {
         let stored = parse::dumps(data)?;
         let mut options = options.clone();
         if stored != data {
-            forget(&mut options);
+            forget_sizes(&mut options);
         }
         self.base.put(key, &stored, &options)
     }
@@ -122,7 +121,7 @@ impl Writer for JsonWriter {
         self.options.absorb(trailer);
         let stored = parse::dumps(&self.data)?;
         if stored != self.data {
-            forget(&mut self.options);
+            forget_sizes(&mut self.options);
         }
         let mut writer = self.base.write(&self.key, &self.options)?;
         for piece in stored.chunks(PIECE) {

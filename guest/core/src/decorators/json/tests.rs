@@ -115,14 +115,14 @@ fn store(config: serde_json::Value) -> (Memory, SharedStore) {
 }
 
 #[test]
-fn an_etag_of_other_bytes_is_not_kept() {
-    let (_, json) = store(serde_json::json!({}));
-    let options = PutOptions { etag: Some("e".to_owned()), ..PutOptions::default() };
-    let kept = json.put("k", b"[1, 2]", &options).unwrap();
-    assert_eq!(kept.etag.as_deref(), Some("e"));
-    let changed = json.put("k", b"[1,2]", &options).unwrap();
-    assert_ne!(changed.etag.as_deref(), Some("e"));
-    assert_eq!(json.stat("k").unwrap(), changed);
+fn sizes_that_are_of_other_bytes_are_not_kept() {
+    let (memory, json) = store(serde_json::json!({}));
+    let size = ("storage-size".to_owned(), "5".to_owned());
+    let options = PutOptions { metadata: vec![size], ..PutOptions::default() };
+    json.put("k", b"[1,2]", &options).unwrap();
+    assert_eq!(memory.stat("k").unwrap().metadata, []);
+    json.put("k", b"[1, 2]", &options).unwrap();
+    assert_eq!(memory.stat("k").unwrap().metadata, options.metadata);
 }
 
 #[test]
