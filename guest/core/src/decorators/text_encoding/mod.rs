@@ -85,7 +85,7 @@ struct Table {
 }
 
 impl Table {
-    fn new(name: &'static str, decode: impl Fn(u8) -> Option<char>) -> Scheme {
+    fn scheme(name: &'static str, decode: impl Fn(u8) -> Option<char>) -> Scheme {
         let mut table = Table { name, decode: [None; 256], encode: HashMap::new() };
         for (byte, place) in (0..=255u8).zip(&mut table.decode) {
             *place = decode(byte);
@@ -100,7 +100,7 @@ impl Table {
     /// undefined: those that the other fills up with control characters.
     fn library(name: &'static str, encoding: &'static Encoding) -> Scheme {
         let fills_up = name.starts_with("cp125") && name != "cp1256";
-        Self::new(name, |byte| {
+        Self::scheme(name, |byte| {
             let bytes = [byte];
             let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes)?;
             let c = text.chars().next()?;
@@ -125,10 +125,10 @@ fn scheme(name: &str) -> Option<Scheme> {
         "utf_32_le" | "utf_32le" => units(true, Some(false)),
         "utf_32_be" | "utf_32be" => units(true, Some(true)),
         "ascii" | "us_ascii" | "646" => {
-            Some(Table::new("ascii", |byte| byte.is_ascii().then_some(char::from(byte))))
+            Some(Table::scheme("ascii", |byte| byte.is_ascii().then_some(char::from(byte))))
         }
         "latin_1" | "latin1" | "latin" | "l1" | "iso_8859_1" | "iso8859_1" | "8859" | "cp819" => {
-            Some(Table::new("latin-1", |byte| Some(char::from(byte))))
+            Some(Table::scheme("latin-1", |byte| Some(char::from(byte))))
         }
         "koi8_r" => Some(Table::library("koi8-r", encoding_rs::KOI8_R)),
         "cp866" | "ibm866" | "866" => Some(Table::library("cp866", encoding_rs::IBM866)),
