@@ -1,0 +1,238 @@
+//! The real binary, as a user runs it.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const STORES: &str = "
+stores:
+  database: {type: SqliteStore, config: {db_path: data/objects.db}}
+  layout: {type: HashPrefixStore, base: database}
+  main: {type: GzipStore, base: layout}
+  files: {type: FilesystemStore, config: {root_path: files}}
+  look: {type: ReadonlyStore, base: files}
+main: main
+";
+
+struct Here(tempfile::TempDir);
+
+impl Here {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("stores.yaml"), STORES).unwrap();
+        Here(directory)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.run_with(args, b"")
+    }
+
+    fn run_with(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_storage-host"))
+            .args(args)
+            .current_dir(self.path())
+            .env("RUST_BACKTRACE", "1")
+            .env_remove("STORAGE_CONFIG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A verb that takes no input may end before it is written.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    /// Runs a verb that must go well; gives what it printed.
+    fn ok(&self, args: &[&str]) -> String {
+        self.ok_with(args, b"")
+    }
+
+    fn ok_with(&self, args: &[&str], input: &[u8]) -> String {
+        let output = self.run_with(args, input);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a verb that must fail; gives its exit code and what it said.
+    fn fails(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), error)
+    }
+}
+
+#[test]
+fn an_object_goes_in_and_out_through_a_chain() {
+    let here = Here::new();
+    here.ok_with(&["put", "a/b", "--content-type", "text/plain", "--meta", "x=y"], b"hello");
+    assert_eq!(here.ok(&["get", "a/b"]), "hello");
+    assert_eq!(here.ok(&["get", "a/b", "--range", "1-3"]), "ell");
+    assert_eq!(here.ok(&["get", "a/b", "--range", "-2"]), "lo");
+    assert_eq!(here.ok(&["ls"]), "a/b\n");
+    assert_eq!(here.ok(&["ls", "database"]), format!("{}/a/b\n", hash("a/b")));
+    let stat = here.ok(&["stat", "a/b"]);
+    assert!(stat.contains("size:         5\n") && stat.contains("metadata:     x=y\n"), "{stat}");
+    let stat: serde_json::Value =
+        serde_json::from_str(&here.ok(&["--json", "stat", "a/b"])).unwrap();
+    assert_eq!(stat["etag"], "5d41402abc4b2a76b9719d911017c592");
+    here.ok(&["exists", "a/b"]);
+    here.ok(&["rm", "a/b"]);
+    assert_eq!(here.run(&["exists", "a/b"]).status.code(), Some(1));
+}
+
+fn hash(key: &str) -> String {
+    use sha2::Digest;
+    hex::encode(sha2::Sha256::digest(key)).chars().take(8).collect()
+}
+
+#[test]
+fn a_file_appears_only_when_the_object_is_whole() {
+    let here = Here::new();
+    here.ok_with(&["put", "k"], b"new");
+    fs::write(here.path().join("out"), "old").unwrap();
+    assert_eq!(here.fails(&["get", "missing", "out"]).0, 1);
+    assert_eq!(fs::read_to_string(here.path().join("out")).unwrap(), "old");
+    here.ok(&["get", "k", "out"]);
+    assert_eq!(fs::read_to_string(here.path().join("out")).unwrap(), "new");
+}
+
+#[test]
+fn mistakes_get_a_message_a_hint_and_their_exit_code() {
+    let here = Here::new();
+    let (code, error) = here.fails(&["get", "nope"]);
+    let wanted = "error: get \"nope\" in store \"main\": no such object\n\
+                  hint: `storage-host ls` shows what there is\n";
+    assert_eq!((code, error.as_str()), (1, wanted));
+    let (code, error) = here.fails(&["put", "look:k", "/dev/null"]);
+    assert_eq!(code, 5);
+    assert!(
+        error.starts_with(
+            "error: put \"k\" in store \"look\": unsupported: the store is read-only\n"
+        )
+    );
+    let (code, error) = here.fails(&["put", "files:../k", "/dev/null"]);
+    assert_eq!(code, 5);
+    assert!(error.starts_with("error: put \"../k\" in store \"files\": invalid key: "), "{error}");
+    assert!(!here.path().join("k").exists());
+    let (code, error) = here.fails(&["-c", "none.yaml", "ls"]);
+    assert_eq!(code, 3);
+    assert!(error.contains("none.yaml:1:1: the file can't be read"), "{error}");
+    assert_eq!(here.fails(&["get"]).0, 2);
+    assert_eq!(here.fails(&["clear", "files"]).0, 5);
+    let (_, error) = here.fails(&["--json", "get", "nope"]);
+    let error: serde_json::Value = serde_json::from_str(&error).unwrap();
+    assert_eq!(error["error"]["code"], "not-found");
+    assert_eq!(error["error"]["key"], "nope");
+}
+
+#[test]
+fn a_colon_names_a_store_only_where_there_is_one() {
+    let here = Here::new();
+    here.ok_with(&["put", "other:key"], b"1");
+    here.ok_with(&["put", ":files:key"], b"2");
+    assert_eq!(here.ok(&["ls", "files"]), "");
+    let mut keys: Vec<_> = here.ok(&["ls"]).lines().map(str::to_owned).collect();
+    keys.sort();
+    assert_eq!(keys, ["files:key", "other:key"]);
+}
+
+#[test]
+fn many_objects_are_copied_synced_and_cleared_with_exact_counts() {
+    let here = Here::new();
+    for i in 0..30 {
+        let path = here.path().join(format!("files/dir{}/{i}", i % 3));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("object {i}")).unwrap();
+    }
+    let counts = |copied, skipped, deleted| {
+        format!("{copied} copied, {skipped} skipped, {deleted} deleted, 0 failed\n")
+    };
+    assert_eq!(here.ok(&["copy", "files:dir0/", "main:zero/"]), counts(10, 0, 0));
+    assert_eq!(here.ok(&["copy", "files:dir0/", "zero/", "--no-overwrite"]), counts(0, 10, 0));
+    assert_eq!(here.ok(&["sync", "files", "main"]), counts(30, 0, 0));
+    assert_eq!(here.ok(&["sync", "files", "main"]), counts(0, 30, 0));
+    let (code, error) = here.fails(&["sync", "files", "main", "--delete", "--max-delete", "9"]);
+    assert_eq!(code, 5);
+    assert!(error.contains("10 objects would be deleted, more than the 9"), "{error}");
+    let dry = here.ok(&["sync", "files", "main", "--delete", "--dry-run"]);
+    assert_eq!(dry, format!("would be: {}", counts(0, 30, 10)));
+    assert_eq!(here.ok(&["sync", "files", "main", "--delete"]), counts(0, 30, 10));
+    fs::write(here.path().join("files/dir0/0"), "changed").unwrap();
+    assert_eq!(here.ok(&["sync", "files", "main"]), counts(1, 29, 0));
+    assert_eq!(here.ok(&["get", "dir0/0"]), "changed");
+    assert_eq!(here.ok(&["clear", "main:dir1/", "--yes"]), counts(0, 0, 10));
+    let (code, _) = here.fails(&["sync", "files:none/", "main", "--delete"]);
+    assert_eq!(code, 5, "an empty source deletes nothing");
+    assert_eq!(here.ok(&["ls"]).lines().count(), 20);
+}
+
+#[test]
+fn check_reaches_every_store_and_makes_nothing() {
+    let here = Here::new();
+    let before = here.ok(&["check"]);
+    assert!(before.contains("new     database (SqliteStore)"), "{before}");
+    assert!(before.contains("new     files (FilesystemStore)"), "{before}");
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1, "only stores.yaml is there");
+    here.ok_with(&["put", "k"], b"x");
+    here.ok_with(&["put", "files:k"], b"x");
+    let after = here.ok(&["check"]);
+    for line in after.lines() {
+        assert!(line.starts_with("ok "), "{after}");
+    }
+    fs::write(
+        here.path().join("data/objects.db"),
+        "this is no database, only text that is long enough",
+    )
+    .unwrap();
+    for leftover in ["data/objects.db-wal", "data/objects.db-shm"] {
+        let _ = fs::remove_file(here.path().join(leftover));
+    }
+    let output = here.run(&["check"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("failed  database (SqliteStore)"), "{text}");
+}
+
+#[test]
+fn a_configuration_is_drawn_and_its_types_are_shown() {
+    let here = Here::new();
+    assert!(
+        here.ok(&["graph"]).starts_with("main: GzipStore [main]\n└─ layout: HashPrefixStore\n")
+    );
+    for (format, start) in
+        [("mermaid", "flowchart TD\n"), ("dot", "digraph stores {"), ("svg", "<svg ")]
+    {
+        assert!(here.ok(&["graph", "--format", format]).starts_with(start));
+    }
+    let kinds = here.ok(&["kinds"]);
+    for name in ["DictStore (also MemoryStore)", "SqliteStore", "GzipStore", "CachingStore"] {
+        assert!(kinds.contains(name), "{name} is missing");
+    }
+    let json: serde_json::Value = serde_json::from_str(&here.ok(&["--json", "kinds"])).unwrap();
+    assert!(json.as_array().unwrap().len() >= 23);
+    assert!(here.ok(&["completions", "bash"]).contains("storage-host"));
+}
+
+#[test]
+fn output_that_nobody_reads_any_more_is_no_error() {
+    let here = Here::new();
+    for i in 0..50 {
+        let path = here.path().join(format!("files/{i}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let command = format!("{} ls files | head -1", env!("CARGO_BIN_EXE_storage-host"));
+    let output = Command::new("bash")
+        .args(["-o", "pipefail", "-c", &command])
+        .current_dir(here.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(output.status.success());
+}
