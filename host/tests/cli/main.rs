@@ -236,3 +236,68 @@ fn output_that_nobody_reads_any_more_is_no_error() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     assert!(output.status.success());
 }
+
+#[test]
+fn corrupt_and_hostile_bytes_are_named_and_leave_everything_as_it_was() {
+    let here = Here::new();
+    let stores = "
+stores:
+  files: {type: FilesystemStore, config: {root_path: files}}
+  zipped: {type: GzipStore, base: files, config: {max_size: 1000}}
+  base64: {type: Base64Store, base: files}
+main: zipped
+";
+    fs::write(here.path().join("stores.yaml"), stores).unwrap();
+    let files = here.path().join("files");
+    here.ok_with(&["put", "good"], &[b'x'; 1000]);
+    let good = fs::read(files.join("good")).unwrap();
+    fs::write(files.join("cut"), &good[..good.len() - 3]).unwrap();
+    fs::write(files.join("plain"), "not compressed").unwrap();
+    here.ok_with(&["put", "bomb"], &[0; 1001]);
+    fs::write(here.path().join("out"), "old").unwrap();
+    for (key, wanted) in [
+        (
+            "cut",
+            "error: get \"cut\" in store \"zipped\": invalid data: the stored bytes are not whole gzip data: they end in the middle, near byte 27\n",
+        ),
+        (
+            "plain",
+            "error: get \"plain\" in store \"zipped\": invalid data: the stored bytes are not whole gzip data: invalid gzip header, near byte 10\n",
+        ),
+        (
+            "bomb",
+            "error: get \"bomb\" in store \"zipped\": limit exceeded: the object decompresses to more than the max_size of 1000 bytes\n",
+        ),
+        (
+            "base64:plain",
+            "error: get \"plain\" in store \"base64\": invalid data: the stored bytes are not base64, near byte 0\n",
+        ),
+    ] {
+        let before = fs::read(files.join(key.rsplit(':').next().unwrap())).unwrap();
+        let (code, error) = here.fails(&["get", key, "out"]);
+        assert_eq!((code, error.as_str()), (5, wanted));
+        assert_eq!(fs::read_to_string(here.path().join("out")).unwrap(), "old");
+        assert_eq!(fs::read(files.join(key.rsplit(':').next().unwrap())).unwrap(), before);
+    }
+    assert_eq!(here.ok(&["get", "good"]).len(), 1000);
+}
+
+#[test]
+fn a_disk_that_is_full_loses_nothing_and_publishes_nothing() {
+    let here = Here::new();
+    let put = |key: &str, kib: usize, limit: &str| {
+        let command = format!(
+            "trap '' XFSZ; ulimit -f {limit}; head -c {} /dev/zero | {} put files:{key}",
+            kib * 1024,
+            env!("CARGO_BIN_EXE_storage-host")
+        );
+        Command::new("bash").args(["-c", &command]).current_dir(here.path()).output().unwrap()
+    };
+    assert!(put("k", 10, "unlimited").status.success());
+    let output = put("k", 10_000, "1000");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{error}");
+    assert!(error.starts_with("error: put \"k\" in store \"files\": limit exceeded: "), "{error}");
+    assert_eq!(here.ok(&["get", "files:k"]).len(), 10 * 1024);
+    assert_eq!(here.ok(&["ls", "files"]), "k\n");
+}
