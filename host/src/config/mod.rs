@@ -4,6 +4,7 @@ mod env;
 mod load;
 mod problem;
 mod schema;
+mod serve;
 mod yaml;
 
 use serde_json::{Map, Value};

@@ -7,9 +7,13 @@
 mod body;
 mod error;
 mod list;
+mod listing;
 mod meta;
+mod multipart;
+mod reading;
 mod s3;
 mod staging;
+mod writing;
 
 use crate::config::Credentials;
 use crate::objects::Objects;

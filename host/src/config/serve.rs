@@ -1,0 +1,118 @@
+//! The `serve:` section.
+
+use super::load::Loader;
+use super::problem::suggest;
+use super::yaml::{Data, Node};
+use super::{Credentials, ServeConfig};
+use serde_json::Value;
+
+const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
+    "listen":{"type":"string"},
+    "expose":{},
+    "anonymous":{"type":"boolean"},
+    "staging":{"type":"string"},
+    "credentials":{"type":"object","additionalProperties":false,
+        "required":["access_key","secret_key"],
+        "properties":{"access_key":{"type":"string","minLength":1},
+                      "secret_key":{"type":"string","minLength":8}}}
+}}"#;
+
+impl Loader<'_> {
+    pub(super) fn serve(&mut self, node: &Node) -> ServeConfig {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
+        let before = self.converter.problems.len();
+        let value = self.converter.value(node, &schema, "serve");
+        let mut serve = ServeConfig::default();
+        let at = |name: &str| {
+            let Data::Map(entries) = &node.data else { return None };
+            entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
+        };
+        if let (Some(listen), Some(node)) = (value["listen"].as_str(), at("listen")) {
+            serve.listen = listen.parse().ok();
+            if serve.listen.is_none() {
+                let text = "serve.listen must be an address and a port, such as 127.0.0.1:9000";
+                self.report(node.place, text.to_owned());
+            }
+        }
+        if let Some(node) = at("expose") {
+            serve.expose = self.expose(node);
+        }
+        serve.anonymous = value["anonymous"].as_bool().unwrap_or(false);
+        serve.staging = value["staging"].as_str().map(Into::into);
+        let key = |name: &str| value["credentials"][name].as_str().map(str::to_owned);
+        if let (Some(access_key), Some(secret_key)) = (key("access_key"), key("secret_key")) {
+            serve.credentials = Some(Credentials { access_key, secret_key });
+        }
+        if let (true, true, Some(node)) =
+            (serve.anonymous, serve.credentials.is_some(), at("anonymous"))
+            && self.converter.problems.len() == before
+        {
+            let text =
+                "serve.anonymous turns signing off, and serve.credentials asks for it: give one";
+            self.report(node.place, text.to_owned());
+        }
+        serve
+    }
+
+    fn expose(&mut self, node: &Node) -> Vec<(String, usize)> {
+        let pairs: Vec<(&Node, &Node)> = match &node.data {
+            Data::List(names) => names.iter().map(|name| (name, name)).collect(),
+            Data::Map(entries) => entries.iter().map(|(bucket, store)| (bucket, store)).collect(),
+            _ => {
+                let text =
+                    "serve.expose must be a list of stores, or a mapping of buckets to stores";
+                self.report(node.place, text.to_owned());
+                return Vec::new();
+            }
+        };
+        let mut exposed: Vec<(String, usize)> = Vec::new();
+        for (bucket_node, store_node) in pairs {
+            let (Some(bucket), Some(store)) =
+                (self.converter.text(bucket_node), self.converter.text(store_node))
+            else {
+                continue;
+            };
+            if let Some(rule) = broken_rule(&bucket) {
+                let cure = match std::ptr::eq(bucket_node, store_node) {
+                    true => "; expose it under another name: {bucket: store}",
+                    false => "",
+                };
+                self.report(
+                    bucket_node.place,
+                    format!("{bucket:?} is no bucket name: {rule}{cure}"),
+                );
+            }
+            if exposed.iter().any(|(name, _)| *name == bucket) {
+                self.report(bucket_node.place, format!("bucket {bucket:?} stands here twice"));
+            }
+            match self.named(&store) {
+                Some(store) => exposed.push((bucket, store)),
+                None => {
+                    let hint = suggest(&store, self.found.iter().map(|f| f.name.as_str()));
+                    self.report(
+                        store_node.place,
+                        format!("serve.expose: there is no store {store:?}{hint}"),
+                    );
+                }
+            }
+        }
+        exposed
+    }
+}
+
+/// The rule of S3 for bucket names that `name` breaks.
+fn broken_rule(name: &str) -> Option<&'static str> {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !(3..=63).contains(&name.len()) {
+        Some("it must have 3 to 63 characters")
+    } else if !name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.')
+    {
+        Some("it may hold lower-case letters, digits, \"-\" and \".\"")
+    } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
+        Some("it must begin and end with a letter or digit")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,161 @@
+//! Listings of buckets' objects, in both versions.
+
+use super::error::s3;
+use super::list::{self, Item, Query};
+use super::meta;
+use super::s3::{Buckets, signed};
+use crate::objects::Objects;
+use futures::StreamExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+/// How many objects of unknown size are measured at a time for a listing.
+const MEASURES: usize = 8;
+
+impl Buckets {
+    pub(super) async fn list_objects_answer(
+        &self,
+        req: S3Request<ListObjectsInput>,
+    ) -> S3Result<S3Response<ListObjectsOutput>> {
+        let input = req.input;
+        let objects = self.bucket(&input.bucket)?;
+        let url = is_url(input.encoding_type.as_ref());
+        let limit = page_size(input.max_keys)?;
+        let query = Query {
+            prefix: input.prefix.clone().unwrap_or_default(),
+            delimiter: input.delimiter.clone().unwrap_or_default(),
+            after: input.marker.clone().unwrap_or_default(),
+            limit,
+        };
+        let page = listed(objects, query, url).await?;
+        Ok(S3Response::new(ListObjectsOutput {
+            name: Some(input.bucket),
+            prefix: Some(encoded(url, input.prefix.unwrap_or_default())),
+            marker: Some(encoded(url, input.marker.unwrap_or_default())),
+            max_keys: Some(i32::try_from(limit).unwrap_or(1000)),
+            delimiter: input.delimiter.map(|delimiter| encoded(url, delimiter)),
+            encoding_type: input.encoding_type,
+            is_truncated: Some(page.more),
+            next_marker: page.last.map(|last| encoded(url, last)),
+            contents: Some(page.contents),
+            common_prefixes: Some(page.prefixes),
+            ..ListObjectsOutput::default()
+        }))
+    }
+
+    pub(super) async fn list_objects_v2_answer(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let input = req.input;
+        let objects = self.bucket(&input.bucket)?;
+        let url = is_url(input.encoding_type.as_ref());
+        let limit = page_size(input.max_keys)?;
+        // A token is the last name of the page before, in hexadecimal.
+        let after = match &input.continuation_token {
+            Some(token) => {
+                hex::decode(token).ok().and_then(|name| String::from_utf8(name).ok()).ok_or_else(
+                    || s3_error!(InvalidArgument, "the continuation token is not one of ours"),
+                )?
+            }
+            None => input.start_after.clone().unwrap_or_default(),
+        };
+        let query = Query {
+            prefix: input.prefix.clone().unwrap_or_default(),
+            delimiter: input.delimiter.clone().unwrap_or_default(),
+            after,
+            limit,
+        };
+        let page = listed(objects, query, url).await?;
+        let count = page.contents.len() + page.prefixes.len();
+        Ok(S3Response::new(ListObjectsV2Output {
+            name: Some(input.bucket),
+            prefix: Some(encoded(url, input.prefix.unwrap_or_default())),
+            max_keys: Some(i32::try_from(limit).unwrap_or(1000)),
+            key_count: Some(i32::try_from(count).unwrap_or(i32::MAX)),
+            continuation_token: input.continuation_token,
+            start_after: input.start_after.map(|after| encoded(url, after)),
+            delimiter: input.delimiter.map(|delimiter| encoded(url, delimiter)),
+            encoding_type: input.encoding_type,
+            is_truncated: Some(page.more),
+            next_continuation_token: page.last.map(hex::encode),
+            contents: Some(page.contents),
+            common_prefixes: Some(page.prefixes),
+            ..ListObjectsV2Output::default()
+        }))
+    }
+}
+
+/// A page of a listing, for both versions of the operation.
+struct Listed {
+    contents: Vec<Object>,
+    prefixes: Vec<CommonPrefix>,
+    last: Option<String>,
+    more: bool,
+}
+
+async fn listed(objects: &Objects, query: Query, url: bool) -> S3Result<Listed> {
+    let (items, more) = list::list(objects, &query).await.map_err(|e| s3(e, ""))?;
+    let last = items.last().map(|item| item.name().to_owned()).filter(|_| more);
+    let mut prefixes = Vec::new();
+    let mut entries = Vec::new();
+    for item in items {
+        match item {
+            Item::Prefix(prefix) => {
+                prefixes.push(CommonPrefix { prefix: Some(encoded(url, prefix)) });
+            }
+            Item::Object(entry) => entries.push(entry),
+        }
+    }
+    let objects = objects.clone();
+    let contents = futures::stream::iter(entries)
+        .map(|entry| {
+            let objects = objects.clone();
+            async move {
+                let info = match entry.info.size {
+                    Some(_) => entry.info,
+                    None => match objects.measured(&entry.key).await {
+                        Ok(info) => info,
+                        // Deleted meanwhile, or unreadable: listed as it stands.
+                        Err(_) => entry.info,
+                    },
+                };
+                Object {
+                    key: Some(encoded(url, entry.key)),
+                    size: info.size.map(signed),
+                    e_tag: meta::etag(&info),
+                    last_modified: meta::modified(&info),
+                    storage_class: Some(ObjectStorageClass::from_static(
+                        ObjectStorageClass::STANDARD,
+                    )),
+                    ..Object::default()
+                }
+            }
+        })
+        .buffered(MEASURES)
+        .collect()
+        .await;
+    Ok(Listed { contents, prefixes, last, more })
+}
+
+fn page_size(max_keys: Option<i32>) -> S3Result<usize> {
+    match max_keys {
+        None => Ok(1000),
+        Some(n) => usize::try_from(n)
+            .map(|n| n.min(1000))
+            .map_err(|_| s3_error!(InvalidArgument, "max-keys must not be negative")),
+    }
+}
+
+/// What an answer with `encoding-type=url` encodes.
+const URL: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+fn encoded(url: bool, text: String) -> String {
+    if url { utf8_percent_encode(&text, URL).to_string() } else { text }
+}
+
+fn is_url(encoding: Option<&EncodingType>) -> bool {
+    encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
+}
