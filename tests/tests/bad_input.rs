@@ -64,6 +64,10 @@ fn broken_files_are_refused_with_the_place_and_the_cure() {
             "stores.yaml:1:9: \"stores\" must be a mapping of names to stores, with at least one",
         ),
         (
+            "stores:\n  a: {type: MirroringStore, base: []}\nmain: a\n",
+            "stores.yaml:2:35: store \"a\": MirroringStore needs at least one base, and the list is empty",
+        ),
+        (
             "stores:\n  a: {type: DictStor}\nmain: a\n",
             "stores.yaml:2:13: store \"a\": there is no store type \"DictStor\"; did you mean \"DictStore\"?",
         ),

@@ -223,6 +223,13 @@ impl<'a> Loader<'a> {
             (Data::Map(entries), BaseShape::MainAndCache) => {
                 return self.main_and_cache(store, node, entries);
             }
+            (Data::List(_), BaseShape::Many) => {
+                let text = format!(
+                    "store {store:?}: {kind} needs at least one base, and the list is empty"
+                );
+                self.report(node.place, text);
+                return Vec::new();
+            }
             (_, shape) => {
                 let what = node.what();
                 self.report(

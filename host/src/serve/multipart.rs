@@ -233,19 +233,38 @@ impl Buckets {
         let input = req.input;
         self.bucket(&input.bucket)?;
         let prefix = input.prefix.clone().unwrap_or_default();
-        let uploads = self.staging.list(&input.bucket).into_iter();
-        let uploads = uploads.filter(|(_, upload)| upload.key.starts_with(&prefix)).take(1000);
-        let uploads = uploads.map(|(id, upload)| MultipartUpload {
-            initiated: Some(upload.started.into()),
-            key: Some(upload.key),
-            upload_id: Some(id),
-            ..MultipartUpload::default()
+        let after = (input.key_marker.clone(), input.upload_id_marker.clone());
+        let most = usize::try_from(input.max_uploads.unwrap_or(1000)).unwrap_or(1000).min(1000);
+        let mut rest = self.staging.list(&input.bucket).into_iter().filter(|(id, upload)| {
+            let past = match &after {
+                (None, _) => true,
+                (Some(key), None) => upload.key > *key,
+                (Some(key), Some(marker)) => (&upload.key, id) > (key, marker),
+            };
+            past && upload.key.starts_with(&prefix)
         });
+        let uploads: Vec<MultipartUpload> = rest
+            .by_ref()
+            .take(most)
+            .map(|(id, upload)| MultipartUpload {
+                initiated: Some(upload.started.into()),
+                key: Some(upload.key),
+                upload_id: Some(id),
+                ..MultipartUpload::default()
+            })
+            .collect();
+        let more = rest.next().is_some();
+        let last = uploads.last().filter(|_| more).cloned().unwrap_or_default();
         Ok(S3Response::new(ListMultipartUploadsOutput {
-            uploads: Some(uploads.collect()),
+            uploads: Some(uploads),
             bucket: Some(input.bucket),
             prefix: input.prefix,
-            is_truncated: Some(false),
+            key_marker: input.key_marker,
+            upload_id_marker: input.upload_id_marker,
+            is_truncated: Some(more),
+            next_key_marker: last.key,
+            next_upload_id_marker: last.upload_id,
+            max_uploads: i32::try_from(most).ok(),
             ..ListMultipartUploadsOutput::default()
         }))
     }
