@@ -30,6 +30,38 @@ pub struct Expected {
     pub sha256: Option<String>,
 }
 
+/// What the headers of a request promise. The inputs of PutObject and
+/// UploadPart have the same fields and no type in common.
+macro_rules! expected {
+    ($input:ident, $headers:expr) => {
+        $crate::serve::body::Expected {
+            content_md5: $input.content_md5,
+            length: $crate::serve::body::length($headers, $input.content_length),
+            crc32: $input.checksum_crc32.clone(),
+            crc32c: $input.checksum_crc32c.clone(),
+            crc64nvme: $input.checksum_crc64nvme.clone(),
+            sha1: $input.checksum_sha1.clone(),
+            sha256: $input.checksum_sha256.clone(),
+        }
+    };
+}
+
+pub(super) use expected;
+
+/// How many bytes the client says that the object has.
+pub fn length(headers: &HeaderMap, content_length: Option<i64>) -> Option<i64> {
+    match headers.get("x-amz-decoded-content-length") {
+        Some(decoded) => decoded.to_str().ok().and_then(|text| text.parse().ok()),
+        None if headers
+            .get("content-encoding")
+            .is_some_and(|v| v.as_bytes().starts_with(b"aws-chunked")) =>
+        {
+            None
+        }
+        None => content_length,
+    }
+}
+
 /// The bytes of a request, checked when they end.
 pub struct Incoming {
     body: Option<StreamingBlob>,

@@ -22,6 +22,22 @@ pub struct Kept {
     pub expires: Option<Timestamp>,
 }
 
+/// The kept headers of a request. The inputs that have them have no type in
+/// common.
+macro_rules! kept {
+    ($input:ident) => {
+        $crate::serve::meta::Kept {
+            cache_control: $input.cache_control,
+            content_disposition: $input.content_disposition,
+            content_encoding: $input.content_encoding,
+            content_language: $input.content_language,
+            expires: $input.expires,
+        }
+    };
+}
+
+pub(super) use kept;
+
 /// What goes into a store's metadata.
 pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
     let mut metadata: Metadata =

@@ -1,11 +1,11 @@
 //! Multipart uploads.
 
-use super::body::{Expected, Incoming, staging_failed};
+use super::body::{Expected, Incoming, expected, staging_failed};
 use super::error::s3;
-use super::meta::{self, Conditions, Kept};
+use super::meta::{self, Conditions, kept};
 use super::s3::{Buckets, range, signed};
 use super::staging::{self, Upload};
-use super::writing::{length, put_conditions};
+use super::writing::put_conditions;
 use crate::objects::CHUNK;
 use crate::store::PutOptions;
 use futures::TryStreamExt;
@@ -27,13 +27,7 @@ impl Buckets {
         if !objects.capabilities().write {
             return Err(s3_error!(NotImplemented, "this store takes no writes"));
         }
-        let kept = Kept {
-            cache_control: input.cache_control,
-            content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding,
-            content_language: input.content_language,
-            expires: input.expires,
-        };
+        let kept = kept!(input);
         let id = self.staging.start(Upload {
             bucket: input.bucket.clone(),
             key: input.key.clone(),
@@ -56,15 +50,7 @@ impl Buckets {
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let S3Request { input, headers, trailing_headers, .. } = req;
         self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
-        let expected = Expected {
-            content_md5: input.content_md5,
-            length: length(&headers, input.content_length),
-            crc32: input.checksum_crc32.clone(),
-            crc32c: input.checksum_crc32c.clone(),
-            crc64nvme: input.checksum_crc64nvme.clone(),
-            sha1: input.checksum_sha1.clone(),
-            sha256: input.checksum_sha256.clone(),
-        };
+        let expected = expected!(input, &headers);
         let body = Incoming::new(input.body, expected, &headers, trailing_headers);
         let mut part = self.staging.part(&input.upload_id, input.part_number).await?;
         let (md5, size) = part.fill(body).await?;

@@ -1,13 +1,12 @@
 //! Objects, for writing, deleting and copying.
 
-use super::body::{Expected, Incoming};
+use super::body::{Incoming, expected};
 use super::error::{s3, s3_read};
-use super::meta::{self, Conditions, Kept};
+use super::meta::{self, Conditions, kept};
 use super::s3::Buckets;
 use crate::objects::{CHUNK, Objects};
 use crate::store::{DeleteOptions, PutOptions};
 use futures::StreamExt;
-use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -22,28 +21,14 @@ impl Buckets {
         let S3Request { input, headers, trailing_headers, .. } = req;
         let objects = self.bucket(&input.bucket)?;
         let key = &input.key;
-        let kept = Kept {
-            cache_control: input.cache_control,
-            content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding,
-            content_language: input.content_language,
-            expires: input.expires,
-        };
+        let kept = kept!(input);
         let mut options = PutOptions {
             content_type: input.content_type,
             metadata: meta::keep(input.metadata, kept)?,
             ..PutOptions::default()
         };
         put_conditions(objects, &mut options, input.if_match, input.if_none_match)?;
-        let expected = Expected {
-            content_md5: input.content_md5,
-            length: length(&headers, input.content_length),
-            crc32: input.checksum_crc32.clone(),
-            crc32c: input.checksum_crc32c.clone(),
-            crc64nvme: input.checksum_crc64nvme.clone(),
-            sha1: input.checksum_sha1.clone(),
-            sha256: input.checksum_sha256.clone(),
-        };
+        let expected = expected!(input, &headers);
         let mut body = Incoming::new(input.body, expected, &headers, trailing_headers);
         let failed = |e| s3(e, key);
         let mut upload = objects.write(key, options).await.map_err(failed)?;
@@ -147,13 +132,7 @@ impl Buckets {
         let (mut reader, info) = self.source(&input.copy_source, None, conditions).await?;
         let options = match replace {
             true => {
-                let kept = Kept {
-                    cache_control: input.cache_control,
-                    content_disposition: input.content_disposition,
-                    content_encoding: input.content_encoding,
-                    content_language: input.content_language,
-                    expires: input.expires,
-                };
+                let kept = kept!(input);
                 let metadata = meta::keep(input.metadata, kept)?;
                 PutOptions { content_type: input.content_type, metadata, ..PutOptions::default() }
             }
@@ -219,19 +198,5 @@ async fn delete(objects: &Objects, key: &str, if_match: Option<String>) -> S3Res
     match objects.delete(key, DeleteOptions { if_match }).await {
         Err(crate::Error::NotFound) if !conditional => Ok(()),
         done => done.map_err(|error| s3(error, key)),
-    }
-}
-
-/// How many bytes the client says that the object has.
-pub(super) fn length(headers: &HeaderMap, content_length: Option<i64>) -> Option<i64> {
-    match headers.get("x-amz-decoded-content-length") {
-        Some(decoded) => decoded.to_str().ok().and_then(|text| text.parse().ok()),
-        None if headers
-            .get("content-encoding")
-            .is_some_and(|v| v.as_bytes().starts_with(b"aws-chunked")) =>
-        {
-            None
-        }
-        None => content_length,
     }
 }
