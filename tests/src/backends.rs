@@ -36,6 +36,27 @@ const ENTRIES: &[Entry] = &[
         sequences: 8,
     },
     Entry {
+        name: "SafeFilesystemStore",
+        variant: "",
+        config: |dir| json!({"root_path": dir.join("root")}),
+        dialect: Dialect::FILE_NAMES,
+        sequences: 8,
+    },
+    Entry {
+        name: "HashdirStore",
+        variant: "",
+        config: |dir| json!({"root_path": dir.join("root")}),
+        dialect: Dialect::PLAIN,
+        sequences: 8,
+    },
+    Entry {
+        name: "HashdirStore",
+        variant: "index",
+        config: |dir| json!({"root_path": dir.join("root"), "width": 3, "depth": 1, "index": true}),
+        dialect: Dialect::PLAIN,
+        sequences: 8,
+    },
+    Entry {
         name: "SqliteStore",
         variant: "",
         config: |dir| json!({"db_path": dir.join("objects.db")}),

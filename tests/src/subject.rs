@@ -36,6 +36,9 @@ impl Dialect {
 
     /// The keys of a store that keeps paths under a directory.
     pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
+
+    /// The keys of a store that makes one file name of each.
+    pub const FILE_NAMES: Dialect = Dialect { may_refuse: |key| key.len() > 155, ..Dialect::PLAIN };
 }
 
 fn text(bytes: &[u8]) -> Vec<u8> {

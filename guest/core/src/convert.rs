@@ -51,6 +51,7 @@ macro_rules! conversions {
             let all = [
                 (c.read, wit::Capabilities::READ),
                 (c.write, wit::Capabilities::WRITE),
+                (c.replace, wit::Capabilities::REPLACE),
                 (c.delete, wit::Capabilities::DELETE),
                 (c.list, wit::Capabilities::LIST),
                 (c.range, wit::Capabilities::RANGE),
@@ -69,6 +70,7 @@ macro_rules! conversions {
             $crate::Capabilities {
                 read: c.contains(wit::Capabilities::READ),
                 write: c.contains(wit::Capabilities::WRITE),
+                replace: c.contains(wit::Capabilities::REPLACE),
                 delete: c.contains(wit::Capabilities::DELETE),
                 list: c.contains(wit::Capabilities::LIST),
                 range: c.contains(wit::Capabilities::RANGE),

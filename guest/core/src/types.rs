@@ -85,6 +85,8 @@ pub struct Capabilities {
     pub read: bool,
     /// `put` and `write`.
     pub write: bool,
+    /// Writing may replace an object; without, it is `AlreadyExists`.
+    pub replace: bool,
     /// `delete`.
     pub delete: bool,
     /// `list`.
@@ -104,6 +106,7 @@ impl Capabilities {
     pub const ALL: Capabilities = Capabilities {
         read: true,
         write: true,
+        replace: true,
         delete: true,
         list: true,
         range: true,
@@ -118,6 +121,7 @@ impl Capabilities {
         Capabilities {
             read: self.read && other.read,
             write: self.write && other.write,
+            replace: self.replace && other.replace,
             delete: self.delete && other.delete,
             list: self.list && other.list,
             range: self.range && other.range,
@@ -132,6 +136,7 @@ impl Capabilities {
         [
             (self.read, "read"),
             (self.write, "write"),
+            (self.replace, "replace"),
             (self.delete, "delete"),
             (self.list, "list"),
             (self.range, "range"),

@@ -2,10 +2,12 @@
 
 mod blocking;
 pub mod filesystem;
+pub mod hashdir;
 pub mod memory;
+pub mod safe_filesystem;
 pub mod sqlite;
 
-use crate::store::{Result, SharedStore};
+use crate::store::{Error, Result, SharedStore};
 use futures::future::BoxFuture;
 use std::path::PathBuf;
 
@@ -39,5 +41,23 @@ pub struct OpenArgs {
     pub check_only: bool,
 }
 
+/// A default of configs.
+fn yes() -> bool {
+    true
+}
+
+impl OpenArgs {
+    /// A config that can't work; `problem` says why and what to do.
+    fn bad(&self, problem: &str) -> Error {
+        Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
+    }
+}
+
 /// Every backend, in the order that documentation lists them.
-pub static BACKENDS: &[&Backend] = &[&memory::BACKEND, &filesystem::BACKEND, &sqlite::BACKEND];
+pub static BACKENDS: &[&Backend] = &[
+    &memory::BACKEND,
+    &filesystem::BACKEND,
+    &safe_filesystem::BACKEND,
+    &hashdir::BACKEND,
+    &sqlite::BACKEND,
+];

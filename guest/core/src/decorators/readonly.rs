@@ -30,7 +30,7 @@ impl Store for Readonly {
 
     fn capabilities(&self) -> Capabilities {
         let base = self.base.capabilities();
-        Capabilities { write: false, delete: false, conditional: false, ..base }
+        Capabilities { write: false, replace: false, delete: false, conditional: false, ..base }
     }
 
     fn put(&self, _: &str, _: &[u8], _: &PutOptions) -> Result<ObjectInfo> {

@@ -39,7 +39,12 @@ fn check(conditional: bool) -> Result<()> {
 impl Store for Writeonly {
     fn capabilities(&self) -> Capabilities {
         let base = self.base.capabilities();
-        Capabilities { write: base.write, delete: base.delete, ..Capabilities::default() }
+        Capabilities {
+            write: base.write,
+            replace: base.replace,
+            delete: base.delete,
+            ..Capabilities::default()
+        }
     }
 
     fn get(&self, _: &str, _: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {

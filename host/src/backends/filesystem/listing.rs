@@ -3,8 +3,8 @@
 
 use super::root::Root;
 use super::{metadata, path};
-use crate::store::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result, check_key};
-use rustix::fd::{AsFd, OwnedFd};
+use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result, check_key};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags};
 use rustix::io::Errno;
 
@@ -54,12 +54,12 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
             }
             continue;
         }
-        let Some(entry) = look(root, level, &name, key)? else { continue };
+        let Some(info) = look(root, level.folder.as_fd(), &name, &key)? else { continue };
         if entries.len() == limit {
             let next = entries.last().map(|e| e.key.clone());
             return Ok(Page { entries, next });
         }
-        entries.push(entry);
+        entries.push(Entry { key, info });
     }
     Ok(Page { entries, next: None })
 }
@@ -120,24 +120,31 @@ fn enter(root: &Root, folder: OwnedFd, path: String, wanted: &Wanted<'_>) -> Res
     Ok(Some(Level { folder, path, names }))
 }
 
-fn look(root: &Root, level: &Level, name: &str, key: String) -> Result<Option<Entry>> {
+/// What is known of the object `path`, which is `name` in this folder; `None`
+/// when it is gone or no regular file.
+pub(super) fn look(
+    root: &Root,
+    folder: BorrowedFd<'_>,
+    name: &str,
+    path: &str,
+) -> Result<Option<ObjectInfo>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-    let (stat, info) = match path::open(level.folder.as_fd(), name, flags) {
+    let (stat, info) = match super::path::open(folder, name, flags) {
         Ok(file) => {
-            let stat = rustix::fs::fstat(&file).map_err(|e| root.error(&key, e))?;
-            (stat, metadata::load(root.side().ok(), &key, file.as_fd(), &stat))
+            let stat = rustix::fs::fstat(&file).map_err(|e| root.error(path, e))?;
+            (stat, metadata::load(root.side().ok(), path, file.as_fd(), &stat))
         }
         // It exists, though not for us: the names are still listed.
         Err(Errno::ACCESS | Errno::PERM) => {
-            let stat = rustix::fs::statat(&level.folder, name, AtFlags::SYMLINK_NOFOLLOW);
-            let stat = stat.map_err(|e| root.error(&key, e))?;
+            let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+            let stat = stat.map_err(|e| root.error(path, e))?;
             (stat, metadata::derived(&stat))
         }
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-        Err(e) => return Err(root.error(&key, e)),
+        Err(e) => return Err(root.error(path, e)),
     };
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    Ok(regular.then_some(Entry { key, info }))
+    Ok(regular.then_some(info))
 }
 
 impl Root {

@@ -6,8 +6,8 @@
 //! bound to size, mtime and inode: when another program changed the object,
 //! it no longer holds and is ignored.
 
-use super::Side;
 use super::error;
+use super::side::Side;
 use crate::store::{Metadata, ObjectInfo, PutOptions, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, XattrFlags};

@@ -1,34 +1,38 @@
 //! FilesystemStore: objects as files, the key is the path below the root.
 //!
-//! - [`path`]: what confines keys to the root. [`root`]: what is done there.
+//! - [`open`]: opening a root. [`path`]: what confines keys to the root. [`root`]: what is done there.
 //! - [`side`]: the directory next to the root. [`metadata`]: what is kept
 //!   besides the bytes.
 //! - [`writer`], [`reader`], [`listing`]; [`error`]: the system's errors.
 
 mod error;
+mod flat;
 mod listing;
 mod metadata;
+mod open;
 mod path;
 mod reader;
+mod renamed;
 mod root;
 mod side;
+mod together;
 mod writer;
+
+pub(super) use flat::Flat;
+pub(super) use renamed::{Naming, Renamed};
 
 use super::blocking::blocking;
 use super::{Backend, OpenArgs};
 use crate::store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use reader::FileReader;
 use root::Root;
-use rustix::fs::{Access, AtFlags, Mode, OFlags};
-use rustix::io::Errno;
 use serde::Deserialize;
-use side::Side;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::{FileWriter, Temp};
 
@@ -60,73 +64,27 @@ pub static BACKEND: Backend = Backend {
 #[serde(deny_unknown_fields)]
 struct Config {
     root_path: PathBuf,
-    #[serde(default = "yes")]
+    #[serde(default = "super::yes")]
     durable: bool,
 }
 
-fn yes() -> bool {
-    true
+/// Where files may be kept that belong to the root but are no objects: the
+/// directory next to it. `None` when the root has no parent.
+pub(super) fn side_directory(root_path: &Path) -> Option<PathBuf> {
+    // The real path, as opening will find it, once there is one.
+    let real = root_path.canonicalize();
+    side::place(real.as_deref().unwrap_or(root_path))
 }
 
 /// Objects as files.
 #[derive(Clone)]
-struct Filesystem {
+pub(in crate::backends) struct Filesystem {
     root: Arc<Root>,
 }
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
-    let bad = |problem: String| Error::InvalidConfig(format!("store {:?}: {problem}", args.name));
-    let config = Config::deserialize(&args.config).map_err(|e| bad(e.to_string()))?;
-    if config.root_path.as_os_str().is_empty() {
-        return Err(bad("root_path is empty; name a directory".to_owned()));
-    }
-    let shown = config.root_path.display().to_string();
-    let path = args.directory.join(&config.root_path);
-    if args.check_only && !path.exists() {
-        return Err(bad(format!(
-            "root_path {shown} does not exist; it would be created by a start"
-        )));
-    }
-    let at = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => bad(format!(
-            "root_path {shown} is not a directory; name a directory, or move that file away"
-        )),
-        _ => match error::at(&shown, e) {
-            Error::NotFound => bad(format!("root_path {shown} can't be reached")),
-            error => error,
-        },
-    };
-    if !args.check_only {
-        std::fs::create_dir_all(&path).map_err(at)?;
-    }
-    let path = path.canonicalize().map_err(at)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| at(e.into()))?;
-    let side = if args.check_only {
-        Err(Error::Unsupported("the store was opened to look only".to_owned()))
-    } else {
-        let writable = rustix::fs::accessat(&dir, ".", Access::WRITE_OK, AtFlags::EACCESS);
-        let opened = match side::place(&path) {
-            Some(place) => Side::open(&place, rustix::fd::AsFd::as_fd(&dir)),
-            None => Err(Errno::XDEV),
-        };
-        match (opened, writable) {
-            (Ok(side), Ok(())) => Ok(side),
-            // Reading works all the same.
-            (_, Err(e)) => Err(error::at(&shown, e)),
-            (Err(Errno::XDEV), Ok(())) => {
-                return Err(bad(format!(
-                    "root_path {shown} is itself a mount point, and files being written are kept \
-                     next to it on the same filesystem; name a directory inside of it"
-                )));
-            }
-            (Err(e), Ok(())) => {
-                let place = side::place(&config.root_path).unwrap_or_default();
-                Err(error::at(&place.display().to_string(), e))
-            }
-        }
-    };
-    Ok(Arc::new(Filesystem { root: Arc::new(Root::new(dir, shown, side, config.durable)) }))
+    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    Ok(Arc::new(Filesystem::open(args, &config.root_path, config.durable)?))
 }
 
 impl Filesystem {
@@ -137,6 +95,17 @@ impl Filesystem {
     ) -> Result<T> {
         let (root, key) = (self.root.clone(), key.to_owned());
         blocking(move || work(root, key)).await
+    }
+
+    /// A part of the listing of a root without folders.
+    pub(super) async fn list_flat(
+        &self,
+        flat: &Arc<Flat>,
+        options: ListOptions,
+        key: impl Fn(&str) -> Option<String> + Send + 'static,
+    ) -> Result<Page> {
+        let flat = flat.clone();
+        self.with("", move |root, _| flat.list(&root, &options, key)).await
     }
 }
 

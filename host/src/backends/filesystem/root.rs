@@ -1,7 +1,9 @@
 //! The root directory and what is done to the objects in it.
 
+use super::side::Side;
+use super::together::Together;
 use super::writer::Temp;
-use super::{Side, metadata, path};
+use super::{metadata, path};
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
@@ -25,6 +27,7 @@ pub(super) struct Root {
     locks: [Mutex<()>; 64],
     /// Folders made by puts under way, whose entry may not be on disk yet.
     fresh: Mutex<HashSet<String>>,
+    together: Together,
 }
 
 impl Root {
@@ -37,6 +40,7 @@ impl Root {
             hasher: RandomState::new(),
             locks: [const { Mutex::new(()) }; 64],
             fresh: Mutex::default(),
+            together: Together::default(),
         }
     }
 
@@ -226,11 +230,7 @@ impl Root {
         if self.durable {
             let above = wanted.iter().map(|folder| path::split(folder).0);
             for folder in above.chain([path::split(key).0]) {
-                match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {
-                    // Deleted again already: that is what has to be durable now.
-                    Ok(()) | Err(Errno::NOENT) => {}
-                    Err(e) => return Err(self.error(folder, e)),
-                }
+                self.sync_folder(folder).map_err(|e| self.error(folder, e))?;
             }
         }
         if !wanted.is_empty() || !made.is_empty() {
@@ -240,6 +240,20 @@ impl Root {
             }
         }
         Ok(())
+    }
+
+    /// Makes the entries of a folder durable.
+    fn sync_folder(&self, folder: &str) -> Result<(), Errno> {
+        self.together.sync(folder, || {
+            let mut folder = folder;
+            loop {
+                match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {
+                    // Pruned already: that is what has to be durable now.
+                    Err(Errno::NOENT) if !folder.is_empty() => folder = path::split(folder).0,
+                    done => return done,
+                }
+            }
+        })
     }
 
     fn conflict(&self, key: &str, error: Errno) -> Error {
@@ -261,7 +275,7 @@ impl Root {
     pub(super) fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
         path::check(key)?;
         let fail = |e: Errno| self.error(key, e);
-        let _lock = self.lock(key);
+        let lock = self.lock(key);
         let (folder, name) = path::split(key);
         let parent = path::open_folder(self.dir(), folder).map_err(fail)?;
         let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
@@ -277,8 +291,9 @@ impl Root {
         if let Ok(side) = self.side() {
             metadata::forget(side, key, stat.st_ino);
         }
+        drop(lock);
         if self.durable {
-            rustix::fs::fsync(&parent).map_err(fail)?;
+            self.sync_folder(folder).map_err(fail)?;
         }
         self.prune(folder);
         Ok(())

@@ -61,14 +61,10 @@ pub static BACKEND: Backend = Backend {
 #[serde(deny_unknown_fields)]
 struct Config {
     db_path: String,
-    #[serde(default = "yes")]
+    #[serde(default = "super::yes")]
     durable: bool,
     #[serde(default = "five")]
     busy_timeout: f64,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn five() -> f64 {
@@ -95,7 +91,7 @@ struct Sqlite {
 }
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
-    let bad = |problem: String| Error::InvalidConfig(format!("store {:?}: {problem}", args.name));
+    let bad = |problem: String| args.bad(&problem);
     let config = Config::deserialize(&args.config).map_err(|e| bad(e.to_string()))?;
     let shown = config.db_path;
     if shown.is_empty() {

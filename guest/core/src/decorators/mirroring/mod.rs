@@ -125,6 +125,7 @@ impl Store for MirroringStore {
         Capabilities {
             read: mirror.children.iter().any(|child| child.capabilities().read),
             write: mirror.all(|c| c.write),
+            replace: mirror.all(|c| c.replace),
             delete: mirror.all(|c| c.delete),
             list: mirror.all(|c| c.list),
             range: mirror.all(|c| c.range || !c.read),

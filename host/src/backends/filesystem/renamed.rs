@@ -1,0 +1,71 @@
+//! Objects as files whose names are made from the keys.
+
+use super::Filesystem;
+use crate::store::{
+    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, Writer,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// How keys become file names.
+#[async_trait]
+pub(in crate::backends) trait Naming: Send + Sync + 'static {
+    /// What the store can do; `files` is what the files can.
+    fn capabilities(&self, files: Capabilities) -> Capabilities;
+    /// The path of a key's file, relative to the root. Never the same for two
+    /// keys.
+    fn path(&self, key: &str) -> Result<String>;
+    /// A part of the listing.
+    async fn list(&self, files: &Filesystem, options: ListOptions) -> Result<Page>;
+}
+
+/// Files under other names than their keys.
+pub(in crate::backends) struct Renamed<N> {
+    pub(in crate::backends) files: Filesystem,
+    pub(in crate::backends) naming: N,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<N: Naming> ObjectStore for Renamed<N> {
+    fn capabilities(&self) -> Capabilities {
+        self.naming.capabilities(self.files.capabilities())
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        self.files.get(&self.naming.path(key)?, options).await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        self.files.put(&self.naming.path(key)?, data, options).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.files.exists(&self.naming.path(key)?).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.files.delete(&self.naming.path(key)?, options).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.files.stat(&self.naming.path(key)?).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.naming.list(&self.files, options).await
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        self.files.read(&self.naming.path(key)?, options).await
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        self.files.write(&self.naming.path(key)?, options).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.files.close().await
+    }
+}

@@ -1,0 +1,131 @@
+//! Keys kept beside a store that can't tell them.
+//!
+//! The index is a store of empty objects. It may hold keys without an object
+//! (a crash, a put that failed), which listing leaves out; it never misses
+//! the key of an object that was written here: a key goes in before its
+//! object is published and comes out after it is gone, and both look again at
+//! the end, for the other may have run meanwhile.
+
+use crate::store::{
+    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// A store whose keys are in another one.
+pub(super) struct Indexed {
+    pub(super) store: SharedStore,
+    pub(super) index: SharedStore,
+}
+
+/// Makes sure that the index has a key.
+async fn add(index: &SharedStore, key: &str) -> Result<()> {
+    if !index.exists(key).await? {
+        index.put(key, Bytes::new(), PutOptions::default()).await?;
+    }
+    Ok(())
+}
+
+impl Indexed {
+    /// Takes a key out, unless it has an object.
+    async fn remove(&self, key: &str) -> Result<()> {
+        match self.index.delete(key, DeleteOptions::default()).await {
+            Ok(()) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        if self.store.exists(key).await? { add(&self.index, key).await } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for Indexed {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { list: true, ordered: true, ..self.store.capabilities() }
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        self.store.get(key, options).await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        add(&self.index, key).await?;
+        let info = match self.store.put(key, data, options).await {
+            Ok(info) => info,
+            Err(error) => {
+                if !self.store.exists(key).await? {
+                    self.remove(key).await?;
+                }
+                return Err(error);
+            }
+        };
+        add(&self.index, key).await?;
+        Ok(info)
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.store.exists(key).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.store.delete(key, options).await?;
+        self.remove(key).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.store.stat(key).await
+    }
+
+    async fn list(&self, mut options: ListOptions) -> Result<Page> {
+        loop {
+            let page = self.index.list(options.clone()).await?;
+            let mut entries = Vec::with_capacity(page.entries.len());
+            for Entry { key, .. } in page.entries {
+                match self.store.stat(&key).await {
+                    Ok(info) => entries.push(Entry { key, info }),
+                    Err(Error::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            match page.next {
+                Some(next) if entries.is_empty() => options.start_after = Some(next),
+                next => return Ok(Page { entries, next }),
+            }
+        }
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        self.store.read(key, options).await
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        let writer = self.store.write(key, options).await?;
+        Ok(Box::new(IndexedWriter { writer, index: self.index.clone(), key: key.to_owned() }))
+    }
+
+    async fn close(&self) -> Result<()> {
+        let closed = self.store.close().await;
+        closed.and(self.index.close().await)
+    }
+}
+
+struct IndexedWriter {
+    writer: Box<dyn Writer>,
+    index: SharedStore,
+    key: String,
+}
+
+#[async_trait]
+impl Writer for IndexedWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        self.writer.push(chunk).await
+    }
+
+    async fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        add(&self.index, &self.key).await?;
+        let info = self.writer.finish(trailer).await?;
+        add(&self.index, &self.key).await?;
+        Ok(info)
+    }
+}

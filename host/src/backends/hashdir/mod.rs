@@ -1,0 +1,157 @@
+//! HashdirStore: objects as files spread over folders by the SHA-256 of their
+//! keys: `82/54/c3/29a9…`. A hash can't be turned back into its key, so the
+//! store is not listable, unless it keeps an [`index`].
+
+mod index;
+
+use super::blocking::blocking;
+use super::filesystem::{Filesystem, Naming, Renamed, side_directory};
+use super::{Backend, OpenArgs, sqlite};
+use crate::store::{Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key};
+use async_trait::async_trait;
+use index::Indexed;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The type, for the registry.
+pub static BACKEND: Backend = Backend {
+    name: "HashdirStore",
+    aliases: &["AsyncHashdirStore"],
+    config_schema: r#"{
+        "type": "object",
+        "properties": {
+            "root_path": {
+                "type": "string",
+                "description": "The directory of the objects; made when missing."
+            },
+            "width": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 63,
+                "description": "Characters of the hash in the name of each folder.",
+                "default": 2
+            },
+            "depth": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 63,
+                "description": "How many folders deep; width times depth is at most 63.",
+                "default": 3
+            },
+            "index": {
+                "type": "boolean",
+                "description": "Whether to keep the keys, in a database next to root_path, so that they can be listed.",
+                "default": false
+            },
+            "durable": {
+                "type": "boolean",
+                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
+                "default": true
+            }
+        },
+        "required": ["root_path"],
+        "additionalProperties": false
+    }"#,
+    doc: "Objects as files in folders named after the hash of their keys.",
+    open: |args| Box::pin(open(args)),
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    root_path: PathBuf,
+    #[serde(default = "two")]
+    width: usize,
+    #[serde(default = "three")]
+    depth: usize,
+    #[serde(default)]
+    index: bool,
+    #[serde(default = "super::yes")]
+    durable: bool,
+}
+
+fn two() -> usize {
+    2
+}
+
+fn three() -> usize {
+    3
+}
+
+async fn open(args: OpenArgs) -> Result<SharedStore> {
+    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let (width, depth) = (config.width, config.depth);
+    if width == 0 || width.saturating_mul(depth) > 63 {
+        return Err(args.bad(&format!(
+            "width {width} and depth {depth}: width is at least 1, and width times depth at most \
+             63, since a hash has 64 characters"
+        )));
+    }
+    let opened = blocking(move || {
+        let files = Filesystem::open(&args, &config.root_path, config.durable)?;
+        let root = args.directory.join(&config.root_path);
+        let place = side_directory(&root).map(|side| side.join("keys.db"));
+        Ok((args, files, config, place))
+    });
+    let (args, files, config, place) = opened.await?;
+    let store = Renamed { files, naming: Hashed { width, depth } };
+    if !config.index {
+        return Ok(Arc::new(store));
+    }
+    let config = json!({"db_path": place, "durable": config.durable});
+    let index = (sqlite::BACKEND.open)(OpenArgs { config, ..args }).await?;
+    Ok(Arc::new(Indexed { store: Arc::new(store), index }))
+}
+
+struct Hashed {
+    width: usize,
+    depth: usize,
+}
+
+#[async_trait]
+impl Naming for Hashed {
+    fn capabilities(&self, files: Capabilities) -> Capabilities {
+        Capabilities { list: false, ordered: false, ..files }
+    }
+
+    fn path(&self, key: &str) -> Result<String> {
+        check_key(key)?;
+        let hash = hex::encode(Sha256::digest(key));
+        let mut path = String::with_capacity(hash.len() + self.depth);
+        for (at, character) in hash.chars().enumerate() {
+            if at > 0 && at % self.width == 0 && at / self.width <= self.depth {
+                path.push('/');
+            }
+            path.push(character);
+        }
+        Ok(path)
+    }
+
+    async fn list(&self, _: &Filesystem, _: ListOptions) -> Result<Page> {
+        Err(Error::Unsupported(
+            "a HashdirStore knows hashes, not keys; with `index: true` it keeps the keys of what \
+             is written from then on, and lists them"
+                .to_owned(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_the_hash_in_pieces() {
+        let path = |width, depth| Hashed { width, depth }.path("hello").unwrap();
+        assert_eq!(
+            path(2, 3),
+            "2c/f2/4d/ba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        );
+        assert_eq!(path(1, 1), "2/cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_eq!(path(5, 0).len(), 64);
+        assert_eq!(path(63, 1).split_once('/').unwrap().1, "4");
+    }
+}
