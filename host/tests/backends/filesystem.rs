@@ -116,7 +116,8 @@ async fn nothing_but_objects_is_below_the_root_and_dropped_writes_leave_nothing(
     let mut writer = store.write("a/k", PutOptions::default()).await.unwrap();
     writer.push(vec![1; 600_000].into()).await.unwrap();
     assert_eq!(files(&home.path().join("root")).len(), 0);
-    assert_eq!(files(home.path()).len(), 1);
+    // One being written, which has no name where that is possible.
+    assert!(files(home.path()).len() <= 1);
     drop(writer);
     store.close().await.unwrap();
     while !files(home.path()).is_empty() {

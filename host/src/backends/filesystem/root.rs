@@ -179,13 +179,15 @@ impl Root {
                     )));
                 }
             }
-            let moved = if options.if_absent {
-                temp.move_to_free(parent.as_fd(), name)
-            } else {
-                temp.move_to(parent.as_fd(), name)
+            let file =
+                there.filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+            let moved = match file {
+                Some(_) if options.if_absent => Err(Errno::EXIST),
+                Some(_) => temp.replace(parent.as_fd(), name),
+                None => temp.place(parent.as_fd(), name),
             };
             match moved {
-                Ok(()) => return Ok(there),
+                Ok(()) => return Ok(file),
                 Err(Errno::EXIST) if options.if_absent => return Err(Error::AlreadyExists),
                 // Pruned, or made a folder, between the look and the move.
                 Err(Errno::NOENT | Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {}

@@ -6,6 +6,7 @@
 //! open, so that what a killed process left is known and removed by the next
 //! one that opens the root.
 
+use super::writer::link_unnamed;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -26,6 +27,8 @@ pub(super) struct Side {
     own: OwnedFd,
     metadata: OnceLock<OwnedFd>,
     counter: AtomicU64,
+    /// Whether a file can be written without a name and get one later.
+    unnamed: bool,
 }
 
 /// Where the side directory of a root is. `None`: the root has no parent.
@@ -61,13 +64,27 @@ impl Side {
         rustix::fs::mkdirat(&dir, &own_name, Mode::from_raw_mode(0o777))?;
         let own = rustix::fs::openat(&dir, &own_name, FOLDER, Mode::empty())?;
         rustix::fs::flock(&own, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { dir, own_name, own, metadata: OnceLock::new(), counter: AtomicU64::new(0) })
+        let unnamed = try_unnamed(own.as_fd()).is_ok();
+        let (metadata, counter) = (OnceLock::new(), AtomicU64::new(0));
+        Ok(Self { dir, own_name, own, metadata, counter, unnamed })
     }
 
-    /// The folder for files being written, and a name not used in it before.
-    pub(super) fn fresh(&self) -> (BorrowedFd<'_>, String) {
-        let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        (self.own.as_fd(), format!("{number:x}"))
+    /// A name not used before in the folder for files being written.
+    pub(super) fn fresh(&self) -> String {
+        format!("{:x}", self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// As on a filesystem where every file has a name.
+    #[cfg(test)]
+    pub(super) fn without_unnamed(self) -> Self {
+        let mut side = self;
+        side.unnamed = false;
+        side
+    }
+
+    /// Whether a file can be written without a name and get one later.
+    pub(super) fn unnamed(&self) -> bool {
+        self.unnamed
     }
 
     /// The folder for files being written.
@@ -105,6 +122,14 @@ impl Drop for Side {
         // Every writer holds the store: nothing is in the folder any more.
         let _ = rustix::fs::unlinkat(&self.dir, &self.own_name, AtFlags::REMOVEDIR);
     }
+}
+
+/// Not every filesystem has files without a name, and not every system /proc.
+fn try_unnamed(folder: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, ".", flags, Mode::from_raw_mode(0o600))?;
+    link_unnamed(file.as_fd(), folder, "probe")?;
+    rustix::fs::unlinkat(folder, "probe", AtFlags::empty())
 }
 
 /// Removes the folders whose lock nobody holds.

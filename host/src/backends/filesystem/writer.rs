@@ -6,7 +6,7 @@ use crate::objects::CHUNK;
 use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::sync::Arc;
@@ -15,17 +15,24 @@ use std::sync::Arc;
 pub(super) struct Temp {
     root: Arc<Root>,
     file: OwnedFd,
+    /// Its name in the side directory. A file that can be published without
+    /// one has none: that spares two folders' locks, and a crash leaves nothing.
     name: Option<String>,
 }
 
 impl Temp {
     pub(super) fn new(root: Arc<Root>, key: &str) -> Result<Self> {
-        let (folder, name) = root.side()?.fresh();
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let side = root.side()?;
         // As any program would: the umask decides who may read it.
-        let file = rustix::fs::openat(folder, &name, flags, Mode::from_raw_mode(0o666))
+        let mode = Mode::from_raw_mode(0o666);
+        let (name, flags) = match side.unnamed() {
+            true => (None, OFlags::RDWR | OFlags::TMPFILE),
+            false => (Some(side.fresh()), OFlags::RDWR | OFlags::CREATE | OFlags::EXCL),
+        };
+        let path = name.as_deref().unwrap_or(".");
+        let file = rustix::fs::openat(side.own(), path, flags | OFlags::CLOEXEC, mode)
             .map_err(|e| root.error(key, e))?;
-        Ok(Self { root, file, name: Some(name) })
+        Ok(Self { root, file, name })
     }
 
     pub(super) fn file(&self) -> &OwnedFd {
@@ -44,24 +51,32 @@ impl Temp {
         Ok(())
     }
 
-    pub(super) fn move_to(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        self.moved(|own, old| rustix::fs::renameat(own, old, folder, name))
-    }
-
-    /// As [`move_to`](Self::move_to); `EXIST` when something is there.
-    pub(super) fn move_to_free(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        self.moved(|own, old| rename_to_free(own, old, folder, name))
-    }
-
-    fn moved(
-        &mut self,
-        how: impl FnOnce(BorrowedFd<'_>, &str) -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
-        if let (Ok(side), Some(name)) = (self.root.side(), &self.name) {
-            how(side.own(), name)?;
-            self.name = None;
+    /// Publishes the file over the one that is there.
+    pub(super) fn replace(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+        let Ok(side) = self.root.side() else { return Err(Errno::ROFS) };
+        if self.name.is_none() {
+            // Only a name can take the place of another one.
+            let own = side.fresh();
+            link_unnamed(self.file.as_fd(), side.own(), &own)?;
+            self.name = Some(own);
         }
+        let own = self.name.as_deref().unwrap_or_default();
+        rustix::fs::renameat(side.own(), own, folder, name)?;
+        self.name = None;
         Ok(())
+    }
+
+    /// Publishes the file where none is; else `EXIST`.
+    pub(super) fn place(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+        let Ok(side) = self.root.side() else { return Err(Errno::ROFS) };
+        match self.name.as_deref() {
+            None => link_unnamed(self.file.as_fd(), folder, name),
+            Some(own) => {
+                rename_to_free(side.own(), own, folder, name)?;
+                self.name = None;
+                Ok(())
+            }
+        }
     }
 }
 
@@ -71,6 +86,18 @@ impl Drop for Temp {
             let _ = rustix::fs::unlinkat(side.own(), name, AtFlags::empty());
         }
     }
+}
+
+/// Gives a file without a name its first one.
+pub(super) fn link_unnamed(
+    file: BorrowedFd<'_>,
+    folder: BorrowedFd<'_>,
+    name: &str,
+) -> Result<(), Errno> {
+    // By its path: without a right that few processes have, the kernel takes
+    // the handle itself only since version 6.10.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(rustix::fs::CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// A streamed write.
@@ -135,6 +162,41 @@ impl Drop for FileWriter {
     fn drop(&mut self) {
         if let Some(temp) = self.temp.take() {
             drop_elsewhere(temp);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::side::{Side, place};
+    use super::*;
+
+    #[test]
+    fn files_are_published_with_and_without_a_name_of_their_own() {
+        for unnamed in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("root");
+            std::fs::create_dir(&path).unwrap();
+            let dir = rustix::fs::open(&path, OFlags::DIRECTORY, Mode::empty()).unwrap();
+            let mut side = Side::open(&place(&path).unwrap(), dir.as_fd()).unwrap();
+            if !unnamed {
+                side = side.without_unnamed();
+            }
+            let root = Arc::new(Root::new(dir, "root".to_owned(), Ok(side), true));
+            let put = |text: &str, if_absent: bool| {
+                let temp = Temp::new(root.clone(), "a/b").unwrap();
+                temp.append("a/b", text.as_bytes()).unwrap();
+                let options = PutOptions { if_absent, ..PutOptions::default() };
+                let done = root.publish("a/b", temp, &options);
+                (done.map(drop), std::fs::read_to_string(path.join("a/b")).unwrap())
+            };
+            assert_eq!(put("first", true), (Ok(()), "first".to_owned()));
+            assert_eq!(put("second", true), (Err(Error::AlreadyExists), "first".to_owned()));
+            assert_eq!(put("third", false), (Ok(()), "third".to_owned()));
+            drop(Temp::new(root.clone(), "a/c").unwrap());
+            let own = root.side().unwrap().own();
+            let left = rustix::fs::Dir::read_from(own).unwrap().count();
+            assert_eq!(left, 2, "only . and .. are left");
         }
     }
 }
