@@ -11,6 +11,7 @@
 //! - [`strange`]: the keys that stores tend to get wrong.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 
+pub mod archive;
 pub mod backends;
 pub mod blocking;
 pub mod cases;

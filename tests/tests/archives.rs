@@ -1,111 +1,19 @@
 //! ZipStore and other programs: Python's zipfile, unzip, a second process.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use storage_host::backends::{BACKENDS, OpenArgs};
-use storage_host::store::{ListOptions, PutOptions, ReadOptions, SharedStore};
+use std::process::Command;
+use storage_host::store::{PutOptions, ReadOptions};
 use storage_host::{Error, Objects};
+use storage_tests::archive::{Archive, as_python_reads, check_with_unzip, python, script};
 use storage_tests::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{Server, run};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
-
-/// A directory with an archive.
-struct Archive {
-    runtime: Runtime,
-    directory: TempDir,
-}
-
-impl Archive {
-    fn new() -> Result<Self> {
-        Ok(Self { runtime: Runtime::new()?, directory: tempfile::tempdir()? })
-    }
-
-    /// As Python makes it.
-    fn made(kind: &str) -> Result<Self> {
-        let archive = Self::new()?;
-        python(&["make", kind, archive.text()])?;
-        Ok(archive)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("objects.zip")
-    }
-
-    fn text(&self) -> &'static str {
-        self.path().display().to_string().leak()
-    }
-
-    fn open(&self) -> Result<Objects> {
-        Ok(Objects::new("archive", self.try_open()?))
-    }
-
-    fn try_open(&self) -> Result<SharedStore, Error> {
-        let backend = BACKENDS.iter().find(|backend| backend.name == "ZipStore").unwrap();
-        self.runtime.block_on((backend.open)(OpenArgs {
-            name: "archive".to_owned(),
-            config: json!({"path": "objects.zip"}),
-            directory: self.directory.path().to_owned(),
-            check_only: false,
-        }))
-    }
-
-    fn get(&self, objects: &Objects, key: &str) -> Result<Vec<u8>, Error> {
-        let got = self.runtime.block_on(objects.get(key, ReadOptions::default(), 1 << 30));
-        got.map(|(_, data)| data.to_vec())
-    }
-
-    fn put(&self, objects: &Objects, key: &str, data: &[u8]) -> Result<(), Error> {
-        let put = objects.put(key, data.to_vec().into(), PutOptions::default());
-        self.runtime.block_on(put).map(drop)
-    }
-
-    fn keys(&self, objects: &Objects) -> Result<Vec<String>> {
-        let page = self.runtime.block_on(objects.list(ListOptions::default()))?;
-        Ok(page.entries.into_iter().map(|entry| entry.key).collect())
-    }
-
-    fn close(&self, objects: &Objects) -> Result<()> {
-        Ok(self.runtime.block_on(objects.store().close())?)
-    }
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("python/archives.py")
-}
-
-fn python(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("python3").arg(script()).args(arguments).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// What Python reads in the archive: SHA-256 by name.
-fn as_python_reads(archive: &Archive) -> Result<BTreeMap<String, Value>> {
-    Ok(serde_json::from_str(&python(&["read", archive.text()])?)?)
-}
 
 fn hash(data: &[u8]) -> Value {
     hex::encode(Sha256::digest(data)).into()
-}
-
-/// Whether unzip finds the archive sound.
-fn check_with_unzip(archive: &Archive) -> Result<()> {
-    match Command::new("unzip").arg("-tqq").arg(archive.path()).output() {
-        Ok(Output { status, stderr, .. }) => {
-            ensure!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("not checked with unzip: it is not installed");
-        }
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
 }
 
 #[test]
@@ -206,33 +114,6 @@ fn an_archive_that_python_changes_meanwhile_is_read_again() -> Result<()> {
     let names: Vec<_> = as_python_reads(&archive)?.into_keys().collect();
     assert_eq!(names, ["ours", "ours too", "theirs"]);
     Ok(())
-}
-
-#[test]
-fn a_hundred_thousand_entries_are_read_once() -> Result<()> {
-    let archive = Archive::made("many")?;
-    let objects = archive.open()?;
-    let read = || -> Result<u64> {
-        let io = std::fs::read_to_string("/proc/self/io")?;
-        Ok(io.split_whitespace().nth(1).context("rchar")?.parse()?)
-    };
-    let directory = std::fs::metadata(archive.path())?.len() / 4;
-    let before = read()?;
-    for i in (0..100_000).step_by(500) {
-        let key = format!("folder-{:02}/{i:06}", i % 100);
-        assert_eq!(archive.get(&objects, &key)?, format!("object {i}").as_bytes());
-        archive.runtime.block_on(objects.list(ListOptions {
-            prefix: format!("folder-{:02}/", i % 100),
-            limit: Some(3),
-            ..ListOptions::default()
-        }))?;
-    }
-    let read = read()? - before;
-    ensure!(read < directory, "{read} bytes read; the directory has about {directory}");
-    archive.put(&objects, "one more", b"here")?;
-    archive.close(&objects)?;
-    assert_eq!(as_python_reads(&archive)?.len(), 100_001);
-    check_with_unzip(&archive)
 }
 
 #[test]

@@ -22,6 +22,9 @@ const BATCH: usize = 256;
 /// where that takes long) …
 const QUIET: Duration = Duration::from_secs(1);
 
+/// … after so many times that long in any case …
+const PATIENCE: u32 = 30;
+
 /// … or when it has this many bytes, and half of the archive's: so a byte is
 /// copied a few times only, however large the archive grows.
 const MUCH: u64 = 64 * 1024 * 1024;
@@ -91,11 +94,13 @@ impl Queue {
 fn run(shared: &Shared, lock: Lock, waiting: &Receiver<Work>) {
     let mut journal = None;
     let mut quiet = QUIET;
+    let mut merged = Instant::now();
     loop {
         let first = match waiting.recv_timeout(quiet) {
             Ok(work) => work,
             Err(RecvTimeoutError::Timeout) => {
                 quiet = gather(shared, &mut journal);
+                merged = Instant::now();
                 continue;
             }
             // The store was dropped without being closed.
@@ -124,8 +129,10 @@ fn run(shared: &Shared, lock: Lock, waiting: &Receiver<Work>) {
             let _ = answer.send(result);
             return;
         }
-        if journal.as_ref().is_some_and(|journal| journal.end > much(shared)) {
+        let waits = journal.as_ref().is_some_and(|journal| journal.end > much(shared));
+        if waits || merged.elapsed() > quiet * PATIENCE {
             quiet = gather(shared, &mut journal);
+            merged = Instant::now();
         }
     }
 }

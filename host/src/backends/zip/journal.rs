@@ -116,8 +116,8 @@ impl Journal {
         let _ = self.file.set_len(self.end);
     }
 
-    /// Reads a journal that another process writes, or left.
-    pub(super) fn load(place: &Place) -> Result<Option<(Arc<File>, Entries)>> {
+    /// Opens a journal that another process writes, or left.
+    pub(super) fn open(place: &Place) -> Result<Option<Self>> {
         let file = match File::open(place.journal()) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -125,21 +125,26 @@ impl Journal {
         };
         let length = file.metadata().map_err(|e| place.io(&e))?.len();
         let mut magic = [0; MAGIC.len()];
-        let known = file.read_exact_at(&mut magic, 0).is_ok() && magic == *MAGIC;
-        if !known && length >= MAGIC.len() as u64 {
+        let begun = length >= MAGIC.len() as u64;
+        if begun && (file.read_exact_at(&mut magic, 0).is_err() || magic != *MAGIC) {
             return Err(Error::InvalidData(format!(
                 "{}: {} is no journal of this version; move it away, and keep it",
                 place.shown,
                 place.journal().display()
             )));
         }
+        Ok(Some(Self { file: Arc::new(file), end: MAGIC.len() as u64 }))
+    }
+
+    /// The objects that were appended since the last scan.
+    pub(super) fn scan(&mut self, place: &Place) -> Result<Entries> {
+        let length = self.file.metadata().map_err(|e| place.io(&e))?.len();
         let mut entries = Entries::new();
-        let mut end = if known { MAGIC.len() as u64 } else { 0 };
-        while let Some((key, entry)) = next(&file, end, length) {
-            end = entry.offset + entry.size;
+        while let Some((key, entry)) = next(&self.file, self.end, length) {
+            self.end = entry.offset + entry.size;
             entries.insert(key, entry);
         }
-        Ok(Some((Arc::new(file), entries)))
+        Ok(entries)
     }
 }
 

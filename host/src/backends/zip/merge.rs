@@ -18,7 +18,9 @@ pub(super) fn create(place: &Place) -> Result<()> {
     let make = || {
         let mut file = File::create(place.making())?;
         file.write_all(&end(0, 0, 0, &[]))?;
-        finish(place, &file)
+        sync(place, &file)?;
+        std::fs::rename(place.making(), &place.path)?;
+        place.sync_folder()
     };
     make().map_err(|e| place.io(&e))
 }
@@ -35,28 +37,30 @@ pub(super) fn merge(shared: &Shared) -> Result<()> {
             (view.directory.clone(), view.waiting.clone(), view.journal.clone())
         };
         let Some(journal) = journal else { return Ok(()) };
-        let merged = if waiting.is_empty() {
-            old
-        } else if let Some(why) = old.fixed {
-            return Err(fixed(place, why));
-        } else {
+        if !waiting.is_empty() {
+            if let Some(why) = old.fixed {
+                return Err(fixed(place, why));
+            }
             let undo = |_: &io::Error| drop(std::fs::remove_file(place.making()));
             let built = build(place, &old, &journal, &waiting).inspect_err(undo);
             let (file, mut directory) = built.map_err(fail)?;
+            // Under the lock, so that nobody takes our archive for a stranger's.
+            let mut view = shared.write();
             if Stamp::of_path(&place.path).map_err(fail)? != old.stamp {
                 // Another program wrote into the archive meanwhile.
                 continue;
             }
-            finish(place, &file).inspect_err(undo).map_err(fail)?;
+            std::fs::rename(place.making(), &place.path).inspect_err(undo).map_err(fail)?;
             directory.stamp = Stamp::of(&file).map_err(fail)?;
             directory.file = Arc::new(file);
-            Arc::new(directory)
-        };
-        let mut view = shared.write();
-        view.directory = merged;
-        view.waiting.clear();
-        view.journal = None;
-        return std::fs::remove_file(place.journal()).map_err(fail);
+            view.directory = Arc::new(directory);
+            view.waiting.clear();
+        }
+        // The journal stays until the archive is surely there.
+        place.sync_folder().map_err(fail)?;
+        std::fs::remove_file(place.journal()).map_err(fail)?;
+        shared.write().journal = None;
+        return Ok(());
     }
 }
 
@@ -111,6 +115,7 @@ fn build(
     out.write_all(&end(count, length, start, &old.comment))?;
     out.flush()?;
     drop(out);
+    sync(place, &file)?;
     let directory = Directory {
         file: old.file.clone(),
         stamp: old.stamp,
@@ -124,11 +129,6 @@ fn build(
     Ok((file, directory))
 }
 
-/// Puts a finished archive in its place.
-fn finish(place: &Place, file: &File) -> io::Result<()> {
-    if place.durable {
-        file.sync_all()?;
-    }
-    std::fs::rename(place.making(), &place.path)?;
-    place.sync_folder()
+fn sync(place: &Place, file: &File) -> io::Result<()> {
+    if place.durable { file.sync_all() } else { Ok(()) }
 }

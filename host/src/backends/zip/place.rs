@@ -36,6 +36,11 @@ impl Stamp {
         std::fs::metadata(path).map(|found| Self::new(&found))
     }
 
+    /// Whether that is the same file with more in it.
+    pub(super) fn grew_to(&self, now: &Self) -> bool {
+        (self.device, self.inode) == (now.device, now.inode) && self.size <= now.size
+    }
+
     fn new(found: &std::fs::Metadata) -> Self {
         Self {
             device: found.dev(),

@@ -14,9 +14,15 @@ pub(super) struct View {
     /// Objects of the journal.
     pub(super) waiting: Entries,
     pub(super) journal: Option<Arc<File>>,
-    /// The journal as it was when it was read; `None` in the process that
-    /// writes it, which knows what is in it.
-    read: Option<Option<Stamp>>,
+    /// The journal as far as it was read; `None` in the process that writes
+    /// it, which knows what is in it.
+    read: Option<Read>,
+}
+
+/// How far a journal was read, and what it was then.
+struct Read {
+    stamp: Option<Stamp>,
+    journal: Option<Journal>,
 }
 
 /// An object, and the file that it is in.
@@ -73,39 +79,63 @@ impl View {
     fn load(place: &Place) -> Result<Self> {
         // The journal first: what goes from it into the archive meanwhile is
         // then in both, instead of in neither.
-        let read = journal_stamp(place);
-        let journal = Journal::load(place)?;
-        let directory = Arc::new(Directory::load(place)?);
-        let (journal, mut waiting) =
-            journal.map_or((None, Entries::new()), |(file, waiting)| (Some(file), waiting));
-        waiting.retain(|key, _| !directory.entries.contains_key(key));
-        Ok(Self { directory, waiting, journal, read: Some(read) })
+        let stamp = journal_stamp(place);
+        let mut journal = Journal::open(place)?;
+        let waiting = journal.as_mut().map(|journal| journal.scan(place)).transpose()?;
+        let mut view = Self {
+            directory: Arc::new(Directory::load(place)?),
+            waiting: Entries::new(),
+            journal: journal.as_ref().map(|journal| journal.file.clone()),
+            read: Some(Read { stamp, journal }),
+        };
+        view.wait_for(waiting.unwrap_or_default());
+        Ok(view)
+    }
+
+    /// Adds objects of the journal, unless the archive has them already.
+    fn wait_for(&mut self, mut more: Entries) {
+        let directory = &self.directory;
+        more.retain(|key, _| !directory.entries.contains_key(key));
+        self.waiting.append(&mut more);
     }
 
     fn holds(&self, place: &Place) -> Result<bool> {
+        let read = self.read.as_ref();
         Ok(self.directory.stamp == stamp(place)?
-            && self.read.is_none_or(|read| read == journal_stamp(place)))
+            && read.is_none_or(|read| read.stamp == journal_stamp(place)))
     }
 
     pub(super) fn refresh(&mut self, place: &Place) -> Result<()> {
         if self.holds(place)? {
             return Ok(());
         }
-        if self.read.is_some() {
-            *self = Self::load(place)?;
-            return Ok(());
-        }
-        // Somebody who knows nothing of the journal wrote the archive.
-        self.directory = Arc::new(Directory::load(place)?);
-        let directory = &self.directory;
-        self.waiting.retain(|key, _| {
-            let taken = directory.entries.contains_key(key);
-            if taken {
-                tracing::warn!(target: "storage", archive = place.shown, key,
-                    "another program wrote an object of this name; its object stays, ours is lost");
+        let same = self.directory.stamp == stamp(place)?;
+        match &mut self.read {
+            // The journal of the process that writes has grown.
+            Some(Read { stamp: known, journal: Some(journal) })
+                if same
+                    && journal_stamp(place)
+                        .is_some_and(|now| known.is_some_and(|known| known.grew_to(&now))) =>
+            {
+                *known = journal_stamp(place);
+                let more = journal.scan(place)?;
+                self.wait_for(more);
             }
-            !taken
-        });
+            Some(_) => *self = Self::load(place)?,
+            // Somebody who knows nothing of the journal wrote the archive.
+            None => {
+                self.directory = Arc::new(Directory::load(place)?);
+                let directory = &self.directory;
+                self.waiting.retain(|key, _| {
+                    let taken = directory.entries.contains_key(key);
+                    if taken {
+                        tracing::warn!(target: "storage", archive = place.shown, key,
+                            "another program wrote an object of this name; its object stays, ours is lost");
+                    }
+                    !taken
+                });
+            }
+        }
         Ok(())
     }
 
