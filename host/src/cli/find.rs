@@ -66,7 +66,13 @@ impl FindArgs {
         let holds = |known: Option<u64>, bound: Option<u64>, above: bool| match (known, bound) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some(known), Some(bound)) => if above { known > bound } else { known < bound },
+            (Some(known), Some(bound)) => {
+                if above {
+                    known > bound
+                } else {
+                    known < bound
+                }
+            }
         };
         holds(info.size, self.larger, true)
             && holds(info.size, self.smaller, false)
@@ -86,7 +92,8 @@ fn size(text: &str) -> Result<u64, String> {
         "T" | "TB" | "TIB" => 1_u64 << 40,
         _ => return Err("a size is a whole number of bytes, or of K, M, G or T".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
     number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
@@ -101,7 +108,8 @@ fn moment(text: &str) -> Result<u64, String> {
         "w" => 7 * 86_400,
         _ => return date(text),
     };
-    let number: u64 = number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
     let ago = number.checked_mul(seconds).map(Duration::from_secs).ok_or("too long ago")?;
     let then = SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH);
     let since = then.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! One object from a store to another.
 
+use super::Control;
 use super::each::Finished;
 use super::report::{Done, Event, Failure};
 use super::side::{Known, Side};
-use super::Control;
 use crate::objects::CHUNK;
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions};
 use std::sync::Arc;
@@ -28,7 +28,13 @@ impl Carrier {
     /// As [`carry`](Self::carry), by the rest of the key; with `overwrite`
     /// off, an object that is there is left alone; `relocate` deletes it from
     /// the source afterwards.
-    pub async fn one(self, rest: String, known: Known, overwrite: bool, relocate: bool) -> Finished {
+    pub async fn one(
+        self,
+        rest: String,
+        known: Known,
+        overwrite: bool,
+        relocate: bool,
+    ) -> Finished {
         let (key, target) = (self.from.key(&rest), self.to.key(&rest));
         let result = self.carry(&key, &target, known.size, overwrite, relocate).await;
         Finished { key, size: known.size, result }
@@ -78,8 +84,7 @@ impl Carrier {
     ) -> Result<(u64, Option<String>), Failure> {
         let here = |e| self.from.failure("read", key, e);
         let there = |e| self.to.failure("write", target, e);
-        let mut reader =
-            self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
+        let mut reader = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
         let options = PutOptions { if_absent, ..self.kept(reader.info()) };
         let mut upload = self.to.objects.write(target, options).await.map_err(there)?;
         let mut bytes = 0_u64;

@@ -1,7 +1,7 @@
 //! The engine of every transfer: so many at a time, each counted once.
 
-use super::report::{Counts, Done, Event, Failure, Fault};
 use super::Control;
+use super::report::{Counts, Done, Event, Failure, Fault};
 use futures::{Stream, StreamExt};
 use std::pin::pin;
 use tokio::task::JoinSet;

@@ -38,7 +38,8 @@ mod tests {
     use super::*;
 
     fn filter(include: &[&str], exclude: &[&str]) -> Filter {
-        let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+        let owned =
+            |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
         Filter::new(&owned(include), &owned(exclude)).unwrap()
     }
 
