@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use storage_core::types::Capabilities;
 use storage_tests::subject::Maker;
 use storage_tests::{backends, cases, chains, model};
 
@@ -37,35 +38,67 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     makers.extend(backends::described());
 
     let mut trials = Vec::new();
-    let mut matrix = BTreeMap::new();
+    let mut counts = BTreeMap::new();
+    let mut matrix = Vec::new();
     for maker in makers {
         let before = trials.len();
         match (maker.make)() {
-            Ok(subject) => pick(&mut trials, &maker, subject.store.capabilities(), seed),
+            Ok(subject) => {
+                let beside = subject.beside.capabilities();
+                pick(&mut trials, &maker, subject.store.capabilities(), beside, seed);
+            }
             Err(error) => trials.push(Trial::test(format!("{}::opens", maker.name), move || {
                 Err(Failed::from(format!("{error:#}")))
             })),
         }
-        matrix.insert(maker.name, trials.len() - before);
+        if let (Some(backend), Some(added)) =
+            (maker.name.strip_prefix("backend/"), trials.get(before..))
+        {
+            let names = added.iter().filter_map(|trial| trial.name().rsplit("::").next());
+            matrix.push((backend.to_owned(), names.map(str::to_owned).collect()));
+        }
+        counts.insert(maker.name, trials.len() - before);
     }
     if tell {
         println!("seed {seed}, {} cases; what applies, store by store:", cases::all().count() + 1);
-        for (name, count) in &matrix {
+        for (name, count) in &counts {
             println!("  {count:3}  {name}");
         }
-        println!("  {} in all, over {} stores", trials.len(), matrix.len());
+        print_matrix(&matrix);
+        println!("  {} in all, over {} stores", trials.len(), counts.len());
     }
     Ok(trials)
 }
+
+/// Which case says something about which backend.
+fn print_matrix(backends: &[(String, Vec<String>)]) {
+    println!("  backends by case (x: runs; -: the backend does not declare what it needs):");
+    for (number, (name, _)) in (b'A'..).zip(backends) {
+        println!("    {}  {name}", char::from(number));
+    }
+    let letters: String =
+        (b'A'..).zip(backends).map(|(n, _)| format!(" {}", char::from(n))).collect();
+    println!("   {letters}");
+    let cases = cases::all().map(|case| case.name).chain([MODEL]);
+    for case in cases {
+        let runs = |(_, names): &(String, Vec<String>)| names.iter().any(|name| name == case);
+        let marks: String = backends.iter().map(|b| if runs(b) { " x" } else { " -" }).collect();
+        println!("   {marks}  {case}");
+    }
+}
+
+/// The random operations, beside the cases.
+const MODEL: &str = "test_model_random_operations";
 
 /// Adds every case that says something about a store with these capabilities.
 fn pick(
     trials: &mut Vec<Trial>,
     maker: &Maker,
-    capabilities: storage_core::types::Capabilities,
+    capabilities: Capabilities,
+    beside: Capabilities,
     seed: u64,
 ) {
-    for case in cases::all().filter(|case| (case.applies)(capabilities)) {
+    for case in cases::all().filter(|case| (case.applies)(capabilities, beside)) {
         let make = maker.make.clone();
         trials.push(Trial::test(format!("{}::{}", maker.name, case.name), move || {
             let subject = make().map_err(report)?;
@@ -74,7 +107,7 @@ fn pick(
     }
     if model::applies(capabilities) {
         let maker = maker.clone();
-        let name = format!("{}::test_model_random_operations", maker.name);
+        let name = format!("{}::{MODEL}", maker.name);
         trials.push(Trial::test(name, move || model::run(&maker, seed).map_err(report)));
     }
 }
