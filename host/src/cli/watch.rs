@@ -250,3 +250,37 @@ impl Show {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn progress_knows_what_was_found_and_waits_for_nothing_that_is_skipped() {
+        let context = Context { file: PathBuf::new(), json: false, quiet: true };
+        let run = RunArgs { concurrency: 1, dry_run: false };
+        let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
+        let watch = Watch::new(&context, &run, Filter::default(), shape);
+        let tell = |event: Event<'_>| (watch.control().watch)(event);
+        let done = |size, done| {
+            let result = &Ok(done);
+            tell(Event::Done { key: "k", size, result });
+        };
+        for size in [Some(10), Some(20), None] {
+            tell(Event::Found(size));
+        }
+        let bar = &watch.show.bar;
+        assert_eq!((bar.position(), bar.length()), (0, Some(30)));
+        tell(Event::Bytes(10));
+        done(Some(10), Done::Copied(10));
+        assert_eq!(bar.message(), "1 of 3+ objects");
+        done(Some(20), Done::Skipped);
+        assert_eq!((bar.position(), bar.length()), (10, Some(10)));
+        tell(Event::Listed);
+        tell(Event::Bytes(5));
+        done(None, Done::Copied(5));
+        assert_eq!((bar.position(), bar.length()), (15, Some(15)));
+        assert_eq!(bar.message(), "3 of 3 objects");
+    }
+}
