@@ -7,10 +7,12 @@ use crate::engine::{Engine, Shared};
 use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
+use crate::place::trails;
 use crate::store::SharedStore;
 use anyhow::{Context, anyhow};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use storage_core::chain::{Base, Node};
 use tokio::sync::Mutex;
@@ -30,6 +32,8 @@ use tokio::sync::Mutex;
 /// # }
 /// ```
 pub struct StoreFactory {
+    /// Of this process only.
+    id: u64,
     config: Config,
     engine: Arc<Engine>,
     shared: Shared,
@@ -63,7 +67,9 @@ impl StoreFactory {
             observer: Arc::new(Log(move |event| told.changed(event))),
             coordinator: Coordinator::default(),
         };
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             config,
             engine,
             shared,
@@ -131,7 +137,8 @@ impl StoreFactory {
             }
             None => self.open_chain(&mut open, index).await?,
         };
-        Ok(Objects::new(name, store))
+        let trails = trails(&self.config, self.id, index, &self.directory);
+        Ok(Objects::new(name, store).kept(trails))
     }
 
     async fn open_backend(&self, open: &mut Open, index: usize) -> anyhow::Result<SharedStore> {

@@ -6,6 +6,7 @@
 //! - [`backends`]: one file per native backend.
 //! - [`config`]: from YAML to a checked description; [`factory`]: from that to
 //!   open stores.
+//! - [`transfer`]: many objects at once: copy, sync, move, clear.
 //! - [`notify`]: where the events of notifying stores go.
 
 pub mod allocator;
@@ -19,6 +20,7 @@ pub mod graph;
 pub mod notify;
 pub mod objects;
 pub mod observe;
+mod place;
 pub mod serve;
 pub mod store;
 pub mod transfer;

@@ -5,6 +5,7 @@
 //! them, sizes are measured where a store can't tell, and what is written
 //! carries the MD5 of its bytes as etag.
 
+use crate::place::{Trail, meet};
 use crate::store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
@@ -24,12 +25,41 @@ pub const CHUNK: usize = 256 * 1024;
 pub struct Objects {
     name: Arc<str>,
     store: SharedStore,
+    trails: Arc<[Trail]>,
 }
 
 impl Objects {
     /// Puts the face on a store; `name` appears in messages.
     pub fn new(name: &str, store: SharedStore) -> Self {
-        Self { name: name.into(), store }
+        Self { name: name.into(), store, trails: Arc::default() }
+    }
+
+    /// The same store, under another name in messages.
+    #[must_use]
+    pub fn renamed(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// Remembers where the objects are kept.
+    pub(crate) fn kept(self, trails: Vec<Trail>) -> Self {
+        Self { trails: trails.into(), ..self }
+    }
+
+    /// Whether some object may lie below `prefix` here and below
+    /// `other_prefix` there, or would if it were written.
+    pub fn overlaps(&self, prefix: &str, other: &Objects, other_prefix: &str) -> bool {
+        match Arc::ptr_eq(&self.store, &other.store) {
+            true => prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix),
+            false => meet(&self.trails, prefix, &other.trails, other_prefix, false),
+        }
+    }
+
+    /// Whether `key` here and `other_key` there may be one object.
+    pub fn may_alias(&self, key: &str, other: &Objects, other_key: &str) -> bool {
+        match Arc::ptr_eq(&self.store, &other.store) {
+            true => key == other_key,
+            false => meet(&self.trails, key, &other.trails, other_key, true),
+        }
     }
 
     /// The store's name in the configuration.

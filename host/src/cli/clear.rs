@@ -2,7 +2,8 @@
 
 use super::context::{Context, whole};
 use super::exit::Outcome;
-use super::output::Watch;
+use super::transfer::{FilterArgs, GLOBS, RunArgs};
+use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::clear;
 use anyhow::bail;
 use clap::Args;
@@ -10,30 +11,33 @@ use std::io::{IsTerminal, Write};
 
 /// Delete every object of a store, or below a prefix
 #[derive(Args)]
-#[command(after_help = "Example:\n  storage-host clear cache --yes")]
+#[command(
+    after_help = format!("Examples:\n  storage-host clear cache --yes\n  storage-host clear logs:2025/ --include '**/*.tmp' --dry-run\n\n{GLOBS}")
+)]
 pub struct ClearArgs {
     /// A store, STORE:PREFIX, or a prefix of the main store
     target: String,
     /// Don't ask
     #[arg(long)]
     yes: bool,
-    /// Only count what would be deleted
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 impl ClearArgs {
     pub async fn run(self, context: &Context) -> Outcome {
+        let filter = self.filter.filter()?;
         context
             .with(async |factory| {
                 let at = whole(factory, &self.target).await?;
-                if !self.yes && !self.dry_run && !asked(at.objects.name(), &at.key)? {
+                if !self.yes && !self.run.dry_run && !asked(at.objects.name(), &at.key)? {
                     bail!("nothing was deleted");
                 }
-                let watch = Watch::new(context, self.dry_run);
-                let counts =
-                    watch.over(async |control| clear(&at.objects, &at.key, control).await).await;
-                watch.report(counts.map_err(|e| at.error("list", e))?)
+                let shape = Shape { moves: false, bytes: false, goes_on: SAME_COMMAND };
+                let watch = Watch::new(context, &self.run, filter, shape);
+                watch.over(clear(&at.side(), watch.control())).await
             })
             .await
     }

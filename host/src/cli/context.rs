@@ -2,10 +2,12 @@
 
 use super::exit::Outcome;
 use crate::StoreFactory;
-use crate::objects::Objects;
-use crate::store::Error;
+use crate::objects::{CHUNK, Objects};
+use crate::store::{ByteRange, Error, ReadOptions};
+use crate::transfer::Side;
+use anyhow::Context as _;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options that every verb has.
 pub struct Context {
@@ -52,6 +54,32 @@ impl At {
     }
 }
 
+impl At {
+    /// Hands every chunk of the object, or of a range of it, to `take`.
+    pub async fn stream(
+        &self,
+        what: &'static str,
+        range: Option<ByteRange>,
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let failed = |e| self.error(what, e);
+        let options = ReadOptions { range, ..ReadOptions::default() };
+        let mut reader = self.objects.read(&self.key, options).await.map_err(failed)?;
+        loop {
+            let chunk = reader.next(CHUNK).await.map_err(failed)?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            take(&chunk)?;
+        }
+    }
+
+    /// Everything below.
+    pub fn side(&self) -> Side {
+        Side::new(self.objects.clone(), &self.key)
+    }
+}
+
 impl Context {
     /// Reads the configuration, does the work, and closes every store.
     pub async fn with<F: AsyncFnOnce(&StoreFactory) -> Outcome>(&self, work: F) -> Outcome {
@@ -62,6 +90,44 @@ impl Context {
         closed?;
         Ok(code)
     }
+
+    /// As [`with`](Self::with), with two places; the names of the second are
+    /// those of `to_config`, where there is one. What was written is closed
+    /// before what was read.
+    pub async fn between(
+        &self,
+        from: &str,
+        to: &str,
+        to_config: Option<&Path>,
+        work: impl AsyncFnOnce(At, At) -> Outcome,
+    ) -> Outcome {
+        self.with(async |source| {
+            let from = whole(source, from).await?;
+            let Some(file) = to_config.filter(|file| !same(file, &self.file)) else {
+                return work(from, whole(source, to).await?).await;
+            };
+            let target = StoreFactory::from_yaml(file)?;
+            let named = || file.display().to_string();
+            let outcome = match whole(&target, to).await.with_context(named) {
+                Ok(mut to) => {
+                    let name = format!("{} ({})", to.objects.name(), file.display());
+                    to.objects = to.objects.renamed(&name);
+                    work(from, to).await
+                }
+                Err(error) => Err(error),
+            };
+            let closed = target.close().await.with_context(named);
+            let code = outcome?;
+            closed?;
+            Ok(code)
+        })
+        .await
+    }
+}
+
+/// Whether both name one file.
+fn same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The store and key that `KEY`, `STORE:KEY` or `:KEY` name.

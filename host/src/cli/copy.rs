@@ -1,15 +1,16 @@
 //! `copy`: many objects to another place.
 
-use super::context::{Context, whole};
+use super::context::Context;
 use super::exit::Outcome;
-use super::output::Watch;
+use super::transfer::{FilterArgs, GLOBS, RunArgs, TargetArgs};
+use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::{Copy, copy};
 use clap::Args;
 
 /// Copy every object of a store, or below a prefix
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  storage-host copy files database\n  storage-host copy files:2025/ archive:old/2025/ --no-overwrite"
+    after_help = format!("Examples:\n  storage-host copy files database\n  storage-host copy files:2025/ archive:old/2025/ --no-overwrite\n  storage-host copy files main --to-config other.yaml --exclude 'tmp/**'\n\n{GLOBS}")
 )]
 pub struct CopyArgs {
     /// A store, STORE:PREFIX, or a prefix of the main store
@@ -22,27 +23,28 @@ pub struct CopyArgs {
     /// Keep objects that are there already
     #[arg(long)]
     no_overwrite: bool,
-    /// Only count what would be copied
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 impl CopyArgs {
     pub async fn run(self, context: &Context) -> Outcome {
+        let filter = self.filter.filter()?;
         context
-            .with(async |factory| {
-                let from = whole(factory, &self.from).await?;
-                let to = whole(factory, &self.to).await?;
-                let what = Copy {
-                    from: &from.objects,
-                    from_prefix: &from.key,
-                    to: &to.objects,
-                    to_prefix: &to.key,
-                    overwrite: !self.no_overwrite,
+            .between(&self.from, &self.to, self.target.to_config.as_deref(), async |from, to| {
+                let overwrite = !self.no_overwrite;
+                let what = Copy { from: from.side(), to: to.side(), overwrite };
+                let goes_on = match overwrite {
+                    true => "the same command with --no-overwrite goes on from here",
+                    false => SAME_COMMAND,
                 };
-                let watch = Watch::new(context, self.dry_run);
-                let counts = watch.over(async |control| copy(&what, control).await).await;
-                watch.report(counts.map_err(|e| from.error("list", e))?)
+                let shape = Shape { moves: false, bytes: true, goes_on };
+                let watch = Watch::new(context, &self.run, filter, shape);
+                watch.over(copy(&what, watch.control())).await
             })
             .await
     }

@@ -3,6 +3,7 @@
 use super::context::{Context, StoreError};
 use crate::config::ConfigError;
 use crate::store::Error;
+use crate::transfer::Failure;
 
 /// Exit codes; documented in `docs/cli.md`, and stable.
 pub const DONE: u8 = 0;
@@ -68,6 +69,17 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
         }
     }
     code
+}
+
+/// A key that failed among others, for programs.
+pub fn failure(failure: &Failure) -> serde_json::Value {
+    serde_json::json!({"error": {
+        "code": failure.cause.code(),
+        "store": failure.store,
+        "key": failure.key,
+        "message": failure.to_string(),
+        "problems": null,
+    }})
 }
 
 fn hint(cause: &Error) -> Option<&'static str> {

@@ -2,8 +2,8 @@
 
 use super::context::{Context, at};
 use super::exit::{DONE, Outcome};
-use crate::objects::CHUNK;
-use crate::store::{ByteRange, ReadOptions};
+use super::range::range;
+use crate::store::ByteRange;
 use anyhow::Context as _;
 use clap::Args;
 use std::io::Write;
@@ -25,36 +25,25 @@ pub struct GetArgs {
     range: Option<ByteRange>,
 }
 
-fn range(text: &str) -> Result<ByteRange, String> {
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is no number"));
-    match text.split_once('-') {
-        Some(("", count)) => Ok(ByteRange::last(number(count)?)),
-        Some((first, "")) => Ok(ByteRange::from(number(first)?)),
-        Some((first, last)) => {
-            let (first, last) = (number(first)?, number(last)?);
-            let length = last.checked_sub(first).and_then(|n| n.checked_add(1));
-            Ok(ByteRange::span(first, length.ok_or("the range ends before it begins")?))
-        }
-        None => Err("a range is FIRST-LAST, FIRST- or -COUNT".to_owned()),
-    }
-}
-
 impl GetArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
                 let at = at(factory, &self.key).await?;
-                let failed = |e| at.error("get", e);
-                let options = ReadOptions { range: self.range, ..ReadOptions::default() };
-                let mut reader = at.objects.read(&at.key, options).await.map_err(failed)?;
-                let mut target = Target::open(&self.file)?;
-                loop {
-                    let chunk = reader.next(CHUNK).await.map_err(failed)?;
-                    if chunk.is_empty() {
-                        break;
-                    }
-                    target.write(&chunk)?;
-                }
+                let mut target = None;
+                at.stream("get", self.range, |chunk| {
+                    // Not before the object is there.
+                    let target = match &mut target {
+                        Some(target) => target,
+                        none => none.insert(Target::open(&self.file)?),
+                    };
+                    target.write(chunk)
+                })
+                .await?;
+                let target = match target {
+                    Some(target) => target,
+                    None => Target::open(&self.file)?,
+                };
                 target.keep()?;
                 Ok(DONE)
             })

@@ -2,7 +2,7 @@
 
 use super::context::{Context, whole};
 use super::exit::{DONE, Outcome};
-use super::output;
+use super::output::Form;
 use clap::Args;
 use futures::StreamExt;
 use std::pin::pin;
@@ -27,20 +27,10 @@ impl LsArgs {
         context
             .with(async |factory| {
                 let at = whole(factory, &self.prefix).await?;
+                let form = Form { json: context.json, long: self.long, nul: false };
                 let mut entries = pin!(at.objects.entries(&at.key).take(self.limit));
                 while let Some(entry) = entries.next().await {
-                    let entry = entry.map_err(|e| at.error("list", e))?;
-                    let key = output::line(&entry.key);
-                    output::print(&if context.json {
-                        format!("{}\n", output::info(&entry.key, &entry.info))
-                    } else if self.long {
-                        let size = entry.info.size.map_or("?".to_owned(), |size| size.to_string());
-                        let time = output::modified(&entry.info).unwrap_or_default();
-                        let etag = entry.info.etag.unwrap_or_default();
-                        format!("{size:>14}  {time:<24}  {etag:<36}  {key}\n")
-                    } else {
-                        format!("{key}\n")
-                    })?;
+                    form.print(&entry.map_err(|e| at.error("list", e))?)?;
                 }
                 Ok(DONE)
             })

@@ -1,21 +1,28 @@
 //! The command line: one file per verb.
 
+mod cat;
 mod check;
 mod clear;
 mod context;
 mod copy;
+mod du;
 mod exists;
 mod exit;
+mod find;
 mod get;
 mod graph;
 mod kinds;
 mod ls;
+mod mv;
 mod output;
 mod put;
+mod range;
 mod rm;
 mod run;
 mod stat;
 mod sync;
+mod transfer;
+mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use context::Context;
@@ -64,13 +71,17 @@ struct Cli {
 enum Verb {
     Run(run::RunArgs),
     Get(get::GetArgs),
+    Cat(cat::CatArgs),
     Put(put::PutArgs),
     Ls(ls::LsArgs),
+    Find(find::FindArgs),
+    Du(du::DuArgs),
     Stat(stat::StatArgs),
     Exists(exists::ExistsArgs),
     Rm(rm::RmArgs),
     Copy(copy::CopyArgs),
     Sync(sync::SyncArgs),
+    Mv(mv::MvArgs),
     Clear(clear::ClearArgs),
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
@@ -123,6 +134,10 @@ async fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Copy(args) => args.run(context).await,
         Verb::Sync(args) => args.run(context).await,
         Verb::Clear(args) => args.run(context).await,
+        Verb::Cat(args) => args.run(context).await,
+        Verb::Find(args) => args.run(context).await,
+        Verb::Du(args) => args.run(context).await,
+        Verb::Mv(args) => args.run(context).await,
         Verb::Check(args) => args.run(context).await,
         Verb::Graph(args) => args.run(context),
         Verb::Kinds(args) => args.run(context),

@@ -1,15 +1,16 @@
 //! `sync`: makes one place hold what another holds.
 
-use super::context::{Context, whole};
+use super::context::Context;
 use super::exit::Outcome;
-use super::output::Watch;
+use super::transfer::{FilterArgs, GLOBS, RunArgs, TargetArgs};
+use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::{Sync, sync};
 use clap::Args;
 
 /// Copy what is missing or different, and with --delete remove the rest
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  storage-host sync files database\n  storage-host sync files backup --delete --max-delete 100"
+    after_help = format!("Examples:\n  storage-host sync files database\n  storage-host sync files backup --delete --max-delete 100\n  storage-host sync files:photos/ main:photos/ --to-config nas.yaml --dry-run\n\n{GLOBS}")
 )]
 pub struct SyncArgs {
     /// A store, STORE:PREFIX, or a prefix of the main store
@@ -24,30 +25,29 @@ pub struct SyncArgs {
     delete: bool,
     /// Change nothing when more than this many would be deleted
     #[arg(long, value_name = "N", requires = "delete")]
-    max_delete: Option<usize>,
-    /// Only count what would be done
-    #[arg(long)]
-    dry_run: bool,
+    max_delete: Option<u64>,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 impl SyncArgs {
     pub async fn run(self, context: &Context) -> Outcome {
+        let filter = self.filter.filter()?;
         context
-            .with(async |factory| {
-                let from = whole(factory, &self.from).await?;
-                let to = whole(factory, &self.to).await?;
+            .between(&self.from, &self.to, self.target.to_config.as_deref(), async |from, to| {
                 let what = Sync {
-                    from: &from.objects,
-                    from_prefix: &from.key,
-                    to: &to.objects,
-                    to_prefix: &to.key,
                     names_only: self.names_only,
                     delete: self.delete,
                     max_delete: self.max_delete,
+                    ..Sync::new(from.side(), to.side())
                 };
-                let watch = Watch::new(context, self.dry_run);
-                let counts = watch.over(async |control| sync(&what, control).await).await;
-                watch.report(counts.map_err(|e| from.error("sync from", e))?)
+                let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
+                let watch = Watch::new(context, &self.run, filter, shape);
+                watch.over(sync(&what, watch.control())).await
             })
             .await
     }

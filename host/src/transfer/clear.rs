@@ -1,42 +1,20 @@
 //! Deletes every object below a prefix.
 
-use super::{CONCURRENCY, Control, Counts, Done};
-use crate::objects::Objects;
-use crate::store::{DeleteOptions, Error, Result};
+use super::Control;
+use super::carry::remove;
+use super::each::each;
+use super::report::{Aborted, Counts, Event};
+use super::side::Side;
 use futures::TryStreamExt;
 
-/// Deletes. The error is that of the listing; keys that failed are counted.
-pub async fn clear(objects: &Objects, prefix: &str, control: &Control<'_>) -> Result<Counts> {
+/// Deletes. Keys that failed are counted; the error is that of the listing.
+pub async fn clear(side: &Side, control: &Control) -> Result<Counts, Box<Aborted>> {
     let mut counts = Counts::default();
-    let entries = objects.entries(prefix);
-    let mut done = std::pin::pin!(
-        entries
-            .map_ok(|entry| async move {
-                let done = remove(objects, &entry.key, control).await;
-                Ok((entry.key, done))
-            })
-            .try_buffer_unordered(CONCURRENCY)
-    );
-    while let Some((key, result)) = done.try_next().await? {
-        counts.add(key, result);
-        (control.progress)(&counts);
-        if counts.stopped {
-            break;
-        }
-    }
+    let found =
+        side.listing(&control.filter).inspect_ok(|(_, _)| (control.watch)(Event::Found(None)));
+    each(control, &mut counts, found, |(rest, _)| {
+        remove(side.clone(), side.key(&rest), None, control.dry_run)
+    })
+    .await?;
     Ok(counts)
-}
-
-pub(super) async fn remove(objects: &Objects, key: &str, control: &Control<'_>) -> Result<Done> {
-    if control.stop.stopped() {
-        return Ok(Done::Stopped);
-    }
-    if control.dry_run {
-        return Ok(Done::Deleted);
-    }
-    match objects.delete(key, DeleteOptions::default()).await {
-        // Somebody else was faster.
-        Ok(()) | Err(Error::NotFound) => Ok(Done::Deleted),
-        Err(error) => Err(error),
-    }
 }

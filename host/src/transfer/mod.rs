@@ -1,123 +1,101 @@
-//! Many objects at once: copy, sync, clear.
+//! Many objects at once: copy, sync, relocate, clear.
 //!
 //! Bounded concurrency, streamed, counted exactly. One key that fails does not
-//! stop the others; a listing that fails stops everything, since nothing can
-//! be concluded from half of one.
+//! stop the others; a listing that fails ends everything after what is under
+//! way, since nothing can be concluded from half of one.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use storage_host::StoreFactory;
+//! use storage_host::transfer::{Control, Side, Sync, sync};
+//!
+//! let factory = StoreFactory::from_yaml("stores.yaml")?;
+//! let from = Side::new(factory.open("files").await?, "2026/");
+//! let to = Side::new(factory.open("backup").await?, "2026/");
+//! let counts = sync(&Sync::new(from, to), &Control::default()).await?;
+//! println!("{} copied, {} equal", counts.copied, counts.skipped);
+//! factory.close().await?;
+//! # Ok(())
+//! # }
+//! ```
 
+mod carry;
 mod clear;
 mod copy;
+mod each;
+mod equal;
+mod filter;
+mod pairs;
+mod relocate;
+mod report;
+mod side;
 mod sync;
 
 pub use clear::clear;
 pub use copy::{Copy, copy};
+pub use filter::Filter;
+pub use relocate::{Relocate, relocate, relocate_one};
+pub use report::{Aborted, Counts, Done, Event, Failure};
+pub use side::Side;
 pub use sync::{Sync, sync};
 
-use crate::objects::{CHUNK, Objects};
-use crate::store::{Error, ObjectInfo, PutOptions, ReadOptions, Result};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
-/// How many objects are under way at a time.
-pub const CONCURRENCY: usize = 8;
+/// How many objects are under way at a time, unless told otherwise. Each has
+/// a chunk or two in memory. More than this gains little on a local disk;
+/// a store far away is worth 32 to 128.
+pub const CONCURRENCY: usize = 16;
 
-/// What was done.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Counts {
-    /// Objects written to the target (with `dry_run`: that would be).
-    pub copied: u64,
-    /// Objects that were there already, or equal.
-    pub skipped: u64,
-    /// Objects deleted.
-    pub deleted: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Keys that failed, and why.
-    pub failed: Vec<(String, Error)>,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
-}
-
-impl Counts {
-    /// Whether everything was done.
-    pub fn complete(&self) -> bool {
-        self.failed.is_empty() && !self.stopped
-    }
-}
-
-/// Asks a transfer to end early: what is under way is finished.
-#[derive(Default)]
-pub struct Stop(AtomicBool);
+/// Asks a transfer to end early: what is under way is finished. Clones are
+/// the same.
+#[derive(Clone, Default)]
+pub struct Stop(CancellationToken);
 
 impl Stop {
     /// Asks.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.cancel();
     }
 
     /// Whether somebody asked.
     pub fn stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_cancelled()
+    }
+
+    async fn asked(&self) {
+        self.0.cancelled().await;
     }
 }
 
-/// Who watches, and how.
-pub struct Control<'a> {
+/// Who is told what happens, while it does.
+pub type Watcher = Arc<dyn Fn(Event<'_>) + Send + std::marker::Sync>;
+
+/// How a transfer runs.
+#[derive(Clone)]
+pub struct Control {
     /// Only tell what would be done.
     pub dry_run: bool,
+    /// How many objects are under way at a time; 0 counts as 1.
+    pub concurrency: usize,
+    /// What is left alone.
+    pub filter: Filter,
     /// Ends early when asked to.
-    pub stop: &'a Stop,
-    /// Called after each object, with the counts so far.
-    pub progress: &'a (dyn Fn(&Counts) + Send + std::marker::Sync),
+    pub stop: Stop,
+    /// Hears of everything.
+    pub watch: Watcher,
 }
 
-/// What became of one key.
-enum Done {
-    Copied(u64),
-    Skipped,
-    Deleted,
-    Stopped,
-}
-
-impl Counts {
-    fn add(&mut self, key: String, done: Result<Done>) {
-        match done {
-            Ok(Done::Copied(bytes)) => {
-                self.copied += 1;
-                self.bytes += bytes;
-            }
-            Ok(Done::Skipped) => self.skipped += 1,
-            Ok(Done::Deleted) => self.deleted += 1,
-            Ok(Done::Stopped) => self.stopped = true,
-            Err(error) => self.failed.push((key, error)),
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            concurrency: CONCURRENCY,
+            filter: Filter::default(),
+            stop: Stop::default(),
+            watch: Arc::new(|_| {}),
         }
     }
-}
-
-/// Streams one object from a store to another, with its media type and user
-/// metadata.
-async fn copy_one(from: &Objects, key: &str, to: &Objects, to_key: &str) -> Result<u64> {
-    let mut reader = from.read(key, ReadOptions::default()).await?;
-    let mut upload = to.write(to_key, kept(reader.info(), to)).await?;
-    let mut bytes = 0;
-    loop {
-        let chunk = reader.next(CHUNK).await?;
-        if chunk.is_empty() {
-            break;
-        }
-        bytes += chunk.len() as u64;
-        upload.push(chunk).await?;
-    }
-    upload.finish().await?;
-    Ok(bytes)
-}
-
-/// What goes with an object to a store that can keep it.
-fn kept(info: &ObjectInfo, to: &Objects) -> PutOptions {
-    if !to.capabilities().metadata {
-        return PutOptions::default();
-    }
-    let mut metadata = info.metadata.clone();
-    metadata.retain(|(name, _)| !name.starts_with(storage_core::RESERVED_METADATA));
-    PutOptions { content_type: info.content_type.clone(), metadata, ..PutOptions::default() }
 }
 
 #[cfg(test)]

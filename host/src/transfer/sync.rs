@@ -1,170 +1,155 @@
 //! Makes one store hold what another holds.
 
-use super::clear::remove;
-use super::{CONCURRENCY, Control, Counts, Done, copy_one};
-use crate::objects::Objects;
-use crate::store::{Error, ObjectInfo, Result};
+use super::Control;
+use super::carry::{Carrier, remove};
+use super::each::{Finished, each};
+use super::equal::equal;
+use super::pairs::{Pair, pairs};
+use super::report::{Aborted, Counts, Done, Event, Fault};
+use super::side::{Known, Side};
+use crate::store::Error;
 use futures::{StreamExt, TryStreamExt};
-use std::collections::HashMap;
+use std::future::ready;
 
 /// What to make equal.
-pub struct Sync<'a> {
-    /// The store to follow,
-    pub from: &'a Objects,
-    /// below this prefix.
-    pub from_prefix: &'a str,
-    /// The store to change,
-    pub to: &'a Objects,
-    /// below this prefix.
-    pub to_prefix: &'a str,
+#[derive(Clone)]
+pub struct Sync {
+    /// What to follow
+    pub from: Side,
+    /// and what to change.
+    pub to: Side,
     /// A name that is there is enough: don't compare what is under it.
     pub names_only: bool,
     /// Delete what the source does not have.
     pub delete: bool,
-    /// Delete nothing when it would be more than this many.
-    pub max_delete: Option<usize>,
+    /// Change nothing when more than this many would be deleted.
+    pub max_delete: Option<u64>,
 }
 
-/// Syncs. The error is that of a listing, or a refused delete; nothing is
-/// deleted then.
-pub async fn sync(what: &Sync<'_>, control: &Control<'_>) -> Result<Counts> {
-    let source = listed(what.from, what.from_prefix).await?;
-    let target = listed(what.to, what.to_prefix).await?;
-    let surplus = surplus(what, &source, &target)?;
-    let mut counts = Counts::default();
-    let work = source.iter().map(|(name, info)| {
-        let there = target.get(name);
-        async move {
-            let done = update(what, name, info, there, control).await;
-            (name.clone(), done)
-        }
-    });
-    let mut done = futures::stream::iter(work).buffer_unordered(CONCURRENCY);
-    while let Some((name, result)) = done.next().await {
-        counts.add(format!("{}{name}", what.from_prefix), result);
-        (control.progress)(&counts);
+impl Sync {
+    /// Copies what is missing or different, deletes nothing.
+    pub fn new(from: Side, to: Side) -> Self {
+        Self { from, to, names_only: false, delete: false, max_delete: None }
     }
-    // Deleting comes last, and not at all when something went wrong before.
-    if !counts.complete() {
+}
+
+/// Syncs. Keys that failed are counted; the error is that of a listing, says
+/// that the sides overlap, or that deleting is refused.
+///
+/// Nothing is deleted before both listings were read to their ends and
+/// everything else went well; nothing at all when the source is empty.
+pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>> {
+    what.from.apart(&what.to, "sync")?;
+    let mut counts = Counts::default();
+    if what.delete && what.max_delete.is_some() {
+        counts.stopped = !survey(what, control).await?;
+        if counts.stopped {
+            return Ok(counts);
+        }
+    }
+    let (mut surplus, mut seen) = (Vec::new(), false);
+    let carrier = Carrier::new(&what.from, &what.to, control);
+    let found = pairs(&what.from, &what.to, &control.filter).try_filter_map(|pair| {
+        let Pair { rest, source, target } = pair;
+        let found = match source {
+            Some(source) => {
+                seen = true;
+                (control.watch)(Event::Found(source.size));
+                Some((rest, source, target))
+            }
+            None => {
+                // Names only, and only when they are needed.
+                if what.delete {
+                    surplus.push(rest);
+                }
+                None
+            }
+        };
+        ready(Ok(found))
+    });
+    let names_only = what.names_only;
+    each(control, &mut counts, found, |(rest, source, target)| {
+        update(carrier.clone(), rest, source, target, names_only)
+    })
+    .await?;
+    if surplus.is_empty() || counts.stopped {
         return Ok(counts);
     }
-    let work = surplus.into_iter().map(|name| async move {
-        let key = format!("{}{name}", what.to_prefix);
-        let done = remove(what.to, &key, control).await;
-        (key, done)
-    });
-    let mut done = futures::stream::iter(work).buffer_unordered(CONCURRENCY);
-    while let Some((key, result)) = done.next().await {
-        counts.add(key, result);
-        (control.progress)(&counts);
+    if !counts.complete() {
+        let text = format!(
+            "nothing was deleted, since not everything was copied; {} would have been",
+            surplus.len()
+        );
+        (control.watch)(Event::Warning(&text));
+        return Ok(counts);
     }
+    if let Err(mut fault) = sane(what, seen, surplus.len() as u64) {
+        fault.counts = counts;
+        return Err(fault);
+    }
+    let doomed = futures::stream::iter(surplus.into_iter().map(Ok))
+        .inspect_ok(|_| (control.watch)(Event::Found(None)));
+    each(control, &mut counts, doomed, |rest: String| {
+        remove(what.to.clone(), what.to.key(&rest), None, control.dry_run)
+    })
+    .await?;
     Ok(counts)
 }
 
-/// Every object below the prefix, by the rest of its key.
-async fn listed(objects: &Objects, prefix: &str) -> Result<HashMap<String, ObjectInfo>> {
-    objects
-        .entries(prefix)
-        .map_ok(|entry| {
-            let name = entry.key.strip_prefix(prefix).unwrap_or(&entry.key).to_owned();
-            (name, entry.info)
-        })
-        .try_collect()
-        .await
+/// Counts what would be deleted before anything is changed; `false` when
+/// asked to stop.
+async fn survey(what: &Sync, control: &Control) -> Result<bool, Fault> {
+    let mut pairs = pairs(&what.from, &what.to, &control.filter);
+    let (mut surplus, mut seen) = (0, false);
+    loop {
+        let pair = tokio::select! {
+            biased;
+            () = control.stop.asked() => return Ok(false),
+            pair = pairs.next() => pair.transpose()?,
+        };
+        match pair {
+            None => return sane(what, seen, surplus).map(|()| true),
+            Some(Pair { source: Some(_), .. }) => seen = true,
+            Some(_) => surplus += 1,
+        }
+    }
 }
 
-/// The names to delete, if deleting is asked for and sane.
-fn surplus(
-    what: &Sync<'_>,
-    source: &HashMap<String, ObjectInfo>,
-    target: &HashMap<String, ObjectInfo>,
-) -> Result<Vec<String>> {
-    if !what.delete {
-        return Ok(Vec::new());
-    }
-    let names: Vec<String> =
-        target.keys().filter(|name| !source.contains_key(*name)).cloned().collect();
-    if source.is_empty() && !names.is_empty() {
-        return Err(Error::LimitExceeded(format!(
-            "the source is empty, so all {} objects of the target would be deleted; `clear` does that",
-            names.len()
-        )));
-    }
-    match what.max_delete {
-        Some(most) if names.len() > most => Err(Error::LimitExceeded(format!(
-            "{} objects would be deleted, more than the {most} that are allowed; nothing was changed",
-            names.len()
-        ))),
-        _ => Ok(names),
-    }
+/// Refuses to delete what a mistake would delete.
+fn sane(what: &Sync, seen: bool, surplus: u64) -> Result<(), Fault> {
+    let problem = match what.max_delete {
+        _ if surplus == 0 => return Ok(()),
+        _ if !seen => format!(
+            "the source is empty, so all {surplus} objects of the target would be deleted; `clear` does that"
+        ),
+        Some(most) if surplus > most => format!(
+            "{surplus} objects would be deleted, more than the {most} that are allowed; nothing was deleted"
+        ),
+        _ => return Ok(()),
+    };
+    Err(what.from.fault("sync from", Error::LimitExceeded(problem)))
 }
 
 async fn update(
-    what: &Sync<'_>,
-    name: &str,
-    source: &ObjectInfo,
-    target: Option<&ObjectInfo>,
-    control: &Control<'_>,
-) -> Result<Done> {
-    if control.stop.stopped() {
-        return Ok(Done::Stopped);
-    }
-    let (from, to) = (format!("{}{name}", what.from_prefix), format!("{}{name}", what.to_prefix));
-    if let Some(target) = target
-        && (what.names_only || equal(what, &from, source, &to, target).await?)
-    {
-        return Ok(Done::Skipped);
-    }
-    if control.dry_run {
-        return Ok(Done::Copied(0));
-    }
-    copy_one(what.from, &from, what.to, &to).await.map(Done::Copied)
-}
-
-/// Whether two objects are surely equal: by size, then by MD5 where both
-/// etags are one, then by their bytes.
-async fn equal(
-    what: &Sync<'_>,
-    from: &str,
-    source: &ObjectInfo,
-    to: &str,
-    target: &ObjectInfo,
-) -> Result<bool> {
-    if let (Some(a), Some(b)) = (source.size, target.size)
-        && a != b
-    {
-        return Ok(false);
-    }
-    if let (Some(a), Some(b)) = (md5(source), md5(target)) {
-        return Ok(a == b);
-    }
-    same_bytes(what.from, from, what.to, to).await
-}
-
-fn md5(info: &ObjectInfo) -> Option<&str> {
-    let etag = info.etag.as_deref()?;
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (etag.len() == 32 && etag.bytes().all(hex)).then_some(etag)
-}
-
-async fn same_bytes(a: &Objects, a_key: &str, b: &Objects, b_key: &str) -> Result<bool> {
-    use crate::objects::CHUNK;
-    let mut a = a.read(a_key, Default::default()).await?;
-    let mut b = b.read(b_key, Default::default()).await?;
-    let (mut left, mut right) = (bytes::Bytes::new(), bytes::Bytes::new());
-    loop {
-        if left.is_empty() {
-            left = a.next(CHUNK).await?;
-        }
-        if right.is_empty() {
-            right = b.next(CHUNK).await?;
-        }
-        let count = left.len().min(right.len());
-        if count == 0 {
-            return Ok(left.is_empty() && right.is_empty());
-        }
-        if left.split_to(count) != right.split_to(count) {
-            return Ok(false);
+    carrier: Carrier,
+    rest: String,
+    source: Known,
+    target: Option<Known>,
+    names_only: bool,
+) -> Finished {
+    if let Some(target) = target {
+        let same = match names_only {
+            true => Ok(true),
+            false => equal(&carrier.from, &source, &carrier.to, &target, &rest).await,
+        };
+        let result = match same {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(Done::Skipped)),
+            Err(failure) => Some(Err(failure)),
+        };
+        if let Some(result) = result {
+            return Finished { key: carrier.from.key(&rest), size: source.size, result };
         }
     }
+    carrier.one(rest, source, true, false).await
 }

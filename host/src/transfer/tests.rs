@@ -1,11 +1,21 @@
+mod odd;
+
 use super::*;
 use crate::backends::memory::Memory;
-use std::sync::Arc;
+use crate::objects::Objects;
+use crate::store::{Capabilities, Error, PutOptions, ReadOptions, SharedStore};
+use bytes::Bytes;
+use odd::Odd;
+use std::sync::Mutex;
 
 async fn store(objects: &[(&str, &str)]) -> Objects {
-    let store = Objects::new("m", Arc::new(Memory::new()));
+    filled("m", Arc::new(Memory::new()), objects).await
+}
+
+async fn filled(name: &str, store: SharedStore, objects: &[(&str, &str)]) -> Objects {
+    let store = Objects::new(name, store);
     for (key, text) in objects {
-        let text = bytes::Bytes::copy_from_slice(text.as_bytes());
+        let text = Bytes::copy_from_slice(text.as_bytes());
         store.put(key, text, PutOptions::default()).await.unwrap();
     }
     store
@@ -13,7 +23,8 @@ async fn store(objects: &[(&str, &str)]) -> Objects {
 
 async fn contents(store: &Objects) -> Vec<(String, String)> {
     use futures::TryStreamExt;
-    let entries: Vec<_> = store.entries("").try_collect().await.unwrap();
+    let mut entries: Vec<_> = store.entries("").try_collect().await.unwrap();
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
     let mut contents = Vec::new();
     for entry in entries {
         let (_, data) = store.get(&entry.key, ReadOptions::default(), 1000).await.unwrap();
@@ -22,62 +33,64 @@ async fn contents(store: &Objects) -> Vec<(String, String)> {
     contents
 }
 
-fn control(stop: &Stop) -> Control<'_> {
-    Control { dry_run: false, stop, progress: &|_| {} }
-}
-
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn side(objects: &Objects, prefix: &str) -> Side {
+    Side::new(objects.clone(), prefix)
+}
+
+fn whole(from: &Objects, to: &Objects) -> Sync {
+    Sync::new(side(from, ""), side(to, ""))
+}
+
+fn filtered(include: &[&str], exclude: &[&str]) -> Control {
+    let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect::<Vec<_>>();
+    let filter = Filter::new(&owned(include), &owned(exclude)).unwrap();
+    Control { filter, ..Control::default() }
 }
 
 #[tokio::test]
 async fn copy_moves_a_prefix_and_keeps_what_it_must_not_replace() {
     let from = store(&[("a/1", "one"), ("a/2", "two"), ("b", "other")]).await;
     let to = store(&[("c/1", "old")]).await;
-    let stop = Stop::default();
-    let what = Copy { from: &from, from_prefix: "a/", to: &to, to_prefix: "c/", overwrite: false };
-    let counts = copy(&what, &control(&stop)).await.unwrap();
+    let what = Copy { from: side(&from, "a/"), to: side(&to, "c/"), overwrite: false };
+    let counts = copy(&what, &Control::default()).await.unwrap();
     assert_eq!((counts.copied, counts.skipped, counts.bytes), (1, 1, 3));
     assert_eq!(contents(&to).await, pairs(&[("c/1", "old"), ("c/2", "two")]));
-    let counts = copy(&Copy { overwrite: true, ..what }, &control(&stop)).await.unwrap();
+    let counts = copy(&Copy { overwrite: true, ..what }, &Control::default()).await.unwrap();
     assert_eq!((counts.copied, counts.skipped), (2, 0));
     assert_eq!(contents(&to).await, pairs(&[("c/1", "one"), ("c/2", "two")]));
 }
 
-fn whole<'a>(from: &'a Objects, to: &'a Objects) -> Sync<'a> {
-    Sync {
-        from,
-        from_prefix: "",
-        to,
-        to_prefix: "",
-        names_only: false,
-        delete: false,
-        max_delete: None,
-    }
-}
-
 #[tokio::test]
-async fn sync_copies_what_differs_and_nothing_else() {
-    let from = store(&[("equal", "same"), ("changed", "new"), ("missing", "m")]).await;
-    let to = store(&[("equal", "same"), ("changed", "old"), ("more", "x")]).await;
-    // An etag that says nothing of the bytes: they are compared.
-    let own = PutOptions { etag: Some("own-1".to_owned()), ..PutOptions::default() };
-    to.put("equal", "same".into(), own).await.unwrap();
-    let stop = Stop::default();
-    let counts = sync(&whole(&from, &to), &control(&stop)).await.unwrap();
-    assert_eq!((counts.copied, counts.skipped, counts.deleted), (2, 1, 0));
-    let what = Sync { delete: true, ..whole(&from, &to) };
-    let counts = sync(&what, &control(&stop)).await.unwrap();
-    assert_eq!((counts.copied, counts.skipped, counts.deleted), (0, 3, 1));
-    assert_eq!(contents(&to).await, contents(&from).await);
+async fn sync_copies_what_differs_and_nothing_else_in_order_and_out_of_order() {
+    for ordered in [true, false] {
+        let unordered = Capabilities { ordered, ..Capabilities::ALL };
+        let odd = || Arc::new(Odd { capabilities: unordered, backwards: !ordered, ..Odd::new() });
+        let objects = [("0first", "f"), ("equal", "same"), ("changed", "new"), ("missing", "m")];
+        let from = filled("from", odd(), &objects).await;
+        let objects =
+            [("equal", "same"), ("changed", "old"), ("aaa", "x"), ("more", "x"), ("z", "x")];
+        let to = filled("to", odd(), &objects).await;
+        // An etag that says nothing of the bytes: they are compared.
+        let own = PutOptions { etag: Some("own-1".to_owned()), ..PutOptions::default() };
+        to.put("equal", "same".into(), own).await.unwrap();
+        let counts = sync(&whole(&from, &to), &Control::default()).await.unwrap();
+        assert_eq!((counts.copied, counts.skipped, counts.deleted), (3, 1, 0));
+        let what = Sync { delete: true, max_delete: Some(3), ..whole(&from, &to) };
+        let counts = sync(&what, &Control::default()).await.unwrap();
+        assert_eq!((counts.copied, counts.skipped, counts.deleted), (0, 4, 3));
+        assert_eq!(contents(&to).await, contents(&from).await);
+    }
 }
 
 #[tokio::test]
 async fn names_are_enough_when_asked_for() {
     let (from, to) = (store(&[("k", "new")]).await, store(&[("k", "old")]).await);
-    let stop = Stop::default();
     let what = Sync { names_only: true, ..whole(&from, &to) };
-    assert_eq!(sync(&what, &control(&stop)).await.unwrap().skipped, 1);
+    assert_eq!(sync(&what, &Control::default()).await.unwrap().skipped, 1);
     assert_eq!(contents(&to).await, pairs(&[("k", "old")]));
 }
 
@@ -86,21 +99,105 @@ async fn deleting_is_refused_for_an_empty_source_and_beyond_the_limit() {
     let empty = store(&[]).await;
     let one = store(&[("z", "")]).await;
     let to = store(&[("a", ""), ("b", "")]).await;
-    let stop = Stop::default();
     let what = Sync { delete: true, ..whole(&empty, &to) };
-    assert!(matches!(sync(&what, &control(&stop)).await, Err(Error::LimitExceeded(_))));
+    let refused = sync(&what, &Control::default()).await.unwrap_err();
+    assert!(matches!(refused.cause, Error::LimitExceeded(_)));
     let what = Sync { delete: true, max_delete: Some(1), ..whole(&one, &to) };
-    assert!(matches!(sync(&what, &control(&stop)).await, Err(Error::LimitExceeded(_))));
-    assert_eq!(contents(&to).await, pairs(&[("a", ""), ("b", "")]));
+    let refused = sync(&what, &Control::default()).await.unwrap_err();
+    assert!(matches!(refused.cause, Error::LimitExceeded(_)));
+    assert_eq!(contents(&to).await, pairs(&[("a", ""), ("b", "")]), "nothing was copied, either");
+}
+
+#[tokio::test]
+async fn deleting_is_refused_where_the_filter_leaves_nothing_of_the_source() {
+    let from = store(&[("a.txt", "")]).await;
+    let to = store(&[("b.jpg", "")]).await;
+    let what = Sync { delete: true, ..whole(&from, &to) };
+    let refused = sync(&what, &filtered(&["*.jpg"], &[])).await.unwrap_err();
+    assert!(refused.to_string().contains("the source is empty"), "{refused}");
+    assert_eq!(contents(&to).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_filter_leaves_out_is_neither_copied_nor_deleted() {
+    let from = store(&[("p/a.txt", "1"), ("p/b.jpg", "2"), ("p/d/c.txt", "3")]).await;
+    let to = store(&[("old.txt", ""), ("old.jpg", ""), ("d/old.txt", "")]).await;
+    let what = Sync { delete: true, ..Sync::new(side(&from, "p/"), side(&to, "")) };
+    let counts = sync(&what, &filtered(&["*.txt"], &[])).await.unwrap();
+    assert_eq!((counts.copied, counts.deleted), (1, 1));
+    let left = pairs(&[("a.txt", "1"), ("d/old.txt", ""), ("old.jpg", "")]);
+    assert_eq!(contents(&to).await, left);
+    let counts = clear(&side(&to, ""), &filtered(&["**/*.txt"], &["a.*"])).await.unwrap();
+    assert_eq!(counts.deleted, 1);
+    assert_eq!(contents(&to).await, pairs(&[("a.txt", "1"), ("old.jpg", "")]));
+}
+
+#[tokio::test]
+async fn a_listing_that_fails_deletes_nothing_and_says_what_was_done() {
+    let objects = [("a", ""), ("b", ""), ("c", ""), ("d", "")];
+    let good = || async { store(&[("a", ""), ("b", ""), ("x", "")]).await };
+    for ordered in [true, false] {
+        let capabilities = Capabilities { ordered, ..Capabilities::ALL };
+        let odd = || Arc::new(Odd { fails_at_page: Some(2), capabilities, ..Odd::new() });
+        let (from, to) = (filled("bad", odd(), &objects).await, good().await);
+        let what = Sync { delete: true, ..whole(&from, &to) };
+        let aborted = sync(&what, &Control::default()).await.unwrap_err();
+        assert_eq!((aborted.store.as_str(), aborted.what), ("bad", "list"));
+        assert_eq!((aborted.counts.skipped, aborted.counts.deleted), (2, 0));
+        assert_eq!(contents(&to).await.len(), 3);
+        let (from, to) = (good().await, filled("bad", odd(), &objects).await);
+        let what = Sync { delete: true, ..whole(&from, &to) };
+        let aborted = sync(&what, &Control::default()).await.unwrap_err();
+        assert_eq!((aborted.store.as_str(), aborted.counts.deleted), ("bad", 0));
+        for (key, _) in objects {
+            assert!(to.exists(key).await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listing_out_of_order_is_an_error_and_no_reason_to_delete() {
+    let odd = Arc::new(Odd { backwards: true, ..Odd::new() });
+    let from = filled("liar", odd, &[("a", ""), ("b", "")]).await;
+    let to = store(&[("a", ""), ("b", "")]).await;
+    let what = Sync { delete: true, ..whole(&from, &to) };
+    let aborted = sync(&what, &Control::default()).await.unwrap_err();
+    assert!(aborted.to_string().contains("gave \"a\" after \"b\""), "{aborted}");
+    assert_eq!(contents(&to).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_source_that_ends_early_publishes_nothing() {
+    let odd = Arc::new(Odd { short: true, ..Odd::new() });
+    let from = filled("short", odd, &[("k", "text")]).await;
+    let to = store(&[("k", "old"), ("surplus", "")]).await;
+    let what = Sync { delete: true, ..whole(&from, &to) };
+    let counts = sync(&what, &Control::default()).await.unwrap();
+    assert_eq!((counts.copied, counts.failed.len(), counts.deleted), (0, 1, 0));
+    assert_eq!((counts.failed[0].what, counts.failed[0].store.as_str()), ("read", "short"));
+    assert_eq!(contents(&to).await, pairs(&[("k", "old"), ("surplus", "")]));
+}
+
+#[tokio::test]
+async fn as_many_objects_are_under_way_as_asked_for_and_no_more() {
+    let odd = Arc::new(Odd::new());
+    let reads = odd.reads.clone();
+    let keys: Vec<_> = (0..50).map(|i| format!("{i:02}")).collect();
+    let objects: Vec<_> = keys.iter().map(|key| (key.as_str(), "text")).collect();
+    let from = filled("from", odd, &objects).await;
+    let to = store(&[]).await;
+    let what = Copy { from: side(&from, ""), to: side(&to, ""), overwrite: true };
+    let control = Control { concurrency: 5, ..Control::default() };
+    assert_eq!(copy(&what, &control).await.unwrap().copied, 50);
+    assert_eq!(*reads.lock().unwrap(), (5, 0));
 }
 
 #[tokio::test]
 async fn clear_deletes_a_prefix_and_a_dry_run_nothing() {
     let store = store(&[("a/1", ""), ("a/2", ""), ("b", "")]).await;
-    let stop = Stop::default();
-    let dry = Control { dry_run: true, ..control(&stop) };
-    assert_eq!(clear(&store, "", &dry).await.unwrap().deleted, 3);
-    assert_eq!(clear(&store, "a/", &control(&stop)).await.unwrap().deleted, 2);
+    let dry = Control { dry_run: true, ..Control::default() };
+    assert_eq!(clear(&side(&store, ""), &dry).await.unwrap().deleted, 3);
+    assert_eq!(clear(&side(&store, "a/"), &Control::default()).await.unwrap().deleted, 2);
     assert_eq!(contents(&store).await, pairs(&[("b", "")]));
 }
 
@@ -109,18 +206,96 @@ async fn one_key_that_fails_does_not_stop_the_others() {
     let long = "k".repeat(1024);
     let from = store(&[("a", "1"), (&long, "2"), ("z", "3")]).await;
     let to = store(&[]).await;
-    let stop = Stop::default();
-    let what = Copy { from: &from, from_prefix: "", to: &to, to_prefix: "p/", overwrite: true };
-    let counts = copy(&what, &control(&stop)).await.unwrap();
+    let what = Copy { from: side(&from, ""), to: side(&to, "p/"), overwrite: true };
+    let counts = copy(&what, &Control::default()).await.unwrap();
     assert_eq!((counts.copied, counts.failed.len()), (2, 1));
-    assert_eq!(counts.failed[0].0, long);
+    assert_eq!(counts.failed[0].key, format!("p/{long}"));
 }
 
 #[tokio::test]
 async fn a_transfer_that_is_stopped_says_so() {
-    let (from, to) = (store(&[("a", ""), ("b", "")]).await, store(&[]).await);
-    let stop = Stop::default();
-    stop.stop();
-    let counts = sync(&whole(&from, &to), &control(&stop)).await.unwrap();
-    assert!(counts.stopped && counts.copied == 0);
+    let (from, to) = (store(&[("a", ""), ("b", "")]).await, store(&[("x", "")]).await);
+    let control = Control::default();
+    control.stop.stop();
+    let what = Sync { delete: true, ..whole(&from, &to) };
+    let counts = sync(&what, &control).await.unwrap();
+    assert!(counts.stopped && counts.copied == 0 && counts.deleted == 0);
+}
+
+#[tokio::test]
+async fn a_move_deletes_each_object_after_its_copy_and_keeps_what_was_skipped() {
+    let from = store(&[("a/1", "one"), ("a/2", "two"), ("b", "other")]).await;
+    let to = store(&[("c/1", "old")]).await;
+    let what = Relocate { from: side(&from, "a/"), to: side(&to, "c/"), overwrite: false };
+    let counts = relocate(&what, &Control::default()).await.unwrap();
+    assert_eq!((counts.moved, counts.skipped, counts.bytes), (1, 1, 3));
+    assert_eq!(contents(&from).await, pairs(&[("a/1", "one"), ("b", "other")]));
+    assert_eq!(contents(&to).await, pairs(&[("c/1", "old"), ("c/2", "two")]));
+    let one = Relocate { from: side(&from, "b"), to: side(&from, "a/b"), overwrite: true };
+    assert_eq!(relocate_one(&one, &Control::default()).await.unwrap().moved, 1);
+    assert_eq!(contents(&from).await, pairs(&[("a/1", "one"), ("a/b", "other")]));
+}
+
+#[tokio::test]
+async fn an_object_that_changes_while_it_is_moved_is_not_deleted() {
+    let odd = Arc::new(Odd { restless: true, ..Odd::new() });
+    let from = filled("from", odd, &[("k", "text!")]).await;
+    let to = store(&[]).await;
+    let what = Relocate { from: side(&from, ""), to: side(&to, ""), overwrite: true };
+    let counts = relocate(&what, &Control::default()).await.unwrap();
+    assert_eq!((counts.moved, counts.failed.len()), (0, 1));
+    assert_eq!(counts.failed[0].cause, Error::PreconditionFailed);
+    assert_eq!(contents(&to).await, pairs(&[("k", "text!")]));
+    assert!(from.exists("k").await.unwrap());
+}
+
+#[tokio::test]
+async fn places_that_overlap_are_refused_and_unchanged() {
+    let store = store(&[("a", "1"), ("a/b", "2")]).await;
+    let before = contents(&store).await;
+    for (from, to) in [("", ""), ("", "copy/"), ("a/", ""), ("a", "a/"), ("a/", "a/")] {
+        let (from, to) = (side(&store, from), side(&store, to));
+        let (control, overwrite) = (Control::default(), true);
+        let what = Copy { from: from.clone(), to: to.clone(), overwrite };
+        let error = copy(&what, &control).await.unwrap_err();
+        assert!(matches!(error.cause, Error::Unsupported(_)), "{error}");
+        assert!(sync(&Sync::new(from.clone(), to.clone()), &control).await.is_err());
+        assert!(relocate(&Relocate { from, to, overwrite }, &control).await.is_err());
+    }
+    let same = Relocate { from: side(&store, "a"), to: side(&store, "a"), overwrite: true };
+    assert!(relocate_one(&same, &Control::default()).await.is_err());
+    assert_eq!(contents(&store).await, before);
+}
+
+#[tokio::test]
+async fn media_type_and_metadata_go_along_or_one_warning_says_that_they_do_not() {
+    let from = store(&[]).await;
+    let given = PutOptions {
+        content_type: Some("text/plain".to_owned()),
+        metadata: vec![("by".to_owned(), "me".to_owned())],
+        ..PutOptions::default()
+    };
+    for key in ["a", "b", "c"] {
+        from.put(key, "x".into(), given.clone()).await.unwrap();
+    }
+    for metadata in [true, false] {
+        let capabilities = Capabilities { metadata, ..Capabilities::ALL };
+        let to = filled("to", Arc::new(Odd { capabilities, ..Odd::new() }), &[]).await;
+        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let heard = warnings.clone();
+        let watch: Watcher = Arc::new(move |event| {
+            if let Event::Warning(text) = event {
+                heard.lock().unwrap().push(text.to_owned());
+            }
+        });
+        let what = Copy { from: side(&from, ""), to: side(&to, ""), overwrite: true };
+        copy(&what, &Control { watch, ..Control::default() }).await.unwrap();
+        let info = to.stat("b").await.unwrap();
+        assert_eq!(info.content_type.is_some(), metadata);
+        assert_eq!(info.metadata.len(), usize::from(metadata));
+        let warning =
+            "store \"to\" keeps no metadata: media types and user metadata are not copied";
+        let wanted: &[&str] = if metadata { &[] } else { &[warning] };
+        assert_eq!(*warnings.lock().unwrap(), wanted);
+    }
 }

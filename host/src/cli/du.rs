@@ -1,0 +1,93 @@
+//! `du`: how much there is.
+
+use super::context::{Context, whole};
+use super::exit::{DONE, Outcome};
+use super::output;
+use clap::Args;
+use futures::TryStreamExt;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::pin::pin;
+
+/// Count objects and their bytes
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  storage-host du\n  storage-host du logs:2026/ --depth 1\n\nOne line each: bytes, objects, and what their keys begin with. Objects whose size\ncan't be known without reading them are counted, but not in the bytes."
+)]
+pub struct DuArgs {
+    /// What the keys begin with: PREFIX, STORE:PREFIX, or a store
+    #[arg(default_value = "")]
+    prefix: String,
+    /// A line for each folder, too, this many levels down
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    depth: usize,
+}
+
+#[derive(Default)]
+struct Usage {
+    objects: u64,
+    bytes: u64,
+    unknown: u64,
+}
+
+impl Usage {
+    fn add(&mut self, size: Option<u64>) {
+        self.objects += 1;
+        match size {
+            Some(size) => self.bytes = self.bytes.saturating_add(size),
+            None => self.unknown += 1,
+        }
+    }
+
+    fn print(&self, prefix: &str, name: &str, json: bool) -> std::io::Result<()> {
+        let Usage { objects, bytes, unknown } = self;
+        if json {
+            let line = json!({
+                "prefix": prefix, "objects": objects, "bytes": bytes, "unknown": unknown,
+            });
+            return output::print(&format!("{line}\n"));
+        }
+        let unknown = match unknown {
+            0 => String::new(),
+            n => format!("  (and {n} of unknown size)"),
+        };
+        output::print(&format!("{bytes:>14}  {objects:>9}  {}{unknown}\n", output::line(name)))
+    }
+}
+
+impl DuArgs {
+    pub async fn run(self, context: &Context) -> Outcome {
+        context
+            .with(async |factory| {
+                let at = whole(factory, &self.prefix).await?;
+                let (mut total, mut folders) = (Usage::default(), BTreeMap::new());
+                let mut entries = pin!(at.objects.entries(&at.key));
+                while let Some(entry) = entries.try_next().await.map_err(|e| at.error("list", e))? {
+                    total.add(entry.info.size);
+                    for folder in folders_of(&entry.key, at.key.len()).take(self.depth) {
+                        // Most objects are in a folder that is known.
+                        if !folders.contains_key(folder) {
+                            folders.insert(folder.to_owned(), Usage::default());
+                        }
+                        if let Some(usage) = folders.get_mut(folder) {
+                            usage.add(entry.info.size);
+                        }
+                    }
+                }
+                for (folder, usage) in &folders {
+                    usage.print(folder, folder, context.json)?;
+                }
+                let name = if at.key.is_empty() { "total" } else { &at.key };
+                total.print(&at.key, name, context.json)?;
+                Ok(DONE)
+            })
+            .await
+    }
+}
+
+/// The folders of a key that lie below its first `below` bytes.
+fn folders_of(key: &str, below: usize) -> impl Iterator<Item = &str> {
+    key.match_indices('/')
+        .filter(move |(at, _)| *at >= below)
+        .filter_map(|(at, slash)| key.get(..at + slash.len()))
+}

@@ -1,0 +1,154 @@
+//! `find`: keys by what is known of their objects.
+
+use super::context::{Context, whole};
+use super::exit::{DONE, Outcome};
+use super::output::Form;
+use super::transfer::{FilterArgs, GLOBS};
+use crate::store::ObjectInfo;
+use clap::Args;
+use futures::TryStreamExt;
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Find objects by key, size and age
+#[derive(Args)]
+#[command(
+    after_help = format!("Examples:\n  storage-host find logs --include '**/*.gz' --larger 10M --older 30d -l\n  storage-host find files:tmp/ --older 2026-01-01 -0 | xargs -0 storage-host rm\n\nSIZE is in bytes, or with K, M, G, T (of 1,024) after it. TIME is a date\n(2026-01-31), a time (2026-01-31T12:00:00Z), or how long ago (90s, 15m, 36h, 7d,\n2w). An object whose size or time is not known meets no condition on it.\n\n{GLOBS}")
+)]
+pub struct FindArgs {
+    /// What the keys begin with: PREFIX, STORE:PREFIX, or a store
+    #[arg(default_value = "")]
+    prefix: String,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only objects larger than this
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    larger: Option<u64>,
+    /// Only objects smaller than this
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    smaller: Option<u64>,
+    /// Only objects that changed after this
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    newer: Option<u64>,
+    /// Only objects that did not change since this
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    older: Option<u64>,
+    /// Size, time and etag, too
+    #[arg(short)]
+    long: bool,
+    /// End each with NUL, for `xargs -0`
+    #[arg(short = '0', conflicts_with = "json")]
+    nul: bool,
+}
+
+impl FindArgs {
+    pub async fn run(self, context: &Context) -> Outcome {
+        let filter = self.filter.filter()?;
+        context
+            .with(async |factory| {
+                let at = whole(factory, &self.prefix).await?;
+                let form = Form { json: context.json, long: self.long, nul: self.nul };
+                let mut entries = pin!(at.objects.entries(&at.key));
+                while let Some(entry) = entries.try_next().await.map_err(|e| at.error("list", e))? {
+                    let rest = entry.key.strip_prefix(&at.key).unwrap_or(&entry.key);
+                    if filter.keeps(rest) && self.wants(&entry.info) {
+                        form.print(&entry)?;
+                    }
+                }
+                Ok(DONE)
+            })
+            .await
+    }
+
+    fn wants(&self, info: &ObjectInfo) -> bool {
+        let holds = |known: Option<u64>, bound: Option<u64>, above: bool| match (known, bound) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(known), Some(bound)) => {
+                if above {
+                    known > bound
+                } else {
+                    known < bound
+                }
+            }
+        };
+        holds(info.size, self.larger, true)
+            && holds(info.size, self.smaller, false)
+            && holds(info.modified, self.newer, true)
+            && holds(info.modified, self.older, false)
+    }
+}
+
+/// A number of bytes, or of K, M, G or T.
+fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let unit = match unit.to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1 << 30,
+        "T" | "TB" | "TIB" => 1_u64 << 40,
+        _ => return Err("a size is a whole number of bytes, or of K, M, G or T".to_owned()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
+    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
+}
+
+/// A time, in milliseconds since 1970.
+fn moment(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return date(text),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
+    let ago = number.checked_mul(seconds).map(Duration::from_secs).ok_or("too long ago")?;
+    let then = SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH);
+    let since = then.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn date(text: &str) -> Result<u64, String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .or_else(|_| OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339))
+        .map_err(|_| {
+            "a time is 2026-01-31, 2026-01-31T12:00:00Z, or how long ago, as in 7d".to_owned()
+        })?;
+    Ok(u64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
+}
+
+fn split(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_of_1024_and_nonsense_is_refused() {
+        assert_eq!((size("10"), size("2k"), size("3MiB")), (Ok(10), Ok(2048), Ok(3 << 20)));
+        for wrong in ["", "k", "1.5M", "-1", "10x", "99999999999T"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_dates_or_how_long_ago_and_nonsense_is_refused() {
+        assert_eq!(moment("1970-01-02"), Ok(86_400_000));
+        assert_eq!(moment("1970-01-01T01:00:00+01:00"), Ok(0));
+        assert_eq!(moment("99999999w"), Ok(0));
+        assert!(moment("1d").unwrap() < moment("1h").unwrap());
+        for wrong in ["", "yesterday", "d", "12", "2026-13-01", "99999999999999999999s"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! A transfer on the command line: progress, Ctrl-C, and what is said at the
+//! end.
+
+use super::context::{Context, StoreError};
+use super::exit::{self, DONE, INTERRUPTED, Outcome, PARTLY};
+use super::output::{interactive, line, print};
+use super::transfer::RunArgs;
+use crate::transfer::{Aborted, Control, Counts, Done, Event, Filter, Stop};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a verb does, as far as it is shown.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Objects are moved: they are not counted as copied and deleted.
+    pub moves: bool,
+    /// Progress is in bytes, or else in objects.
+    pub bytes: bool,
+    /// How to go on after it was stopped.
+    pub goes_on: &'static str,
+}
+
+/// The command that goes on is the one that was stopped.
+pub const SAME_COMMAND: &str = "the same command goes on from here";
+
+/// Progress and result of a transfer.
+pub struct Watch {
+    shape: Shape,
+    show: Arc<Show>,
+    control: Control,
+}
+
+struct Show {
+    bar: ProgressBar,
+    bytes: bool,
+    dry_run: bool,
+    json: bool,
+    quiet: bool,
+    stop: Stop,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    found: u64,
+    done: u64,
+    listed: bool,
+    /// Standard output can't be written.
+    broken: Option<std::io::Error>,
+}
+
+impl Watch {
+    /// Shows progress on a terminal only.
+    pub fn new(context: &Context, run: &RunArgs, filter: Filter, shape: Shape) -> Self {
+        let bar = match interactive() && !context.quiet && !context.json {
+            true => ProgressBar::new(0),
+            false => ProgressBar::hidden(),
+        };
+        let style = ProgressStyle::with_template(match shape.bytes {
+            true => {
+                "{spinner} {msg}, {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left"
+            }
+            false => "{spinner} {msg}, {per_sec}, {eta} left",
+        });
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        let stop = Stop::default();
+        let show = Arc::new(Show {
+            bar,
+            bytes: shape.bytes,
+            dry_run: run.dry_run,
+            json: context.json,
+            quiet: context.quiet,
+            stop: stop.clone(),
+            state: Mutex::default(),
+        });
+        let told = show.clone();
+        let control = Control {
+            dry_run: run.dry_run,
+            concurrency: run.concurrency.into(),
+            filter,
+            stop,
+            watch: Arc::new(move |event| told.hear(event)),
+        };
+        Self { shape, show, control }
+    }
+
+    /// What to give to the transfer.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Runs the transfer and tells what became of it. Ctrl-C (or SIGTERM) lets
+    /// what is under way finish; a second one does not.
+    pub async fn over(
+        &self,
+        transfer: impl Future<Output = Result<Counts, Box<Aborted>>>,
+    ) -> Outcome {
+        let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut transfer = std::pin::pin!(transfer);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut transfer => break ended,
+                _ = signals.0.recv() => {}
+                _ = signals.1.recv() => {}
+            }
+            if self.control.stop.stopped() {
+                self.show.bar.finish_and_clear();
+                eprintln!(
+                    "ended at once: nothing remains of the objects that were under way; {}",
+                    self.shape.goes_on
+                );
+                return Ok(INTERRUPTED);
+            }
+            self.control.stop.stop();
+            self.show.say("stopping: what is under way is finished; again to end at once");
+        };
+        self.show.bar.finish_and_clear();
+        if let Some(error) = self.show.state().broken.take() {
+            return Err(error.into());
+        }
+        match ended {
+            Ok(counts) => self.report(&counts),
+            Err(aborted) => {
+                let Aborted { counts, what, store, prefix, cause } = *aborted;
+                if counts != Counts::default() {
+                    self.report(&counts)?;
+                }
+                let key = Some(prefix).filter(|prefix| !prefix.is_empty());
+                Err(StoreError { what, store, key, cause }.into())
+            }
+        }
+    }
+
+    /// Prints what was done; gives the exit code.
+    fn report(&self, counts: &Counts) -> Outcome {
+        for failure in &counts.failed {
+            match self.show.json {
+                true => eprintln!("{}", exit::failure(failure)),
+                false => eprintln!("error: {failure}"),
+            }
+        }
+        let failed = counts.failed.len();
+        let Counts { copied, moved, skipped, deleted, bytes, stopped, .. } = counts;
+        let dry_run = self.show.dry_run;
+        print(&match self.show.json {
+            true => format!(
+                "{}\n",
+                json!({
+                    "copied": copied, "moved": moved, "skipped": skipped, "deleted": deleted,
+                    "bytes": bytes, "failed": failed, "stopped": stopped, "dry_run": dry_run,
+                })
+            ),
+            false => {
+                let would = if dry_run { "would be: " } else { "" };
+                match self.shape.moves {
+                    true => format!("{would}{moved} moved, {skipped} skipped, {failed} failed\n"),
+                    false => format!(
+                        "{would}{copied} copied, {skipped} skipped, {deleted} deleted, {failed} failed\n"
+                    ),
+                }
+            }
+        })?;
+        if *stopped {
+            eprintln!("stopped before the end: {}", self.shape.goes_on);
+        }
+        Ok(match (*stopped, failed) {
+            (true, _) => INTERRUPTED,
+            (false, 0) => DONE,
+            (false, _) => PARTLY,
+        })
+    }
+}
+
+impl Show {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    fn hear(&self, event: Event<'_>) {
+        match event {
+            Event::Found(size) => {
+                let mut state = self.state();
+                state.found += 1;
+                state.listed = false;
+                self.bar.inc_length(if self.bytes { size.unwrap_or(0) } else { 1 });
+                self.message(&state);
+            }
+            Event::Listed => {
+                let mut state = self.state();
+                state.listed = true;
+                self.message(&state);
+            }
+            Event::Bytes(count) if self.bytes => self.bar.inc(count),
+            Event::Warning(_) if self.quiet => {}
+            Event::Warning(text) if self.json => self.say(&json!({"warning": text}).to_string()),
+            Event::Warning(text) => self.say(&format!("warning: {text}")),
+            Event::Done { key, size, result } => {
+                let mut state = self.state();
+                state.done += 1;
+                self.bar_done(size, result.as_ref().ok());
+                self.message(&state);
+                if let (true, Ok(done)) = (self.dry_run, result) {
+                    self.would(&mut state, key, done);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is not carried is not to be waited for.
+    fn bar_done(&self, size: Option<u64>, done: Option<&Done>) {
+        match (self.bytes, done, size) {
+            (false, ..) => self.bar.inc(1),
+            (true, Some(Done::Copied(bytes) | Done::Moved(bytes)), None) => {
+                self.bar.inc_length(*bytes);
+            }
+            (true, Some(Done::Copied(_) | Done::Moved(_)), Some(_)) => {}
+            (true, _, size) => self.bar.dec_length(size.unwrap_or(0)),
+        }
+    }
+
+    fn message(&self, state: &State) {
+        let more = if state.listed { "" } else { "+" };
+        self.bar.set_message(format!("{} of {}{more} objects", state.done, state.found));
+    }
+
+    fn would(&self, state: &mut State, key: &str, done: &Done) {
+        let action = match done {
+            Done::Copied(_) => "copy",
+            Done::Moved(_) => "move",
+            Done::Deleted => "delete",
+            Done::Skipped => return,
+        };
+        let text = match self.json {
+            true => format!("{}\n", json!({"action": action, "key": key})),
+            false => format!("{action} {}\n", line(key)),
+        };
+        if let Err(error) = self.bar.suspend(|| print(&text)) {
+            // Nobody reads any more.
+            state.broken = Some(error);
+            self.stop.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn progress_knows_what_was_found_and_waits_for_nothing_that_is_skipped() {
+        let context = Context { file: PathBuf::new(), json: false, quiet: true };
+        let run = RunArgs { concurrency: 1, dry_run: false };
+        let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
+        let watch = Watch::new(&context, &run, Filter::default(), shape);
+        let tell = |event: Event<'_>| (watch.control().watch)(event);
+        let done = |size, done| {
+            let result = &Ok(done);
+            tell(Event::Done { key: "k", size, result });
+        };
+        for size in [Some(10), Some(20), None] {
+            tell(Event::Found(size));
+        }
+        let bar = &watch.show.bar;
+        assert_eq!((bar.position(), bar.length()), (0, Some(30)));
+        tell(Event::Bytes(10));
+        done(Some(10), Done::Copied(10));
+        assert_eq!(bar.message(), "1 of 3+ objects");
+        done(Some(20), Done::Skipped);
+        assert_eq!((bar.position(), bar.length()), (10, Some(10)));
+        tell(Event::Listed);
+        tell(Event::Bytes(5));
+        done(None, Done::Copied(5));
+        assert_eq!((bar.position(), bar.length()), (15, Some(15)));
+        assert_eq!(bar.message(), "3 of 3 objects");
+    }
+}

@@ -1,0 +1,131 @@
+//! Where the objects of a store are kept, and whether two stores share them.
+//!
+//! Copying onto oneself destroys data, or never ends; and stores of different
+//! names may well stand on the same objects. So each open store remembers the
+//! way down to its backends, and what becomes of keys on it.
+
+use crate::config::{Config, StoreDef};
+use serde_json::Value;
+use std::path::Path;
+
+/// Stores that hand on keys as they are. What is not here and is no
+/// [`PrefixStore`](PREFIX) may turn a key into anything.
+const KEEPING: &[&str] = &[
+    "Base64Store",
+    "BufferStore",
+    "CachingStore",
+    "ExceptionLoggingStore",
+    "GzipStore",
+    "IdentityStore",
+    "JsonStore",
+    "KeyValidatingStore",
+    "LoggingStore",
+    "MirroringStore",
+    "NotifyingStore",
+    "ReadonlyStore",
+    "RegexValidatingStore",
+    "TextEncodingStore",
+    "UrlValidatingStore",
+    "WriteonlyStore",
+];
+
+const PREFIX: &str = "PrefixStore";
+
+/// The way from a store down to one backend.
+pub(crate) type Trail = Vec<Step>;
+
+/// A store on the way, and what keys look like there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Equal only where the objects are the same.
+    place: String,
+    /// What every key has before it.
+    prefix: String,
+    /// Whether the key itself follows; or else, anything may.
+    keys: bool,
+}
+
+impl Step {
+    fn region(&self, key: &str) -> (String, bool) {
+        match self.keys {
+            true => (format!("{}{key}", self.prefix), true),
+            false => (self.prefix.clone(), false),
+        }
+    }
+}
+
+/// Every way from a store down. `factory` tells apart stores that only one
+/// factory has, such as those in memory.
+pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) -> Vec<Trail> {
+    let mut trails = Vec::new();
+    let start = Step { place: String::new(), prefix: String::new(), keys: true };
+    let mut todo = vec![(store, start, Trail::new())];
+    while let Some((index, above, mut trail)) = todo.pop() {
+        let Some(def) = config.stores.get(index) else { continue };
+        let place = format!("store {factory}.{index}");
+        trail.push(Step { place: place.clone(), ..above.clone() });
+        if def.bases.is_empty() {
+            trail.extend(outside(def, &above, cwd));
+            trails.push(trail);
+            continue;
+        }
+        let below = through(def, above);
+        todo.extend(def.bases.iter().map(|base| (*base, below.clone(), trail.clone())));
+    }
+    trails
+}
+
+/// What a decorator makes of keys.
+fn through(def: &StoreDef, above: Step) -> Step {
+    match def.kind.as_str() {
+        PREFIX => {
+            let prefix = def.config.get("prefix").and_then(Value::as_str).unwrap_or_default();
+            Step { prefix: format!("{prefix}{}", above.prefix), ..above }
+        }
+        kind if KEEPING.contains(&kind) => above,
+        _ => Step { prefix: String::new(), keys: false, ..above },
+    }
+}
+
+/// Where a backend keeps its objects, in terms that hold beyond a factory.
+fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Option<Step> {
+    let real = |path: &str| {
+        let path = cwd.join(path);
+        let path = path.canonicalize().unwrap_or(path);
+        path.to_string_lossy().into_owned()
+    };
+    let text = |name| def.config.get(name).and_then(Value::as_str);
+    if let Some(root) = text("root_path") {
+        // One root may lie inside another.
+        let root = format!("{}/", real(root).trim_end_matches('/'));
+        let keys = above.keys && def.kind == "FilesystemStore";
+        let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
+        return Some(Step { place: "files".to_owned(), prefix, keys });
+    }
+    let place = match (def.kind.as_str(), text("db_path").or(text("path"))) {
+        ("DictStore", _) => return None,
+        (kind, Some(path)) => format!("{kind} {}", real(path)),
+        (kind, None) => format!("{kind} {}", Value::Object(def.config.clone())),
+    };
+    Some(Step { place, ..above.clone() })
+}
+
+/// Whether two ways may lead to common objects, from everything below a key
+/// prefix each, or (`whole`) from one key each.
+pub(crate) fn meet(a: &[Trail], a_key: &str, b: &[Trail], b_key: &str, whole: bool) -> bool {
+    a.iter().any(|a| b.iter().any(|b| both(a, a_key, b, b_key, whole)))
+}
+
+fn both(a: &Trail, a_key: &str, b: &Trail, b_key: &str, whole: bool) -> bool {
+    let common = |a: &Step| b.iter().find(|b| b.place == a.place).cloned();
+    let mut shared = a.iter().filter_map(|a| Some((a, common(a)?))).peekable();
+    // Apart at one common place is apart everywhere below it.
+    shared.peek().is_some()
+        && shared.all(|(a, b)| {
+            let ((a, a_exact), (b, b_exact)) = (a.region(a_key), b.region(b_key));
+            match whole && a_exact && b_exact {
+                true => a == b,
+                false => a.starts_with(&b) || b.starts_with(&a),
+            }
+        })
+}

@@ -1,0 +1,143 @@
+//! One object from a store to another.
+
+use super::Control;
+use super::each::Finished;
+use super::report::{Done, Event, Failure};
+use super::side::{Known, Side};
+use crate::objects::CHUNK;
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use storage_core::RESERVED_METADATA;
+
+/// Carries objects from side to side. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Carrier {
+    pub from: Side,
+    pub to: Side,
+    pub control: Control,
+    warned: Arc<AtomicBool>,
+}
+
+impl Carrier {
+    pub fn new(from: &Side, to: &Side, control: &Control) -> Self {
+        let (from, to, control) = (from.clone(), to.clone(), control.clone());
+        Self { from, to, control, warned: Arc::default() }
+    }
+
+    /// As [`carry`](Self::carry), by the rest of the key; with `overwrite`
+    /// off, an object that is there is left alone; `relocate` deletes it from
+    /// the source afterwards.
+    pub async fn one(
+        self,
+        rest: String,
+        known: Known,
+        overwrite: bool,
+        relocate: bool,
+    ) -> Finished {
+        let (key, target) = (self.from.key(&rest), self.to.key(&rest));
+        let result = self.carry(&key, &target, known.size, overwrite, relocate).await;
+        Finished { key, size: known.size, result }
+    }
+
+    /// Carries one object, whose size may be known already.
+    pub async fn carry(
+        &self,
+        key: &str,
+        target: &str,
+        size: Option<u64>,
+        overwrite: bool,
+        relocate: bool,
+    ) -> Result<Done, Failure> {
+        let there = |e| self.to.failure("write", target, e);
+        if !overwrite && self.to.objects.exists(target).await.map_err(there)? {
+            return Ok(Done::Skipped);
+        }
+        if self.control.dry_run {
+            let bytes = size.unwrap_or(0);
+            return Ok(if relocate { Done::Moved(bytes) } else { Done::Copied(bytes) });
+        }
+        let (bytes, etag) = match self.stream(key, target, !overwrite).await {
+            Err(failure) if !overwrite && failure.cause == Error::AlreadyExists => {
+                return Ok(Done::Skipped);
+            }
+            done => done?,
+        };
+        if !relocate {
+            return Ok(Done::Copied(bytes));
+        }
+        // What was written to the source since it was read is not to be lost.
+        let if_match = etag.filter(|_| self.from.objects.capabilities().conditional);
+        match self.from.objects.delete(key, DeleteOptions { if_match }).await {
+            Ok(()) | Err(Error::NotFound) => Ok(Done::Moved(bytes)),
+            Err(cause) => Err(self.from.failure("delete (after it was copied)", key, cause)),
+        }
+    }
+
+    /// Streams the bytes, with media type and user metadata; gives their
+    /// number and the etag of what was read.
+    async fn stream(
+        &self,
+        key: &str,
+        target: &str,
+        if_absent: bool,
+    ) -> Result<(u64, Option<String>), Failure> {
+        let here = |e| self.from.failure("read", key, e);
+        let there = |e| self.to.failure("write", target, e);
+        let mut reader = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
+        let options = PutOptions { if_absent, ..self.kept(reader.info()) };
+        let mut upload = self.to.objects.write(target, options).await.map_err(there)?;
+        let mut bytes = 0_u64;
+        loop {
+            let chunk = reader.next(CHUNK).await.map_err(here)?;
+            if chunk.is_empty() {
+                break;
+            }
+            let count = chunk.len() as u64;
+            upload.push(chunk).await.map_err(there)?;
+            bytes = bytes.saturating_add(count);
+            (self.control.watch)(Event::Bytes(count));
+        }
+        // A source that ends early must not leave half an object as the whole.
+        if let Some(size) = reader.info().size
+            && size != bytes
+        {
+            let problem = format!("{bytes} bytes came where {size} were announced");
+            return Err(here(Error::InvalidData(problem)));
+        }
+        let etag = reader.info().etag.clone();
+        upload.finish().await.map_err(there)?;
+        Ok((bytes, etag))
+    }
+
+    /// What goes with an object to a store that can keep it.
+    fn kept(&self, info: &ObjectInfo) -> PutOptions {
+        let mut metadata = info.metadata.clone();
+        metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
+        if self.to.objects.capabilities().metadata {
+            let content_type = info.content_type.clone();
+            return PutOptions { content_type, metadata, ..PutOptions::default() };
+        }
+        let lost = info.content_type.is_some() || !metadata.is_empty();
+        if lost && !self.warned.swap(true, Ordering::Relaxed) {
+            (self.control.watch)(Event::Warning(&format!(
+                "store {:?} keeps no metadata: media types and user metadata are not copied",
+                self.to.objects.name()
+            )));
+        }
+        PutOptions::default()
+    }
+}
+
+/// Deletes one object; that it is gone already is as good.
+pub(super) async fn remove(side: Side, key: String, size: Option<u64>, dry_run: bool) -> Finished {
+    let deleted = match dry_run {
+        true => Ok(()),
+        false => side.objects.delete(&key, DeleteOptions::default()).await,
+    };
+    let result = match deleted {
+        Ok(()) | Err(Error::NotFound) => Ok(Done::Deleted),
+        Err(cause) => Err(side.failure("delete", &key, cause)),
+    };
+    Finished { key, size, result }
+}

@@ -1,0 +1,71 @@
+//! The engine of every transfer: so many at a time, each counted once.
+
+use super::Control;
+use super::report::{Counts, Done, Event, Failure, Fault};
+use futures::{Stream, StreamExt};
+use std::pin::pin;
+use tokio::task::JoinSet;
+
+/// A key that is done with.
+pub(super) struct Finished {
+    pub key: String,
+    pub size: Option<u64>,
+    pub result: Result<Done, Failure>,
+}
+
+/// Does the work for each item, in tasks, so that all cores take part.
+///
+/// When asked to stop, or when the items fail, nothing new is begun and what
+/// is under way is finished. Dropping the future aborts the tasks.
+pub(super) async fn each<T, F>(
+    control: &Control,
+    counts: &mut Counts,
+    items: impl Stream<Item = Result<T, Fault>>,
+    work: impl Fn(T) -> F,
+) -> Result<(), Fault>
+where
+    F: Future<Output = Finished> + Send + 'static,
+{
+    let mut items = pin!(items.fuse());
+    let mut tasks = JoinSet::new();
+    let (mut open, mut fault) = (true, None);
+    let most = control.concurrency.max(1);
+    while open || !tasks.is_empty() {
+        tokio::select! {
+            biased;
+            () = control.stop.asked(), if open => {
+                open = false;
+                counts.stopped = true;
+            }
+            item = items.next(), if open && tasks.len() < most => match item {
+                Some(Ok(item)) => {
+                    tasks.spawn(work(item));
+                }
+                Some(Err(failed)) => {
+                    open = false;
+                    fault = Some(failed);
+                }
+                None => {
+                    open = false;
+                    (control.watch)(Event::Listed);
+                }
+            },
+            Some(finished) = tasks.join_next() => {
+                let Finished { key, size, result } = match finished {
+                    Ok(finished) => finished,
+                    // Nobody aborts the tasks: it is a panic, and goes on here.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                };
+                (control.watch)(Event::Done { key: &key, size, result: &result });
+                counts.add(result);
+            }
+        }
+    }
+    match fault {
+        Some(mut fault) => {
+            fault.counts = std::mem::take(counts);
+            Err(fault)
+        }
+        None => Ok(()),
+    }
+}

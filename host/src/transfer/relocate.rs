@@ -1,0 +1,48 @@
+//! Moves objects: each is deleted from the source once its copy is
+//! acknowledged.
+
+use super::Control;
+use super::carry::Carrier;
+use super::copy::{Copy, carry_all};
+use super::report::{Aborted, Counts, Event};
+use super::side::Side;
+use crate::store::Error;
+
+/// What to move.
+#[derive(Clone)]
+pub struct Relocate {
+    /// From here
+    pub from: Side,
+    /// to here, with this prefix (or key) instead of that.
+    pub to: Side,
+    /// Replace what is there already; without, what is there stays, and what
+    /// would have replaced it stays in the source.
+    pub overwrite: bool,
+}
+
+/// Moves everything below a prefix. An object that changes in a source with
+/// conditional deletes while it is copied stays there, and is counted as
+/// failed.
+pub async fn relocate(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
+    let Relocate { from, to, overwrite } = what.clone();
+    carry_all(&Copy { from, to, overwrite }, control, "move", true).await
+}
+
+/// Moves one object; the prefixes are the keys, whole.
+pub async fn relocate_one(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
+    let Relocate { from, to, overwrite } = what;
+    if from.objects.may_alias(&from.prefix, &to.objects, &to.prefix) {
+        let problem = "source and target are, or may be, the same object".to_owned();
+        return Err(from.fault("move", Error::Unsupported(problem)));
+    }
+    let found = from.objects.stat(&from.prefix).await.map_err(|e| from.fault("move", e))?;
+    (control.watch)(Event::Found(found.size));
+    (control.watch)(Event::Listed);
+    let (key, target) = (from.prefix.clone(), to.prefix.clone());
+    let carrier = Carrier::new(from, to, control);
+    let result = carrier.carry(&key, &target, found.size, *overwrite, true).await;
+    (control.watch)(Event::Done { key: &key, size: found.size, result: &result });
+    let mut counts = Counts::default();
+    counts.add(result);
+    Ok(counts)
+}

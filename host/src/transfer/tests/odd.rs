@@ -1,0 +1,138 @@
+//! A store for tests, in memory, that misbehaves as it is told.
+
+use crate::backends::memory::Memory;
+use crate::store::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, Writer,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex};
+
+/// A store in memory that misbehaves in one way.
+pub struct Odd {
+    memory: Memory,
+    pub capabilities: Capabilities,
+    /// Listing fails at this page.
+    pub fails_at_page: Option<usize>,
+    /// Entries of a page, last first.
+    pub backwards: bool,
+    /// Readers announce more than they give.
+    pub short: bool,
+    /// Every object changes when it has been read.
+    pub restless: bool,
+    /// The most reads under way at once, and those under way now.
+    pub reads: Arc<Mutex<(usize, usize)>>,
+    pages: Mutex<usize>,
+}
+
+impl Odd {
+    pub fn new() -> Self {
+        Self {
+            memory: Memory::new(),
+            capabilities: Capabilities::ALL,
+            fails_at_page: None,
+            backwards: false,
+            short: false,
+            restless: false,
+            reads: Arc::default(),
+            pages: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Odd {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        self.memory.get(key, options).await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        self.memory.put(key, data, options).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.memory.exists(key).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.memory.delete(key, options).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.memory.stat(key).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        let page = {
+            let mut pages = self.pages.lock().unwrap();
+            *pages += 1;
+            *pages
+        };
+        if self.fails_at_page == Some(page) {
+            return Err(Error::Unavailable("the line is down".to_owned()));
+        }
+        let limit = Some(if self.backwards { 1000 } else { 2 });
+        let mut page = self.memory.list(ListOptions { limit, ..options }).await?;
+        if self.backwards {
+            page.entries.reverse();
+        }
+        Ok(page)
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        let mut info = self.memory.stat(key).await?;
+        let (_, data) = self.memory.get(key, options).await?;
+        if self.short {
+            info.size = info.size.map(|size| size + 1);
+        }
+        if self.restless {
+            self.memory.put(key, "newer".into(), PutOptions::default()).await?;
+        }
+        let reads = self.reads.clone();
+        let mut counted = reads.lock().unwrap();
+        counted.1 += 1;
+        counted.0 = counted.0.max(counted.1);
+        drop(counted);
+        Ok(Box::new(Counted { info, data, reads }))
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        self.memory.write(key, options).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Counted {
+    info: ObjectInfo,
+    data: Bytes,
+    reads: Arc<Mutex<(usize, usize)>>,
+}
+
+#[async_trait]
+impl Reader for Counted {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        // Others get a turn, so that all that may be under way is.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        Ok(self.data.split_to(max.min(self.data.len())))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.reads.lock().unwrap().1 -= 1;
+    }
+}
