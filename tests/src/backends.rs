@@ -63,6 +63,13 @@ const ENTRIES: &[Entry] = &[
         dialect: Dialect::PLAIN,
         sequences: 8,
     },
+    Entry {
+        name: "ZipStore",
+        variant: "",
+        config: |dir| json!({"path": dir.join("objects.zip")}),
+        dialect: Dialect::NAMES_IN_AN_ARCHIVE,
+        sequences: 8,
+    },
 ];
 
 /// The reference itself, and every backend there is. A backend without an

@@ -71,7 +71,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 /// Whether the model says something about a store with these capabilities.
 pub fn applies(caps: Capabilities) -> bool {
-    caps.read && caps.write && caps.delete
+    caps.read && caps.write
 }
 
 /// Runs random sequences against fresh subjects; a failure is shrunk.
@@ -152,6 +152,10 @@ fn put(
         (When::Matching, Some(_)) => Ok(()),
         (When::MatchingAnother, Some(_)) => Err(Error::PreconditionFailed),
     };
+    let wanted = match wanted {
+        Ok(()) if before.is_some() && !s.store.capabilities().replace => Err(Error::AlreadyExists),
+        wanted => wanted,
+    };
     options.if_match = match when {
         When::Always | When::Absent => None,
         When::Matching => before.and_then(|b| b.etag.clone()).or(Some("none".to_owned())),
@@ -193,6 +197,7 @@ fn delete(s: &Subject, held: &mut BTreeMap<String, Held>, key: &str, when: When)
         When::MatchingAnother => Some("another".to_owned()),
     };
     let wanted = match (when, before) {
+        _ if !s.store.capabilities().delete => Err(Error::Unsupported(String::new())),
         (_, None) => Err(Error::NotFound),
         (When::MatchingAnother, Some(_)) => Err(Error::PreconditionFailed),
         (_, Some(_)) => Ok(()),

@@ -57,7 +57,13 @@ impl Server {
 
     /// As [`start`](Self::start), taking unsigned requests.
     pub fn start_anonymous(stores: &str) -> Result<Self> {
-        Self::launch(tempfile::tempdir()?, stores, "anonymous: true")
+        Self::start_anonymous_in(tempfile::tempdir()?, stores)
+    }
+
+    /// As [`start_anonymous`](Self::start_anonymous), in a directory that may
+    /// hold data already.
+    pub fn start_anonymous_in(directory: TempDir, stores: &str) -> Result<Self> {
+        Self::launch(directory, stores, "anonymous: true")
     }
 
     fn launch(directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
@@ -113,6 +119,14 @@ impl Server {
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).context("kill")
+    }
+
+    /// Ends it on the spot, as a crash would; gives back the directory.
+    pub fn crash(mut self) -> Result<TempDir> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let replacement = tempfile::tempdir()?;
+        Ok(std::mem::replace(&mut self.directory, replacement))
     }
 
     /// Asks it to end, and waits; gives back the directory.

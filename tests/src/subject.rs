@@ -37,6 +37,9 @@ impl Dialect {
     /// The keys of a store that keeps paths under a directory.
     pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
 
+    /// The keys of a store that makes names in an archive of them.
+    pub const NAMES_IN_AN_ARCHIVE: Dialect = Dialect { may_refuse: leads_out, ..Dialect::PLAIN };
+
     /// The keys of a store that makes one file name of each.
     pub const FILE_NAMES: Dialect = Dialect { may_refuse: |key| key.len() > 155, ..Dialect::PLAIN };
 }
@@ -56,6 +59,14 @@ fn json_as_python_writes_it(value: &[u8]) -> Vec<u8> {
 
 fn no_path(key: &str) -> bool {
     key.split('/').any(|part| part.is_empty() || part == "." || part == ".." || part.len() > 255)
+}
+
+fn leads_out(key: &str) -> bool {
+    let drive = matches!(key.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    drive
+        || key.starts_with(['/', '\\'])
+        || key.ends_with('/')
+        || key.split(['/', '\\']).any(|part| part == "..")
 }
 
 /// What is held, key by key: bytes and etag.

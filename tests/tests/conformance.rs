@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use storage_core::types::Capabilities;
 use storage_tests::subject::Maker;
 use storage_tests::{backends, cases, chains, model};
 
@@ -41,7 +42,10 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     for maker in makers {
         let before = trials.len();
         match (maker.make)() {
-            Ok(subject) => pick(&mut trials, &maker, subject.store.capabilities(), seed),
+            Ok(subject) => {
+                let beside = subject.beside.capabilities();
+                pick(&mut trials, &maker, subject.store.capabilities(), beside, seed);
+            }
             Err(error) => trials.push(Trial::test(format!("{}::opens", maker.name), move || {
                 Err(Failed::from(format!("{error:#}")))
             })),
@@ -62,10 +66,11 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
 fn pick(
     trials: &mut Vec<Trial>,
     maker: &Maker,
-    capabilities: storage_core::types::Capabilities,
+    capabilities: Capabilities,
+    beside: Capabilities,
     seed: u64,
 ) {
-    for case in cases::all().filter(|case| (case.applies)(capabilities)) {
+    for case in cases::all().filter(|case| (case.applies)(capabilities, beside)) {
         let make = maker.make.clone();
         trials.push(Trial::test(format!("{}::{}", maker.name, case.name), move || {
             let subject = make().map_err(report)?;

@@ -5,7 +5,9 @@ pub mod filesystem;
 pub mod hashdir;
 pub mod memory;
 pub mod safe_filesystem;
+mod spool;
 pub mod sqlite;
+pub mod zip;
 
 use crate::store::{Error, Result, SharedStore};
 use futures::future::BoxFuture;
@@ -60,4 +62,5 @@ pub static BACKENDS: &[&Backend] = &[
     &safe_filesystem::BACKEND,
     &hashdir::BACKEND,
     &sqlite::BACKEND,
+    &zip::BACKEND,
 ];

@@ -9,7 +9,8 @@ super::cases! {
     [write, conditional] test_put_if_absent_over_nothing test_put_if_absent_over_an_object
         test_put_if_match_over_nothing test_put_if_match_with_another_etag
         test_write_if_absent_lost_to_another_put;
-    [write, read, conditional] test_put_if_match_with_the_etag test_write_if_match_lost_to_another_put;
+    [write, replace, read, conditional] test_put_if_match_with_the_etag
+        test_write_if_match_lost_to_another_put;
     [write] test_put_never_ignores_if_absent;
     [read] test_get_if_match test_get_if_none_match test_get_if_match_of_a_missing_key;
 }

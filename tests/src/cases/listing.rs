@@ -9,9 +9,9 @@ super::cases! {
     [list] test_list_of_nothing test_list_gives_every_key_once test_list_prefix_is_bytewise
         test_list_prefix_that_nothing_has test_list_in_pages_gives_every_key_once
         test_list_limit_of_zero_and_too_many_still_work
-        test_list_forgets_what_was_deleted
-        test_list_in_pages_while_others_write_keeps_what_stays
         test_list_sizes_are_true;
+    [list; delete] test_list_forgets_what_was_deleted
+        test_list_in_pages_while_others_write_keeps_what_stays;
     [list, read] test_list_etags_are_those_of_stat;
     [list, ordered] test_list_is_in_the_order_of_bytes test_list_start_after_any_string
         test_list_start_after_with_a_prefix;

@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use storage_core::types::{Metadata, ObjectInfo, PutOptions, ReadOptions, Trailer};
 
 super::cases! {
-    [write, read, metadata] test_put_keeps_the_content_type test_put_keeps_metadata
-        test_put_replaces_metadata test_put_keeps_a_given_etag
+    [write, replace, read, metadata] test_put_keeps_the_content_type test_put_replaces_metadata;
+    [write, read, metadata] test_put_keeps_metadata test_put_keeps_a_given_etag
         test_put_keeps_an_etag_that_looks_like_an_md5
         test_write_keeps_what_put_keeps test_write_trailer_etag_wins
         test_write_trailer_metadata_is_added_and_replaces;

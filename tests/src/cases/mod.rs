@@ -19,14 +19,19 @@ pub struct Case {
     /// `test_<operation>_<condition>`.
     pub name: &'static str,
     /// Whether it says something about a store with these capabilities.
-    pub applies: fn(Capabilities) -> bool,
+    /// (The second ones are those of the way around it.)
+    pub applies: fn(Capabilities, Capabilities) -> bool,
     /// Fails with what was wrong.
     pub run: fn(&Subject) -> anyhow::Result<()>,
 }
 
-/// Whether all of the named capabilities are there.
+/// Whether all of the named capabilities are there: of the store and, after
+/// a semicolon, of the way around it.
 macro_rules! needs {
-    ($caps:ident [$($need:ident),*]) => { true $(&& $caps.$need)* };
+    ($caps:ident, $beside:ident, [$($need:ident),* $(; $($other:ident),*)?]) => {{
+        let _ = $beside;
+        true $(&& $caps.$need)* $($(&& $beside.$other)*)?
+    }};
 }
 use needs;
 
@@ -35,7 +40,7 @@ macro_rules! cases {
     ($($needs:tt $($name:ident)+;)+) => {
         pub(super) const CASES: &[$crate::cases::Case] = &[$($($crate::cases::Case {
             name: stringify!($name),
-            applies: |caps| $crate::cases::needs!(caps $needs),
+            applies: |caps, beside| $crate::cases::needs!(caps, beside, $needs),
             run: $name,
         }),+),+];
     };

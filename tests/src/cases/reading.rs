@@ -9,22 +9,22 @@ super::cases! {
     [read] test_get_gives_what_was_put test_get_of_a_missing_key_is_not_found
         test_read_gives_what_get_gives test_read_of_a_missing_key_is_not_found
         test_read_stays_at_its_end test_read_in_single_bytes_gives_every_byte
-        test_read_gives_one_version_while_the_object_is_replaced
         test_read_two_at_a_time_do_not_mix
         test_read_half_and_drop_harms_nothing
         test_read_every_length test_get_of_a_large_object_is_whole_or_refused
-        test_exists_tells_what_is_there
         test_stat_of_a_missing_key_is_not_found
         test_stat_agrees_with_get_and_read
         test_stat_never_gives_a_wrong_size;
+    [read; replace] test_read_gives_one_version_while_the_object_is_replaced;
+    [read; delete] test_exists_tells_what_is_there;
 }
 
 const WHOLE: &ReadOptions = &ReadOptions { range: None, if_match: None, if_none_match: None };
 
 fn test_get_gives_what_was_put(s: &Subject) -> Result<()> {
     let key = s.key("get/one");
-    for seed in 0..3 {
-        let wanted = place(s, &key, seed)?;
+    let wanted = place(s, &key, 1)?;
+    for _ in 0..3 {
         ensure!(s.store.get(&key, WHOLE)?.1 == wanted, "other bytes came back");
     }
     Ok(())
@@ -187,8 +187,8 @@ fn test_stat_agrees_with_get_and_read(s: &Subject) -> Result<()> {
 }
 
 fn test_stat_never_gives_a_wrong_size(s: &Subject) -> Result<()> {
-    let key = s.key("k");
     for length in [0, 1, 1_000, 100_000, 10] {
+        let key = s.key(&format!("k{length}"));
         let (value, wanted) = s.value(&bytes(length, 9));
         s.beside.put(&key, &value, &PutOptions::default())?;
         let size = s.store.stat(&key)?.size;

@@ -8,32 +8,37 @@ use storage_core::types::{ByteRange, Error, ListOptions, PutOptions, ReadOptions
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "test_get_undeclared_is_unsupported",
-        applies: |caps| !caps.read,
+        applies: |caps, _| !caps.read,
         run: test_get_undeclared_is_unsupported,
     },
     Case {
         name: "test_put_undeclared_is_unsupported",
-        applies: |caps| !caps.write,
+        applies: |caps, _| !caps.write,
         run: test_put_undeclared_is_unsupported,
     },
     Case {
+        name: "test_put_over_an_object_undeclared_is_already_exists",
+        applies: |caps, _| caps.write && !caps.replace,
+        run: test_put_over_an_object_undeclared_is_already_exists,
+    },
+    Case {
         name: "test_delete_undeclared_is_unsupported",
-        applies: |caps| !caps.delete,
+        applies: |caps, _| !caps.delete,
         run: test_delete_undeclared_is_unsupported,
     },
     Case {
         name: "test_list_undeclared_is_unsupported",
-        applies: |caps| !caps.list,
+        applies: |caps, _| !caps.list,
         run: test_list_undeclared_is_unsupported,
     },
     Case {
         name: "test_get_range_undeclared_is_unsupported",
-        applies: |caps| caps.read && !caps.range,
+        applies: |caps, _| caps.read && !caps.range,
         run: test_get_range_undeclared_is_unsupported,
     },
     Case {
         name: "test_capabilities_are_constant",
-        applies: |_| true,
+        applies: |_, _| true,
         run: test_capabilities_are_constant,
     },
 ];
@@ -65,6 +70,22 @@ fn test_put_undeclared_is_unsupported(s: &Subject) -> Result<()> {
         expect(s.store.put(key, &value, &PutOptions::default()), &unsupported(), "put")?;
         expect(s.store.write(key, &PutOptions::default()), &unsupported(), "write")?;
     }
+    ensure!(s.snapshot()? == before, "a refused write changed something");
+    Ok(())
+}
+
+fn test_put_over_an_object_undeclared_is_already_exists(s: &Subject) -> Result<()> {
+    let key = s.key("k");
+    place(s, &key, 1)?;
+    let before = s.snapshot()?;
+    let (value, _) = s.value(b"new");
+    let there = Error::AlreadyExists;
+    expect(s.store.put(&key, &value, &PutOptions::default()), &there, "put")?;
+    let written = s.store.write(&key, &PutOptions::default()).and_then(|mut writer| {
+        writer.push(&value)?;
+        writer.finish(Default::default())
+    });
+    expect(written, &there, "write")?;
     ensure!(s.snapshot()? == before, "a refused write changed something");
     Ok(())
 }

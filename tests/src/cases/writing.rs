@@ -6,16 +6,16 @@ use anyhow::{Result, ensure};
 use storage_core::types::{Error, PutOptions, ReadOptions, Trailer};
 
 super::cases! {
-    [write] test_put_stores_what_was_given test_put_replaces test_put_of_no_bytes
-        test_put_is_seen_by_every_reader
+    [write] test_put_stores_what_was_given test_put_of_no_bytes
         test_write_stores_what_was_pushed test_write_of_many_small_chunks
         test_write_without_a_chunk test_write_ignores_empty_chunks
-        test_write_replaces_a_longer_object
-        test_write_dropped_publishes_nothing test_write_dropped_keeps_the_old_object
-        test_write_is_not_seen_before_it_is_finished test_write_two_at_a_time_do_not_mix
+        test_write_dropped_publishes_nothing
+        test_write_is_not_seen_before_it_is_finished test_write_two_at_a_time_do_not_mix;
+    [write, replace] test_put_replaces test_put_is_seen_by_every_reader
+        test_write_replaces_a_longer_object test_write_dropped_keeps_the_old_object
         test_write_two_to_one_key_leave_one_of_them;
-    [write, read] test_put_gives_what_stat_gives test_write_gives_what_stat_gives
-        test_put_changes_the_etag;
+    [write, read] test_put_gives_what_stat_gives test_write_gives_what_stat_gives;
+    [write, replace, read] test_put_changes_the_etag;
 }
 
 const PLAIN: &PutOptions = &PutOptions {

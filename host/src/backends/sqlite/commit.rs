@@ -3,9 +3,9 @@
 
 use super::query;
 use super::schema::{MAX_ROW_BYTES, Place, too_big};
+use crate::backends::spool::Body;
 use crate::objects::CHUNK;
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
-use bytes::Bytes;
 use rusqlite::{Connection, blob::ZeroBlob, params};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -19,23 +19,6 @@ const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Above this, the log is emptied right after the write.
 const LARGE: u64 = 64 * 1024 * 1024;
-
-/// The bytes of an object.
-pub(super) enum Body {
-    /// In memory.
-    Bytes(Bytes),
-    /// In an unlinked file, of this length.
-    Spool(File, u64),
-}
-
-impl Body {
-    fn len(&self) -> u64 {
-        match self {
-            Body::Bytes(bytes) => bytes.len() as u64,
-            Body::Spool(_, length) => *length,
-        }
-    }
-}
 
 /// What is to be changed.
 pub(super) enum Change {

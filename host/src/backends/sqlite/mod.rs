@@ -11,6 +11,7 @@ mod schema;
 mod writer;
 
 use super::blocking::blocking;
+use super::spool::Body;
 use super::{Backend, OpenArgs};
 use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
@@ -18,7 +19,7 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use commit::{Body, Change, Queue};
+use commit::{Change, Queue};
 use reader::Pool;
 use schema::Place;
 use serde::Deserialize;

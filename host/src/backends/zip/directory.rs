@@ -1,0 +1,148 @@
+//! The central directory of an archive, in memory.
+
+use super::kept::Kept;
+use super::place::{Place, Stamp};
+use super::{name, record};
+use crate::store::{Error, ObjectInfo, Result};
+use rawzip::extra_fields::ExtraFieldId;
+use rawzip::time::{TimeZoneMarker, ZipDateTime, ZipDateTimeKind};
+use rawzip::{RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipFileHeaderRecord};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// Entries by key.
+pub(super) type Entries = BTreeMap<String, Entry>;
+
+/// An object of an archive, or one that waits in the journal.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// In the archive: where the local header is. In the journal: the bytes.
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    /// How many bytes it takes there.
+    pub(super) packed: u64,
+    pub(super) crc: u32,
+    pub(super) method: u16,
+    pub(super) encrypted: bool,
+    /// Milliseconds since 1970.
+    pub(super) modified: Option<u64>,
+    pub(super) kept: Option<Box<Kept>>,
+}
+
+impl Entry {
+    /// What is known of the object.
+    pub(super) fn info(&self) -> ObjectInfo {
+        // An object of ours moves once, from the journal into the archive.
+        let version = match (&self.kept, self.modified) {
+            (Some(_), Some(modified)) => modified,
+            _ => self.offset,
+        };
+        let info = ObjectInfo {
+            size: Some(self.size),
+            etag: Some(format!("{:08x}-{:x}-{version:x}-1", self.crc, self.size)),
+            modified: self.modified,
+            ..ObjectInfo::default()
+        };
+        match &self.kept {
+            Some(kept) => kept.over(info),
+            None => info,
+        }
+    }
+}
+
+/// An open archive and what is in it.
+pub(super) struct Directory {
+    pub(super) file: Arc<File>,
+    pub(super) stamp: Stamp,
+    pub(super) entries: Entries,
+    /// Where the directory is, how long it is, and what it counts.
+    pub(super) start: u64,
+    pub(super) length: u64,
+    pub(super) count: u64,
+    pub(super) comment: Vec<u8>,
+    /// Why nothing can be added.
+    pub(super) fixed: Option<&'static str>,
+}
+
+impl Directory {
+    /// Reads the directory of the archive.
+    pub(super) fn load(place: &Place) -> Result<Self> {
+        let file = File::open(&place.path).map_err(|e| place.io(&e))?;
+        let stamp = Stamp::of(&file).map_err(|e| place.io(&e))?;
+        let bad = |problem: String| {
+            Error::InvalidData(format!("{}: not a sound zip archive: {problem}", place.shown))
+        };
+        let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+        let handle = file.try_clone().map_err(|e| place.io(&e))?;
+        let archive = ZipArchive::from_file(handle, &mut buffer).map_err(|e| bad(e.to_string()))?;
+        let mut comment = Vec::new();
+        archive.comment().read_to_end(&mut comment).map_err(|e| place.io(&e))?;
+        let (start, end) = (archive.directory_offset(), archive.eocd_offset());
+        let mut entries = Entries::new();
+        let mut count = 0;
+        let mut length = 0;
+        let mut listed = archive.entries(&mut buffer);
+        while let Some(found) = listed.next_entry().map_err(|e| bad(e.to_string()))? {
+            count += 1;
+            length += central_length(&found);
+            // Of two with one name Python takes the later.
+            if let Some((key, entry)) = entry(&found) {
+                entries.insert(key, entry);
+            }
+        }
+        let file = Arc::new(file);
+        let fixed = shifted(&file, start, end);
+        Ok(Self { file, stamp, entries, start, length, count, comment, fixed })
+    }
+}
+
+fn central_length(found: &ZipFileHeaderRecord<'_>) -> u64 {
+    let extra = found.extra_fields().remaining_bytes().len();
+    let name = found.file_path().as_bytes().len();
+    46 + (name + extra + found.comment().as_bytes().len()) as u64
+}
+
+fn entry(found: &ZipFileHeaderRecord<'_>) -> Option<(String, Entry)> {
+    let key = name::key(found.file_path().as_bytes(), found.flags().is_utf8())?;
+    let kept = found
+        .extra_fields()
+        .find(|(id, _)| *id == ExtraFieldId::new(record::EXTRA))
+        .and_then(|(_, bytes)| Kept::decode(bytes));
+    let modified = match found.last_modified() {
+        ZipDateTimeKind::Utc(at) => unix(&at),
+        // Of an unknown zone: taken for UTC, as we write it.
+        ZipDateTimeKind::Local(at) => unix(&at),
+    };
+    let entry = Entry {
+        offset: found.local_header_offset(),
+        size: found.uncompressed_size_hint(),
+        packed: found.compressed_size_hint(),
+        crc: found.crc32(),
+        method: found.compression_method().as_u16(),
+        encrypted: found.flags().is_encrypted(),
+        modified: kept.as_ref().and_then(Kept::modified).or(modified),
+        kept: kept.map(Box::new),
+    };
+    Some((key, entry))
+}
+
+/// A time in milliseconds since 1970.
+fn unix<Zone: TimeZoneMarker>(at: &ZipDateTime<Zone>) -> Option<u64> {
+    let month = time::Month::try_from(at.month()).ok()?;
+    let date = time::Date::from_calendar_date(i32::from(at.year()), month, at.day()).ok()?;
+    let moment = date.with_hms(at.hour(), at.minute(), at.second()).ok()?.assume_utc();
+    u64::try_from(moment.unix_timestamp()).ok()?.checked_mul(1000)
+}
+
+/// Offsets that count from somewhere else than the start of the file can't
+/// be written next to ours.
+fn shifted(file: &File, start: u64, end: u64) -> Option<&'static str> {
+    let mut record = [0; 4];
+    file.read_exact_at(&mut record, end + 16).ok()?;
+    let told = u32::from_le_bytes(record);
+    (told != u32::MAX && u64::from(told) != start)
+        .then_some("something stands before it (a self-extracting archive?); repair it with zip -A")
+}

@@ -1,0 +1,214 @@
+//! The journal: what is acknowledged and not yet in the archive.
+//!
+//! `storage zip journal 1\n`, then for each object a frame: `SZJ1`, the length
+//! of a header and its CRC-32, the length of the bytes (4, 4, 4 and 8 bytes,
+//! little-endian), the header as JSON, the bytes. Whatever a crash left behind
+//! the last whole frame was never acknowledged and is cut off.
+
+use super::directory::{Entries, Entry};
+use super::kept::Kept;
+use super::place::Place;
+use crate::backends::spool::Body;
+use crate::store::{Error, Result};
+use flate2::Crc;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+const MAGIC: &[u8] = b"storage zip journal 1\n";
+const FRAME: &[u8; 4] = b"SZJ1";
+const FRAME_BYTES: u64 = 20;
+
+/// No header is larger; what is was not written by us.
+const MAX_HEADER: u64 = 256 * 1024;
+
+/// Bytes copied at once.
+const PIECE: usize = 256 * 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    key: String,
+    crc: u32,
+    kept: Kept,
+}
+
+/// An open journal.
+pub(super) struct Journal {
+    pub(super) file: Arc<File>,
+    /// Where the next frame goes.
+    pub(super) end: u64,
+}
+
+impl Journal {
+    /// Begins a journal where there is none.
+    pub(super) fn create(place: &Place) -> Result<Self> {
+        let path = place.journal();
+        let open = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        let file = open.map_err(|e| place.io(&e))?;
+        let begin = || {
+            file.write_all_at(MAGIC, 0)?;
+            if place.durable {
+                file.sync_all()?;
+                File::open(&place.side)?.sync_all()?;
+            }
+            place.sync_folder()
+        };
+        begin().map_err(|e| place.io(&e))?;
+        Ok(Self { end: MAGIC.len() as u64, file: Arc::new(file) })
+    }
+
+    /// Appends an object; it counts after [`sync`](Self::sync).
+    pub(super) fn append(
+        &mut self,
+        place: &Place,
+        key: &str,
+        body: &Body,
+        kept: Kept,
+    ) -> Result<Entry> {
+        let result = self.frame(key, body, kept).map_err(|e| place.io(&e));
+        match &result {
+            Ok(entry) => self.end = entry.offset + entry.size,
+            // Else a reader would take the rest for a frame later on.
+            Err(_) => drop(self.file.set_len(self.end)),
+        }
+        result
+    }
+
+    fn frame(&self, key: &str, body: &Body, kept: Kept) -> io::Result<Entry> {
+        let mut crc = Crc::new();
+        pieces(body, |piece, _| {
+            crc.update(piece);
+            Ok(())
+        })?;
+        let modified = kept.modified();
+        let header = Header { key: key.to_owned(), crc: crc.sum(), kept };
+        let json = serde_json::to_vec(&header)?;
+        let mut check = Crc::new();
+        check.update(&json);
+        let mut frame = FRAME.to_vec();
+        frame.extend(u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes());
+        frame.extend(check.sum().to_le_bytes());
+        frame.extend(body.len().to_le_bytes());
+        frame.extend(&json);
+        let offset = self.end + frame.len() as u64;
+        if let Body::Bytes(bytes) = body
+            && bytes.len() <= PIECE
+        {
+            frame.extend_from_slice(bytes);
+            self.file.write_all_at(&frame, self.end)?;
+        } else {
+            self.file.write_all_at(&frame, self.end)?;
+            pieces(body, |piece, at| self.file.write_all_at(piece, offset + at))?;
+        }
+        Ok(entry(offset, body.len(), header.crc, modified, header.kept))
+    }
+
+    /// Makes what was appended durable.
+    pub(super) fn sync(&self, place: &Place) -> Result<()> {
+        if place.durable { self.file.sync_data().map_err(|e| place.io(&e)) } else { Ok(()) }
+    }
+
+    /// Forgets what was appended after `end`, or everything.
+    pub(super) fn cut(&mut self, end: Option<u64>) {
+        self.end = end.unwrap_or(MAGIC.len() as u64);
+        let _ = self.file.set_len(self.end);
+    }
+
+    /// Reads a journal that another process writes, or left.
+    pub(super) fn load(place: &Place) -> Result<Option<(Arc<File>, Entries)>> {
+        let file = match File::open(place.journal()) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(place.io(&e)),
+        };
+        let length = file.metadata().map_err(|e| place.io(&e))?.len();
+        let mut magic = [0; MAGIC.len()];
+        let known = file.read_exact_at(&mut magic, 0).is_ok() && magic == *MAGIC;
+        if !known && length >= MAGIC.len() as u64 {
+            return Err(Error::InvalidData(format!(
+                "{}: {} is no journal of this version; move it away, and keep it",
+                place.shown,
+                place.journal().display()
+            )));
+        }
+        let mut entries = Entries::new();
+        let mut end = if known { MAGIC.len() as u64 } else { 0 };
+        while let Some((key, entry)) = next(&file, end, length) {
+            end = entry.offset + entry.size;
+            entries.insert(key, entry);
+        }
+        Ok(Some((Arc::new(file), entries)))
+    }
+}
+
+fn entry(offset: u64, size: u64, crc: u32, modified: Option<u64>, kept: Kept) -> Entry {
+    Entry {
+        offset,
+        size,
+        packed: size,
+        crc,
+        method: 0,
+        encrypted: false,
+        modified,
+        kept: Some(Box::new(kept)),
+    }
+}
+
+/// Hands out a body piece by piece, with the place of each.
+fn pieces(body: &Body, mut take: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    match body {
+        Body::Bytes(bytes) => take(bytes, 0),
+        Body::Spool(file, length) => span(file, 0, *length, take),
+    }
+}
+
+/// Hands out a part of a file piece by piece, with the place of each in it.
+pub(super) fn span(
+    file: &File,
+    start: u64,
+    length: u64,
+    mut take: impl FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    let mut at = 0;
+    while at < length {
+        let most = usize::try_from(length - at).unwrap_or(PIECE).min(PIECE);
+        let piece = buffer.get_mut(..most).unwrap_or_default();
+        file.read_exact_at(piece, start + at)?;
+        take(piece, at)?;
+        at += most as u64;
+    }
+    Ok(())
+}
+
+/// The frame at `at`, if it is whole.
+fn next(file: &File, at: u64, length: u64) -> Option<(String, Entry)> {
+    let mut frame = [0; FRAME_BYTES as usize];
+    file.read_exact_at(&mut frame, at).ok()?;
+    let (magic, rest) = frame.split_first_chunk::<4>()?;
+    let (header, rest) = rest.split_first_chunk::<4>()?;
+    let (check, size) = rest.split_first_chunk::<4>()?;
+    let (header, size) = (u64::from(u32::from_le_bytes(*header)), size.first_chunk::<8>()?);
+    let size = u64::from_le_bytes(*size);
+    let offset = at + FRAME_BYTES + header;
+    if magic != FRAME || header > MAX_HEADER || offset.checked_add(size)? > length {
+        return None;
+    }
+    let mut json = vec![0; usize::try_from(header).ok()?];
+    file.read_exact_at(&mut json, at + FRAME_BYTES).ok()?;
+    let mut crc = Crc::new();
+    crc.update(&json);
+    if crc.sum() != u32::from_le_bytes(*check) {
+        return None;
+    }
+    let Header { key, crc: told, kept } = serde_json::from_slice(&json).ok()?;
+    let mut crc = Crc::new();
+    span(file, offset, size, |piece, _| {
+        crc.update(piece);
+        Ok(())
+    })
+    .ok()?;
+    (crc.sum() == told).then(|| (key, entry(offset, size, told, kept.modified(), kept)))
+}

@@ -1,0 +1,51 @@
+//! What is kept beside an object's bytes, as JSON in an extra field of its
+//! entry, which other programs pass over.
+
+use crate::store::{Metadata, ObjectInfo, PutOptions};
+use serde::{Deserialize, Serialize};
+
+/// Etag, time, media type and user metadata.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    metadata: Metadata,
+}
+
+impl Kept {
+    /// What a put brings.
+    pub(super) fn new(options: PutOptions, modified: u64) -> Self {
+        let PutOptions { etag, content_type, metadata, .. } = options;
+        Self { etag, modified: Some(modified), content_type, metadata }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// What an entry's field holds; nothing when it is none of ours.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// When the object was written, in milliseconds since 1970.
+    pub(super) fn modified(&self) -> Option<u64> {
+        self.modified
+    }
+
+    /// Completes what the entry itself tells.
+    pub(super) fn over(&self, info: ObjectInfo) -> ObjectInfo {
+        ObjectInfo {
+            size: info.size,
+            etag: self.etag.clone().or(info.etag),
+            modified: self.modified.or(info.modified),
+            content_type: self.content_type.clone(),
+            metadata: self.metadata.clone(),
+        }
+    }
+}

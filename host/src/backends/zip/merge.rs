@@ -1,0 +1,134 @@
+//! From the journal into the archive: a new archive is made next to the old
+//! one and takes its place in one step. Whoever has the old one open goes on
+//! reading it; whoever opens it finds a whole one at any moment.
+
+use super::directory::{Directory, Entries};
+use super::journal::span;
+use super::kept::Kept;
+use super::place::{Place, Stamp};
+use super::record::{Record, end};
+use super::view::Shared;
+use crate::store::{Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+/// Makes an archive of nothing, where there is none.
+pub(super) fn create(place: &Place) -> Result<()> {
+    let make = || {
+        let mut file = File::create(place.making())?;
+        file.write_all(&end(0, 0, 0, &[]))?;
+        finish(place, &file)
+    };
+    make().map_err(|e| place.io(&e))
+}
+
+/// Puts what waits into the archive, and ends the journal. Only the thread
+/// that writes may: others read on meanwhile.
+pub(super) fn merge(shared: &Shared) -> Result<()> {
+    let place = &shared.place;
+    let fail = |e: io::Error| place.io(&e);
+    loop {
+        let (old, waiting, journal) = {
+            let mut view = shared.write();
+            view.refresh(place)?;
+            (view.directory.clone(), view.waiting.clone(), view.journal.clone())
+        };
+        let Some(journal) = journal else { return Ok(()) };
+        let merged = if waiting.is_empty() {
+            old
+        } else if let Some(why) = old.fixed {
+            return Err(fixed(place, why));
+        } else {
+            let undo = |_: &io::Error| drop(std::fs::remove_file(place.making()));
+            let built = build(place, &old, &journal, &waiting).inspect_err(undo);
+            let (file, mut directory) = built.map_err(fail)?;
+            if Stamp::of_path(&place.path).map_err(fail)? != old.stamp {
+                // Another program wrote into the archive meanwhile.
+                continue;
+            }
+            finish(place, &file).inspect_err(undo).map_err(fail)?;
+            directory.stamp = Stamp::of(&file).map_err(fail)?;
+            directory.file = Arc::new(file);
+            Arc::new(directory)
+        };
+        let mut view = shared.write();
+        view.directory = merged;
+        view.waiting.clear();
+        view.journal = None;
+        return std::fs::remove_file(place.journal()).map_err(fail);
+    }
+}
+
+/// Why nothing can be added to this archive.
+pub(super) fn fixed(place: &Place, why: &str) -> Error {
+    Error::Unsupported(format!("{}: nothing can be added to this archive: {why}", place.shown))
+}
+
+/// Makes the new archive, and its directory but for the file.
+fn build(
+    place: &Place,
+    old: &Directory,
+    journal: &File,
+    waiting: &Entries,
+) -> io::Result<(File, Directory)> {
+    let mut open = OpenOptions::new();
+    let file = open.read(true).write(true).create(true).truncate(true).open(place.making())?;
+    file.set_permissions(old.file.metadata()?.permissions())?;
+    // The kernel shares the blocks where the filesystem can.
+    let mut source = old.file.try_clone()?;
+    io::Seek::rewind(&mut source)?;
+    io::copy(&mut io::Read::take(source, old.start), &mut &file)?;
+    let mut out = BufWriter::with_capacity(256 * 1024, &file);
+    let mut at = old.start;
+    let mut central = Vec::new();
+    let mut entries = old.entries.clone();
+    let mut waiting: Vec<_> = waiting.iter().collect();
+    waiting.sort_by_key(|(_, entry)| entry.offset);
+    let none = Kept::default();
+    for (key, entry) in &waiting {
+        let record = Record {
+            key,
+            size: entry.size,
+            crc: entry.crc,
+            modified: entry.modified.unwrap_or(0),
+            kept: entry.kept.as_deref().unwrap_or(&none),
+        };
+        let header = record.local();
+        out.write_all(&header)?;
+        span(journal, entry.offset, entry.size, |piece, _| out.write_all(piece))?;
+        central.extend(record.central(at));
+        let mut moved = (*entry).clone();
+        moved.offset = at;
+        entries.insert((*key).clone(), moved);
+        at += header.len() as u64 + entry.size;
+    }
+    let start = at;
+    span(&old.file, old.start, old.length, |piece, _| out.write_all(piece))?;
+    out.write_all(&central)?;
+    let length = old.length + central.len() as u64;
+    let count = old.count + waiting.len() as u64;
+    out.write_all(&end(count, length, start, &old.comment))?;
+    out.flush()?;
+    drop(out);
+    let directory = Directory {
+        file: old.file.clone(),
+        stamp: old.stamp,
+        entries,
+        start,
+        length,
+        count,
+        comment: old.comment.clone(),
+        fixed: None,
+    };
+    Ok((file, directory))
+}
+
+/// Puts a finished archive in its place.
+fn finish(place: &Place, file: &File) -> io::Result<()> {
+    if place.durable {
+        file.sync_all()?;
+    }
+    std::fs::rename(place.making(), &place.path)?;
+    place.sync_folder()
+}

@@ -1,0 +1,267 @@
+//! ZipStore: objects as entries of one archive.
+//!
+//! An archive can't grow in place and be readable all the while: its directory
+//! is at its end, and programs look for that in the last 64 KiB only. So a put
+//! is durable in a journal next to the archive first, and goes into the
+//! archive a little later, many together, by a new file that replaces it.
+//!
+//! - [`place`]: the files, and the lock of the one process that writes.
+//! - [`directory`], [`name`]: reading an archive. [`record`], [`kept`]: what is
+//!   written into one. [`journal`]: what waits. [`view`]: both together.
+//! - [`commit`]: the thread that writes. [`merge`]: from the journal into the
+//!   archive. [`reader`]: reading objects.
+
+mod commit;
+mod directory;
+mod journal;
+mod kept;
+mod merge;
+mod name;
+mod place;
+mod reader;
+mod record;
+mod view;
+
+use super::blocking::blocking;
+use super::spool::{Body, Spool};
+use super::{Backend, OpenArgs};
+use crate::store::{
+    Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
+    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use commit::Queue;
+use place::Place;
+use reader::EntryReader;
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use view::Shared;
+
+/// The type, for the registry.
+pub static BACKEND: Backend = Backend {
+    name: "ZipStore",
+    aliases: &[],
+    config_schema: r#"{
+        "type": "object",
+        "properties": {
+            "path": {
+                "type": "string",
+                "description": "The archive; made when missing."
+            },
+            "durable": {
+                "type": "boolean",
+                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
+                "default": true
+            }
+        },
+        "required": ["path"],
+        "additionalProperties": false
+    }"#,
+    doc: "Objects as entries of a zip archive; they can't be replaced or deleted.",
+    open: |args| Box::pin(blocking(move || open(&args))),
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    path: PathBuf,
+    #[serde(default = "super::yes")]
+    durable: bool,
+}
+
+struct Zip {
+    shared: Arc<Shared>,
+    check_only: bool,
+    /// Absent while another process writes.
+    queue: Arc<Mutex<Option<Arc<Queue>>>>,
+}
+
+fn open(args: &OpenArgs) -> Result<SharedStore> {
+    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let shown = config.path.display().to_string();
+    let path = args.directory.join(&config.path);
+    let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
+        return Err(args.bad(&format!("path {shown:?} is no file name; name an archive")));
+    };
+    let mut side = std::ffi::OsString::from(".");
+    side.push(name);
+    side.push(".storage");
+    let place = Place { side: path.with_file_name(side), path, shown, durable: config.durable };
+    let missing = !place.path.exists();
+    if args.check_only && missing {
+        let shown = &place.shown;
+        return Err(
+            args.bad(&format!("path {shown} does not exist; it would be created by a start"))
+        );
+    }
+    if let Some(folder) = place.path.parent().filter(|_| missing) {
+        std::fs::create_dir_all(folder).map_err(|e| {
+            args.bad(&format!("path {}: its directory can't be made: {e}", place.shown))
+        })?;
+    }
+    // A read-only place is no reason not to read.
+    let lock = if args.check_only { Ok(None) } else { place.lock() };
+    if missing && matches!(lock, Ok(Some(_))) {
+        merge::create(&place)?;
+    }
+    let lock = match lock {
+        Err(Error::PermissionDenied(_)) if !missing => None,
+        lock => lock?,
+    };
+    let shared = Arc::new(Shared::open(place)?);
+    let queue = lock.map(|lock| Queue::start(shared.clone(), lock)).transpose()?;
+    let queue = Arc::new(Mutex::new(queue.map(Arc::new)));
+    Ok(Arc::new(Zip { shared, check_only: args.check_only, queue }))
+}
+
+/// The way to the writing thread, started now if that was not possible before.
+fn queue(shared: &Arc<Shared>, queue: &Mutex<Option<Arc<Queue>>>) -> Result<Arc<Queue>> {
+    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(queue) = queue.as_ref() {
+        return Ok(queue.clone());
+    }
+    let lock = shared.place.lock()?.ok_or_else(|| {
+        Error::Unavailable(format!(
+            "{}: another process has this archive open for writing, and an archive has one writer \
+             at a time; write through that process, or end it",
+            shared.place.shown
+        ))
+    })?;
+    let started = Arc::new(Queue::start(shared.clone(), lock)?);
+    *queue = Some(started.clone());
+    Ok(started)
+}
+
+impl Zip {
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shared = self.shared.clone();
+        blocking(move || work(&shared)).await
+    }
+
+    /// Checks what can be checked before the bytes are known.
+    async fn writable(&self, key: &str, options: &PutOptions) -> Result<Arc<Queue>> {
+        name::check(key)?;
+        if self.check_only {
+            return Err(Error::Unsupported("the store was opened to look only".to_owned()));
+        }
+        let (shared, slot) = (self.shared.clone(), self.queue.clone());
+        let (key, options) = (key.to_owned(), options.clone());
+        blocking(move || {
+            let queue = queue(&shared, &slot)?;
+            let view = shared.current()?;
+            if let Some(why) = view.directory.fixed {
+                return Err(merge::fixed(&shared.place, why));
+            }
+            commit::check(&view, &key, &options)?;
+            Ok(queue)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for Zip {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { replace: false, delete: false, ..Capabilities::ALL }
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        name::check_readable(key)?;
+        let key = key.to_owned();
+        self.with(move |shared| {
+            let found = shared.find(&key)?;
+            let reader = EntryReader::open(&shared.place.shown, &key, found, &options)?;
+            if reader.left() > MAX_INLINE_BYTES {
+                return Err(Error::LimitExceeded(format!(
+                    "{} bytes are too many to read at once; stream them",
+                    reader.left()
+                )));
+            }
+            reader.all()
+        })
+        .await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        let queue = self.writable(key, &options).await?;
+        queue.put(key.to_owned(), Body::Bytes(data), options).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        check_key(key)?;
+        let key = key.to_owned();
+        self.with(move |shared| Ok(shared.current()?.has(&key))).await
+    }
+
+    async fn delete(&self, key: &str, _: DeleteOptions) -> Result<()> {
+        check_key(key)?;
+        Err(Error::Unsupported(format!(
+            "{}: objects of an archive can't be deleted",
+            self.shared.place.shown
+        )))
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        check_key(key)?;
+        let key = key.to_owned();
+        self.with(move |shared| Ok(shared.find(&key)?.entry.info())).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.with(move |shared| Ok(shared.current()?.list(&options))).await
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        name::check_readable(key)?;
+        let key = key.to_owned();
+        let open = move |shared: &Shared| {
+            let found = shared.find(&key)?;
+            EntryReader::open(&shared.place.shown, &key, found, &options)
+        };
+        Ok(Box::new(self.with(open).await?))
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        let queue = self.writable(key, &options).await?;
+        let place = &self.shared.place;
+        let folder = place.path.parent().unwrap_or(&place.path).to_owned();
+        let spool = Spool::new(folder, format!("{}, key {key:?}", place.shown));
+        Ok(Box::new(EntryWriter { queue, key: key.to_owned(), options, spool }))
+    }
+
+    async fn close(&self) -> Result<()> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match queue {
+            Some(queue) => queue.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A streamed write.
+struct EntryWriter {
+    queue: Arc<Queue>,
+    key: String,
+    options: PutOptions,
+    spool: Spool,
+}
+
+#[async_trait]
+impl Writer for EntryWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        self.spool.push(chunk).await
+    }
+
+    async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        let body = self.spool.finish().await?;
+        let mut options = std::mem::take(&mut self.options);
+        options.absorb(trailer);
+        self.queue.put(std::mem::take(&mut self.key), body, options).await
+    }
+}

@@ -1,0 +1,78 @@
+//! Names of entries, and keys.
+
+use crate::store::{Error, Result, check_key};
+
+/// The upper half of code page 437, which names are in that don't say UTF-8
+/// (APPNOTE, appendix D), as Python reads them.
+const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+
+/// The key of an entry; `None` when the contract has no place for it.
+pub(super) fn key(name: &[u8], utf8: bool) -> Option<String> {
+    let key = if utf8 || name.is_ascii() {
+        std::str::from_utf8(name).ok()?.to_owned()
+    } else {
+        name.iter()
+            .map(|&byte| match byte.checked_sub(128) {
+                None => Some(char::from(byte)),
+                Some(at) => CP437.chars().nth(usize::from(at)),
+            })
+            .collect::<Option<String>>()?
+    };
+    check_key(&key).is_ok().then_some(key)
+}
+
+/// Refuses to read what only an archive made to attack somebody has.
+pub(super) fn check_readable(key: &str) -> Result<()> {
+    check_key(key)?;
+    let leads_out = key.starts_with('/') || key.split(['/', '\\']).any(|part| part == "..");
+    if leads_out {
+        return Err(Error::InvalidKey(format!(
+            "{key:?} would lead out of a directory; such names of an archive are listed, not read"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses names that a program which unpacks the archive might put outside
+/// of its directory, or can't make a file of.
+pub(super) fn check(key: &str) -> Result<()> {
+    check_key(key)?;
+    let mut parts = key.split(['/', '\\']);
+    let drive = matches!(key.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    let problem = if key.starts_with(['/', '\\']) {
+        "it begins with a slash"
+    } else if drive {
+        "it begins with the name of a drive"
+    } else if parts.any(|part| part == "..") {
+        "\"..\" would lead out of the directory that the archive is unpacked in"
+    } else if key.ends_with('/') {
+        "it ends with a slash, which names a folder"
+    } else {
+        return Ok(());
+    };
+    Err(Error::InvalidKey(format!("{key:?} can't be a name in an archive: {problem}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_out_are_refused() {
+        for key in ["/a", "\\a", "../a", "a/../b", "a\\..\\b", "C:\\a", "c:a", "a/", ".."] {
+            assert!(matches!(check(key), Err(Error::InvalidKey(_))), "{key:?}");
+        }
+        for key in ["a", "a//b", "./a", "...", "http://a/b", "a\\b", "\u{1f980}", "ab:c"] {
+            assert_eq!(check(key), Ok(()), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn names_without_the_flag_are_code_page_437() {
+        assert_eq!(CP437.chars().count(), 128);
+        assert_eq!(key(b"caf\x82", false).as_deref(), Some("café"));
+        assert_eq!(key("café".as_bytes(), true).as_deref(), Some("café"));
+        assert_eq!(key(b"caf\x82", true), None);
+        assert_eq!(key(b"", false), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Where an archive is, and what belongs to it.
+
+use crate::store::{Error, Result};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The archive, and the directory next to it: `.<name>.storage` with the
+/// journal and the archive being made. It is there while a process writes.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// As the configuration has it: for messages.
+    pub(super) shown: String,
+    pub(super) side: PathBuf,
+    pub(super) durable: bool,
+}
+
+/// Tells one version of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|found| Self::new(&found))
+    }
+
+    pub(super) fn of_path(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|found| Self::new(&found))
+    }
+
+    fn new(found: &std::fs::Metadata) -> Self {
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            size: found.size(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        }
+    }
+}
+
+/// Says that this process writes the archive, until it is dropped.
+pub(super) struct Lock {
+    _side: rustix::fd::OwnedFd,
+    path: PathBuf,
+}
+
+impl Place {
+    pub(super) fn journal(&self) -> PathBuf {
+        self.side.join("journal")
+    }
+
+    /// The archive while it is made anew.
+    pub(super) fn making(&self) -> PathBuf {
+        self.side.join("making")
+    }
+
+    /// An error of the system.
+    pub(super) fn io(&self, error: &io::Error) -> Error {
+        use io::ErrorKind as Kind;
+        let at = &self.shown;
+        match error.kind() {
+            Kind::NotFound => Error::Unavailable(format!("{at}: the archive is gone")),
+            Kind::StorageFull | Kind::QuotaExceeded => {
+                Error::LimitExceeded(format!("{at}: the disk is full; nothing was written"))
+            }
+            Kind::FileTooLarge => Error::LimitExceeded(format!(
+                "{at}: larger than a file may be here; nothing was written"
+            )),
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Error::PermissionDenied(format!(
+                "{at}: the archive, or the directory that it lies in, can't be written ({error})"
+            )),
+            Kind::IsADirectory => Error::InvalidConfig(format!("{at} is a directory; name a file")),
+            _ => Error::Unavailable(format!("{at}: {error}")),
+        }
+    }
+
+    /// Makes the entries of the archive's own directory durable.
+    pub(super) fn sync_folder(&self) -> io::Result<()> {
+        if !self.durable {
+            return Ok(());
+        }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        File::open(folder)?.sync_all()
+    }
+
+    /// Becomes the one process that writes; `None` while another one is.
+    pub(super) fn lock(&self) -> Result<Option<Lock>> {
+        let fail = |e: Errno| self.io(&e.into());
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        loop {
+            match rustix::fs::mkdir(&self.side, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(e) => return Err(fail(e)),
+            }
+            let side = match rustix::fs::open(&self.side, flags, Mode::empty()) {
+                Ok(side) => side,
+                // Removed again by the one that had it.
+                Err(Errno::NOENT) => continue,
+                Err(e) => return Err(fail(e)),
+            };
+            match rustix::fs::flock(&side, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(e) => return Err(fail(e)),
+            }
+            let ours = rustix::fs::fstat(&side).map_err(fail)?;
+            match rustix::fs::stat(&self.side) {
+                Ok(now) if (now.st_dev, now.st_ino) == (ours.st_dev, ours.st_ino) => {
+                    return Ok(Some(Lock { _side: side, path: self.side.clone() }));
+                }
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(e) => return Err(fail(e)),
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Stays when there is a journal in it.
+        let _ = std::fs::remove_dir(&self.path);
+    }
+}

@@ -1,0 +1,157 @@
+//! What is in the archive and in its journal, as this process knows it.
+
+use super::directory::{Directory, Entries, Entry};
+use super::journal::Journal;
+use super::place::{Place, Stamp};
+use crate::store::{self, Error, ListOptions, PAGE_LIMIT, Page, Result};
+use std::fs::File;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The archive, and what waits to get into it.
+pub(super) struct View {
+    pub(super) directory: Arc<Directory>,
+    /// Objects of the journal.
+    pub(super) waiting: Entries,
+    pub(super) journal: Option<Arc<File>>,
+    /// The journal as it was when it was read; `None` in the process that
+    /// writes it, which knows what is in it.
+    read: Option<Option<Stamp>>,
+}
+
+/// An object, and the file that it is in.
+pub(super) struct Found {
+    pub(super) entry: Entry,
+    pub(super) file: Arc<File>,
+    /// Whether that is the journal.
+    pub(super) waits: bool,
+}
+
+/// A view that several threads use.
+pub(super) struct Shared {
+    pub(super) place: Place,
+    view: RwLock<View>,
+}
+
+impl Shared {
+    /// Reads the archive and the journal of whoever writes it.
+    pub(super) fn open(place: Place) -> Result<Self> {
+        let view = View::load(&place)?;
+        Ok(Self { place, view: RwLock::new(view) })
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The view, read again when the files are others by now.
+    pub(super) fn current(&self) -> Result<RwLockReadGuard<'_, View>> {
+        loop {
+            let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
+            if view.holds(&self.place)? {
+                return Ok(view);
+            }
+            drop(view);
+            self.write().refresh(&self.place)?;
+        }
+    }
+
+    pub(super) fn find(&self, key: &str) -> Result<Found> {
+        self.current()?.find(key).ok_or(Error::NotFound)
+    }
+}
+
+fn stamp(place: &Place) -> Result<Stamp> {
+    Stamp::of_path(&place.path).map_err(|e| place.io(&e))
+}
+
+fn journal_stamp(place: &Place) -> Option<Stamp> {
+    Stamp::of_path(&place.journal()).ok()
+}
+
+impl View {
+    fn load(place: &Place) -> Result<Self> {
+        // The journal first: what goes from it into the archive meanwhile is
+        // then in both, instead of in neither.
+        let read = journal_stamp(place);
+        let journal = Journal::load(place)?;
+        let directory = Arc::new(Directory::load(place)?);
+        let (journal, mut waiting) =
+            journal.map_or((None, Entries::new()), |(file, waiting)| (Some(file), waiting));
+        waiting.retain(|key, _| !directory.entries.contains_key(key));
+        Ok(Self { directory, waiting, journal, read: Some(read) })
+    }
+
+    fn holds(&self, place: &Place) -> Result<bool> {
+        Ok(self.directory.stamp == stamp(place)?
+            && self.read.is_none_or(|read| read == journal_stamp(place)))
+    }
+
+    pub(super) fn refresh(&mut self, place: &Place) -> Result<()> {
+        if self.holds(place)? {
+            return Ok(());
+        }
+        if self.read.is_some() {
+            *self = Self::load(place)?;
+            return Ok(());
+        }
+        // Somebody who knows nothing of the journal wrote the archive.
+        self.directory = Arc::new(Directory::load(place)?);
+        let directory = &self.directory;
+        self.waiting.retain(|key, _| {
+            let taken = directory.entries.contains_key(key);
+            if taken {
+                tracing::warn!(target: "storage", archive = place.shown, key,
+                    "another program wrote an object of this name; its object stays, ours is lost");
+            }
+            !taken
+        });
+        Ok(())
+    }
+
+    /// From now on this process writes the journal.
+    pub(super) fn own(&mut self) {
+        self.read = None;
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.waiting.contains_key(key) || self.directory.entries.contains_key(key)
+    }
+
+    pub(super) fn find(&self, key: &str) -> Option<Found> {
+        if let (Some(entry), Some(journal)) = (self.waiting.get(key), &self.journal) {
+            return Some(Found { entry: entry.clone(), file: journal.clone(), waits: true });
+        }
+        let entry = self.directory.entries.get(key)?.clone();
+        Some(Found { entry, file: self.directory.file.clone(), waits: false })
+    }
+
+    /// A part of the listing.
+    pub(super) fn list(&self, options: &ListOptions) -> Page {
+        let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
+        let prefix = options.prefix.as_str();
+        let from = match options.start_after.as_deref() {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        let range = (from, Bound::Unbounded);
+        let mut here = self.directory.entries.range::<str, _>(range).peekable();
+        let mut waiting = self.waiting.range::<str, _>(range).peekable();
+        let mut entries: Vec<store::Entry> = Vec::new();
+        loop {
+            let next = match (here.peek(), waiting.peek()) {
+                (Some(a), Some(b)) if a.0 > b.0 => waiting.next(),
+                (Some(_), _) => here.next(),
+                (None, _) => waiting.next(),
+            };
+            let Some((key, entry)) = next.filter(|(key, _)| key.starts_with(prefix)) else {
+                return Page { entries, next: None };
+            };
+            if entries.len() == limit {
+                let next = entries.last().map(|entry| entry.key.clone());
+                return Page { entries, next };
+            }
+            entries.push(store::Entry { key: key.clone(), info: entry.info() });
+        }
+    }
+}
