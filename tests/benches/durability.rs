@@ -1,9 +1,12 @@
 //! What durability costs, and how much of it writers that come together
 //! share: puts a second with 1 and with 64 in flight, durable and not.
 //!
-//! Read the ratios. `cargo bench -p storage-tests --bench durability [-- DIR]`
-//! writes below DIR (default: the working directory), which should be on a
-//! disk: in memory there is nothing to share.
+//! Read the ratios. `cargo bench -p storage-tests --bench durability` writes
+//! below the working directory, or `-- --dir DIR`, which should be on a disk:
+//! in memory there is nothing to share. Disks differ: on one that keeps what
+//! it is given in a cache of its own a sync costs next to nothing, and the
+//! processor is the limit. `-- --sync-ms 5` makes every sync take that long
+//! at least, as disks do that have to write (by strace, which must be there).
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -21,13 +24,18 @@ type Case = (&'static str, fn(&Path) -> Value);
 
 const CASES: &[Case] = &[
     ("FilesystemStore", |dir| json!({"root_path": dir.join("files")})),
+    ("SafeFilesystemStore", |dir| json!({"root_path": dir.join("files")})),
+    ("HashdirStore", |dir| json!({"root_path": dir.join("files")})),
     ("SqliteStore", |dir| json!({"db_path": dir.join("objects.db")})),
+    ("ZipStore", |dir| json!({"path": dir.join("objects.zip")})),
 ];
 
 fn main() {
+    if let Some(ms) = option("--sync-ms") {
+        return slowly(ms.parse().expect("--sync-ms takes a number"));
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let place = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
-    let place = place.map_or_else(|| std::env::current_dir().unwrap(), PathBuf::from);
+    let place = option("--dir").map_or_else(|| std::env::current_dir().unwrap(), PathBuf::from);
     println!(
         "{:<24}{:>12}{:>14}{:>10}{:>18}",
         "puts of 1 KiB a second", "1 in flight", "64 in flight", "ratio", "not durable, 64"
@@ -44,6 +52,25 @@ fn main() {
     }
 }
 
+fn option(name: &str) -> Option<String> {
+    std::env::args().skip_while(|arg| arg != name).nth(1)
+}
+
+/// Runs this program again with every sync delayed.
+fn slowly(ms: u64) {
+    let place = option("--dir").unwrap_or_else(|| ".".to_owned());
+    println!("every sync takes {ms} ms longer:");
+    let status = std::process::Command::new("strace")
+        .args(["--follow-forks", "--seccomp-bpf", "--quiet=all", "--output=/dev/null"])
+        .args(["-e", "trace=fsync,fdatasync"])
+        .args(["-e", &format!("inject=fsync,fdatasync:delay_enter={}", ms * 1000)])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--dir", &place])
+        .status()
+        .expect("strace is needed for --sync-ms");
+    assert!(status.success());
+}
+
 /// Puts a second into a new store.
 async fn rate(case: Case, place: &Path, durable: bool, in_flight: usize) -> f64 {
     let directory = tempfile::tempdir_in(place).unwrap();
@@ -55,15 +82,18 @@ async fn rate(case: Case, place: &Path, durable: bool, in_flight: usize) -> f64 
         async move { store.put(&format!("some/folder/{i:06}"), data, PutOptions::default()).await }
     });
     let mut done = 0_u32;
-    let mut puts = std::pin::pin!(puts.buffer_unordered(in_flight));
-    while start.elapsed() < SPAN {
-        puts.next().await.unwrap().unwrap();
-        done += 1;
+    {
+        let mut puts = Box::pin(puts.buffer_unordered(in_flight));
+        while start.elapsed() < SPAN {
+            puts.next().await.unwrap().unwrap();
+            done += 1;
+        }
     }
     let rate = f64::from(done) / start.elapsed().as_secs_f64();
-    // What is still under way has to end before the directory goes.
-    drop(puts);
     store.close().await.unwrap();
+    // What was under way has to end before the directory goes.
+    drop(store);
+    tokio::time::sleep(Duration::from_millis(300)).await;
     rate
 }
 

@@ -38,7 +38,8 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     makers.extend(backends::described());
 
     let mut trials = Vec::new();
-    let mut matrix = BTreeMap::new();
+    let mut counts = BTreeMap::new();
+    let mut matrix = Vec::new();
     for maker in makers {
         let before = trials.len();
         match (maker.make)() {
@@ -50,17 +51,44 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
                 Err(Failed::from(format!("{error:#}")))
             })),
         }
-        matrix.insert(maker.name, trials.len() - before);
+        if let (Some(backend), Some(added)) =
+            (maker.name.strip_prefix("backend/"), trials.get(before..))
+        {
+            let names = added.iter().filter_map(|trial| trial.name().rsplit("::").next());
+            matrix.push((backend.to_owned(), names.map(str::to_owned).collect()));
+        }
+        counts.insert(maker.name, trials.len() - before);
     }
     if tell {
         println!("seed {seed}, {} cases; what applies, store by store:", cases::all().count() + 1);
-        for (name, count) in &matrix {
+        for (name, count) in &counts {
             println!("  {count:3}  {name}");
         }
-        println!("  {} in all, over {} stores", trials.len(), matrix.len());
+        print_matrix(&matrix);
+        println!("  {} in all, over {} stores", trials.len(), counts.len());
     }
     Ok(trials)
 }
+
+/// Which case says something about which backend.
+fn print_matrix(backends: &[(String, Vec<String>)]) {
+    println!("  backends by case (x: runs; -: the backend does not declare what it needs):");
+    for (number, (name, _)) in (b'A'..).zip(backends) {
+        println!("    {}  {name}", char::from(number));
+    }
+    let letters: String =
+        (b'A'..).zip(backends).map(|(n, _)| format!(" {}", char::from(n))).collect();
+    println!("   {letters}");
+    let cases = cases::all().map(|case| case.name).chain([MODEL]);
+    for case in cases {
+        let runs = |(_, names): &(String, Vec<String>)| names.iter().any(|name| name == case);
+        let marks: String = backends.iter().map(|b| if runs(b) { " x" } else { " -" }).collect();
+        println!("   {marks}  {case}");
+    }
+}
+
+/// The random operations, beside the cases.
+const MODEL: &str = "test_model_random_operations";
 
 /// Adds every case that says something about a store with these capabilities.
 fn pick(
@@ -79,7 +107,7 @@ fn pick(
     }
     if model::applies(capabilities) {
         let maker = maker.clone();
-        let name = format!("{}::test_model_random_operations", maker.name);
+        let name = format!("{}::{MODEL}", maker.name);
         trials.push(Trial::test(name, move || model::run(&maker, seed).map_err(report)));
     }
 }

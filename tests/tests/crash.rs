@@ -7,7 +7,7 @@
 //! another.
 
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -104,6 +104,8 @@ fn a_zip_store_survives_being_killed() -> Result<()> {
 struct Client {
     /// Seeds of the objects that are there, by key.
     held: BTreeMap<String, Content>,
+    /// Keys that it touched since the last check.
+    recent: BTreeSet<String>,
     /// What it asked for last, without an answer: it may have happened.
     asked: Option<(String, Option<Content>)>,
     random: u64,
@@ -135,6 +137,7 @@ impl Client {
             let delete = changes && self.random(4) == 0;
             let content = (!delete).then_some((length, seed));
             self.asked = Some((key.clone(), content));
+            self.recent.insert(key.clone());
             let path = format!("/main/{key}");
             let answer = match content {
                 Some((length, seed)) => {
@@ -153,12 +156,13 @@ impl Client {
         }
     }
 
-    /// Compares with what is there, and goes on from that.
-    fn check(&mut self, port: u16) -> Result<()> {
+    /// Compares what was touched, or everything, with what is there, and goes
+    /// on from that.
+    fn check(&mut self, port: u16, everything: bool) -> Result<()> {
         let asked = self.asked.take();
-        let mut keys: Vec<String> = self.held.keys().cloned().collect();
-        if let Some((key, _)) = &asked {
-            keys.push(key.clone());
+        let mut keys = std::mem::take(&mut self.recent);
+        if everything {
+            keys.extend(self.held.keys().cloned());
         }
         for key in keys {
             let (status, head, body) =
@@ -221,7 +225,8 @@ fn survives(backend: &Backend) -> Result<()> {
         let at = || format!("{}, round {round}, seed {seed}", backend.name);
         server = Server::start_anonymous_in(crashed.with_context(at)?, &stores).with_context(at)?;
         for client in &mut clients {
-            client.check(server.port()).with_context(at)?;
+            let everything = backend.changes || round + 1 == rounds;
+            client.check(server.port(), everything).with_context(at)?;
         }
         let held: usize = clients.iter().map(|client| client.held.len()).sum();
         if backend.list {

@@ -44,6 +44,9 @@ fn details(def: &StoreDef) -> Vec<String> {
         let secret = ["secret", "password", "token", "key"].iter().any(|word| name.contains(word));
         match value {
             _ if secret => None,
+            Value::Bool(false) if name == "durable" => {
+                Some("NOT DURABLE: a power cut may take what was acknowledged".to_owned())
+            }
             Value::String(text) => Some(format!("{name}: {text}")),
             Value::Number(_) | Value::Bool(_) => Some(format!("{name}: {value}")),
             _ => None,

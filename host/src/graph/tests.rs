@@ -18,7 +18,7 @@ fn a_tree_draws_a_shared_store_once() {
     let wanted = "\
 cached: CachingStore [main]
 ├─ main → zipped: GzipStore  (level: 9)
-│  └─ disk: SqliteStore  (db_path: a <b> & \"c\", durable: false)
+│  └─ disk: SqliteStore  (db_path: a <b> & \"c\", NOT DURABLE: a power cut may take what was acknowledged)
 └─ cache → near: DictStore
 look: ReadonlyStore
 └─ zipped: GzipStore  (see above)

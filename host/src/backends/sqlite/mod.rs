@@ -36,7 +36,7 @@ pub static BACKEND: Backend = Backend {
         "properties": {
             "db_path": {
                 "type": "string",
-                "description": "The database file; made when missing, in a directory that exists."
+                "description": "The database file; made when missing, with its directory."
             },
             "durable": {
                 "type": "boolean",
