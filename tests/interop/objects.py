@@ -7,6 +7,7 @@ given as a value.
 """
 
 import base64
+import json
 
 # No key is a folder of another, so that a file system can hold all of them.
 KEYS = [
@@ -20,7 +21,7 @@ KEYS = [
     "what?now=1&then=2",
     "\"double\" 'single' `back`",
     "back\\slash",
-    "c:colon*star|pipe<less>",
+    "colon:star*pipe|less<",
     "[set]{brace}",
     "'; DROP TABLE objects; --",
     "100_%_",
@@ -71,6 +72,9 @@ def binary(data, repeat=1):
     entry = {"base64": base64.b64encode(data).decode()}
     return entry | ({"repeat": repeat} if repeat > 1 else {})
 
+
+# What the library writes last into stores that others wrote.
+BACK = "written back by Python"
 
 CONTENTS = [
     binary(b""),
@@ -123,12 +127,16 @@ JSON_INPUTS = [
 
 def documents():
     """JSON in many shapes. What is stored is what `json.dumps` makes of it."""
-    import json
-
     return {
         f"json/{at:02}": {"text": json.dumps(json.loads(text)), "input": text, "json": True}
         for at, text in enumerate(JSON_INPUTS)
     }
+
+
+def back(entry):
+    """What the library writes back in place of an object, and what a reader gets."""
+    text = json.dumps(BACK) if entry.get("json") else BACK
+    return {name: entry[name] for name in ("json", "str") if name in entry} | {"text": text}
 
 
 def written(entry):

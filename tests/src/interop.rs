@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::{fs, io};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use storage_host::{Objects, StoreFactory};
@@ -61,19 +61,22 @@ pub fn folder() -> PathBuf {
 
 /// Every fixture, by name.
 pub fn fixtures() -> Result<Vec<Fixture>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder().join("fixtures"))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let text = fs::read_to_string(entry.path().join("expected.json"))?;
-        let fixture: Fixture = serde_json::from_str(&text).with_context(|| name.clone())?;
-        found.push(Fixture { name, ..fixture });
-    }
+    let entries = fs::read_dir(folder().join("fixtures"))?;
+    let folders: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut found: Vec<_> = folders?.iter().map(|path| Fixture::load(path)).collect::<Result<_>>()?;
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
 impl Fixture {
+    /// The fixture in a folder.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let text = fs::read_to_string(folder.join("expected.json"))?;
+        let fixture: Fixture = serde_json::from_str(&text).with_context(|| folder.display().to_string())?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Fixture { name, ..fixture })
+    }
+
     /// A copy of the fixture in `to`: with its data, or with none.
     pub fn copy(&self, to: &Path, data: bool) -> Result<PathBuf> {
         let (from, to) = (folder().join("fixtures").join(&self.name), to.join(&self.name));
@@ -93,7 +96,12 @@ impl Fixture {
         let mut problems = Vec::new();
         for (key, object) in &self.objects {
             match store.get(key, Default::default(), u64::MAX).await {
-                Ok((_, data)) if data == object.content()? => {}
+                Ok((info, data)) if data == object.content()? => {
+                    let size = info.size.unwrap_or(data.len() as u64);
+                    if size != data.len() as u64 {
+                        problems.push(format!("{key:?} says that it has {size} bytes"));
+                    }
+                }
                 Ok((_, data)) => problems.push(format!("{key:?} reads as {data:?}")),
                 Err(error) => problems.push(format!("{key:?}: {error}")),
             }

@@ -106,7 +106,17 @@ async fn pythons_standard_library_reads_what_these_stores_wrote() -> Result<()> 
 async fn the_python_library_reads_what_these_stores_wrote_and_writes_the_same() -> Result<()> {
     let Some((python3, library)) = library()? else { return Ok(()) };
     let work = written().await?;
-    said(&python(&python3, "read_back.py", &[Path::new("--library"), &library, work.path()])?)
+    said(&python(&python3, "read_back.py", &[Path::new("--library"), &library, work.path()])?)?;
+    // And it wrote something back.
+    let mut problems = Vec::new();
+    for name in FORMATS {
+        let fixture = Fixture::load(&work.path().join(name))?;
+        let factory = factory(&work.path().join(name))?;
+        problems.extend(fixture.problems(&factory.build().await?).await?);
+        factory.close().await?;
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    Ok(())
 }
 
 #[test]

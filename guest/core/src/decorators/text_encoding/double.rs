@@ -114,8 +114,8 @@ impl Double {
 
     /// The code that the other table has, unless it is another character's here.
     fn nearest(&self, c: char) -> Option<u16> {
-        let mut bytes = [0; 4];
-        let text = &*c.encode_utf8(&mut [0; 4]);
+        let (mut text, mut bytes) = ([0; 4], [0; 4]);
+        let text = c.encode_utf8(&mut text);
         let mut encoder = self.encoding.new_encoder();
         let (result, _, written) =
             encoder.encode_from_utf8_without_replacement(text, &mut bytes, true);

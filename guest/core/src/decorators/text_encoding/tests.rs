@@ -45,10 +45,10 @@ fn texts_are_stored_as_python_encodes_them() {
         ("cp866", "Жук", "86e3aa"),
         ("mac-roman", "é", "8e"),
         ("cp949", "가힣a", "b0a1c65261"),
-        ("shift_jis", "日本語ｱ〜−a", "93fa967b8cebb18160817c61"),
+        ("shift_jis", "日本語ｱ〜−a", "93fa967b8ceab18160817c61"),
         ("SJIS", "¢£¬", "8191819281ca"),
         ("gbk", "汉字·", "babad7d6a1a4"),
-        ("big5", "漢字═", "baa6a672a2a4"),
+        ("big5", "漢字═", "ba7ea672a2a4"),
         ("cp1255", "שלום", "f9ece5ed"),
     ] {
         assert_eq!(hex::encode(encoded(name, text).unwrap()), hex, "{name} {text:?}");
