@@ -10,24 +10,28 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A directory of executables: `python` with boto3, and `aws`. Made once, and
-/// again when the requirements change.
+/// A directory of executables: `python` with boto3, and `aws`.
 pub fn bin() -> Result<PathBuf> {
+    venv("venv", "python/requirements.txt")
+}
+
+/// The executables of a Python environment with what a file of requirements
+/// names. Made once, and again when the requirements change.
+pub fn venv(name: &str, requirements: &str) -> Result<PathBuf> {
     let target = here("../target/clients");
     fs::create_dir_all(&target)?;
     // Several test programs may come here at a time.
     let lock = File::create(target.join("lock"))?;
     lock.lock()?;
-    let venv = target.join("venv");
-    let wanted = fs::read_to_string(here("python/requirements.txt"))?;
+    let venv = target.join(name);
+    let requirements = here(requirements);
+    let wanted = fs::read_to_string(&requirements)?;
     let stamp = venv.join("installed.txt");
     if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
         let _ = fs::remove_dir_all(&venv);
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         let mut pip = Command::new(venv.join("bin/pip"));
-        run(pip
-            .args(["install", "--quiet", "--requirement"])
-            .arg(here("python/requirements.txt")))?;
+        run(pip.args(["install", "--quiet", "--requirement"]).arg(&requirements))?;
         fs::write(&stamp, &wanted)?;
     }
     Ok(venv.join("bin"))

@@ -9,6 +9,7 @@
 //! - [`backends`]: subjects that are native backends.
 //! - [`blocking`]: an async store of the host, shown as the sync trait.
 //! - [`strange`]: the keys that stores tend to get wrong.
+//! - [`interop`]: what the Python library wrote, and what it must be read as.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 
 pub mod archive;
@@ -18,6 +19,7 @@ pub mod cases;
 pub mod chains;
 pub mod clients;
 pub mod http;
+pub mod interop;
 pub mod kinds;
 pub mod model;
 pub mod server;

@@ -1,6 +1,6 @@
 //! From the encoding to UTF-8.
 
-use super::Scheme;
+use super::scheme::Scheme;
 use crate::codec::{Decoder, Feed};
 use crate::types::{Error, Result};
 use encoding_rs::DecoderResult;
@@ -70,6 +70,9 @@ impl Decode {
                 rest.len()
             }
             Scheme::Library(_) => self.library(rest, start, last, out)?,
+            Scheme::Double(double) => {
+                double.decode(rest, out).map_err(|at| self.wrong(start + at))?
+            }
         };
         Ok(start + taken)
     }

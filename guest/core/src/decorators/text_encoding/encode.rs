@@ -1,6 +1,6 @@
 //! From UTF-8 to the encoding.
 
-use super::Scheme;
+use super::scheme::Scheme;
 use crate::codec::Encoder;
 use crate::types::{Error, Result};
 use encoding_rs::EncoderResult;
@@ -56,6 +56,11 @@ impl Encode {
             Scheme::Table(table) => {
                 for (at, c) in text.char_indices() {
                     out.push(*table.encode.get(&c).ok_or_else(|| lacking(c, at))?);
+                }
+            }
+            Scheme::Double(double) => {
+                for (at, c) in text.char_indices() {
+                    double.encode(c, out).ok_or_else(|| lacking(c, at))?;
                 }
             }
             Scheme::Library(encoding) => {

@@ -45,6 +45,10 @@ fn texts_are_stored_as_python_encodes_them() {
         ("cp866", "Жук", "86e3aa"),
         ("mac-roman", "é", "8e"),
         ("cp949", "가힣a", "b0a1c65261"),
+        ("shift_jis", "日本語ｱ〜−a", "93fa967b8ceab18160817c61"),
+        ("SJIS", "¢£¬", "8191819281ca"),
+        ("gbk", "汉字·", "babad7d6a1a4"),
+        ("big5", "漢字═", "ba7ea672a2a4"),
         ("cp1255", "שלום", "f9ece5ed"),
     ] {
         assert_eq!(hex::encode(encoded(name, text).unwrap()), hex, "{name} {text:?}");
@@ -62,7 +66,8 @@ fn both_byte_orders_are_read() {
 #[test]
 fn text_that_the_encoding_lacks_is_refused_with_its_offset() {
     for (name, text, at) in
-        [("latin-1", "aé€", 3), ("ascii", "abé", 2), ("cp1252", "x\u{81}", 1), ("cp949", "가😀", 3)]
+        [("latin-1", "aé€", 3), ("ascii", "abé", 2), ("cp1252", "x\u{81}", 1), ("cp949", "가😀", 3),
+        ("shift_jis", "日①", 3)]
     {
         let error = encoded(name, text).unwrap_err().to_string();
         assert!(error.contains(&format!("at byte {at} ")), "{name}: {error}");
@@ -83,6 +88,10 @@ fn bytes_that_are_no_text_are_refused_with_their_offset() {
         ("utf-16-le", b"a\0b", 2),
         ("utf-32-le", b"\0\0\x11\0", 0),
         ("cp949", b"ab\xff\xff", 2),
+        ("shift_jis", b"a\x93\xfa\x87\x40", 3),
+        ("shift_jis", b"a\x93\xfa\x93", 3),
+        ("shift_jis", b"ab\x80", 2),
+        ("gbk", b"ab\x810\x810", 2),
     ] {
         let error = decoded(name, bytes).unwrap_err().to_string();
         assert!(error.ends_with(&format!("at byte {at}")), "{name}: {error}");
@@ -92,10 +101,10 @@ fn bytes_that_are_no_text_are_refused_with_their_offset() {
 #[test]
 fn an_unknown_encoding_is_refused_with_the_known_ones() {
     let bases = vec![Rc::new(Memory::default()) as SharedStore];
-    let config = serde_json::json!({"encoding": "shift_jis"});
+    let config = serde_json::json!({"encoding": "euc_jp"});
     let args = Args { name: "t".to_owned(), config, bases, env: Env::local() };
     let error = build(args).err().unwrap().to_string();
-    assert!(error.contains("\"shift_jis\" is not supported; there are: ascii, latin-1"), "{error}");
+    assert!(error.contains("\"euc_jp\" is not supported; there are: ascii, latin-1"), "{error}");
 }
 
 #[test]
@@ -106,14 +115,86 @@ fn a_part_of_utf_8_may_begin_inside_a_character() {
     assert_eq!(store.get("k", &options).unwrap().1, b"\xa9\xe2");
 }
 
+/// What Python's codecs do, by `tests/interop/codec_facts.py`.
+const PYTHON: &str = include_str!("python.json");
+
+/// The characters that can be written as `python.json` counts them, and what
+/// can be read: sequences of one or two bytes, and each encoded character.
+fn digests(scheme: &Rc<Scheme>) -> (String, String) {
+    use sha2::{Digest, Sha256};
+    let (mut encode, mut decode) = (Sha256::new(), Sha256::new());
+    let mut read = |bytes: &[u8]| {
+        let mut decoder = Decode::new(scheme.clone(), Feed::bytes(bytes.to_vec()));
+        let mut text = Vec::new();
+        loop {
+            match decoder.next(100) {
+                Err(_) => return,
+                Ok(chunk) if chunk.is_empty() => break,
+                Ok(chunk) => text.extend(chunk),
+            }
+        }
+        decode.update([bytes.len() as u8, text.len() as u8]);
+        decode.update(bytes);
+        decode.update(text);
+    };
+    (0..=255u8).for_each(|byte| read(&[byte]));
+    (0..=u16::MAX).for_each(|code| read(&code.to_be_bytes()));
+    for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+        let mut encoder = Encode::new(scheme.clone());
+        let mut bytes = Vec::new();
+        let pushed = encoder.push(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut bytes);
+        if pushed.and_then(|()| encoder.finish(&mut bytes)).is_ok() {
+            encode.update(u32::from(c).to_be_bytes());
+            encode.update([bytes.len() as u8]);
+            encode.update(&bytes);
+            read(&bytes);
+        }
+    }
+    (hex::encode(encode.finalize()), hex::encode(decode.finalize()))
+}
+
+#[test]
+fn every_encoding_is_pythons_for_every_character_and_every_two_bytes() {
+    let codecs: serde_json::Map<String, serde_json::Value> = serde_json::from_str(PYTHON).unwrap();
+    let mut different = Vec::new();
+    for (codec, facts) in &codecs {
+        let (encode, decode) = digests(&Rc::new(scheme(codec).unwrap()));
+        if facts["encode"] != encode.as_str() {
+            different.push(format!("{codec} is written otherwise"));
+        }
+        if facts["decode"] != decode.as_str() {
+            different.push(format!("{codec} is read otherwise"));
+        }
+    }
+    assert!(different.is_empty(), "{different:#?}");
+    assert_eq!(codecs.len(), 38);
+}
+
+#[test]
+fn every_name_that_python_has_for_an_encoding_is_known() {
+    let codecs: serde_json::Map<String, serde_json::Value> = serde_json::from_str(PYTHON).unwrap();
+    for (codec, facts) in &codecs {
+        for alias in facts["aliases"].as_array().unwrap() {
+            let alias = alias.as_str().unwrap();
+            assert_eq!(names::codec(alias), Some(codec.as_str()), "{alias}");
+            let folded = alias.to_uppercase().replace('_', " - ");
+            assert_eq!(names::codec(&folded), Some(codec.as_str()), "{folded}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn texts_come_back_whatever_the_chunks(
-        text in "[a-z가é€😀]{0,200}", push in 1usize..50, next in 1usize..50, which in 0usize..5,
+        text in "[a-z가é€😀]{0,200}", push in 1usize..50, next in 1usize..50, which in 0usize..6,
     ) {
-        let names = ["utf-8", "utf-16", "utf-32", "utf-8-sig", "cp949"];
+        let names = ["utf-8", "utf-16", "utf-32", "utf-8-sig", "cp949", "shift_jis"];
         let name = names[which];
-        let text: String = if name == "cp949" { text.replace(['é', '€', '😀'], "나") } else { text };
+        let text: String = match name {
+            "cp949" => text.replace(['é', '€', '😀'], "나"),
+            "shift_jis" => text.replace(['가', 'é', '€', '😀'], "〜日"),
+            _ => text,
+        };
         let (_, store) = store(name);
         let mut writer = store.write("k", &PutOptions::default()).unwrap();
         for chunk in text.as_bytes().chunks(push) {
