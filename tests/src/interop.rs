@@ -6,9 +6,9 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::{fs, io};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::{fs, io};
 use storage_host::{Objects, StoreFactory};
 
 /// A fixture, as its `expected.json` describes it.
@@ -63,7 +63,8 @@ pub fn folder() -> PathBuf {
 pub fn fixtures() -> Result<Vec<Fixture>> {
     let entries = fs::read_dir(folder().join("fixtures"))?;
     let folders: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut found: Vec<_> = folders?.iter().map(|path| Fixture::load(path)).collect::<Result<_>>()?;
+    let mut found: Vec<_> =
+        folders?.iter().map(|path| Fixture::load(path)).collect::<Result<_>>()?;
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
@@ -72,7 +73,8 @@ impl Fixture {
     /// The fixture in a folder.
     pub fn load(folder: &Path) -> Result<Self> {
         let text = fs::read_to_string(folder.join("expected.json"))?;
-        let fixture: Fixture = serde_json::from_str(&text).with_context(|| folder.display().to_string())?;
+        let fixture: Fixture =
+            serde_json::from_str(&text).with_context(|| folder.display().to_string())?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Fixture { name, ..fixture })
     }

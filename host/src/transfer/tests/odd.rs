@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 /// A store in memory that misbehaves in one way.
 pub struct Odd {
-    memory: Memory,
+    pub memory: Memory,
     pub capabilities: Capabilities,
     /// Listing fails at this page.
     pub fails_at_page: Option<usize>,
@@ -23,7 +23,7 @@ pub struct Odd {
     pub restless: bool,
     /// The most reads under way at once, and those under way now.
     pub reads: Arc<Mutex<(usize, usize)>>,
-    pages: Mutex<usize>,
+    pub pages: Mutex<usize>,
 }
 
 impl Odd {

@@ -21,12 +21,8 @@ pub static SHIFT_JIS: Double = Double {
     runs: tables::SHIFT_JIS,
     extra: &[],
 };
-pub static GBK: Double = Double {
-    encoding: encoding_rs::GBK,
-    leads: &[(0x81, 0xfe)],
-    runs: tables::GBK,
-    extra: &[],
-};
+pub static GBK: Double =
+    Double { encoding: encoding_rs::GBK, leads: &[(0x81, 0xfe)], runs: tables::GBK, extra: &[] };
 pub static BIG5: Double = Double {
     encoding: encoding_rs::BIG5,
     leads: &[(0x81, 0xfe)],

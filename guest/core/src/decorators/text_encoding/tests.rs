@@ -65,10 +65,13 @@ fn both_byte_orders_are_read() {
 
 #[test]
 fn text_that_the_encoding_lacks_is_refused_with_its_offset() {
-    for (name, text, at) in
-        [("latin-1", "aé€", 3), ("ascii", "abé", 2), ("cp1252", "x\u{81}", 1), ("cp949", "가😀", 3),
-        ("shift_jis", "日①", 3)]
-    {
+    for (name, text, at) in [
+        ("latin-1", "aé€", 3),
+        ("ascii", "abé", 2),
+        ("cp1252", "x\u{81}", 1),
+        ("cp949", "가😀", 3),
+        ("shift_jis", "日①", 3),
+    ] {
         let error = encoded(name, text).unwrap_err().to_string();
         assert!(error.contains(&format!("at byte {at} ")), "{name}: {error}");
     }
