@@ -66,6 +66,8 @@ impl Watch {
             false => "{spinner} {msg}, {per_sec}, {eta} left",
         });
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        // Without a length, there is nothing to add what is found to.
+        bar.set_length(0);
         bar.enable_steady_tick(Duration::from_millis(100));
         let stop = Stop::default();
         let show = Arc::new(Show {
