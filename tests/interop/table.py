@@ -37,6 +37,9 @@ def json_chain(base):
 
 PATHS = o.KEYS + [o.LONG_NAME, o.LONG_PATH]
 
+# What a hash adds to a key: eight digits and a slash.
+HASH = 9
+
 LAYOUT_ZIP = chain(
     ("database", DATABASE),
     ("layout", ("HashPrefixStore", "database", {})),
@@ -66,12 +69,6 @@ SAFE_LAYOUT = over(("SafeFilesystemStore", None, {"root_path": "data/files"}), "
 LATIN = "caf\u00e9 na\u00efve \u00ff\n"
 JAPANESE = "\u65e5\u672c\u8a9e\u30c6\u30ad\u30b9\u30c8 \u8868\u793a\uff71\uff72 \u00a5100 abc\n"
 
-# A yen sign and an overline are written, and read as what is in their place in ASCII.
-SHIFT_JIS = over(FILES, "TextEncodingStore", {"encoding": "shift_jis"})
-SHIFT_JIS_TEXTS = o.texts(JAPANESE.replace("\u00a5", ""), "\\~\uff3c\u301c\u2212\u2016\u00a2\uff9f") | {
-    "yen": {"text": "\\100 ~", "input": "\u00a5100 \u203e", "str": True}
-}
-
 # name: (stores, objects)
 FIXTURES = {
     "filesystem": (alone("FilesystemStore", FILES[2]), o.named(PATHS)),
@@ -82,7 +79,7 @@ FIXTURES = {
     "sqlite-text-values": (alone("SqliteStore", DATABASE[2]), o.strs(o.few())),
     "zip": (alone("ZipStore", {"path": "data/objects.zip"}), o.named(PATHS)),
     "prefix": (over(FILES, "PrefixStore", {"prefix": "some folder/p-"}), o.few()),
-    "hash-prefix": (over(FILES, "HashPrefixStore"), o.named(PATHS)),
+    "hash-prefix": (over(FILES, "HashPrefixStore"), o.named(o.KEYS + [o.LONG_NAME, o.LONG_PATH[:-HASH]])),
     "hash-prefix-12-dash": (over(DATABASE, "HashPrefixStore", {"hash_length": 12, "separator": "--"}), o.named(o.KEYS)),
     "url-encoding": (over(FILES, "UrlEncodingStore"), o.named(o.KEYS)),
     "gzip": (over(FILES, "GzipStore"), o.few()),
@@ -92,7 +89,7 @@ FIXTURES = {
     "text-utf-16": text("utf-16", LATIN, JAPANESE, "\U0001f600\ufeff"),
     "text-utf-8-sig": text("utf-8-sig", LATIN, "\ufeffmark"),
     "text-cp1252": text("cp1252", LATIN, "\u20ac\u201e\u2026\u2122"),
-    "text-shift-jis": (SHIFT_JIS, SHIFT_JIS_TEXTS),
+    "text-shift-jis": text("shift_jis", JAPANESE.replace("\u00a5", ""), "\\~\uff3c\u301c\u2212\u2016\u00a2\uff9f"),
     "json-filesystem": (json_chain(FILES), o.documents()),
     "json-sqlite-text-values": (over(DATABASE, "JsonStore"), o.documents()),
     "gzip-hash-prefix-sqlite": (LAYOUT_ZIP, o.few(["x" * 200])),

@@ -116,7 +116,8 @@ impl Double {
         let (result, _, written) =
             encoder.encode_from_utf8_without_replacement(text, &mut bytes, true);
         let code = match (result, bytes.get(..written)?) {
-            (EncoderResult::InputEmpty, [byte]) => u16::from(*byte),
+            // ASCII stands for itself alone: a yen sign would come back as a backslash.
+            (EncoderResult::InputEmpty, [byte]) if !byte.is_ascii() => u16::from(*byte),
             (EncoderResult::InputEmpty, [lead, trail]) => u16::from_be_bytes([*lead, *trail]),
             _ => return None,
         };

@@ -71,6 +71,8 @@ fn text_that_the_encoding_lacks_is_refused_with_its_offset() {
         ("cp1252", "x\u{81}", 1),
         ("cp949", "가😀", 3),
         ("shift_jis", "日①", 3),
+        ("shift_jis", "a¥", 1),
+        ("shift_jis", "‾", 0),
     ] {
         let error = encoded(name, text).unwrap_err().to_string();
         assert!(error.contains(&format!("at byte {at} ")), "{name}: {error}");
