@@ -31,6 +31,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Keeps the options that all verbs have apart from a verb's own.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Object stores with behaviour: validation, compression, caching, mirroring
 /// and key layout over any backend
 #[derive(Parser)]
@@ -49,19 +52,20 @@ struct Cli {
         short,
         long,
         global = true,
+        help_heading = EVERYWHERE,
         env = "STORAGE_CONFIG",
         value_name = "FILE",
         default_value = "stores.yaml"
     )]
     config: PathBuf,
     /// Write results and errors as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Log more: -v for what happens, -vv for details
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     /// Log errors only, and show no progress
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     #[command(subcommand)]
     verb: Verb,
