@@ -74,8 +74,9 @@ impl Carrier {
         }
     }
 
-    /// Streams the bytes, with media type and user metadata; gives their
-    /// number and the etag of what was read.
+    /// Streams the bytes, or hands them over at once where they are few, with
+    /// media type and user metadata; gives their number and the etag of what
+    /// was read.
     async fn stream(
         &self,
         key: &str,
@@ -86,17 +87,21 @@ impl Carrier {
         let there = |e| self.to.failure("write", target, e);
         let mut reader = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
         let options = PutOptions { if_absent, ..self.kept(reader.info()) };
+        let mut chunk = reader.next(CHUNK).await.map_err(here)?;
+        if reader.info().size == Some(chunk.len() as u64) {
+            let bytes = chunk.len() as u64;
+            (self.control.watch)(Event::Bytes(bytes));
+            self.to.objects.put(target, chunk, options).await.map_err(there)?;
+            return Ok((bytes, reader.info().etag.clone()));
+        }
         let mut upload = self.to.objects.write(target, options).await.map_err(there)?;
         let mut bytes = 0_u64;
-        loop {
-            let chunk = reader.next(CHUNK).await.map_err(here)?;
-            if chunk.is_empty() {
-                break;
-            }
+        while !chunk.is_empty() {
             let count = chunk.len() as u64;
             upload.push(chunk).await.map_err(there)?;
             bytes = bytes.saturating_add(count);
             (self.control.watch)(Event::Bytes(count));
+            chunk = reader.next(CHUNK).await.map_err(here)?;
         }
         // A source that ends early must not leave half an object as the whole.
         if let Some(size) = reader.info().size
