@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The aws CLI syncs a directory in and out again: the trees are equal.
 set -euo pipefail
+trap 'echo "line $LINENO failed: $BASH_COMMAND" >&2' ERR
 bucket=$1 source=$2 work=$3 pid=$4
 aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }
 
