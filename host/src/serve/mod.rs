@@ -6,6 +6,7 @@
 
 mod body;
 mod error;
+mod linger;
 mod list;
 mod listing;
 mod meta;
@@ -21,6 +22,7 @@ use anyhow::{Context, bail};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use linger::Lingering;
 use s3::Buckets;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -131,7 +133,7 @@ impl Server {
             let current = self.current.clone();
             let answer = hyper::service::service_fn(move |request| {
                 let service = current.read().unwrap_or_else(PoisonError::into_inner).clone();
-                hyper::service::Service::call(&service, request)
+                async move { service.call(Lingering::request(request)).await }
             });
             let connection = http.serve_connection(TokioIo::new(stream), answer);
             let connection = graceful.watch(connection);
