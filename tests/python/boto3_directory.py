@@ -56,6 +56,9 @@ for key, entry in listed.items():
     assert entry["Size"] == files[key].stat().st_size, key
 v1 = [e["Key"] for p in s3.get_paginator("list_objects").paginate(Bucket=bucket) for e in p["Contents"]]
 assert v1 == list(listed)
+versions = [v for p in s3.get_paginator("list_object_versions").paginate(Bucket=bucket) for v in p["Versions"]]
+assert [v["Key"] for v in versions] == list(listed)
+assert all(v["VersionId"] == "null" and v["IsLatest"] and v["ETag"] == etags[v["Key"]] for v in versions)
 folders = s3.list_objects_v2(Bucket=bucket, Delimiter="/")
 want = sorted({k.split("/")[0] + "/" for k in files if "/" in k}, key=str.encode)
 assert [p["Prefix"] for p in folders["CommonPrefixes"]] == want
@@ -100,6 +103,9 @@ for header, piece in [
     assert answer["Body"].read() == piece, header
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206, header
 assert code(s3.get_object, Bucket=bucket, Key=five, Range=f"bytes={len(data)}-") == "InvalidRange"
+known = s3.get_object_attributes(Bucket=bucket, Key=five, ObjectAttributes=["ETag", "ObjectSize"])
+assert (known["ETag"], known["ObjectSize"]) == (etags[five].strip('"'), len(data)), known
+assert "StorageClass" not in known
 print(f"read {len(files)} objects back, and ranges")
 
 # -- conditions

@@ -1,4 +1,5 @@
-//! Listings of buckets' objects, in both versions.
+//! Listings of buckets' objects, in both versions of the operation, and as
+//! the versions of unversioned buckets.
 
 use super::error::s3;
 use super::list::{self, Item, Query};
@@ -85,9 +86,58 @@ impl Buckets {
             ..ListObjectsV2Output::default()
         }))
     }
+
+    /// Every object is the one version of its key; in S3, too, an unversioned
+    /// bucket answers so.
+    pub(super) async fn list_object_versions_answer(
+        &self,
+        req: S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+        let input = req.input;
+        let objects = self.bucket(&input.bucket)?;
+        let url = is_url(input.encoding_type.as_ref());
+        let limit = page_size(input.max_keys)?;
+        let query = Query {
+            prefix: input.prefix.clone().unwrap_or_default(),
+            delimiter: input.delimiter.clone().unwrap_or_default(),
+            after: input.key_marker.clone().unwrap_or_default(),
+            limit,
+        };
+        let page = listed(objects, query, url).await?;
+        let version = |object: Object| ObjectVersion {
+            key: object.key,
+            size: object.size,
+            e_tag: object.e_tag,
+            last_modified: object.last_modified,
+            is_latest: Some(true),
+            version_id: Some(NO_VERSION.to_owned()),
+            storage_class: Some(ObjectVersionStorageClass::from_static(
+                ObjectVersionStorageClass::STANDARD,
+            )),
+            ..ObjectVersion::default()
+        };
+        Ok(S3Response::new(ListObjectVersionsOutput {
+            name: Some(input.bucket),
+            prefix: Some(encoded(url, input.prefix.unwrap_or_default())),
+            key_marker: Some(encoded(url, input.key_marker.unwrap_or_default())),
+            version_id_marker: input.version_id_marker,
+            max_keys: Some(i32::try_from(limit).unwrap_or(1000)),
+            delimiter: input.delimiter.map(|delimiter| encoded(url, delimiter)),
+            encoding_type: input.encoding_type,
+            is_truncated: Some(page.more),
+            next_version_id_marker: page.last.as_ref().map(|_| NO_VERSION.to_owned()),
+            next_key_marker: page.last.map(|last| encoded(url, last)),
+            versions: Some(page.contents.into_iter().map(version).collect()),
+            common_prefixes: Some(page.prefixes),
+            ..ListObjectVersionsOutput::default()
+        }))
+    }
 }
 
-/// A page of a listing, for both versions of the operation.
+/// The version of what is in a bucket without versions.
+const NO_VERSION: &str = "null";
+
+/// A page of a listing, for every operation that lists.
 struct Listed {
     contents: Vec<Object>,
     prefixes: Vec<CommonPrefix>,

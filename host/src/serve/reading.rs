@@ -40,6 +40,26 @@ impl Buckets {
         }))
     }
 
+    /// Parts and checksums are not kept, so they are left out, as S3 does for
+    /// objects that have none.
+    pub(super) async fn get_object_attributes_answer(
+        &self,
+        req: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        let input = req.input;
+        let key = &input.key;
+        let info = self.bucket(&input.bucket)?.measured(key).await.map_err(|e| s3_read(e, key))?;
+        let asked = |name| input.object_attributes.iter().any(|asked| asked.as_str() == name);
+        let storage_class = StorageClass::from_static(StorageClass::STANDARD);
+        Ok(S3Response::new(GetObjectAttributesOutput {
+            e_tag: meta::etag(&info).filter(|_| asked(ObjectAttributes::ETAG)),
+            last_modified: meta::modified(&info),
+            object_size: info.size.map(signed).filter(|_| asked(ObjectAttributes::OBJECT_SIZE)),
+            storage_class: Some(storage_class).filter(|_| asked(ObjectAttributes::STORAGE_CLASS)),
+            ..GetObjectAttributesOutput::default()
+        }))
+    }
+
     pub(super) async fn get_object_answer(
         &self,
         req: S3Request<GetObjectInput>,
