@@ -49,7 +49,10 @@ impl Buckets {
         let input = req.input;
         let key = &input.key;
         let info = self.bucket(&input.bucket)?.measured(key).await.map_err(|e| s3_read(e, key))?;
-        let asked = |name| input.object_attributes.iter().any(|asked| asked.as_str() == name);
+        // All in one header, or each in its own.
+        let names = input.object_attributes.iter().flat_map(|names| names.as_str().split(','));
+        let asked: Vec<_> = names.map(str::trim).collect();
+        let asked = |name| asked.contains(&name);
         let storage_class = StorageClass::from_static(StorageClass::STANDARD);
         Ok(S3Response::new(GetObjectAttributesOutput {
             e_tag: meta::etag(&info).filter(|_| asked(ObjectAttributes::ETAG)),
