@@ -1,10 +1,10 @@
 //! `run`: serves the stores of a configuration as an S3 endpoint.
 
 use crate::StoreFactory;
-use crate::config::{Config, Credentials};
+use crate::config::{Config, Credentials, Scope, User};
 use crate::objects::Objects;
-use crate::serve::{Auth, Server};
-use anyhow::{Context, bail};
+use crate::serve::{Server, Users};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -46,11 +46,11 @@ impl RunArgs {
         let listen = self.listen.or(config.serve.listen).unwrap_or(DEFAULT);
         let made = made_for_this_run(config, listen, self.anonymous)?;
         let staging = config.serve.staging.clone().unwrap_or_else(std::env::temp_dir);
-        let auth = auth(config, &made, self.anonymous);
+        let users = users(config, &made, self.anonymous);
         let server = match Server::bind(
             listen,
             opened.buckets.clone(),
-            auth,
+            users,
             &staging,
             opened.in_use.clone(),
         )
@@ -74,8 +74,8 @@ impl RunArgs {
             tokio::select! {
                 () = either(&mut end) => break,
                 _ = hangup.recv() => match reopen(&file, listen, &made, self.anonymous).await {
-                    Ok((opened, auth)) => {
-                        switch.to(opened.buckets.clone(), auth, opened.in_use.clone());
+                    Ok((opened, users)) => {
+                        switch.to(opened.buckets.clone(), users, opened.in_use.clone());
                         eprintln!("{}: read again; serving {}", file.display(), names(&opened));
                         retiring.push(retire(std::mem::replace(&mut current, opened)));
                         retiring.retain(|task| !task.is_finished());
@@ -126,20 +126,20 @@ async fn reopen(
     listen: SocketAddr,
     made: &Option<Credentials>,
     anonymous: bool,
-) -> anyhow::Result<(Opened, Auth)> {
+) -> anyhow::Result<(Opened, Users)> {
     let opened = open(file).await?;
     let config = opened.factory.config();
-    if made.is_none() && !anonymous && !config.serve.anonymous && config.serve.credentials.is_none()
-    {
+    let nobody = config.serve.users.is_empty() && config.serve.anonymous.is_none();
+    let users = users(config, made, anonymous);
+    let refused = match made.is_none() && !anonymous && nobody {
+        true => Err(anyhow!("serve.credentials are gone; start anew for a key pair of the run")),
+        false => users.check_reach(listen),
+    };
+    if let Err(error) = refused {
         opened.factory.close().await?;
-        bail!("serve.credentials are gone; start anew for a key pair of the run");
+        return Err(error);
     }
-    if config.serve.anonymous && !listen.ip().is_loopback() {
-        opened.factory.close().await?;
-        bail!("{listen} can be reached by others: serve.anonymous is for loopback addresses");
-    }
-    let auth = auth(config, made, anonymous);
-    Ok((opened, auth))
+    Ok((opened, users))
 }
 
 /// Closes the stores of a configuration that was replaced, when the last
@@ -162,10 +162,15 @@ fn made_for_this_run(
     listen: SocketAddr,
     anonymous: bool,
 ) -> anyhow::Result<Option<Credentials>> {
-    if anonymous || config.serve.anonymous || config.serve.credentials.is_some() {
+    let serve = &config.serve;
+    let open = anonymous || serve.anonymous.as_ref().is_some_and(|s| *s == Scope::everything());
+    if open || !serve.users.is_empty() {
         return Ok(None);
     }
     if !listen.ip().is_loopback() {
+        if serve.anonymous.is_some() {
+            return Ok(None);
+        }
         bail!("{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1");
     }
     let mut random = [0; 30];
@@ -175,11 +180,15 @@ fn made_for_this_run(
     Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
 }
 
-fn auth(config: &Config, made: &Option<Credentials>, anonymous: bool) -> Auth {
-    match config.serve.credentials.clone().or(made.clone()) {
-        _ if anonymous || config.serve.anonymous => Auth::Anonymous,
-        Some(credentials) => Auth::Keys(credentials),
-        None => Auth::Anonymous,
+fn users(config: &Config, made: &Option<Credentials>, anonymous: bool) -> Users {
+    let serve = &config.serve;
+    match (anonymous, made, serve.users.as_slice()) {
+        (true, ..) => Users::new(&[], Some(Scope::everything())),
+        (_, Some(made), []) => {
+            let made = User { credentials: made.clone(), scope: Scope::everything() };
+            Users::new(&[made], serve.anonymous.clone())
+        }
+        (.., given) => Users::new(given, serve.anonymous.clone()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a YAML file to a checked description of stores.
 
+mod access;
 mod env;
 mod load;
 mod problem;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use access::{Credentials, Right, Scope, User};
 pub use problem::{ConfigError, Problem};
 pub use storage_core::kind::BaseShape;
 
@@ -74,26 +76,11 @@ pub struct ServeConfig {
     /// `expose`: bucket names and the stores behind them, as indices into
     /// [`Config::stores`]; empty: the main store, in a bucket named `main`.
     pub expose: Vec<(String, usize)>,
-    /// `credentials`: the key pair that clients sign with.
-    pub credentials: Option<Credentials>,
-    /// `anonymous`: requests need no signature.
-    pub anonymous: bool,
+    /// `credentials`: who signs requests, and what they may do.
+    pub users: Vec<User>,
+    /// `anonymous`: what unsigned requests may do; absent: nothing.
+    pub anonymous: Option<Scope>,
     /// `staging`: where parts of multipart uploads wait; absent: a directory
     /// below the system's for temporary files.
     pub staging: Option<PathBuf>,
-}
-
-/// A key pair. `Debug` does not show the secret.
-#[derive(Clone)]
-pub struct Credentials {
-    /// Named in requests.
-    pub access_key: String,
-    /// Never shown.
-    pub secret_key: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
-    }
 }

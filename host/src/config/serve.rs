@@ -1,32 +1,28 @@
 //! The `serve:` section.
 
+use super::ServeConfig;
+use super::access::{entry, schemas};
 use super::load::Loader;
 use super::problem::suggest;
 use super::yaml::{Data, Node};
-use super::{Credentials, ServeConfig};
 use serde_json::Value;
 
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
     "listen":{"type":"string"},
     "expose":{},
-    "anonymous":{"type":"boolean"},
-    "staging":{"type":"string"},
-    "credentials":{"type":"object","additionalProperties":false,
-        "required":["access_key","secret_key"],
-        "properties":{"access_key":{"type":"string","minLength":1},
-                      "secret_key":{"type":"string","minLength":8}}}
+    "staging":{"type":"string"}
 }}"#;
 
 impl Loader<'_> {
     pub(super) fn serve(&mut self, node: &Node) -> ServeConfig {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
-        let before = self.converter.problems.len();
+        let mut schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
+        let at = |name: &str| entry(node, name);
+        let access = (at("credentials"), at("anonymous"));
+        let (credentials, anonymous) = schemas(access.0, access.1);
+        schema["properties"]["credentials"] = credentials;
+        schema["properties"]["anonymous"] = anonymous;
         let value = self.converter.value(node, &schema, "serve");
         let mut serve = ServeConfig::default();
-        let at = |name: &str| {
-            let Data::Map(entries) = &node.data else { return None };
-            entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
-        };
         if let (Some(listen), Some(node)) = (value["listen"].as_str(), at("listen")) {
             serve.listen = listen.parse().ok();
             if serve.listen.is_none() {
@@ -37,20 +33,12 @@ impl Loader<'_> {
         if let Some(node) = at("expose") {
             serve.expose = self.expose(node);
         }
-        serve.anonymous = value["anonymous"].as_bool().unwrap_or(false);
         serve.staging = value["staging"].as_str().map(Into::into);
-        let key = |name: &str| value["credentials"][name].as_str().map(str::to_owned);
-        if let (Some(access_key), Some(secret_key)) = (key("access_key"), key("secret_key")) {
-            serve.credentials = Some(Credentials { access_key, secret_key });
-        }
-        if let (true, true, Some(node)) =
-            (serve.anonymous, serve.credentials.is_some(), at("anonymous"))
-            && self.converter.problems.len() == before
-        {
-            let text =
-                "serve.anonymous turns signing off, and serve.credentials asks for it: give one";
-            self.report(node.place, text.to_owned());
-        }
+        let buckets: Vec<String> = match serve.expose.as_slice() {
+            [] => vec!["main".to_owned()],
+            exposed => exposed.iter().map(|(bucket, _)| bucket.clone()).collect(),
+        };
+        self.access(&mut serve, &value, access, Some(&buckets));
         serve
     }
 
@@ -101,7 +89,7 @@ impl Loader<'_> {
 }
 
 /// The rule of S3 for bucket names that `name` breaks.
-fn broken_rule(name: &str) -> Option<&'static str> {
+pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !(3..=63).contains(&name.len()) {
         Some("it must have 3 to 63 characters")

@@ -4,6 +4,7 @@
 //! are in `s3`, over [`Objects`]. Everything streams; what a request may
 //! hold is bounded.
 
+mod access;
 mod body;
 mod error;
 mod linger;
@@ -14,17 +15,17 @@ mod multipart;
 mod reading;
 mod s3;
 mod staging;
+mod users;
 mod writing;
 
-use crate::config::Credentials;
 use crate::objects::Objects;
-use anyhow::{Context, bail};
+use access::Gate;
+use anyhow::Context;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use linger::Lingering;
 use s3::Buckets;
-use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use staging::Staging;
 use std::future::Future;
@@ -36,6 +37,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+pub use users::Users;
+
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -45,14 +48,6 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// The most connections at a time; others wait.
 const MAX_CONNECTIONS: usize = 4_096;
 
-/// Who may come in.
-pub enum Auth {
-    /// Whoever signs with this key pair.
-    Keys(Credentials),
-    /// Everyone, unsigned.
-    Anonymous,
-}
-
 /// A server, bound to its address.
 pub struct Server {
     listener: TcpListener,
@@ -61,20 +56,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds `listen`. An address that others can reach needs credentials.
+    /// Binds `listen`. Where others can reach it, unsigned requests may change
+    /// nothing.
     /// `in_use` is held as long as a request may use these buckets.
     pub async fn bind(
         listen: SocketAddr,
         buckets: Vec<(String, Objects)>,
-        auth: Auth,
+        users: Users,
         staging: &Path,
         in_use: Arc<()>,
     ) -> anyhow::Result<Self> {
-        if matches!(auth, Auth::Anonymous) && !listen.ip().is_loopback() {
-            bail!(
-                "{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1"
-            );
-        }
+        users.check_reach(listen)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => anyhow::anyhow!(
                 "{listen} is in use by another program; end it, or choose another with --listen"
@@ -87,7 +79,7 @@ impl Server {
         let staging = Staging::open(staging)
             .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
         let staging = Arc::new(staging);
-        let current = Arc::new(RwLock::new(service(buckets, auth, &staging, in_use)));
+        let current = Arc::new(RwLock::new(service(buckets, users, &staging, in_use)));
         Ok(Self { listener, staging, current })
     }
 
@@ -160,22 +152,24 @@ pub struct Switch {
 impl Switch {
     /// New requests get these buckets; those under way finish with the old,
     /// and hold its `in_use` until then.
-    pub fn to(&self, buckets: Vec<(String, Objects)>, auth: Auth, in_use: Arc<()>) {
-        let service = service(buckets, auth, &self.staging, in_use);
+    pub fn to(&self, buckets: Vec<(String, Objects)>, users: Users, in_use: Arc<()>) {
+        let service = service(buckets, users, &self.staging, in_use);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = service;
     }
 }
 
 fn service(
     buckets: Vec<(String, Objects)>,
-    auth: Auth,
+    users: Users,
     staging: &Arc<Staging>,
     in_use: Arc<()>,
 ) -> S3Service {
     let stores = buckets.into_iter().collect();
     let mut builder = S3ServiceBuilder::new(Buckets { stores, staging: staging.clone(), in_use });
-    if let Auth::Keys(Credentials { access_key, secret_key }) = auth {
-        builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
-    }
+    // Rights are checked only where there is somebody to authenticate, so a
+    // gate stands before the unsigned, too.
+    let gate = Gate(Arc::new(users));
+    builder.set_auth(gate.clone());
+    builder.set_access(gate);
     builder.build()
 }

@@ -1,6 +1,7 @@
 //! The S3 operations over a set of buckets. Those with a body of their own are
 //! in `listing`, `reading`, `writing` and `multipart`.
 
+use super::access;
 use super::error::s3_read;
 use super::meta::Conditions;
 use super::staging::Staging;
@@ -66,14 +67,16 @@ impl S3 for Buckets {
         &self,
         req: S3Request<ListBucketsInput>,
     ) -> S3Result<S3Response<ListBucketsOutput>> {
+        let user = access::sender(&req)?.clone();
         let prefix = req.input.prefix.unwrap_or_default();
         let bucket = |name: &String| Bucket {
             name: Some(name.clone()),
             creation_date: Some(UNIX_EPOCH.into()),
             ..Bucket::default()
         };
-        let buckets = self.stores.keys().filter(|name| name.starts_with(&prefix)).map(bucket);
-        let owner = Owner { id: Some("storage".to_owned()), display_name: None };
+        let shown = |name: &&String| name.starts_with(&prefix) && user.sees(name);
+        let buckets = self.stores.keys().filter(shown).map(bucket);
+        let owner = Owner { id: Some(user.id.clone()), display_name: user.name.clone() };
         Ok(S3Response::new(ListBucketsOutput {
             buckets: Some(buckets.collect()),
             owner: Some(owner),

@@ -1,9 +1,11 @@
 //! Objects, for writing, deleting and copying.
 
+use super::access;
 use super::body::{Incoming, expected};
 use super::error::{s3, s3_read};
 use super::meta::{self, Conditions, kept};
 use super::s3::Buckets;
+use crate::config::Right;
 use crate::objects::{CHUNK, Objects};
 use crate::store::{DeleteOptions, PutOptions};
 use futures::StreamExt;
@@ -70,15 +72,23 @@ impl Buckets {
         &self,
         req: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let user = access::sender(&req)?.clone();
         let input = req.input;
         let objects = self.bucket(&input.bucket)?;
         if input.delete.objects.len() > 1000 {
             return Err(s3_error!(MalformedXML, "at most 1000 objects at a time"));
         }
         let done: Vec<_> = futures::stream::iter(input.delete.objects)
-            .map(|object| async move {
-                let done = delete(objects, &object.key, object.e_tag.map(ETag::into_value)).await;
-                (object.key, done)
+            .map(|object| {
+                let allowed = access::check(&user, Right::Delete, &input.bucket, &object.key);
+                async move {
+                    let if_match = object.e_tag.map(ETag::into_value);
+                    let done = match allowed {
+                        Ok(()) => delete(objects, &object.key, if_match).await,
+                        refused => refused,
+                    };
+                    (object.key, done)
+                }
             })
             .buffered(DELETES)
             .collect()

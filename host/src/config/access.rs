@@ -1,0 +1,197 @@
+//! Who may do what: `serve.credentials` and `serve.anonymous`.
+
+use super::ServeConfig;
+use super::load::Loader;
+use super::problem::suggest;
+use super::serve::broken_rule;
+use super::yaml::{Data, Node};
+use serde_json::{Value, json};
+
+/// A key pair. `Debug` does not show the secret.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Named in requests.
+    pub access_key: String,
+    /// Never shown.
+    pub secret_key: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
+    }
+}
+
+/// One entry of `serve.credentials`.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// What the user signs with.
+    pub credentials: Credentials,
+    /// What the user may do, and where.
+    pub scope: Scope,
+}
+
+/// Something that one may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Read objects and what is known of them.
+    Read,
+    /// Make and replace objects, multipart uploads and buckets.
+    Write,
+    /// See which keys there are.
+    List,
+    /// Delete objects and buckets.
+    Delete,
+}
+
+impl Right {
+    const ALL: [Self; 4] = [Self::Read, Self::Write, Self::List, Self::Delete];
+
+    /// As configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::List => "list",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What somebody may do, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// `rights`; absent: all of them.
+    pub rights: Vec<Right>,
+    /// `buckets`: their names; absent: all.
+    pub buckets: Option<Vec<String>>,
+    /// `prefix`: what keys begin with; empty: all keys.
+    pub prefix: String,
+}
+
+impl Scope {
+    /// Everything, everywhere.
+    pub fn everything() -> Self {
+        Self::of(&Right::ALL)
+    }
+
+    /// `serve.anonymous: read`.
+    fn reading() -> Self {
+        Self::of(&[Right::Read, Right::List])
+    }
+
+    fn of(rights: &[Right]) -> Self {
+        Self { rights: rights.to_vec(), buckets: None, prefix: String::new() }
+    }
+
+    /// From a value that its schema has checked.
+    fn from_checked(value: &Value) -> Self {
+        let texts = |name: &str| {
+            let list = value[name].as_array()?;
+            Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
+        };
+        let named = |names: Vec<String>| {
+            Right::ALL.into_iter().filter(|r| names.iter().any(|n| n == r.name())).collect()
+        };
+        Self {
+            rights: texts("rights").map_or_else(|| Right::ALL.to_vec(), named),
+            buckets: texts("buckets"),
+            prefix: value["prefix"].as_str().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// The schemas of `credentials` and `anonymous`, as the shape of what stands
+/// there chooses between their forms: messages then name the right place.
+pub(super) fn schemas(credentials: Option<&Node>, anonymous: Option<&Node>) -> (Value, Value) {
+    let scope = json!({
+        "rights": {"type": "array", "minItems": 1,
+            "items": {"type": "string", "enum": ["read", "write", "list", "delete"]}},
+        "buckets": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        "prefix": {"type": "string", "minLength": 1},
+    });
+    let mut user = json!({"type": "object", "additionalProperties": false,
+        "required": ["access_key", "secret_key"], "properties": scope});
+    user["properties"]["access_key"] = json!({"type": "string", "minLength": 1});
+    user["properties"]["secret_key"] = json!({"type": "string", "minLength": 8});
+    let users = match credentials.map(|node| &node.data) {
+        Some(Data::List(_)) => json!({"type": "array", "minItems": 1, "items": user}),
+        _ => user,
+    };
+    let anyone = match anonymous.map(|node| &node.data) {
+        Some(Data::Map(_)) => json!({"type": "object", "additionalProperties": false,
+            "required": ["rights"], "properties": scope}),
+        _ => json!({"type": ["boolean", "string"], "enum": [true, false, "read"]}),
+    };
+    (users, anyone)
+}
+
+impl Loader<'_> {
+    /// Fills in `users` and `anonymous` from the checked `value` of `serve`;
+    /// `buckets` are all that there can be, if that is known.
+    pub(super) fn access(
+        &mut self,
+        serve: &mut ServeConfig,
+        value: &Value,
+        (credentials, anonymous): (Option<&Node>, Option<&Node>),
+        buckets: Option<&[String]>,
+    ) {
+        let one = std::slice::from_ref(&value["credentials"]);
+        let values = value["credentials"].as_array().map_or(one, Vec::as_slice);
+        let nodes: Vec<&Node> = match credentials.map(|node| &node.data) {
+            Some(Data::List(nodes)) => nodes.iter().collect(),
+            _ => credentials.into_iter().collect(),
+        };
+        for (value, node) in values.iter().zip(nodes) {
+            let key = |name: &str| value[name].as_str().map(str::to_owned);
+            let (Some(access_key), Some(secret_key)) = (key("access_key"), key("secret_key"))
+            else {
+                continue;
+            };
+            if let Some(first) =
+                serve.users.iter().position(|user| user.credentials.access_key == access_key)
+            {
+                let text = format!("this access key is that of serve.credentials[{first}], too");
+                self.report(entry(node, "access_key").unwrap_or(node).place, text);
+            }
+            self.buckets(node, buckets);
+            let scope = Scope::from_checked(value);
+            serve.users.push(User { credentials: Credentials { access_key, secret_key }, scope });
+        }
+        serve.anonymous = match &value["anonymous"] {
+            Value::Bool(true) => Some(Scope::everything()),
+            Value::String(_) => Some(Scope::reading()),
+            scope @ Value::Object(_) => Some(Scope::from_checked(scope)),
+            _ => None,
+        };
+        let Some(node) = anonymous else { return };
+        self.buckets(node, buckets);
+        if value["anonymous"] == true && !serve.users.is_empty() {
+            let text = "serve.anonymous: true turns signing off, and serve.credentials asks for \
+                        it: give one, or anonymous: read";
+            self.report(node.place, text.to_owned());
+        }
+    }
+
+    /// Reports names in the `buckets` of a scope that no bucket can have.
+    fn buckets(&mut self, scope: &Node, known: Option<&[String]>) {
+        let Some(Data::List(names)) = entry(scope, "buckets").map(|node| &node.data) else {
+            return;
+        };
+        for node in names {
+            let Some(name) = self.converter.text(node) else { continue };
+            if let Some(rule) = broken_rule(&name) {
+                self.report(node.place, format!("{name:?} is no bucket name: {rule}"));
+            } else if let Some(known) = known.filter(|known| !known.contains(&name)) {
+                let hint = suggest(&name, known.iter().map(String::as_str));
+                self.report(node.place, format!("there is no bucket {name:?}{hint}"));
+            }
+        }
+    }
+}
+
+/// The value under a name of a mapping.
+pub(super) fn entry<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    let Data::Map(entries) = &node.data else { return None };
+    entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
+}

@@ -1,0 +1,199 @@
+//! Which operation needs which right. What stands in no table is refused.
+
+use super::users::{User, Users};
+use crate::config::Right;
+use async_trait::async_trait;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::*;
+use s3s::path::S3Path;
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
+use std::sync::Arc;
+
+/// What an operation needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// The right to list, somewhere; the answer shows what the user sees.
+    Buckets,
+    /// Any right to the bucket.
+    Bucket,
+    /// A right to everything in the bucket.
+    Whole(Right),
+    /// A right to the object.
+    Object(Right),
+    /// A right to the bucket; the keys are in the request, and the operation's
+    /// own check below (or the operation, key by key) looks at them.
+    Keys(Right),
+}
+
+/// What the operations need that are served; `None` for those that are not.
+fn need(operation: &str) -> Option<Need> {
+    Some(match operation {
+        "ListBuckets" => Need::Buckets,
+
+        "HeadBucket" | "GetBucketLocation" | "GetBucketVersioning" | "GetBucketAcl" => Need::Bucket,
+
+        "GetBucketCors"
+        | "GetBucketTagging"
+        | "GetBucketPolicy"
+        | "GetBucketPolicyStatus"
+        | "GetBucketEncryption"
+        | "GetBucketLifecycleConfiguration"
+        | "GetBucketOwnershipControls"
+        | "GetBucketRequestPayment"
+        | "GetObjectLockConfiguration"
+        | "GetPublicAccessBlock" => Need::Whole(Right::Read),
+
+        "CreateBucket"
+        | "PutBucketAcl"
+        | "PutBucketCors"
+        | "DeleteBucketCors"
+        | "PutBucketTagging"
+        | "DeleteBucketTagging"
+        | "PutBucketVersioning" => Need::Whole(Right::Write),
+
+        "DeleteBucket" => Need::Whole(Right::Delete),
+
+        "ListObjects" | "ListObjectsV2" | "ListObjectVersions" | "ListMultipartUploads" => {
+            Need::Keys(Right::List)
+        }
+
+        "GetObject"
+        | "HeadObject"
+        | "GetObjectAttributes"
+        | "GetObjectAcl"
+        | "GetObjectTagging" => Need::Object(Right::Read),
+
+        "PutObject"
+        | "CopyObject"
+        | "CreateMultipartUpload"
+        | "UploadPart"
+        | "UploadPartCopy"
+        | "CompleteMultipartUpload"
+        | "AbortMultipartUpload"
+        | "ListParts"
+        | "PutObjectAcl"
+        | "PutObjectTagging"
+        | "DeleteObjectTagging" => Need::Object(Right::Write),
+
+        "PostObject" => Need::Keys(Right::Write),
+
+        "DeleteObject" => Need::Object(Right::Delete),
+        "DeleteObjects" => Need::Keys(Right::Delete),
+        _ => return None,
+    })
+}
+
+/// Lets users in, as far as their rights reach.
+#[derive(Clone)]
+pub struct Gate(pub Arc<Users>);
+
+#[async_trait]
+impl S3Auth for Gate {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        let secret = self.0.secret(access_key).cloned();
+        secret.ok_or_else(|| s3_error!(InvalidAccessKeyId, "there is no such access key here"))
+    }
+}
+
+#[async_trait]
+impl S3Access for Gate {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let Some(user) = self.0.of(cx.credentials()).cloned() else {
+            return Err(s3_error!(AccessDenied, "requests must be signed"));
+        };
+        let Some(need) = need(cx.s3_op().name()) else {
+            return Err(S3Error::new(S3ErrorCode::NotImplemented));
+        };
+        match (need, cx.s3_path()) {
+            (Need::Buckets, _) if user.has(Right::List) => {}
+            (Need::Buckets, _) => return Err(denied(&user, Right::List)),
+            (Need::Bucket, S3Path::Bucket { bucket }) if user.sees(bucket) => {}
+            (Need::Whole(right), S3Path::Bucket { bucket }) => {
+                check(&user, right, bucket, "")?;
+            }
+            (Need::Object(right), S3Path::Object { bucket, key }) => {
+                check(&user, right, bucket, key)?;
+            }
+            (Need::Keys(right), S3Path::Bucket { bucket }) if user.sees(bucket) => {
+                if !user.has(right) {
+                    return Err(denied(&user, right));
+                }
+            }
+            _ => return Err(s3_error!(AccessDenied, "this is not yours to see")),
+        }
+        cx.extensions_mut().insert(user);
+        Ok(())
+    }
+
+    // Keys that stand elsewhere than in the path.
+
+    async fn list_objects(&self, req: &mut S3Request<ListObjectsInput>) -> S3Result<()> {
+        let prefix = req.input.prefix.as_deref().unwrap_or_default();
+        check(sender(req)?, Right::List, &req.input.bucket, prefix)
+    }
+
+    async fn list_objects_v2(&self, req: &mut S3Request<ListObjectsV2Input>) -> S3Result<()> {
+        let prefix = req.input.prefix.as_deref().unwrap_or_default();
+        check(sender(req)?, Right::List, &req.input.bucket, prefix)
+    }
+
+    async fn list_object_versions(
+        &self,
+        req: &mut S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<()> {
+        let prefix = req.input.prefix.as_deref().unwrap_or_default();
+        check(sender(req)?, Right::List, &req.input.bucket, prefix)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: &mut S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<()> {
+        let prefix = req.input.prefix.as_deref().unwrap_or_default();
+        check(sender(req)?, Right::List, &req.input.bucket, prefix)
+    }
+
+    async fn copy_object(&self, req: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
+        source(sender(req)?, &req.input.copy_source)
+    }
+
+    async fn upload_part_copy(&self, req: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
+        source(sender(req)?, &req.input.copy_source)
+    }
+
+    /// An upload by form (PostObject) comes here, too; its key is a field.
+    async fn put_object(&self, req: &mut S3Request<PutObjectInput>) -> S3Result<()> {
+        check(sender(req)?, Right::Write, &req.input.bucket, &req.input.key)
+    }
+}
+
+/// Whoever sent a request.
+pub fn sender<T>(req: &S3Request<T>) -> S3Result<&Arc<User>> {
+    // It is always there: nothing gets past `check` without.
+    req.extensions.get().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
+}
+
+/// Refuses a user without this right to an object (or to all keys that begin
+/// with `key`).
+pub fn check(user: &User, right: Right, bucket: &str, key: &str) -> S3Result<()> {
+    match user.may(right, bucket, key) {
+        true => Ok(()),
+        false => Err(denied(user, right)),
+    }
+}
+
+fn source(user: &User, source: &CopySource) -> S3Result<()> {
+    match source {
+        CopySource::Bucket { bucket, key, .. } => check(user, Right::Read, bucket, key),
+        _ => Err(denied(user, Right::Read)),
+    }
+}
+
+fn denied(user: &User, right: Right) -> S3Error {
+    let who = match user.name {
+        Some(_) => "this access key has",
+        None => "unsigned requests have",
+    };
+    s3_error!(AccessDenied, "{who} no right to {} this", right.name())
+}

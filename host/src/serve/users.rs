@@ -1,0 +1,151 @@
+//! Who sends requests, and what they may do.
+
+use crate::config::{self, Right, Scope};
+use anyhow::bail;
+use s3s::auth::{Credentials, SecretKey};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The id that S3 gives to whoever does not sign.
+const NOBODY: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
+
+/// Everybody who may send requests. `Debug` shows no secret.
+#[derive(Debug, Default)]
+pub struct Users {
+    by_key: HashMap<String, (SecretKey, Arc<User>)>,
+    anonymous: Option<Arc<User>>,
+}
+
+/// Whoever sent a request. It is among the extensions of every request that
+/// was let in.
+#[derive(Debug)]
+pub struct User {
+    /// What owners are called by: the same for the same access key, always.
+    pub id: String,
+    /// The access key; absent: unsigned.
+    pub name: Option<String>,
+    scope: Scope,
+}
+
+impl Users {
+    /// Those who sign, and what unsigned requests may do.
+    pub fn new(signing: &[config::User], anonymous: Option<Scope>) -> Self {
+        let signing = signing.iter().map(|config::User { credentials, scope }| {
+            let name = credentials.access_key.clone();
+            let id = hex::encode(Sha256::digest(&name));
+            let user = User { id, name: Some(name.clone()), scope: scope.clone() };
+            (name, (SecretKey::from(credentials.secret_key.as_str()), Arc::new(user)))
+        });
+        let nobody = |scope| Arc::new(User { id: NOBODY.to_owned(), name: None, scope });
+        Self { by_key: signing.collect(), anonymous: anonymous.map(nobody) }
+    }
+
+    /// What a user signs with.
+    pub fn secret(&self, access_key: &str) -> Option<&SecretKey> {
+        self.by_key.get(access_key).map(|(secret, _)| secret)
+    }
+
+    /// Who sent a request with these, verified, credentials.
+    pub fn of(&self, credentials: Option<&Credentials>) -> Option<&Arc<User>> {
+        match credentials {
+            Some(credentials) => self.by_key.get(&credentials.access_key).map(|(_, user)| user),
+            None => self.anonymous.as_ref(),
+        }
+    }
+
+    /// Refuses an address that others can reach, where strangers could change
+    /// something.
+    pub fn check_reach(&self, listen: SocketAddr) -> anyhow::Result<()> {
+        let Some(anonymous) = self.anonymous.as_ref().filter(|_| !listen.ip().is_loopback()) else {
+            return Ok(());
+        };
+        let changing = |right: &Right| matches!(right, Right::Write | Right::Delete);
+        if anonymous.scope.rights.iter().any(changing) {
+            bail!(
+                "{listen} can be reached by others: give serve.credentials, or listen on \
+                 127.0.0.1; unsigned requests may only read and list there (serve.anonymous: read)"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl User {
+    /// Whether this right is among the user's at all.
+    pub fn has(&self, right: Right) -> bool {
+        self.scope.rights.contains(&right)
+    }
+
+    /// Whether the user has any business with a bucket.
+    pub fn sees(&self, bucket: &str) -> bool {
+        self.scope.buckets.as_ref().is_none_or(|buckets| buckets.iter().any(|b| b == bucket))
+    }
+
+    /// Whether the user has a right to an object, or to all keys that begin
+    /// with `key`.
+    pub fn may(&self, right: Right, bucket: &str, key: &str) -> bool {
+        self.has(right) && self.sees(bucket) && key.starts_with(&self.scope.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users(scope: Scope) -> Users {
+        let secret_key = "a-secret-of-some-length".to_owned();
+        let credentials = config::Credentials { access_key: "KEY".to_owned(), secret_key };
+        Users::new(&[config::User { credentials, scope }], None)
+    }
+
+    #[test]
+    fn a_scope_is_rights_and_buckets_and_prefix_together() {
+        let user = User {
+            id: String::new(),
+            name: None,
+            scope: Scope {
+                rights: vec![Right::Read],
+                buckets: Some(vec!["one".to_owned()]),
+                prefix: "in/".to_owned(),
+            },
+        };
+        assert!(user.may(Right::Read, "one", "in/k"));
+        assert!(user.may(Right::Read, "one", "in/"));
+        for (right, bucket, key) in [
+            (Right::Write, "one", "in/k"),
+            (Right::List, "one", "in/k"),
+            (Right::Delete, "one", "in/k"),
+            (Right::Read, "two", "in/k"),
+            (Right::Read, "one", "in"),
+            (Right::Read, "one", "inside"),
+            (Right::Read, "one", ""),
+        ] {
+            assert!(!user.may(right, bucket, key), "{right:?} {bucket} {key}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_in_debug_output() {
+        let users = users(Scope::everything());
+        assert!(users.secret("KEY").is_some_and(|secret| secret.expose().starts_with("a-secret")));
+        assert!(!format!("{users:?}").contains("a-secret"));
+    }
+
+    #[test]
+    fn where_others_reach_strangers_change_nothing() {
+        let scope = |rights: &[Right]| Scope { rights: rights.to_vec(), ..Scope::everything() };
+        let open: SocketAddr = ([0, 0, 0, 0], 9000).into();
+        let local: SocketAddr = ([127, 0, 0, 1], 9000).into();
+        for (rights, allowed) in [
+            (&[Right::Read, Right::List][..], true),
+            (&[Right::Read, Right::Write], false),
+            (&[Right::Delete], false),
+        ] {
+            let users = Users::new(&[], Some(scope(rights)));
+            assert_eq!(users.check_reach(open).is_ok(), allowed, "{rights:?}");
+            assert!(users.check_reach(local).is_ok());
+        }
+    }
+}
