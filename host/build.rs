@@ -39,23 +39,58 @@ fn main() {
     // base64 and inflate are several times faster with it; every runtime has it.
     cargo.env("RUSTFLAGS", "-C target-feature=+simd128");
 
-    match cargo.output() {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stderr);
-            if text.contains("can't find crate for `core`")
-                || text.contains("can't find crate for `std`")
-            {
-                fail(&format!(
-                    "the Rust target {TARGET} is missing; install it with: rustup target add {TARGET}"
-                ));
+    match build(&mut cargo) {
+        Err(Failure::NoTarget) if add_target() => {
+            if let Err(failure) = build(&mut cargo) {
+                fail(&failure.to_string());
             }
-            fail(&format!("the decorators did not build:\n{text}"));
         }
-        Err(error) => fail(&format!("cargo could not be started: {error}")),
+        Err(failure) => fail(&failure.to_string()),
+        Ok(()) => {}
     }
     let wasm = target_dir.join(TARGET).join("release/storage_decorators.wasm");
     println!("cargo::rustc-env=DECORATORS_WASM={}", wasm.display());
+}
+
+enum Failure {
+    NoTarget,
+    Other(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::NoTarget => write!(
+                f,
+                "the Rust target {TARGET} is missing; install it with: rustup target add {TARGET}"
+            ),
+            Failure::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+fn build(cargo: &mut Command) -> Result<(), Failure> {
+    let output = cargo
+        .output()
+        .map_err(|error| Failure::Other(format!("cargo could not be started: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let missing = ["can't find crate for `core`", "can't find crate for `std`"];
+    match missing.iter().any(|missing| text.contains(missing)) {
+        true => Err(Failure::NoTarget),
+        false => Err(Failure::Other(format!("the decorators did not build:\n{text}"))),
+    }
+}
+
+/// rust-toolchain.toml names the target; rustup adds it by itself only where
+/// it may install on its own.
+fn add_target() -> bool {
+    Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 fn fail(message: &str) -> ! {
