@@ -113,7 +113,7 @@ fn broken_files_are_refused_with_the_place_and_the_cure() {
         ),
         (
             "stores:\n  a: {type: DictStore}\nmain: b\n",
-            "stores.yaml:3:7: main: there is no store \"b\"; did you mean \"a\"?",
+            "stores.yaml:3:7: main: there is no store \"b\"; there are: a",
         ),
         (
             "stores:\n  a: {type: DictStore}\n  a: {type: DictStore}\nmain: a\n",
@@ -135,10 +135,11 @@ fn broken_files_are_refused_with_the_place_and_the_cure() {
 
 #[test]
 fn every_problem_of_a_file_is_told_at_once() {
-    let yaml = "stores:\n  a: {type: DictStor}\n  b: {type: IdentityStore}\nmain: c\n";
+    let yaml = "stores:\n  a: {type: DictStor}\n  b: {type: IdentityStore}\n  \
+                c: {type: IdentityStore, base: c}\nmain: d\n";
     let message = refusal(yaml);
-    for place in ["stores.yaml:2:13: ", "stores.yaml:3:3: "] {
-        assert!(message.contains(place), "{place} is not in:\n{message}");
+    for place in ["2:13: ", "3:3: ", "4:3: ", "5:7: "].map(|at| format!("stores.yaml:{at}")) {
+        assert!(message.contains(&place), "{place} is not in:\n{message}");
     }
 }
 

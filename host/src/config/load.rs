@@ -110,9 +110,9 @@ impl<'a> Loader<'a> {
             }
         }
         let links = self.links();
-        let order = self.order(&links)?;
         let main = self.main(section("main"));
         let serve = section("serve").map(|node| self.serve(node)).unwrap_or_default();
+        let order = self.order(&links)?;
         if !self.converter.problems.is_empty() {
             return None;
         }

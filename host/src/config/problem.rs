@@ -52,6 +52,8 @@ pub(super) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         .iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .min()
+        // Where nothing of a short name is right, it is another name.
+        .filter(|(distance, name)| *distance < wrong.len().max(name.len()))
         .filter(|(distance, name)| *distance <= 1 + wrong.len().min(name.len()) / 4);
     match close {
         Some((_, name)) => format!("; did you mean {name:?}?"),
