@@ -281,12 +281,15 @@ impl Upload {
 
     /// Publishes the object.
     pub async fn finish(self) -> Result<ObjectInfo> {
-        let etag = self.digest.map(|digest| hex::encode(digest.finalize()));
-        self.writer.finish(Trailer { etag, ..Trailer::default() }).await
+        self.finish_with(Trailer::default()).await
     }
 
-    /// Publishes the object under an etag of the caller's.
-    pub async fn finish_as(self, etag: String) -> Result<ObjectInfo> {
-        self.writer.finish(Trailer { etag: Some(etag), ..Trailer::default() }).await
+    /// Publishes the object with what the caller knows of it only now: its
+    /// etag (else the MD5 of the bytes), and more metadata.
+    pub async fn finish_with(self, mut trailer: Trailer) -> Result<ObjectInfo> {
+        if trailer.etag.is_none() {
+            trailer.etag = self.digest.map(|digest| hex::encode(digest.finalize()));
+        }
+        self.writer.finish(trailer).await
     }
 }

@@ -3,7 +3,7 @@
 use crate::StoreFactory;
 use crate::config::{Config, Credentials, Scope, User};
 use crate::objects::Objects;
-use crate::serve::{Server, Users};
+use crate::serve::{Exposed, Server, Users};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,7 +30,7 @@ pub struct RunArgs {
 /// Everything that a configuration says of serving, opened.
 struct Opened {
     factory: Arc<StoreFactory>,
-    buckets: Vec<(String, Objects)>,
+    exposed: Exposed,
     /// Held by whatever still uses the stores.
     in_use: Arc<()>,
 }
@@ -49,7 +49,8 @@ impl RunArgs {
         let users = users(config, &made, self.anonymous);
         let server = match Server::bind(
             listen,
-            opened.buckets.clone(),
+            opened.exposed.clone(),
+            config.serve.cors.clone(),
             users,
             &staging,
             opened.in_use.clone(),
@@ -75,7 +76,8 @@ impl RunArgs {
                 () = either(&mut end) => break,
                 _ = hangup.recv() => match reopen(&file, listen, &made, self.anonymous).await {
                     Ok((opened, users)) => {
-                        switch.to(opened.buckets.clone(), users, opened.in_use.clone());
+                        let cors = opened.factory.config().serve.cors.clone();
+                        switch.to(opened.exposed.clone(), cors, users, opened.in_use.clone());
                         eprintln!("{}: read again; serving {}", file.display(), names(&opened));
                         retiring.push(retire(std::mem::replace(&mut current, opened)));
                         retiring.retain(|task| !task.is_finished());
@@ -99,8 +101,8 @@ impl RunArgs {
 
 async fn open(file: &Path) -> anyhow::Result<Opened> {
     let factory = Arc::new(StoreFactory::from_yaml(file)?);
-    match buckets(&factory).await {
-        Ok(buckets) => Ok(Opened { factory, buckets, in_use: Arc::default() }),
+    match exposed(&factory).await {
+        Ok(exposed) => Ok(Opened { factory, exposed, in_use: Arc::default() }),
         Err(error) => {
             let _ = factory.close().await;
             Err(error)
@@ -108,17 +110,28 @@ async fn open(file: &Path) -> anyhow::Result<Opened> {
     }
 }
 
-async fn buckets(factory: &StoreFactory) -> anyhow::Result<Vec<(String, Objects)>> {
+async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
     let config = factory.config();
+    if config.serve.dynamic {
+        let main = factory.build().await?;
+        if !main.capabilities().list {
+            bail!(
+                "serve.buckets: dynamic keeps buckets as prefixes of the main store {:?}, which \
+                 must be able to list them; this one can't list",
+                main.name()
+            );
+        }
+        return Ok(Exposed::Dynamic(main));
+    }
     if config.serve.expose.is_empty() {
-        return Ok(vec![("main".to_owned(), factory.build().await?)]);
+        return Ok(Exposed::Fixed(vec![("main".to_owned(), factory.build().await?)]));
     }
     let mut buckets = Vec::new();
     for (bucket, store) in &config.serve.expose {
         let name = &config.stores[*store].name;
         buckets.push((bucket.clone(), factory.open(name).await?));
     }
-    Ok(buckets)
+    Ok(Exposed::Fixed(buckets))
 }
 
 async fn reopen(
@@ -193,17 +206,27 @@ fn users(config: &Config, made: &Option<Credentials>, anonymous: bool) -> Users 
 }
 
 fn names(opened: &Opened) -> String {
+    let buckets = match &opened.exposed {
+        Exposed::Fixed(buckets) => buckets,
+        Exposed::Dynamic(main) => {
+            return format!("buckets that clients make (in store {})", main.name());
+        }
+    };
     let name = |(bucket, objects): &(String, Objects)| match bucket == objects.name() {
         true => format!("s3://{bucket}"),
         false => format!("s3://{bucket} (store {})", objects.name()),
     };
-    opened.buckets.iter().map(name).collect::<Vec<_>>().join(", ")
+    buckets.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn announce(file: &Path, address: SocketAddr, opened: &Opened, made: Option<&Credentials>) {
     let mut text = format!("{}: serving {} at http://{address}\n", file.display(), names(opened));
     if let Some(Credentials { access_key, secret_key }) = made {
-        let bucket = opened.buckets.first().map_or("main", |(bucket, _)| bucket);
+        let bucket = match &opened.exposed {
+            Exposed::Fixed(buckets) => buckets.first().map_or("main", |(bucket, _)| bucket),
+            // Any name will do: the client makes the bucket.
+            Exposed::Dynamic(_) => "bucket",
+        };
         text.push_str(&format!(
             "\nA key pair for this run; paste it where your S3 client runs:\n\n  \
              export AWS_ACCESS_KEY_ID={access_key}\n  \

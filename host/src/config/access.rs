@@ -3,7 +3,7 @@
 use super::ServeConfig;
 use super::load::Loader;
 use super::problem::suggest;
-use super::serve::broken_rule;
+use super::serve::bucket_name_problem;
 use super::yaml::{Data, Node};
 use serde_json::{Value, json};
 
@@ -180,7 +180,7 @@ impl Loader<'_> {
         };
         for node in names {
             let Some(name) = self.converter.text(node) else { continue };
-            if let Some(rule) = broken_rule(&name) {
+            if let Some(rule) = bucket_name_problem(&name) {
                 self.report(node.place, format!("{name:?} is no bucket name: {rule}"));
             } else if let Some(known) = known.filter(|known| !known.contains(&name)) {
                 let hint = suggest(&name, known.iter().map(String::as_str));

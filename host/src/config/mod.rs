@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 pub use access::{Credentials, Right, Scope, User};
 pub use problem::{ConfigError, Problem};
+pub(crate) use serve::bucket_name_problem;
 pub use storage_core::kind::BaseShape;
 
 /// A store type that a configuration may name.
@@ -80,6 +81,11 @@ pub struct ServeConfig {
     pub users: Vec<User>,
     /// `anonymous`: what unsigned requests may do; absent: nothing.
     pub anonymous: Option<Scope>,
+    /// `buckets: dynamic`: clients make buckets, which are prefixes of the
+    /// main store.
+    pub dynamic: bool,
+    /// `cors`: what pages of other origins may do, in every bucket.
+    pub cors: Vec<crate::serve::Rule>,
     /// `staging`: where parts of multipart uploads wait; absent: a directory
     /// below the system's for temporary files.
     pub staging: Option<PathBuf>,

@@ -10,6 +10,15 @@ use serde_json::Value;
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
     "listen":{"type":"string"},
     "expose":{},
+    "cors":{"type":"array","items":{"type":"object","additionalProperties":false,
+        "required":["origins","methods"],
+        "properties":{"id":{"type":"string"},
+                      "origins":{"type":"array","items":{"type":"string"}},
+                      "methods":{"type":"array","items":{"type":"string"}},
+                      "headers":{"type":"array","items":{"type":"string"}},
+                      "expose":{"type":"array","items":{"type":"string"}},
+                      "max_age":{"type":"integer","minimum":0}}}},
+    "buckets":{"enum":["dynamic","fixed"]},
     "staging":{"type":"string"}
 }}"#;
 
@@ -33,12 +42,26 @@ impl Loader<'_> {
         if let Some(node) = at("expose") {
             serve.expose = self.expose(node);
         }
+        serve.dynamic = value["buckets"].as_str() == Some("dynamic");
+        if let (true, Some(node)) = (serve.dynamic, at("expose")) {
+            let text = "serve.expose names the buckets, and serve.buckets: dynamic lets clients \
+                        make them: give one";
+            self.report(node.place, text.to_owned());
+        }
+        if let Some(node) = at("cors") {
+            serve.cors = serde_json::from_value(value["cors"].clone()).unwrap_or_default();
+            if let Some(problem) = serve.cors.iter().find_map(crate::serve::Rule::problem) {
+                self.report(node.place, format!("serve.cors: {problem}"));
+            }
+        }
         serve.staging = value["staging"].as_str().map(Into::into);
         let buckets: Vec<String> = match serve.expose.as_slice() {
             [] => vec!["main".to_owned()],
             exposed => exposed.iter().map(|(bucket, _)| bucket.clone()).collect(),
         };
-        self.access(&mut serve, &value, access, Some(&buckets));
+        // Which buckets clients will make can't be known.
+        let known = (!serve.dynamic).then_some(buckets.as_slice());
+        self.access(&mut serve, &value, access, known);
         serve
     }
 
@@ -60,7 +83,7 @@ impl Loader<'_> {
             else {
                 continue;
             };
-            if let Some(rule) = broken_rule(&bucket) {
+            if let Some(rule) = bucket_name_problem(&bucket) {
                 let cure = match std::ptr::eq(bucket_node, store_node) {
                     true => "; expose it under another name: {bucket: store}",
                     false => "",
@@ -89,7 +112,7 @@ impl Loader<'_> {
 }
 
 /// The rule of S3 for bucket names that `name` breaks.
-pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
+pub(crate) fn bucket_name_problem(name: &str) -> Option<&'static str> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !(3..=63).contains(&name.len()) {
         Some("it must have 3 to 63 characters")
@@ -98,6 +121,12 @@ pub(super) fn broken_rule(name: &str) -> Option<&'static str> {
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.')
     {
         Some("it may hold lower-case letters, digits, \"-\" and \".\"")
+    } else if name.contains("..") {
+        Some("it must not hold two dots in a row")
+    } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        Some("it must not be an IP address")
+    } else if name.starts_with("xn--") {
+        Some("it must not begin with \"xn--\"")
     } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
         Some("it must begin and end with a letter or digit")
     } else {

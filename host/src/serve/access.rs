@@ -39,6 +39,11 @@ fn need(operation: &str) -> Option<Need> {
         | "GetBucketPolicyStatus"
         | "GetBucketEncryption"
         | "GetBucketLifecycleConfiguration"
+        | "GetBucketWebsite"
+        | "GetBucketReplication"
+        | "GetBucketLogging"
+        | "GetBucketNotificationConfiguration"
+        | "GetBucketAccelerateConfiguration"
         | "GetBucketOwnershipControls"
         | "GetBucketRequestPayment"
         | "GetObjectLockConfiguration"
@@ -50,6 +55,12 @@ fn need(operation: &str) -> Option<Need> {
         | "DeleteBucketCors"
         | "PutBucketTagging"
         | "DeleteBucketTagging"
+        | "DeleteBucketPolicy"
+        | "DeleteBucketEncryption"
+        | "DeletePublicAccessBlock"
+        | "DeleteBucketLifecycle"
+        | "DeleteBucketWebsite"
+        | "DeleteBucketReplication"
         | "PutBucketVersioning" => Need::Whole(Right::Write),
 
         "DeleteBucket" => Need::Whole(Right::Delete),
@@ -62,6 +73,8 @@ fn need(operation: &str) -> Option<Need> {
         | "HeadObject"
         | "GetObjectAttributes"
         | "GetObjectAcl"
+        | "GetObjectRetention"
+        | "GetObjectLegalHold"
         | "GetObjectTagging" => Need::Object(Right::Read),
 
         "PutObject"
@@ -74,6 +87,8 @@ fn need(operation: &str) -> Option<Need> {
         | "ListParts"
         | "PutObjectAcl"
         | "PutObjectTagging"
+        | "PutObjectRetention"
+        | "PutObjectLegalHold"
         | "DeleteObjectTagging" => Need::Object(Right::Write),
 
         "PostObject" => Need::Keys(Right::Write),

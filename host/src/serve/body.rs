@@ -1,5 +1,6 @@
 //! Bytes of requests and answers.
 
+use super::checksum::{Algorithm, Sum};
 use super::error;
 use crate::objects::CHUNK;
 use crate::store::Reader;
@@ -8,8 +9,7 @@ use futures::StreamExt;
 use http::HeaderMap;
 use md5::{Digest, Md5};
 use s3s::checksum::ChecksumHasher;
-use s3s::crypto::{Checksum, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
-use s3s::dto::StreamingBlob;
+use s3s::dto::{self, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,25 +23,20 @@ pub struct Expected {
     /// Base64, as the header has it.
     pub content_md5: Option<String>,
     pub length: Option<i64>,
-    pub crc32: Option<String>,
-    pub crc32c: Option<String>,
-    pub crc64nvme: Option<String>,
-    pub sha1: Option<String>,
-    pub sha256: Option<String>,
+    pub sums: dto::Checksum,
+    /// The checksum that is to be kept where the client sends none.
+    pub wanted: Option<Algorithm>,
 }
 
 /// What the headers of a request promise. The inputs of PutObject and
 /// UploadPart have the same fields and no type in common.
 macro_rules! expected {
-    ($input:ident, $headers:expr) => {
+    ($input:ident, $headers:expr, $wanted:expr) => {
         $crate::serve::body::Expected {
             content_md5: $input.content_md5,
             length: $crate::serve::body::length($headers, $input.content_length),
-            crc32: $input.checksum_crc32.clone(),
-            crc32c: $input.checksum_crc32c.clone(),
-            crc64nvme: $input.checksum_crc64nvme.clone(),
-            sha1: $input.checksum_sha1.clone(),
-            sha256: $input.checksum_sha256.clone(),
+            sums: $crate::serve::checksum::sums!($input),
+            wanted: $wanted,
         }
     };
 }
@@ -66,6 +61,8 @@ pub fn length(headers: &HeaderMap, content_length: Option<i64>) -> Option<i64> {
 pub struct Incoming {
     body: Option<StreamingBlob>,
     expected: Expected,
+    /// Those that the client sends.
+    sent: Vec<Algorithm>,
     hasher: ChecksumHasher,
     md5: Md5,
     length: u64,
@@ -86,18 +83,22 @@ impl Incoming {
             .flat_map(|value| value.split(','))
             .map(|name| name.trim().to_ascii_lowercase())
             .collect();
-        let wanted = |given: &Option<String>, name: &str| {
-            given.is_some() || announced.iter().any(|trailer| trailer == name)
+        let is_sent = |algorithm: &Algorithm| {
+            algorithm.of(&expected.sums).is_some()
+                || announced.iter().any(|trailer| trailer == algorithm.header())
         };
-        let e = &expected;
-        let hasher = ChecksumHasher {
-            crc32: wanted(&e.crc32, "x-amz-checksum-crc32").then(Crc32::new),
-            crc32c: wanted(&e.crc32c, "x-amz-checksum-crc32c").then(Crc32c::new),
-            crc64nvme: wanted(&e.crc64nvme, "x-amz-checksum-crc64nvme").then(Crc64Nvme::new),
-            sha1: wanted(&e.sha1, "x-amz-checksum-sha1").then(Sha1::new),
-            sha256: wanted(&e.sha256, "x-amz-checksum-sha256").then(Sha256::new),
-        };
-        Self { body, expected, hasher, md5: Md5::new(), length: 0, trailers }
+        let sent: Vec<_> = Algorithm::ALL.into_iter().filter(is_sent).collect();
+        let mut hasher = ChecksumHasher::default();
+        let wanted = expected.wanted.filter(|wanted| !sent.contains(wanted));
+        for algorithm in sent.iter().copied().chain(wanted) {
+            algorithm.start(&mut hasher);
+        }
+        Self { body, expected, sent, hasher, md5: Md5::new(), length: 0, trailers }
+    }
+
+    /// The checksums that the client sends, as it announces them.
+    pub fn sent(&self) -> &[Algorithm] {
+        &self.sent
     }
 
     /// The next bytes; `None` at the end.
@@ -118,8 +119,8 @@ impl Incoming {
     }
 
     /// Checks that the bytes are those that were announced, after the last of
-    /// them (trailers come then); gives their MD5 and how many they are.
-    pub fn finish(self) -> S3Result<([u8; 16], u64)> {
+    /// them (trailers come then).
+    pub fn finish(self) -> S3Result<Arrived> {
         let md5: [u8; 16] = self.md5.finalize().into();
         let bad = |what: &str| {
             let text =
@@ -130,29 +131,45 @@ impl Incoming {
         if self.expected.length.is_some_and(|expected| expected != length) {
             return Err(S3Error::new(S3ErrorCode::IncompleteBody));
         }
-        let encoded = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
-        if self.expected.content_md5.is_some_and(|expected| expected != encoded(&md5)) {
-            return bad("Content-MD5");
+        if let Some(expected) = self.expected.content_md5 {
+            match base64_simd::STANDARD.decode_to_vec(expected.as_bytes()) {
+                Ok(digest) if digest.len() == md5.len() => {
+                    if digest != md5 {
+                        return bad("Content-MD5");
+                    }
+                }
+                _ => {
+                    let text = "Content-MD5 is no MD5 in Base64";
+                    return Err(S3Error::with_message(S3ErrorCode::InvalidDigest, text));
+                }
+            }
         }
         let trailers = self.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
         let sums = self.hasher.finalize();
-        for (name, header, actual) in [
-            ("crc32", self.expected.crc32, sums.checksum_crc32),
-            ("crc32c", self.expected.crc32c, sums.checksum_crc32c),
-            ("crc64nvme", self.expected.crc64nvme, sums.checksum_crc64nvme),
-            ("sha1", self.expected.sha1, sums.checksum_sha1),
-            ("sha256", self.expected.sha256, sums.checksum_sha256),
-        ] {
-            let trailer = trailers.get(format!("x-amz-checksum-{name}"));
-            let trailer = trailer.and_then(|value| value.to_str().ok()).map(str::to_owned);
-            // Computed only where a header or an announced trailer asks for
-            // it: one that then never came is as wrong as another value.
-            if actual.is_some() && header.or(trailer) != actual {
-                return bad(name);
+        for algorithm in &self.sent {
+            let header = algorithm.of(&self.expected.sums).map(String::as_str);
+            let trailer = trailers.get(algorithm.header()).and_then(|value| value.to_str().ok());
+            // One that was announced and then never came is as wrong as
+            // another value.
+            if header.or(trailer) != algorithm.of(&sums).map(String::as_str) {
+                return bad(algorithm.name());
             }
         }
-        Ok((md5, self.length))
+        let kept = self.sent.first().copied().or(self.expected.wanted);
+        let sum = kept.and_then(|algorithm| {
+            let value = algorithm.of(&sums)?.clone();
+            Some(Sum { algorithm, composite: false, value })
+        });
+        Ok(Arrived { md5, length: self.length, sum })
     }
+}
+
+/// A body that arrived whole.
+pub struct Arrived {
+    pub md5: [u8; 16],
+    pub length: u64,
+    /// By what the client sent, or what was wanted else.
+    pub sum: Option<Sum>,
 }
 
 /// A body that broke off, or whose chunk signatures are wrong.

@@ -1,10 +1,11 @@
 //! Listings of buckets' objects, in both versions of the operation, and as
 //! the versions of unversioned buckets.
 
+use super::buckets::Buckets;
 use super::error::s3;
 use super::list::{self, Item, Query};
-use super::meta;
-use super::s3::{Buckets, signed};
+use super::meta::{self, NO_VERSION};
+use super::s3::signed;
 use crate::objects::Objects;
 use futures::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -20,7 +21,7 @@ impl Buckets {
         req: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        let objects = self.bucket(&input.bucket).await?;
         let url = is_url(input.encoding_type.as_ref());
         let limit = page_size(input.max_keys)?;
         let query = Query {
@@ -29,7 +30,7 @@ impl Buckets {
             after: input.marker.clone().unwrap_or_default(),
             limit,
         };
-        let page = listed(objects, query, url).await?;
+        let page = listed(&objects, query, url).await?;
         Ok(S3Response::new(ListObjectsOutput {
             name: Some(input.bucket),
             prefix: Some(encoded(url, input.prefix.unwrap_or_default())),
@@ -50,7 +51,7 @@ impl Buckets {
         req: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        let objects = self.bucket(&input.bucket).await?;
         let url = is_url(input.encoding_type.as_ref());
         let limit = page_size(input.max_keys)?;
         // A token is the last name of the page before, in hexadecimal.
@@ -68,7 +69,7 @@ impl Buckets {
             after,
             limit,
         };
-        let page = listed(objects, query, url).await?;
+        let page = listed(&objects, query, url).await?;
         let count = page.contents.len() + page.prefixes.len();
         Ok(S3Response::new(ListObjectsV2Output {
             name: Some(input.bucket),
@@ -94,7 +95,7 @@ impl Buckets {
         req: S3Request<ListObjectVersionsInput>,
     ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        let objects = self.bucket(&input.bucket).await?;
         let url = is_url(input.encoding_type.as_ref());
         let limit = page_size(input.max_keys)?;
         let query = Query {
@@ -103,7 +104,7 @@ impl Buckets {
             after: input.key_marker.clone().unwrap_or_default(),
             limit,
         };
-        let page = listed(objects, query, url).await?;
+        let page = listed(&objects, query, url).await?;
         let version = |object: Object| ObjectVersion {
             key: object.key,
             size: object.size,
@@ -133,9 +134,6 @@ impl Buckets {
         }))
     }
 }
-
-/// The version of what is in a bucket without versions.
-const NO_VERSION: &str = "null";
 
 /// A page of a listing, for every operation that lists.
 struct Listed {

@@ -4,7 +4,11 @@
 //! came (`cache-control` and the like) go under names that begin with a colon,
 //! which no header, and so no user metadata, can have.
 
+use super::checksum::{CHECKSUM, Sum};
+use super::tagging::TAGGING;
 use crate::store::{Metadata, ObjectInfo};
+use http::header::{ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue};
 use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::time::{Duration, UNIX_EPOCH};
@@ -20,6 +24,10 @@ pub struct Kept {
     pub content_encoding: Option<String>,
     pub content_language: Option<String>,
     pub expires: Option<Timestamp>,
+    /// As the header `x-amz-tagging` has them.
+    pub tagging: Option<String>,
+    /// Filled when an object is read.
+    pub sum: Option<Sum>,
 }
 
 /// The kept headers of a request. The inputs that have them have no type in
@@ -32,6 +40,8 @@ macro_rules! kept {
             content_encoding: $input.content_encoding,
             content_language: $input.content_language,
             expires: $input.expires,
+            tagging: $input.tagging,
+            sum: None,
         }
     };
 }
@@ -59,6 +69,7 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
         (":content-encoding", kept.content_encoding.as_deref().and_then(content_encoding)),
         (":content-language", kept.content_language),
         (":expires", expires),
+        (TAGGING, super::tagging::checked(kept.tagging)?),
     ] {
         metadata.extend(value.map(|value| (name.to_owned(), value)));
     }
@@ -73,21 +84,23 @@ fn content_encoding(value: &str) -> Option<String> {
 }
 
 /// What comes out of it again.
-pub fn show(metadata: &Metadata) -> (dto::Metadata, Kept) {
+pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
     let mut user = dto::Metadata::new();
     let mut kept = Kept::default();
-    for (name, value) in metadata {
+    for (name, value) in &info.metadata {
         let value = value.clone();
         match name.as_str() {
             ":cache-control" => kept.cache_control = Some(value),
             ":content-disposition" => kept.content_disposition = Some(value),
             ":content-encoding" => kept.content_encoding = Some(value),
             ":content-language" => kept.content_language = Some(value),
+            CHECKSUM => kept.sum = Sum::kept(&value, info.size),
+            TAGGING => kept.tagging = Some(value),
             ":expires" => kept.expires = Timestamp::parse(TimestampFormat::HttpDate, &value).ok(),
             name if name.starts_with(':') || name.starts_with(storage_core::RESERVED_METADATA) => {}
             // Whatever others wrote: what no header can carry is left out.
             name if name.parse::<http::HeaderName>().is_ok()
-                && http::HeaderValue::from_str(&value).is_ok() =>
+                && HeaderValue::from_str(&value).is_ok() =>
             {
                 user.insert(name.to_owned(), value);
             }
@@ -96,6 +109,24 @@ pub fn show(metadata: &Metadata) -> (dto::Metadata, Kept) {
     }
     (user, kept)
 }
+
+/// The metadata that goes along when an object is written anew: all but the
+/// stores' own.
+pub fn carried(metadata: &Metadata) -> impl Iterator<Item = (String, String)> + '_ {
+    let reserved = storage_core::RESERVED_METADATA;
+    metadata.iter().filter(move |(name, _)| !name.starts_with(reserved)).cloned()
+}
+
+/// Refuses versions: there is one of each object, which is named `null`.
+pub fn only_version(id: Option<&str>) -> S3Result<()> {
+    match id {
+        None | Some("" | NO_VERSION) => Ok(()),
+        Some(_) => Err(S3Error::new(S3ErrorCode::NoSuchVersion)),
+    }
+}
+
+/// The version of what is in a bucket without versions.
+pub const NO_VERSION: &str = "null";
 
 pub fn etag(info: &ObjectInfo) -> Option<ETag> {
     info.etag.clone().map(ETag::Strong)
@@ -118,6 +149,11 @@ impl Conditions {
     /// a client that has the object already.
     pub fn check(&self, info: &ObjectInfo, unchanged: S3ErrorCode) -> S3Result<()> {
         let failed = || S3Error::new(S3ErrorCode::PreconditionFailed);
+        let unchanged = || {
+            let mut error = S3Error::new(unchanged.clone());
+            error.set_headers(validators(info));
+            error
+        };
         // HTTP dates count whole seconds.
         let whole = info.modified.map(|ms| UNIX_EPOCH + Duration::from_secs(ms / 1000));
         let changed_after =
@@ -131,13 +167,26 @@ impl Conditions {
         }
         if let Some(known) = &self.if_none_match {
             if matches(known, info) {
-                return Err(S3Error::new(unchanged));
+                return Err(unchanged());
             }
         } else if self.if_modified_since.as_ref().is_some_and(|time| !changed_after(time)) {
-            return Err(S3Error::new(unchanged));
+            return Err(unchanged());
         }
         Ok(())
     }
+}
+
+/// What an answer without the object says of it (RFC 9110, section 15.4.5).
+fn validators(info: &ObjectInfo) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let etag = info.etag.as_ref().and_then(|etag| format!("\"{etag}\"").parse().ok());
+    headers.extend(etag.map(|etag| (ETAG, etag)));
+    let mut text = Vec::new();
+    let written = modified(info)
+        .and_then(|time| time.format(TimestampFormat::HttpDate, &mut text).ok())
+        .and_then(|()| HeaderValue::from_bytes(&text).ok());
+    headers.extend(written.map(|time| (LAST_MODIFIED, time)));
+    headers
 }
 
 fn matches(condition: &ETagCondition, info: &ObjectInfo) -> bool {

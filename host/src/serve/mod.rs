@@ -6,27 +6,39 @@
 
 mod access;
 mod body;
+mod buckets;
+mod checksum;
+mod conditions;
+mod cors;
+mod dynamic;
 mod error;
+mod front;
+mod layout;
 mod linger;
 mod list;
 mod listing;
 mod meta;
 mod multipart;
+mod prefixed;
 mod reading;
 mod s3;
+mod settings;
 mod staging;
+mod tagging;
 mod users;
 mod writing;
 
-use crate::objects::Objects;
 use access::Gate;
 use anyhow::Context;
+use buckets::Buckets;
+pub use buckets::Exposed;
+pub use cors::Rule;
+use front::Front;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use linger::Lingering;
-use s3::Buckets;
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::S3ServiceBuilder;
 use staging::Staging;
 use std::future::Future;
 use std::io::ErrorKind;
@@ -48,11 +60,19 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// The most connections at a time; others wait.
 const MAX_CONNECTIONS: usize = 4_096;
 
+/// The most bytes of XML in a request: 10,000 parts with checksums have 3 MiB,
+/// 1,000 keys to delete, with every byte written as a reference, 7 MiB.
+const MAX_XML: usize = 8 * 1024 * 1024;
+
+/// The largest file in a form of a browser: it is held in memory until the
+/// form's policy is checked.
+const MAX_FORM: u64 = 64 * 1024 * 1024;
+
 /// A server, bound to its address.
 pub struct Server {
     listener: TcpListener,
     staging: Arc<Staging>,
-    current: Arc<RwLock<S3Service>>,
+    current: Arc<RwLock<Front>>,
 }
 
 impl Server {
@@ -61,7 +81,8 @@ impl Server {
     /// `in_use` is held as long as a request may use these buckets.
     pub async fn bind(
         listen: SocketAddr,
-        buckets: Vec<(String, Objects)>,
+        exposed: Exposed,
+        cors: Vec<Rule>,
         users: Users,
         staging: &Path,
         in_use: Arc<()>,
@@ -79,7 +100,7 @@ impl Server {
         let staging = Staging::open(staging)
             .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
         let staging = Arc::new(staging);
-        let current = Arc::new(RwLock::new(service(buckets, users, &staging, in_use)));
+        let current = Arc::new(RwLock::new(service(exposed, cors, users, &staging, in_use)));
         Ok(Self { listener, staging, current })
     }
 
@@ -124,8 +145,8 @@ impl Server {
             let _ = stream.set_nodelay(true);
             let current = self.current.clone();
             let answer = hyper::service::service_fn(move |request| {
-                let service = current.read().unwrap_or_else(PoisonError::into_inner).clone();
-                async move { service.call(Lingering::request(request)).await }
+                let front = current.read().unwrap_or_else(PoisonError::into_inner).clone();
+                async move { front.answer(request).await }
             });
             let connection = http.serve_connection(TokioIo::new(stream), answer);
             let connection = graceful.watch(connection);
@@ -146,30 +167,35 @@ impl Server {
 /// Changes what a running server serves.
 pub struct Switch {
     staging: Arc<Staging>,
-    current: Arc<RwLock<S3Service>>,
+    current: Arc<RwLock<Front>>,
 }
 
 impl Switch {
     /// New requests get these buckets; those under way finish with the old,
     /// and hold its `in_use` until then.
-    pub fn to(&self, buckets: Vec<(String, Objects)>, users: Users, in_use: Arc<()>) {
-        let service = service(buckets, users, &self.staging, in_use);
+    pub fn to(&self, exposed: Exposed, cors: Vec<Rule>, users: Users, in_use: Arc<()>) {
+        let service = service(exposed, cors, users, &self.staging, in_use);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = service;
     }
 }
 
 fn service(
-    buckets: Vec<(String, Objects)>,
+    exposed: Exposed,
+    cors: Vec<Rule>,
     users: Users,
     staging: &Arc<Staging>,
     in_use: Arc<()>,
-) -> S3Service {
-    let stores = buckets.into_iter().collect();
-    let mut builder = S3ServiceBuilder::new(Buckets { stores, staging: staging.clone(), in_use });
+) -> Front {
+    let buckets = Buckets::new(exposed, staging.clone(), in_use);
+    let mut builder = S3ServiceBuilder::new(buckets.clone());
+    let mut config = S3Config::default();
+    config.xml_max_body_size = MAX_XML;
+    config.post_object_max_file_size = MAX_FORM;
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     // Rights are checked only where there is somebody to authenticate, so a
     // gate stands before the unsigned, too.
     let gate = Gate(Arc::new(users));
     builder.set_auth(gate.clone());
     builder.set_access(gate);
-    builder.build()
+    Front { service: builder.build(), buckets, cors: cors.into() }
 }

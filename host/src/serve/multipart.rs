@@ -1,20 +1,30 @@
 //! Multipart uploads.
 
 use super::body::{Expected, Incoming, expected, staging_failed};
+use super::buckets::Buckets;
+use super::buckets::owner;
+use super::checksum::{self, Algorithm, Sum, show_sum, sums};
+use super::conditions;
 use super::error::s3;
+use super::layout;
 use super::meta::{self, Conditions, kept};
-use super::s3::{Buckets, range, signed};
-use super::staging::{self, Upload};
-use super::writing::put_conditions;
+use super::s3::{range, signed};
+use super::settings;
+use super::staging::{self, Completed, Upload, Wanted};
 use crate::objects::CHUNK;
-use crate::store::PutOptions;
+use crate::store::{PutOptions, Trailer};
 use futures::TryStreamExt;
 use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::io::AsyncReadExt;
+
+/// How long an upload may take to become an object before the answer begins
+/// without it. An answer that began has the status of success: until then a
+/// failure has its own.
+const PROMPT: Duration = Duration::from_secs(10);
 
 impl Buckets {
     pub(super) async fn create_multipart_upload_answer(
@@ -22,17 +32,46 @@ impl Buckets {
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        let objects = self.bucket(&input.bucket).await?;
         crate::store::check_key(&input.key).map_err(|e| s3(e, &input.key))?;
         if !objects.capabilities().write {
             return Err(s3_error!(NotImplemented, "this store takes no writes"));
         }
+        settings::allowed(&settings::asked!(input))?;
+        let sums = match (&input.checksum_algorithm, &input.checksum_type) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                let text = "x-amz-checksum-type needs x-amz-checksum-algorithm";
+                return Err(s3_error!(InvalidRequest, "{text}"));
+            }
+            (Some(name), kind) => {
+                let algorithm = Algorithm::parse(name.as_str())?;
+                let composite = match kind.as_ref().map(ChecksumType::as_str) {
+                    None => algorithm.is_composite(),
+                    Some(kind) => kind == ChecksumType::COMPOSITE,
+                };
+                let fits = match algorithm {
+                    Algorithm::Crc64Nvme => !composite,
+                    Algorithm::Sha1 | Algorithm::Sha256 => composite,
+                    Algorithm::Crc32 | Algorithm::Crc32c => true,
+                };
+                if !fits {
+                    let kind = checksum::kind(composite);
+                    let (name, kind) = (algorithm.name(), kind.as_str());
+                    return Err(s3_error!(InvalidRequest, "{name} can't be of type {kind}"));
+                }
+                Some((algorithm, composite))
+            }
+        };
+        let initiator = req.credentials.map(|credentials| credentials.access_key);
         let kept = kept!(input);
         let id = self.staging.start(Upload {
             bucket: input.bucket.clone(),
             key: input.key.clone(),
             content_type: input.content_type,
             metadata: meta::keep(input.metadata, kept)?,
+            sums,
+            initiator,
             started: SystemTime::now(),
             parts: BTreeMap::new(),
         })?;
@@ -40,6 +79,8 @@ impl Buckets {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(id),
+            checksum_algorithm: sums.map(|(algorithm, _)| algorithm.dto()),
+            checksum_type: sums.map(|(_, composite)| checksum::kind(composite)),
             ..CreateMultipartUploadOutput::default()
         }))
     }
@@ -49,21 +90,24 @@ impl Buckets {
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let S3Request { input, headers, trailing_headers, .. } = req;
-        self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
-        let expected = expected!(input, &headers);
+        let upload = self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
+        let wanted = upload.sums.map(|(algorithm, _)| algorithm);
+        let expected = expected!(input, &headers, wanted);
         let body = Incoming::new(input.body, expected, &headers, trailing_headers);
+        if let Some(wanted) = wanted
+            && let Some(other) = body.sent().iter().find(|sent| **sent != wanted)
+        {
+            let (wanted, other) = (wanted.name(), other.name());
+            let text = format!("the upload was begun with {wanted}, the part comes with {other}");
+            return Err(s3_error!(InvalidRequest, "{text}"));
+        }
         let mut part = self.staging.part(&input.upload_id, input.part_number).await?;
-        let (md5, size) = part.fill(body).await?;
-        let part = self.staging.keep(&input.upload_id, part, md5, size)?;
-        Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(ETag::Strong(part.etag())),
-            checksum_crc32: input.checksum_crc32,
-            checksum_crc32c: input.checksum_crc32c,
-            checksum_crc64nvme: input.checksum_crc64nvme,
-            checksum_sha1: input.checksum_sha1,
-            checksum_sha256: input.checksum_sha256,
-            ..UploadPartOutput::default()
-        }))
+        let arrived = part.fill(body).await?;
+        let part = self.staging.keep(&input.upload_id, part, arrived)?;
+        let mut output =
+            UploadPartOutput { e_tag: Some(ETag::Strong(part.etag())), ..Default::default() };
+        show_sum!(output, &part.sum);
+        Ok(S3Response::new(output))
     }
 
     pub(super) async fn upload_part_copy_answer(
@@ -71,7 +115,7 @@ impl Buckets {
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
         let input = req.input;
-        self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
+        let upload = self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
         let wanted = match input.copy_source_range.as_deref().map(Range::parse) {
             None => None,
             Some(Ok(parsed)) => Some(range(parsed)),
@@ -85,7 +129,13 @@ impl Buckets {
             if_modified_since: input.copy_source_if_modified_since,
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
-        let (reader, _) = self.source(&input.copy_source, wanted, conditions).await?;
+        let (reader, info) = self.source(&input.copy_source, wanted, conditions).await?;
+        // S3 wants the range to lie within the source; a read would cut it off.
+        if let (Some(range), Some(size)) = (wanted, info.size)
+            && range.offset.unwrap_or(0).saturating_add(range.length.unwrap_or(0)) > size
+        {
+            return Err(s3_error!(InvalidRange, "the source has {size} bytes"));
+        }
         let stream = futures::stream::try_unfold(reader, |mut reader| async move {
             let chunk = reader.next(CHUNK).await?;
             Ok::<_, crate::Error>((!chunk.is_empty()).then_some((chunk, reader)))
@@ -93,18 +143,19 @@ impl Buckets {
         let body = StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream.into_stream()));
         let body = Incoming::new(
             Some(body),
-            Expected::default(),
+            Expected { wanted: upload.sums.map(|(algorithm, _)| algorithm), ..Default::default() },
             &HeaderMap::new(),
             None::<TrailingHeaders>,
         );
         let mut part = self.staging.part(&input.upload_id, input.part_number).await?;
-        let (md5, size) = part.fill(body).await?;
-        let part = self.staging.keep(&input.upload_id, part, md5, size)?;
-        let result = CopyPartResult {
+        let arrived = part.fill(body).await?;
+        let part = self.staging.keep(&input.upload_id, part, arrived)?;
+        let mut result = CopyPartResult {
             e_tag: Some(ETag::Strong(part.etag())),
             last_modified: Some(part.modified.into()),
             ..CopyPartResult::default()
         };
+        show_sum!(result, &part.sum);
         Ok(S3Response::new(UploadPartCopyOutput {
             copy_part_result: Some(result),
             ..UploadPartCopyOutput::default()
@@ -116,31 +167,55 @@ impl Buckets {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
-        let found = self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
+        let objects = self.bucket(&input.bucket).await?;
+        let found = match self.staging.find(&input.upload_id, &input.bucket, &input.key) {
+            Ok(found) => found,
+            // The client did not hear that it was done, and asks again.
+            Err(error) => {
+                let done = self.staging.completed(&input.upload_id, &input.bucket, &input.key);
+                return done.map(|done| S3Response::new(completed(done))).ok_or(error);
+            }
+        };
+        let given = sums!(input);
+        let wanted = |part: CompletedPart| Wanted {
+            number: part.part_number.unwrap_or(0),
+            sums: sums!(part),
+            etag: part.e_tag.map(ETag::into_value),
+        };
         let wanted: Vec<_> = input
             .multipart_upload
             .and_then(|upload| upload.parts)
             .unwrap_or_default()
             .into_iter()
-            .map(|part| (part.part_number.unwrap_or(0), part.e_tag.map(ETag::into_value)))
+            .map(wanted)
             .collect();
         let parts = found.chosen(&wanted)?;
+        let size: u64 = parts.iter().map(|(_, part)| part.size).sum();
+        if input.mpu_object_size.is_some_and(|given| given != signed(size)) {
+            return Err(s3_error!(InvalidRequest, "the parts have {size} bytes together"));
+        }
+        let (algorithm, composite) = found.sums.unwrap_or((Algorithm::DEFAULT, false));
+        let pieces = staging::pieces(&parts, Some(algorithm));
+        let composite = match composite {
+            true => Sum::of_parts(algorithm, pieces.iter().filter_map(|p| p.sum.as_deref())),
+            false => None,
+        };
         let mut options = PutOptions {
             content_type: found.content_type,
             metadata: found.metadata,
             ..PutOptions::default()
         };
-        put_conditions(objects, &mut options, input.if_match, input.if_none_match)?;
+        options.metadata.extend(layout::keep(&pieces));
         let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
+        let (if_match, if_none_match) = (input.if_match, input.if_none_match);
+        conditions::of_put(&objects, &key, &mut options, if_match, if_none_match).await?;
         let mut upload = objects.write(&key, options).await.map_err(|e| s3(e, &key))?;
         let (staging, in_use) = (self.staging.clone(), self.in_use.clone());
-        // Large objects take a while: the answer begins at once and is kept
-        // alive until the object stands.
         let future = async move {
             let etag = staging::etag(&parts);
             let mut buffer = vec![0; CHUNK];
-            for part in &parts {
+            let mut hasher = composite.is_none().then(|| algorithm.hasher());
+            for (_, part) in &parts {
                 let mut file =
                     tokio::fs::File::open(&part.path).await.map_err(|e| staging_failed(&e))?;
                 loop {
@@ -148,24 +223,38 @@ impl Buckets {
                     let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
                         break;
                     };
+                    if let Some(hasher) = &mut hasher {
+                        hasher.update(piece);
+                    }
                     let piece = bytes::Bytes::copy_from_slice(piece);
                     upload.push(piece).await.map_err(|e| s3(e, &key))?;
                 }
             }
-            let info = upload.finish_as(etag).await.map_err(|e| s3(e, &key))?;
-            staging.remove(&id);
+            let whole = hasher.and_then(|hasher| Sum::finished(algorithm, hasher));
+            let sum = composite.or(whole);
+            if let Some(sum) = &sum
+                && algorithm.of(&given).is_some_and(|given| *given != sum.value)
+            {
+                let name = algorithm.name();
+                return Err(s3_error!(BadDigest, "the parts together have another {name}"));
+            }
+            let metadata = sum.iter().map(|sum| sum.keep(size)).collect();
+            let trailer = Trailer { etag: Some(etag), metadata };
+            let info = upload.finish_with(trailer).await.map_err(|e| s3(e, &key))?;
+            let etag = info.etag.unwrap_or_default();
+            let done = Completed { bucket, key, etag, sum };
+            staging.complete(&id, done.clone());
             drop(in_use);
-            Ok(CompleteMultipartUploadOutput {
-                bucket: Some(bucket),
-                e_tag: meta::etag(&info),
-                key: Some(key),
-                ..CompleteMultipartUploadOutput::default()
-            })
+            Ok(completed(done))
         };
-        Ok(S3Response::new(CompleteMultipartUploadOutput {
-            future: Some(Box::pin(future)),
-            ..CompleteMultipartUploadOutput::default()
-        }))
+        // Large objects take a while: then the answer begins, and is kept
+        // alive until the object stands.
+        let mut future = Box::pin(future);
+        let output = match tokio::time::timeout(PROMPT, &mut future).await {
+            Ok(done) => done?,
+            Err(_) => CompleteMultipartUploadOutput { future: Some(future), ..Default::default() },
+        };
+        Ok(S3Response::new(output))
     }
 
     pub(super) async fn abort_multipart_upload_answer(
@@ -190,16 +279,29 @@ impl Buckets {
         let parts: Vec<Part> = rest
             .by_ref()
             .take(most)
-            .map(|(number, part)| Part {
-                e_tag: Some(ETag::Strong(part.etag())),
-                last_modified: Some(part.modified.into()),
-                part_number: Some(*number),
-                size: Some(signed(part.size)),
-                ..Part::default()
+            .map(|(number, part)| {
+                let mut shown = Part {
+                    e_tag: Some(ETag::Strong(part.etag())),
+                    last_modified: Some(part.modified.into()),
+                    part_number: Some(*number),
+                    size: Some(signed(part.size)),
+                    ..Part::default()
+                };
+                show_sum!(shown, &part.sum);
+                shown
             })
             .collect();
         let more = rest.next().is_some();
+        let initiator = owner(upload.initiator.as_deref());
         Ok(S3Response::new(ListPartsOutput {
+            checksum_algorithm: upload.sums.map(|(algorithm, _)| algorithm.dto()),
+            checksum_type: upload.sums.map(|(_, composite)| checksum::kind(composite)),
+            initiator: Some(Initiator {
+                id: initiator.id.clone(),
+                display_name: initiator.display_name.clone(),
+            }),
+            owner: Some(initiator),
+            storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(input.upload_id),
@@ -217,7 +319,7 @@ impl Buckets {
         req: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
         let input = req.input;
-        self.bucket(&input.bucket)?;
+        self.bucket(&input.bucket).await?;
         let prefix = input.prefix.clone().unwrap_or_default();
         let after = (input.key_marker.clone(), input.upload_id_marker.clone());
         let most = usize::try_from(input.max_uploads.unwrap_or(1000)).unwrap_or(1000).min(1000);
@@ -232,11 +334,21 @@ impl Buckets {
         let uploads: Vec<MultipartUpload> = rest
             .by_ref()
             .take(most)
-            .map(|(id, upload)| MultipartUpload {
-                initiated: Some(upload.started.into()),
-                key: Some(upload.key),
-                upload_id: Some(id),
-                ..MultipartUpload::default()
+            .map(|(id, upload)| {
+                let initiator = owner(upload.initiator.as_deref());
+                MultipartUpload {
+                    checksum_algorithm: upload.sums.map(|(algorithm, _)| algorithm.dto()),
+                    checksum_type: upload.sums.map(|(_, composite)| checksum::kind(composite)),
+                    initiated: Some(upload.started.into()),
+                    initiator: Some(Initiator {
+                        id: initiator.id.clone(),
+                        display_name: initiator.display_name.clone(),
+                    }),
+                    owner: Some(initiator),
+                    storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+                    key: Some(upload.key),
+                    upload_id: Some(id),
+                }
             })
             .collect();
         let more = rest.next().is_some();
@@ -254,4 +366,17 @@ impl Buckets {
             ..ListMultipartUploadsOutput::default()
         }))
     }
+}
+
+fn completed(done: Completed) -> CompleteMultipartUploadOutput {
+    let mut output = CompleteMultipartUploadOutput {
+        location: Some(format!("/{}/{}", done.bucket, done.key)),
+        bucket: Some(done.bucket),
+        e_tag: Some(ETag::Strong(done.etag)),
+        key: Some(done.key),
+        checksum_type: done.sum.as_ref().map(Sum::kind),
+        ..CompleteMultipartUploadOutput::default()
+    };
+    show_sum!(output, &done.sum);
+    output
 }

@@ -1,10 +1,14 @@
 //! Objects, for reading.
 
 use super::body::outgoing;
+use super::buckets::Buckets;
+use super::checksum::{Sum, show_sum};
 use super::error::s3_read;
+use super::layout::{self, Piece};
 use super::meta::{self, Conditions};
-use super::s3::{Buckets, range, signed};
-use crate::store::ReadOptions;
+use super::s3::{range, signed};
+use super::tagging;
+use crate::store::{ByteRange, ObjectInfo, ReadOptions};
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
@@ -15,7 +19,9 @@ impl Buckets {
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = req.input;
         let key = &input.key;
-        let info = self.bucket(&input.bucket)?.measured(key).await.map_err(|e| s3_read(e, key))?;
+        meta::only_version(input.version_id.as_deref())?;
+        let objects = self.bucket(&input.bucket).await?;
+        let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
         Conditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -23,38 +29,66 @@ impl Buckets {
             if_unmodified_since: input.if_unmodified_since,
         }
         .check(&info, S3ErrorCode::NotModified)?;
-        let (metadata, kept) = meta::show(&info.metadata);
-        Ok(S3Response::new(HeadObjectOutput {
+        let (metadata, kept) = meta::show(&info);
+        let size = info.size.unwrap_or(0);
+        let part = part(&info, input.part_number)?;
+        let wanted = wanted(&part, input.range)?;
+        let (start, end) = match wanted {
+            Some(wanted) => wanted.resolve(size).map_err(|e| s3_read(e, key))?,
+            None => (0, size),
+        };
+        let is_whole = wanted.is_none();
+        let sum = shown_sum(input.checksum_mode.as_ref(), kept.sum, &part, is_whole);
+        let mut output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: input.response_cache_control.or(kept.cache_control),
             content_disposition: input.response_content_disposition.or(kept.content_disposition),
             content_encoding: input.response_content_encoding.or(kept.content_encoding),
             content_language: input.response_content_language.or(kept.content_language),
             content_type: input.response_content_type.or(info.content_type.clone()),
-            content_length: info.size.map(signed),
+            content_length: Some(signed(end - start)),
+            content_range: wanted.map(|_| content_range(start, end, size)),
+            checksum_type: sum.as_ref().map(Sum::kind),
             e_tag: meta::etag(&info),
-            expires: kept.expires,
+            expires: input.response_expires.or(kept.expires),
             last_modified: meta::modified(&info),
             metadata: Some(metadata),
+            parts_count: part.and_then(|part| part.count),
             ..HeadObjectOutput::default()
-        }))
+        };
+        show_sum!(output, &sum);
+        Ok(S3Response::with_status(output, status(wanted)))
     }
 
-    /// Parts and checksums are not kept, so they are left out, as S3 does for
-    /// objects that have none.
     pub(super) async fn get_object_attributes_answer(
         &self,
         req: S3Request<GetObjectAttributesInput>,
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let input = req.input;
         let key = &input.key;
-        let info = self.bucket(&input.bucket)?.measured(key).await.map_err(|e| s3_read(e, key))?;
+        meta::only_version(input.version_id.as_deref())?;
+        let objects = self.bucket(&input.bucket).await?;
+        let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
         // All in one header, or each in its own.
         let names = input.object_attributes.iter().flat_map(|names| names.as_str().split(','));
         let asked: Vec<_> = names.map(str::trim).collect();
         let asked = |name| asked.contains(&name);
         let storage_class = StorageClass::from_static(StorageClass::STANDARD);
+        let sum = meta::show(&info).1.sum;
+        let pieces = pieces(&info).filter(|_| asked(ObjectAttributes::OBJECT_PARTS));
+        let object_parts = pieces.map(|pieces| {
+            let most = input.max_parts.unwrap_or(1000).clamp(0, 1000);
+            parts(&pieces, sum.as_ref(), input.part_number_marker.unwrap_or(0), most)
+        });
+        let sum = sum.filter(|_| asked(ObjectAttributes::CHECKSUM));
+        let checksum = sum.map(|sum| {
+            let mut shown = Checksum { checksum_type: Some(sum.kind()), ..Checksum::default() };
+            show_sum!(shown, &Some(sum));
+            shown
+        });
         Ok(S3Response::new(GetObjectAttributesOutput {
+            checksum,
+            object_parts,
             e_tag: meta::etag(&info).filter(|_| asked(ObjectAttributes::ETAG)),
             last_modified: meta::modified(&info),
             object_size: info.size.map(signed).filter(|_| asked(ObjectAttributes::OBJECT_SIZE)),
@@ -68,7 +102,8 @@ impl Buckets {
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        meta::only_version(input.version_id.as_deref())?;
+        let objects = self.bucket(&input.bucket).await?;
         let key = &input.key;
         let failed = |e| s3_read(e, key);
         let conditions = Conditions {
@@ -77,8 +112,6 @@ impl Buckets {
             if_modified_since: input.if_modified_since,
             if_unmodified_since: input.if_unmodified_since,
         };
-        let wanted = input.range.map(range);
-        let mut options = ReadOptions { range: wanted, ..ReadOptions::default() };
         // The answer begins with the length, so a size that only reading
         // tells is learnt first, and holds for that version alone.
         let stat = objects.stat(key).await.map_err(failed)?;
@@ -87,8 +120,12 @@ impl Buckets {
             Some(_) => None,
             None => Some(objects.measured(key).await.map_err(failed)?),
         };
-        if let Some(measured) = &measured {
-            options.if_match.clone_from(&measured.etag);
+        // Where a part lies, too, holds for that version alone.
+        let part = part(measured.as_ref().unwrap_or(&stat), input.part_number)?;
+        let wanted = wanted(&part, input.range)?;
+        let mut options = ReadOptions { range: wanted, ..ReadOptions::default() };
+        if measured.is_some() || part.is_some() {
+            options.if_match = measured.as_ref().unwrap_or(&stat).etag.clone();
         }
         let reader = objects.read(key, options).await.map_err(failed)?;
         let info = reader.info().clone();
@@ -98,8 +135,10 @@ impl Buckets {
             s3_error!(ServiceUnavailable, "the object changed while it was being opened; try again")
         })?;
         let (start, end) = wanted.unwrap_or_default().resolve(size).map_err(failed)?;
-        let (metadata, kept) = meta::show(&info.metadata);
-        let output = GetObjectOutput {
+        let (metadata, kept) = meta::show(&info);
+        let is_whole = wanted.is_none();
+        let sum = shown_sum(input.checksum_mode.as_ref(), kept.sum, &part, is_whole);
+        let mut output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             body: Some(outgoing(reader, end - start, self.in_use.clone())),
             cache_control: input.response_cache_control.or(kept.cache_control),
@@ -108,15 +147,104 @@ impl Buckets {
             content_language: input.response_content_language.or(kept.content_language),
             content_type: input.response_content_type.or(info.content_type.clone()),
             content_length: Some(signed(end - start)),
-            content_range: wanted.map(|_| format!("bytes {start}-{}/{size}", end.max(1) - 1)),
+            content_range: wanted.map(|_| content_range(start, end, size)),
+            checksum_type: sum.as_ref().map(Sum::kind),
             e_tag: meta::etag(&info),
-            expires: kept.expires,
+            expires: input.response_expires.or(kept.expires),
             last_modified: meta::modified(&info),
             metadata: Some(metadata),
+            parts_count: part.and_then(|part| part.count),
+            tag_count: tagging::count(kept.tagging.as_ref()),
             ..GetObjectOutput::default()
         };
-        let status =
-            if wanted.is_some() { http::StatusCode::PARTIAL_CONTENT } else { http::StatusCode::OK };
-        Ok(S3Response::with_status(output, status))
+        show_sum!(output, &sum);
+        Ok(S3Response::with_status(output, status(wanted)))
+    }
+}
+
+/// The part of an object that a client asks for.
+struct Wanted {
+    range: Option<ByteRange>,
+    /// Of how many parts the object was put together.
+    count: Option<i32>,
+    piece: Option<Piece>,
+}
+
+/// The parts of an object, if they are still what it consists of.
+fn pieces(info: &ObjectInfo) -> Option<Vec<Piece>> {
+    let pieces = layout::kept(&info.metadata)?;
+    let size = pieces.iter().try_fold(0u64, |sum, piece| sum.checked_add(piece.size));
+    (size == info.size).then_some(pieces)
+}
+
+fn part(info: &ObjectInfo, number: Option<i32>) -> S3Result<Option<Wanted>> {
+    let Some(number) = number else { return Ok(None) };
+    let missing = || s3_error!(InvalidPart, "the object has no part {number}");
+    let Some(pieces) = pieces(info) else {
+        // An object that was written at once is its own part 1.
+        let whole = Wanted { range: None, count: None, piece: None };
+        return if number == 1 { Ok(Some(whole)) } else { Err(missing()) };
+    };
+    let (start, piece) = layout::find(&pieces, number).ok_or_else(missing)?;
+    Ok(Some(Wanted {
+        range: (piece.size > 0).then(|| ByteRange::span(start, piece.size)),
+        count: i32::try_from(pieces.len()).ok(),
+        piece: Some(piece.clone()),
+    }))
+}
+
+fn wanted(part: &Option<Wanted>, asked: Option<Range>) -> S3Result<Option<ByteRange>> {
+    match (part, asked) {
+        (Some(_), Some(_)) => {
+            Err(s3_error!(InvalidRequest, "Range and partNumber can't be given together"))
+        }
+        (Some(part), None) => Ok(part.range),
+        (None, asked) => Ok(asked.map(range)),
+    }
+}
+
+/// The checksum of what an answer gives, where the client wants it: of the
+/// whole object or of a part, never of a range.
+fn shown_sum(
+    mode: Option<&ChecksumMode>,
+    whole: Option<Sum>,
+    part: &Option<Wanted>,
+    is_whole: bool,
+) -> Option<Sum> {
+    mode.filter(|mode| mode.as_str() == ChecksumMode::ENABLED)?;
+    match part.as_ref().and_then(|part| part.piece.as_ref()) {
+        Some(piece) => layout::sum(whole.as_ref(), piece),
+        None => whole.filter(|_| is_whole),
+    }
+}
+
+fn content_range(start: u64, end: u64, size: u64) -> String {
+    format!("bytes {start}-{}/{size}", end.max(1) - 1)
+}
+
+fn status(wanted: Option<ByteRange>) -> http::StatusCode {
+    if wanted.is_some() { http::StatusCode::PARTIAL_CONTENT } else { http::StatusCode::OK }
+}
+
+/// A page of an object's parts, after part `after`.
+fn parts(pieces: &[Piece], whole: Option<&Sum>, after: i32, most: i32) -> GetObjectAttributesParts {
+    let mut rest = pieces.iter().filter(|piece| piece.number > after);
+    let page: Vec<_> = rest.by_ref().take(usize::try_from(most).unwrap_or(0)).collect();
+    let shown = |piece: &&Piece| {
+        let mut shown = ObjectPart {
+            part_number: Some(piece.number),
+            size: Some(signed(piece.size)),
+            ..ObjectPart::default()
+        };
+        show_sum!(shown, &layout::sum(whole, piece));
+        shown
+    };
+    GetObjectAttributesParts {
+        is_truncated: Some(rest.next().is_some()),
+        max_parts: Some(most),
+        next_part_number_marker: page.last().map(|piece| piece.number),
+        part_number_marker: Some(after),
+        parts: Some(page.iter().map(shown).collect()),
+        total_parts_count: i32::try_from(pieces.len()).ok(),
     }
 }

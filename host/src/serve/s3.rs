@@ -1,33 +1,16 @@
 //! The S3 operations over a set of buckets. Those with a body of their own are
-//! in `listing`, `reading`, `writing` and `multipart`.
+//! in `buckets`, `listing`, `reading`, `writing`, `multipart`, `tagging`, `cors`
+//! and `settings`.
 
-use super::access;
+use super::buckets::Buckets;
 use super::error::s3_read;
 use super::meta::Conditions;
-use super::staging::Staging;
-use crate::objects::Objects;
 use crate::store::{ByteRange, ObjectInfo, ReadOptions, Reader};
 use async_trait::async_trait;
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
-
-/// The buckets being served.
-pub struct Buckets {
-    pub stores: BTreeMap<String, Objects>,
-    pub staging: Arc<Staging>,
-    /// Held by this set and by every stream that outlives its request: the
-    /// stores may be closed when nobody holds it any more.
-    pub in_use: Arc<()>,
-}
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 impl Buckets {
-    pub(super) fn bucket(&self, name: &str) -> S3Result<&Objects> {
-        self.stores.get(name).ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchBucket))
-    }
-
     /// The object that a copy is made of, for reading.
     pub(super) async fn source(
         &self,
@@ -38,7 +21,7 @@ impl Buckets {
         let CopySource::Bucket { bucket, key, .. } = source else {
             return Err(s3_error!(NotImplemented, "only objects of buckets here can be copied"));
         };
-        let objects = self.bucket(bucket)?;
+        let objects = self.bucket(bucket).await?;
         let options = ReadOptions { range, ..ReadOptions::default() };
         let reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
         let info = reader.info().clone();
@@ -61,169 +44,109 @@ pub(super) fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-#[async_trait]
-impl S3 for Buckets {
-    async fn list_buckets(
-        &self,
-        req: S3Request<ListBucketsInput>,
-    ) -> S3Result<S3Response<ListBucketsOutput>> {
-        let user = access::sender(&req)?.clone();
-        let prefix = req.input.prefix.unwrap_or_default();
-        let bucket = |name: &String| Bucket {
-            name: Some(name.clone()),
-            creation_date: Some(UNIX_EPOCH.into()),
-            ..Bucket::default()
-        };
-        let shown = |name: &&String| name.starts_with(&prefix) && user.sees(name);
-        let buckets = self.stores.keys().filter(shown).map(bucket);
-        let owner = Owner { id: Some(user.id.clone()), display_name: user.name.clone() };
-        Ok(S3Response::new(ListBucketsOutput {
-            buckets: Some(buckets.collect()),
-            owner: Some(owner),
-            ..ListBucketsOutput::default()
-        }))
-    }
+/// Which function answers which operation; the others are `NotImplemented`.
+macro_rules! operations {
+    ($($operation:ident $input:ident $output:ident => $answer:ident;)*) => {
+        #[async_trait]
+        impl S3 for Buckets {
+            $(async fn $operation(
+                &self,
+                req: S3Request<$input>,
+            ) -> S3Result<S3Response<$output>> {
+                self.$answer(req).await
+            })*
+        }
+    };
+}
 
-    async fn head_bucket(
-        &self,
-        req: S3Request<HeadBucketInput>,
-    ) -> S3Result<S3Response<HeadBucketOutput>> {
-        self.bucket(&req.input.bucket)?;
-        Ok(S3Response::new(HeadBucketOutput::default()))
-    }
-
-    async fn get_bucket_location(
-        &self,
-        req: S3Request<GetBucketLocationInput>,
-    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
-        self.bucket(&req.input.bucket)?;
-        Ok(S3Response::new(GetBucketLocationOutput::default()))
-    }
-
-    async fn get_bucket_versioning(
-        &self,
-        req: S3Request<GetBucketVersioningInput>,
-    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
-        self.bucket(&req.input.bucket)?;
-        Ok(S3Response::new(GetBucketVersioningOutput::default()))
-    }
-
-    async fn list_objects(
-        &self,
-        req: S3Request<ListObjectsInput>,
-    ) -> S3Result<S3Response<ListObjectsOutput>> {
-        self.list_objects_answer(req).await
-    }
-
-    async fn list_objects_v2(
-        &self,
-        req: S3Request<ListObjectsV2Input>,
-    ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        self.list_objects_v2_answer(req).await
-    }
-
-    async fn list_object_versions(
-        &self,
-        req: S3Request<ListObjectVersionsInput>,
-    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
-        self.list_object_versions_answer(req).await
-    }
-
-    async fn head_object(
-        &self,
-        req: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
-        self.head_object_answer(req).await
-    }
-
-    async fn get_object_attributes(
-        &self,
-        req: S3Request<GetObjectAttributesInput>,
-    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
-        self.get_object_attributes_answer(req).await
-    }
-
-    async fn get_object(
-        &self,
-        req: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
-        self.get_object_answer(req).await
-    }
-
-    async fn put_object(
-        &self,
-        req: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
-        self.put_object_answer(req).await
-    }
-
-    async fn delete_object(
-        &self,
-        req: S3Request<DeleteObjectInput>,
-    ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.delete_object_answer(req).await
-    }
-
-    async fn delete_objects(
-        &self,
-        req: S3Request<DeleteObjectsInput>,
-    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        self.delete_objects_answer(req).await
-    }
-
-    async fn copy_object(
-        &self,
-        req: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
-        self.copy_object_answer(req).await
-    }
-
-    async fn create_multipart_upload(
-        &self,
-        req: S3Request<CreateMultipartUploadInput>,
-    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        self.create_multipart_upload_answer(req).await
-    }
-
-    async fn upload_part(
-        &self,
-        req: S3Request<UploadPartInput>,
-    ) -> S3Result<S3Response<UploadPartOutput>> {
-        self.upload_part_answer(req).await
-    }
-
-    async fn upload_part_copy(
-        &self,
-        req: S3Request<UploadPartCopyInput>,
-    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        self.upload_part_copy_answer(req).await
-    }
-
-    async fn complete_multipart_upload(
-        &self,
-        req: S3Request<CompleteMultipartUploadInput>,
-    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        self.complete_multipart_upload_answer(req).await
-    }
-
-    async fn abort_multipart_upload(
-        &self,
-        req: S3Request<AbortMultipartUploadInput>,
-    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        self.abort_multipart_upload_answer(req).await
-    }
-
-    async fn list_parts(
-        &self,
-        req: S3Request<ListPartsInput>,
-    ) -> S3Result<S3Response<ListPartsOutput>> {
-        self.list_parts_answer(req).await
-    }
-
-    async fn list_multipart_uploads(
-        &self,
-        req: S3Request<ListMultipartUploadsInput>,
-    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
-        self.list_multipart_uploads_answer(req).await
-    }
+operations! {
+    list_buckets ListBucketsInput ListBucketsOutput => list_buckets_answer;
+    create_bucket CreateBucketInput CreateBucketOutput => create_bucket_answer;
+    delete_bucket DeleteBucketInput DeleteBucketOutput => delete_bucket_answer;
+    head_bucket HeadBucketInput HeadBucketOutput => head_bucket_answer;
+    get_bucket_location GetBucketLocationInput
+        GetBucketLocationOutput => get_bucket_location_answer;
+    list_objects ListObjectsInput ListObjectsOutput => list_objects_answer;
+    list_objects_v2 ListObjectsV2Input ListObjectsV2Output => list_objects_v2_answer;
+    list_object_versions ListObjectVersionsInput
+        ListObjectVersionsOutput => list_object_versions_answer;
+    head_object HeadObjectInput HeadObjectOutput => head_object_answer;
+    get_object GetObjectInput GetObjectOutput => get_object_answer;
+    get_object_attributes GetObjectAttributesInput
+        GetObjectAttributesOutput => get_object_attributes_answer;
+    put_object PutObjectInput PutObjectOutput => put_object_answer;
+    delete_object DeleteObjectInput DeleteObjectOutput => delete_object_answer;
+    delete_objects DeleteObjectsInput DeleteObjectsOutput => delete_objects_answer;
+    copy_object CopyObjectInput CopyObjectOutput => copy_object_answer;
+    create_multipart_upload CreateMultipartUploadInput
+        CreateMultipartUploadOutput => create_multipart_upload_answer;
+    upload_part UploadPartInput UploadPartOutput => upload_part_answer;
+    upload_part_copy UploadPartCopyInput UploadPartCopyOutput => upload_part_copy_answer;
+    complete_multipart_upload CompleteMultipartUploadInput
+        CompleteMultipartUploadOutput => complete_multipart_upload_answer;
+    abort_multipart_upload AbortMultipartUploadInput
+        AbortMultipartUploadOutput => abort_multipart_upload_answer;
+    list_parts ListPartsInput ListPartsOutput => list_parts_answer;
+    list_multipart_uploads ListMultipartUploadsInput
+        ListMultipartUploadsOutput => list_multipart_uploads_answer;
+    get_object_tagging GetObjectTaggingInput GetObjectTaggingOutput => get_object_tagging_answer;
+    put_object_tagging PutObjectTaggingInput PutObjectTaggingOutput => put_object_tagging_answer;
+    delete_object_tagging DeleteObjectTaggingInput
+        DeleteObjectTaggingOutput => delete_object_tagging_answer;
+    get_bucket_tagging GetBucketTaggingInput GetBucketTaggingOutput => get_bucket_tagging_answer;
+    put_bucket_tagging PutBucketTaggingInput PutBucketTaggingOutput => put_bucket_tagging_answer;
+    delete_bucket_tagging DeleteBucketTaggingInput
+        DeleteBucketTaggingOutput => delete_bucket_tagging_answer;
+    get_bucket_cors GetBucketCorsInput GetBucketCorsOutput => get_bucket_cors_answer;
+    put_bucket_cors PutBucketCorsInput PutBucketCorsOutput => put_bucket_cors_answer;
+    delete_bucket_cors DeleteBucketCorsInput DeleteBucketCorsOutput => delete_bucket_cors_answer;
+    get_bucket_acl GetBucketAclInput GetBucketAclOutput => get_bucket_acl_answer;
+    put_bucket_acl PutBucketAclInput PutBucketAclOutput => put_bucket_acl_answer;
+    get_object_acl GetObjectAclInput GetObjectAclOutput => get_object_acl_answer;
+    put_object_acl PutObjectAclInput PutObjectAclOutput => put_object_acl_answer;
+    get_bucket_versioning GetBucketVersioningInput
+        GetBucketVersioningOutput => get_bucket_versioning_answer;
+    get_bucket_policy GetBucketPolicyInput GetBucketPolicyOutput => get_bucket_policy_answer;
+    get_bucket_policy_status GetBucketPolicyStatusInput
+        GetBucketPolicyStatusOutput => get_bucket_policy_status_answer;
+    delete_bucket_policy DeleteBucketPolicyInput
+        DeleteBucketPolicyOutput => delete_bucket_policy_answer;
+    get_bucket_encryption GetBucketEncryptionInput
+        GetBucketEncryptionOutput => get_bucket_encryption_answer;
+    delete_bucket_encryption DeleteBucketEncryptionInput
+        DeleteBucketEncryptionOutput => delete_bucket_encryption_answer;
+    get_public_access_block GetPublicAccessBlockInput
+        GetPublicAccessBlockOutput => get_public_access_block_answer;
+    delete_public_access_block DeletePublicAccessBlockInput
+        DeletePublicAccessBlockOutput => delete_public_access_block_answer;
+    get_bucket_lifecycle_configuration GetBucketLifecycleConfigurationInput
+        GetBucketLifecycleConfigurationOutput => get_bucket_lifecycle_configuration_answer;
+    delete_bucket_lifecycle DeleteBucketLifecycleInput
+        DeleteBucketLifecycleOutput => delete_bucket_lifecycle_answer;
+    get_bucket_website GetBucketWebsiteInput GetBucketWebsiteOutput => get_bucket_website_answer;
+    delete_bucket_website DeleteBucketWebsiteInput
+        DeleteBucketWebsiteOutput => delete_bucket_website_answer;
+    get_bucket_replication GetBucketReplicationInput
+        GetBucketReplicationOutput => get_bucket_replication_answer;
+    delete_bucket_replication DeleteBucketReplicationInput
+        DeleteBucketReplicationOutput => delete_bucket_replication_answer;
+    get_bucket_ownership_controls GetBucketOwnershipControlsInput
+        GetBucketOwnershipControlsOutput => get_bucket_ownership_controls_answer;
+    get_object_lock_configuration GetObjectLockConfigurationInput
+        GetObjectLockConfigurationOutput => get_object_lock_configuration_answer;
+    get_object_retention GetObjectRetentionInput
+        GetObjectRetentionOutput => get_object_retention_answer;
+    get_object_legal_hold GetObjectLegalHoldInput
+        GetObjectLegalHoldOutput => get_object_legal_hold_answer;
+    put_object_retention PutObjectRetentionInput
+        PutObjectRetentionOutput => put_object_retention_answer;
+    put_object_legal_hold PutObjectLegalHoldInput
+        PutObjectLegalHoldOutput => put_object_legal_hold_answer;
+    get_bucket_logging GetBucketLoggingInput GetBucketLoggingOutput => get_bucket_logging_answer;
+    get_bucket_notification_configuration GetBucketNotificationConfigurationInput
+        GetBucketNotificationConfigurationOutput => get_bucket_notification_configuration_answer;
+    get_bucket_accelerate_configuration GetBucketAccelerateConfigurationInput
+        GetBucketAccelerateConfigurationOutput => get_bucket_accelerate_configuration_answer;
+    get_bucket_request_payment GetBucketRequestPaymentInput
+        GetBucketRequestPaymentOutput => get_bucket_request_payment_answer;
 }

@@ -1,11 +1,14 @@
 //! Multipart uploads on their way: parts wait in files until they are put
 //! together. Nothing of it survives a restart; clients then start anew.
 
-use super::body::{Incoming, staging_failed};
+use super::body::{Arrived, Incoming, staging_failed};
+use super::checksum::{Algorithm, Sum};
+use super::layout::Piece;
 use crate::store::Metadata;
 use md5::{Digest, Md5};
+use s3s::dto::Checksum;
 use s3s::{S3Error, S3ErrorCode, S3Result};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,12 +26,27 @@ const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 const MIN_PART: u64 = 5 * 1024 * 1024;
 const MAX_PARTS: i32 = 10_000;
 
+/// How many completed uploads are remembered.
+const COMPLETED: usize = 1_000;
+
 /// All uploads on their way.
 pub struct Staging {
     directory: TempDir,
     /// Locked as long as the directory is in use.
     _lock: std::fs::File,
     uploads: Mutex<HashMap<String, Upload>>,
+    /// The last that were completed, by their ids: a client that did not hear
+    /// the answer asks again.
+    completed: Mutex<VecDeque<(String, Completed)>>,
+}
+
+/// What a completed upload became.
+#[derive(Clone)]
+pub struct Completed {
+    pub bucket: String,
+    pub key: String,
+    pub etag: String,
+    pub sum: Option<Sum>,
 }
 
 /// One of them.
@@ -38,6 +56,10 @@ pub struct Upload {
     pub key: String,
     pub content_type: Option<String>,
     pub metadata: Metadata,
+    /// Of all parts, and whether the object's is made of theirs.
+    pub sums: Option<(Algorithm, bool)>,
+    /// The access key that began it.
+    pub initiator: Option<String>,
     pub started: SystemTime,
     pub parts: BTreeMap<i32, Part>,
 }
@@ -48,6 +70,7 @@ pub struct Part {
     pub path: PathBuf,
     pub md5: [u8; 16],
     pub size: u64,
+    pub sum: Option<Sum>,
     pub modified: SystemTime,
 }
 
@@ -75,7 +98,7 @@ impl Staging {
         let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
         let lock = std::fs::File::create(directory.path().join("lock"))?;
         lock.lock()?;
-        Ok(Self { directory, _lock: lock, uploads: Mutex::default() })
+        Ok(Self { directory, _lock: lock, uploads: Mutex::default(), completed: Mutex::default() })
     }
 
     fn uploads(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
@@ -141,15 +164,34 @@ impl Staging {
     }
 
     /// Makes a part that arrived one of the upload's.
-    pub fn keep(&self, id: &str, part: PartWriter, md5: [u8; 16], size: u64) -> S3Result<Part> {
+    pub fn keep(&self, id: &str, part: PartWriter, arrived: Arrived) -> S3Result<Part> {
         let mut uploads = self.uploads();
         let upload = uploads.get_mut(id).ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchUpload))?;
         let path = part.path.keep().map_err(|error| staging_failed(&error))?;
-        let kept = Part { path, md5, size, modified: SystemTime::now() };
+        let Arrived { md5, length: size, sum } = arrived;
+        let kept = Part { path, md5, size, sum, modified: SystemTime::now() };
         if let Some(replaced) = upload.parts.insert(part.number, kept.clone()) {
             let _ = std::fs::remove_file(replaced.path);
         }
         Ok(kept)
+    }
+
+    /// Forgets an upload that became an object, but for what became of it.
+    pub fn complete(&self, id: &str, completed: Completed) {
+        let mut list = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.len() == COMPLETED {
+            list.pop_front();
+        }
+        list.push_back((id.to_owned(), completed));
+        drop(list);
+        self.remove(id);
+    }
+
+    /// What an upload became.
+    pub fn completed(&self, id: &str, bucket: &str, key: &str) -> Option<Completed> {
+        let list = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = list.iter().find(|(done, _)| done == id).map(|(_, completed)| completed);
+        found.filter(|completed| completed.bucket == bucket && completed.key == key).cloned()
     }
 
     /// Forgets an upload and removes its parts.
@@ -172,8 +214,8 @@ impl PartWriter {
         self.file.write_all(chunk).await.map_err(|error| staging_failed(&error))
     }
 
-    /// Takes all of a request's body; gives its MD5 and size.
-    pub async fn fill(&mut self, mut body: Incoming) -> S3Result<([u8; 16], u64)> {
+    /// Takes all of a request's body.
+    pub async fn fill(&mut self, mut body: Incoming) -> S3Result<Arrived> {
         while let Some(chunk) = body.next().await? {
             self.push(&chunk).await?;
         }
@@ -187,15 +229,15 @@ impl PartWriter {
 }
 
 impl Upload {
-    /// The parts that a client wants put together, checked: number and etag.
-    pub fn chosen(&self, wanted: &[(i32, Option<String>)]) -> S3Result<Vec<Part>> {
+    /// The parts that a client wants put together, checked, with their numbers.
+    pub fn chosen(&self, wanted: &[Wanted]) -> S3Result<Vec<(i32, Part)>> {
         if wanted.is_empty() {
             let text = "an upload needs at least one part";
             return Err(S3Error::with_message(S3ErrorCode::MalformedXML, text));
         }
         let mut parts = Vec::with_capacity(wanted.len());
         let mut before = 0;
-        for (number, etag) in wanted {
+        for Wanted { number, etag, sums } in wanted {
             if *number <= before {
                 return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
             }
@@ -206,10 +248,15 @@ impl Upload {
                 let text = format!("part {number} did not arrive, or has another etag");
                 return Err(S3Error::with_message(S3ErrorCode::InvalidPart, text));
             };
-            parts.push(part.clone());
+            let sum = part.sum.as_ref().and_then(|sum| Some((sum, sum.algorithm.of(sums)?)));
+            if sum.is_some_and(|(sum, wanted)| sum.value != *wanted) {
+                let text = format!("part {number} has another checksum");
+                return Err(S3Error::with_message(S3ErrorCode::InvalidPart, text));
+            }
+            parts.push((*number, part.clone()));
         }
         let last = parts.len() - 1;
-        if parts.iter().take(last).any(|part| part.size < MIN_PART) {
+        if parts.iter().take(last).any(|(_, part)| part.size < MIN_PART) {
             let text = format!("every part but the last has at least {MIN_PART} bytes");
             return Err(S3Error::with_message(S3ErrorCode::EntityTooSmall, text));
         }
@@ -217,10 +264,27 @@ impl Upload {
     }
 }
 
+/// A part as CompleteMultipartUpload names it.
+pub struct Wanted {
+    pub number: i32,
+    pub etag: Option<String>,
+    pub sums: Checksum,
+}
+
+/// The parts of an object, to be kept with it; with their checksums where
+/// they are by the object's `algorithm`.
+pub fn pieces(parts: &[(i32, Part)], algorithm: Option<Algorithm>) -> Vec<Piece> {
+    let piece = |(number, part): &(i32, Part)| {
+        let sum = part.sum.as_ref().filter(|sum| Some(sum.algorithm) == algorithm);
+        Piece { number: *number, size: part.size, sum: sum.map(|sum| sum.value.clone()) }
+    };
+    parts.iter().map(piece).collect()
+}
+
 /// The etag of an object put together from parts.
-pub fn etag(parts: &[Part]) -> String {
+pub fn etag(parts: &[(i32, Part)]) -> String {
     let mut digest = Md5::new();
-    for part in parts {
+    for (_, part) in parts {
         digest.update(part.md5);
     }
     format!("{}-{}", hex::encode(digest.finalize()), parts.len())

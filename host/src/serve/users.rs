@@ -34,8 +34,7 @@ impl Users {
     pub fn new(signing: &[config::User], anonymous: Option<Scope>) -> Self {
         let signing = signing.iter().map(|config::User { credentials, scope }| {
             let name = credentials.access_key.clone();
-            let id = hex::encode(Sha256::digest(&name));
-            let user = User { id, name: Some(name.clone()), scope: scope.clone() };
+            let user = User { id: id(Some(&name)), name: Some(name.clone()), scope: scope.clone() };
             (name, (SecretKey::from(credentials.secret_key.as_str()), Arc::new(user)))
         });
         let nobody = |scope| Arc::new(User { id: NOBODY.to_owned(), name: None, scope });
@@ -70,6 +69,11 @@ impl Users {
         }
         Ok(())
     }
+}
+
+/// What an owner is called by: the same for the same access key, always.
+pub fn id(access_key: Option<&str>) -> String {
+    access_key.map_or_else(|| NOBODY.to_owned(), |key| hex::encode(Sha256::digest(key)))
 }
 
 impl User {

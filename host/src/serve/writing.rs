@@ -2,12 +2,17 @@
 
 use super::access;
 use super::body::{Incoming, expected};
+use super::buckets::Buckets;
+use super::checksum::{Algorithm, Sum, show_sum};
+use super::conditions::{self, OfDelete};
 use super::error::{s3, s3_read};
+use super::layout::{PART_SUMS, PARTS};
 use super::meta::{self, Conditions, kept};
-use super::s3::Buckets;
+use super::settings;
+use super::tagging::TAGGING;
 use crate::config::Right;
-use crate::objects::{CHUNK, Objects};
-use crate::store::{DeleteOptions, PutOptions};
+use crate::objects::CHUNK;
+use crate::store::{PutOptions, Trailer};
 use futures::StreamExt;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -21,7 +26,11 @@ impl Buckets {
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let S3Request { input, headers, trailing_headers, .. } = req;
-        let objects = self.bucket(&input.bucket)?;
+        settings::allowed(&settings::asked!(input))?;
+        if input.write_offset_bytes.is_some() {
+            return Err(s3_error!(NotImplemented, "objects can't be appended to"));
+        }
+        let objects = self.bucket(&input.bucket).await?;
         let key = &input.key;
         let kept = kept!(input);
         let mut options = PutOptions {
@@ -29,8 +38,11 @@ impl Buckets {
             metadata: meta::keep(input.metadata, kept)?,
             ..PutOptions::default()
         };
-        put_conditions(objects, &mut options, input.if_match, input.if_none_match)?;
-        let expected = expected!(input, &headers);
+        conditions::of_put(&objects, key, &mut options, input.if_match, input.if_none_match)
+            .await?;
+        let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
+        let wanted = announced.map(Algorithm::parse).transpose()?.unwrap_or(Algorithm::DEFAULT);
+        let expected = expected!(input, &headers, Some(wanted));
         let mut body = Incoming::new(input.body, expected, &headers, trailing_headers);
         let failed = |e| s3(e, key);
         let mut upload = objects.write(key, options).await.map_err(failed)?;
@@ -38,17 +50,17 @@ impl Buckets {
             upload.push(chunk).await.map_err(failed)?;
         }
         // A digest that doesn't match drops the upload unfinished.
-        let (md5, _) = body.finish()?;
-        let info = upload.finish_as(hex::encode(md5)).await.map_err(failed)?;
-        Ok(S3Response::new(PutObjectOutput {
+        let arrived = body.finish()?;
+        let metadata = arrived.sum.iter().map(|sum| sum.keep(arrived.length)).collect();
+        let trailer = Trailer { etag: Some(hex::encode(arrived.md5)), metadata };
+        let info = upload.finish_with(trailer).await.map_err(failed)?;
+        let mut output = PutObjectOutput {
             e_tag: meta::etag(&info),
-            checksum_crc32: input.checksum_crc32,
-            checksum_crc32c: input.checksum_crc32c,
-            checksum_crc64nvme: input.checksum_crc64nvme,
-            checksum_sha1: input.checksum_sha1,
-            checksum_sha256: input.checksum_sha256,
+            checksum_type: arrived.sum.as_ref().map(Sum::kind),
             ..PutObjectOutput::default()
-        }))
+        };
+        show_sum!(output, &arrived.sum);
+        Ok(S3Response::new(output))
     }
 
     pub(super) async fn delete_object_answer(
@@ -56,15 +68,17 @@ impl Buckets {
         req: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
-        let if_match = match input.if_match {
-            Some(condition) if condition.is_any() => {
-                return Err(s3_error!(NotImplemented, "If-Match of a delete can't be *"));
-            }
-            Some(condition) => condition.into_etag().map(ETag::into_value),
-            None => None,
+        let objects = self.bucket_to_delete_from(&input.bucket).await?;
+        if meta::only_version(input.version_id.as_deref()).is_err() {
+            // Nothing has another version, so there is nothing to delete.
+            return Ok(S3Response::new(DeleteObjectOutput::default()));
+        }
+        let conditions = OfDelete {
+            etag: input.if_match.map(ETagCondition::into_etag),
+            size: input.if_match_size,
+            modified: input.if_match_last_modified_time,
         };
-        delete(objects, &input.key, if_match).await?;
+        conditions.delete(&objects, &input.key).await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
@@ -74,7 +88,7 @@ impl Buckets {
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let user = access::sender(&req)?.clone();
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        let objects = &self.bucket_to_delete_from(&input.bucket).await?;
         if input.delete.objects.len() > 1000 {
             return Err(s3_error!(MalformedXML, "at most 1000 objects at a time"));
         }
@@ -82,10 +96,17 @@ impl Buckets {
             .map(|object| {
                 let allowed = access::check(&user, Right::Delete, &input.bucket, &object.key);
                 async move {
-                    let if_match = object.e_tag.map(ETag::into_value);
+                    let conditions = OfDelete {
+                        etag: object.e_tag.map(Some),
+                        size: object.size,
+                        modified: object.last_modified_time,
+                    };
                     let done = match allowed {
-                        Ok(()) => delete(objects, &object.key, if_match).await,
-                        refused => refused,
+                        Err(refused) => Err(refused),
+                        Ok(()) if meta::only_version(object.version_id.as_deref()).is_err() => {
+                            Ok(())
+                        }
+                        Ok(()) => conditions.delete(objects, &object.key).await,
                     };
                     (object.key, done)
                 }
@@ -117,7 +138,7 @@ impl Buckets {
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let input = req.input;
-        let objects = self.bucket(&input.bucket)?;
+        let objects = self.bucket(&input.bucket).await?;
         let key = &input.key;
         let replace = input
             .metadata_directive
@@ -129,10 +150,16 @@ impl Buckets {
             if_modified_since: input.copy_source_if_modified_since,
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
+        let retag = input
+            .tagging_directive
+            .as_ref()
+            .is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
+        settings::allowed(&settings::asked!(input))?;
         if let CopySource::Bucket { bucket, key: from, .. } = &input.copy_source
             && **bucket == *input.bucket
             && **from == **key
             && !replace
+            && !retag
         {
             return Err(s3_error!(
                 InvalidRequest,
@@ -140,18 +167,26 @@ impl Buckets {
             ));
         }
         let (mut reader, info) = self.source(&input.copy_source, None, conditions).await?;
-        let options = match replace {
+        let source_tags = meta::show(&info).1.tagging;
+        let source_sum = meta::show(&info).1.sum.map(|sum| sum.algorithm);
+        let tags = super::tagging::checked(input.tagging.clone())?;
+        let tags = if retag { tags } else { source_tags };
+        let (content_type, mut metadata) = match replace {
             true => {
                 let kept = kept!(input);
-                let metadata = meta::keep(input.metadata, kept)?;
-                PutOptions { content_type: input.content_type, metadata, ..PutOptions::default() }
+                (input.content_type, meta::keep(input.metadata, kept)?)
             }
-            false => {
-                let mut metadata = info.metadata;
-                metadata.retain(|(name, _)| !name.starts_with(storage_core::RESERVED_METADATA));
-                PutOptions { content_type: info.content_type, metadata, ..PutOptions::default() }
-            }
+            false => (info.content_type, meta::carried(&info.metadata).collect()),
         };
+        // A copy is one piece, whatever its source was put together from.
+        metadata.retain(|(name, _)| ![TAGGING, PARTS, PART_SUMS].contains(&name.as_str()));
+        metadata.extend(tags.map(|tags| (TAGGING.to_owned(), tags)));
+        let options = PutOptions { content_type, metadata, ..PutOptions::default() };
+        let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
+        let announced = announced.map(Algorithm::parse).transpose()?;
+        let algorithm = announced.or(source_sum).unwrap_or(Algorithm::DEFAULT);
+        let mut hasher = algorithm.hasher();
+        let mut length = 0;
         let failed = |e| s3(e, key);
         let mut upload = objects.write(key, options).await.map_err(failed)?;
         loop {
@@ -159,54 +194,24 @@ impl Buckets {
             if chunk.is_empty() {
                 break;
             }
+            hasher.update(&chunk);
+            length += chunk.len() as u64;
             upload.push(chunk).await.map_err(failed)?;
         }
-        let info = upload.finish().await.map_err(failed)?;
-        let result = CopyObjectResult {
+        let sum = Sum::finished(algorithm, hasher);
+        let metadata = sum.iter().map(|sum| sum.keep(length)).collect();
+        let trailer = Trailer { etag: None, metadata };
+        let info = upload.finish_with(trailer).await.map_err(failed)?;
+        let mut result = CopyObjectResult {
             e_tag: meta::etag(&info),
             last_modified: meta::modified(&info),
+            checksum_type: sum.as_ref().map(Sum::kind),
             ..CopyObjectResult::default()
         };
+        show_sum!(result, &sum);
         Ok(S3Response::new(CopyObjectOutput {
             copy_object_result: Some(result),
             ..CopyObjectOutput::default()
         }))
-    }
-}
-
-/// The conditions of a write, as a store checks them.
-pub(super) fn put_conditions(
-    objects: &Objects,
-    options: &mut PutOptions,
-    if_match: Option<IfMatch>,
-    if_none_match: Option<IfNoneMatch>,
-) -> S3Result<()> {
-    if (if_match.is_some() || if_none_match.is_some()) && !objects.capabilities().conditional {
-        return Err(s3_error!(NotImplemented, "this store does not check conditions of writes"));
-    }
-    if let Some(condition) = if_none_match {
-        if !condition.is_any() {
-            return Err(s3_error!(NotImplemented, "If-None-Match of a write can only be *"));
-        }
-        options.if_absent = true;
-    }
-    match if_match {
-        Some(condition) if condition.is_any() => {
-            Err(s3_error!(NotImplemented, "If-Match of a write can't be *"))
-        }
-        Some(condition) => {
-            options.if_match = condition.into_etag().map(ETag::into_value);
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-/// Deleting what is not there is no error in S3.
-async fn delete(objects: &Objects, key: &str, if_match: Option<String>) -> S3Result<()> {
-    let conditional = if_match.is_some();
-    match objects.delete(key, DeleteOptions { if_match }).await {
-        Err(crate::Error::NotFound) if !conditional => Ok(()),
-        done => done.map_err(|error| s3(error, key)),
     }
 }

@@ -1,0 +1,103 @@
+//! Conditions of writes and deletes, as a store can hold them: in one step
+//! with the change.
+
+use super::error::s3;
+use crate::objects::Objects;
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions};
+use s3s::dto::{ETag, IfMatch, IfNoneMatch, Timestamp};
+use s3s::{S3Result, s3_error};
+
+/// Turns `If-Match` and `If-None-Match` of a write into what the store checks.
+/// Conditions on any etag, or on none in particular, become conditions on the
+/// etag that is there now: a change in between then fails the write.
+pub async fn of_put(
+    objects: &Objects,
+    key: &str,
+    options: &mut PutOptions,
+    if_match: Option<IfMatch>,
+    if_none_match: Option<IfNoneMatch>,
+) -> S3Result<()> {
+    if if_match.is_none() && if_none_match.is_none() {
+        return Ok(());
+    }
+    if !objects.capabilities().conditional {
+        return Err(s3_error!(NotImplemented, "this store does not check conditions of writes"));
+    }
+    if let Some(condition) = if_none_match {
+        match condition.into_etag() {
+            None => options.if_absent = true,
+            Some(etag) => match current(objects, key).await? {
+                None => options.if_absent = true,
+                Some(info) if info.etag.as_deref() == Some(etag.value()) => {
+                    return Err(s3_error!(PreconditionFailed));
+                }
+                Some(info) => options.if_match = info.etag,
+            },
+        }
+    }
+    if let Some(condition) = if_match {
+        options.if_match = match condition.into_etag() {
+            Some(etag) => Some(etag.into_value()),
+            None => match current(objects, key).await? {
+                Some(info) => info.etag,
+                None => return Err(s3_error!(NoSuchKey)),
+            },
+        };
+    }
+    Ok(())
+}
+
+async fn current(objects: &Objects, key: &str) -> S3Result<Option<ObjectInfo>> {
+    match objects.stat(key).await {
+        Ok(info) => Ok(Some(info)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(s3(error, key)),
+    }
+}
+
+/// What must hold for an object to be deleted.
+#[derive(Default)]
+pub struct OfDelete {
+    /// Its etag; `Some(None)`: whichever it has.
+    pub etag: Option<Option<ETag>>,
+    pub size: Option<i64>,
+    pub modified: Option<Timestamp>,
+}
+
+impl OfDelete {
+    /// Deletes an object if all holds. Deleting what is not there is no error
+    /// in S3, whatever was to hold.
+    pub async fn delete(self, objects: &Objects, key: &str) -> S3Result<()> {
+        let mut options = DeleteOptions::default();
+        if let Some(Some(etag)) = self.etag {
+            options.if_match = Some(etag.into_value());
+        }
+        if options.if_match.is_some() || self.size.is_some() || self.modified.is_some() {
+            if !objects.capabilities().conditional {
+                let text = "this store does not check conditions of deletes";
+                return Err(s3_error!(NotImplemented, "{text}"));
+            }
+        }
+        if self.size.is_some() || self.modified.is_some() {
+            let info = match objects.measured(key).await {
+                Err(Error::NotFound) => return Ok(()),
+                info => info.map_err(|error| s3(error, key))?,
+            };
+            let size = info.size.and_then(|size| i64::try_from(size).ok());
+            // The time goes over the wire in whole seconds.
+            let seconds = |time: Timestamp| time::OffsetDateTime::from(time).unix_timestamp();
+            let modified = info.modified.and_then(|ms| i64::try_from(ms / 1000).ok());
+            if self.size.is_some_and(|wanted| size != Some(wanted))
+                || self.modified.is_some_and(|wanted| modified != Some(seconds(wanted)))
+            {
+                return Err(s3_error!(PreconditionFailed));
+            }
+            // What was looked at is what is deleted.
+            options.if_match = options.if_match.or(info.etag);
+        }
+        match objects.delete(key, options).await {
+            Err(Error::NotFound) => Ok(()),
+            done => done.map_err(|error| s3(error, key)),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Buckets that clients make: prefixes of the main store.
+//!
+//! The objects of bucket `b` are those below `b/`. What else is to be known of
+//! it stands as JSON in its marker, the object `.buckets/b`: no bucket's name
+//! begins with a dot, so no bucket's object can lie there. Objects below a
+//! prefix without a marker, which something else wrote, are a bucket, too: the
+//! first change to it through the endpoint writes the marker.
+
+use super::error::{internal, s3};
+use super::list::{self, Item, Query};
+use super::prefixed::Prefixed;
+use crate::config::bucket_name_problem;
+use crate::objects::Objects;
+use crate::store::{DeleteOptions, Error, ListOptions, PutOptions, ReadOptions};
+use futures::{StreamExt, TryStreamExt};
+use s3s::{S3Result, s3_error};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const MARKERS: &str = ".buckets/";
+
+/// Far more than what is kept of a bucket.
+const MAX_MARKER: u64 = 1024 * 1024;
+
+/// How often a change to a marker that others change at the same time is tried.
+const TRIES: usize = 8;
+
+/// Markers read at a time.
+const READS: usize = 8;
+
+/// What is kept of a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// When it was made, in milliseconds since 1970.
+    pub created: u64,
+    /// The access key that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The location constraint that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors: Vec<super::cors::Rule>,
+}
+
+/// The buckets in a main store.
+pub struct Dynamic {
+    main: Objects,
+}
+
+impl Dynamic {
+    pub fn new(main: Objects) -> Self {
+        Self { main }
+    }
+
+    /// The objects of a bucket, whether there is such a bucket or not.
+    pub fn objects(&self, name: &str) -> Objects {
+        let store = Arc::new(Prefixed::new(self.main.store().clone(), format!("{name}/")));
+        Objects::new(self.main.name(), store)
+    }
+
+    /// What is known of a bucket; `None`: there is no such bucket.
+    pub async fn state(&self, name: &str) -> S3Result<Option<State>> {
+        match self.marker(name).await? {
+            Some((state, _)) => Ok(Some(state)),
+            None if self.is_empty(name).await? => Ok(None),
+            None => Ok(Some(State::default())),
+        }
+    }
+
+    async fn marker(&self, name: &str) -> S3Result<Option<(State, Option<String>)>> {
+        let key = format!("{MARKERS}{name}");
+        let (info, text) = match self.main.get(&key, ReadOptions::default(), MAX_MARKER).await {
+            Ok(found) => found,
+            Err(Error::NotFound) => return Ok(None),
+            Err(error) => return Err(s3(error, &key)),
+        };
+        let state = serde_json::from_slice(&text).map_err(|error| {
+            internal(&format!("what is kept of bucket {name:?} in {key:?} can't be read"), &error)
+        })?;
+        Ok(Some((state, info.etag)))
+    }
+
+    async fn put(&self, name: &str, state: &State, mut options: PutOptions) -> Result<(), Error> {
+        let json = serde_json::to_vec(state).map_err(|error| Error::Other(error.to_string()))?;
+        options.content_type = Some("application/json".to_owned());
+        self.main.put(&format!("{MARKERS}{name}"), json.into(), options).await.map(drop)
+    }
+
+    async fn is_empty(&self, name: &str) -> S3Result<bool> {
+        let objects = self.objects(name);
+        let mut options = ListOptions { limit: Some(1), ..ListOptions::default() };
+        loop {
+            let page = objects.list(options.clone()).await.map_err(|e| s3(e, ""))?;
+            match page.next {
+                _ if !page.entries.is_empty() => return Ok(false),
+                None => return Ok(true),
+                next => options.start_after = next,
+            }
+        }
+    }
+
+    /// Makes a bucket; gives what is known of it, and whether it is new.
+    pub async fn create(&self, name: &str, wanted: State) -> S3Result<(State, bool)> {
+        if let Some(state) = self.state(name).await? {
+            return Ok((state, false));
+        }
+        let wanted = State { created: now(), ..wanted };
+        let if_absent = self.main.capabilities().conditional;
+        let options = PutOptions { if_absent, ..PutOptions::default() };
+        match self.put(name, &wanted, options).await {
+            Ok(()) => Ok((wanted, true)),
+            // Somebody else did, in the meantime.
+            Err(Error::AlreadyExists | Error::PreconditionFailed) => {
+                Ok((self.state(name).await?.unwrap_or_default(), false))
+            }
+            Err(error) => Err(s3(error, name)),
+        }
+    }
+
+    /// Gives a bucket that is one only by its objects its marker, so that it
+    /// outlives them.
+    pub async fn adopt(&self, name: &str) -> S3Result<()> {
+        match self.marker(name).await? {
+            Some(_) => Ok(()),
+            None => self.create_marker(name).await,
+        }
+    }
+
+    async fn create_marker(&self, name: &str) -> S3Result<()> {
+        if self.is_empty(name).await? {
+            return Err(s3_error!(NoSuchBucket));
+        }
+        let if_absent = self.main.capabilities().conditional;
+        let options = PutOptions { if_absent, ..PutOptions::default() };
+        match self.put(name, &State { created: now(), ..State::default() }, options).await {
+            Ok(()) | Err(Error::AlreadyExists | Error::PreconditionFailed) => Ok(()),
+            Err(error) => Err(s3(error, name)),
+        }
+    }
+
+    /// Changes what is kept of a bucket.
+    pub async fn change(&self, name: &str, change: impl Fn(&mut State)) -> S3Result<()> {
+        self.adopt(name).await?;
+        let conditional = self.main.capabilities().conditional;
+        for _ in 0..TRIES {
+            let Some((mut state, etag)) = self.marker(name).await? else {
+                return Err(s3_error!(NoSuchBucket));
+            };
+            change(&mut state);
+            let if_match = etag.filter(|_| conditional);
+            match self.put(name, &state, PutOptions { if_match, ..PutOptions::default() }).await {
+                Ok(()) => return Ok(()),
+                Err(Error::PreconditionFailed) => {}
+                Err(error) => return Err(s3(error, name)),
+            }
+        }
+        Err(s3_error!(OperationAborted, "the bucket is being changed by others; try again"))
+    }
+
+    /// Removes a bucket without objects. What is put into it at the same
+    /// moment is not lost: the bucket then is one by that object.
+    pub async fn remove(&self, name: &str) -> S3Result<()> {
+        let marked = self.marker(name).await?.is_some();
+        if !self.is_empty(name).await? {
+            return Err(s3_error!(BucketNotEmpty));
+        }
+        if !marked {
+            return Err(s3_error!(NoSuchBucket));
+        }
+        match self.main.delete(&format!("{MARKERS}{name}"), DeleteOptions::default()).await {
+            Ok(()) | Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(s3(error, name)),
+        }
+    }
+
+    /// The names of all buckets that begin with `prefix`, in order.
+    pub async fn names(&self, prefix: &str) -> S3Result<BTreeSet<String>> {
+        let marked = Query { prefix: format!("{MARKERS}{prefix}"), ..Query::default() };
+        let unmarked =
+            Query { prefix: prefix.to_owned(), delimiter: "/".to_owned(), ..Query::default() };
+        let mut names = BTreeSet::new();
+        for mut query in [marked, unmarked] {
+            query.limit = 1000;
+            loop {
+                let (items, more) =
+                    list::list(&self.main, &query).await.map_err(|e| s3(e, &query.prefix))?;
+                let last = items.last().map(|item| item.name().to_owned());
+                names.extend(items.iter().filter_map(|item| match item {
+                    Item::Object(entry) => entry.key.strip_prefix(MARKERS).map(str::to_owned),
+                    Item::Prefix(prefix) => prefix.strip_suffix('/').map(str::to_owned),
+                }));
+                match last.filter(|_| more) {
+                    Some(last) => query.after = last,
+                    None => break,
+                }
+            }
+        }
+        names.retain(|name| bucket_name_problem(name).is_none());
+        Ok(names)
+    }
+
+    /// Some buckets with what is known of them; those that vanished meanwhile
+    /// are left out.
+    pub async fn states(&self, names: Vec<String>) -> S3Result<Vec<(String, State)>> {
+        let states = futures::stream::iter(names).map(|name| async move {
+            let state = self.state(&name).await?;
+            Ok::<_, s3s::S3Error>(state.map(|state| (name, state)))
+        });
+        let states: Vec<_> = states.buffered(READS).try_collect().await?;
+        Ok(states.into_iter().flatten().collect())
+    }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

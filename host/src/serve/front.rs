@@ -1,0 +1,125 @@
+//! What stands before the S3 protocol: every answer has an id, cross-origin
+//! requests get their headers, and preflights are answered without a
+//! signature, since browsers don't sign them.
+
+use super::buckets::Buckets;
+use super::cors::{Asked, Rule};
+use super::linger::Lingering;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use s3s::service::S3Service;
+use s3s::{Body, HttpError, S3Error, S3ErrorCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const EXPECTED_OWNER: &str = "x-amz-expected-bucket-owner";
+
+/// A service and what stands before it.
+#[derive(Clone)]
+pub struct Front {
+    pub service: S3Service,
+    pub buckets: Buckets,
+    /// Rules for all buckets.
+    pub cors: Arc<[Rule]>,
+}
+
+impl Front {
+    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
+        let bucket = bucket(request.uri().path()).map(str::to_owned);
+        let allowed = match (Asked::by(request.method(), request.headers()), &bucket) {
+            (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
+            _ => None,
+        };
+        let mut response = match request.method() {
+            &Method::OPTIONS => preflight(request.headers(), allowed.is_some()),
+            _ => match self.refused(&request, bucket.as_deref()).await {
+                Some(error) => refuse(error),
+                None => self.service.call(Lingering::request(request)).await?,
+            },
+        };
+        response.headers_mut().extend(allowed.unwrap_or_default());
+        identify(&mut response);
+        Ok(response)
+    }
+
+    async fn rules(&self, bucket: &str) -> Vec<Rule> {
+        let mut rules =
+            self.buckets.state(bucket).await.map(|state| state.cors).unwrap_or_default();
+        rules.extend(self.cors.iter().cloned());
+        rules
+    }
+
+    /// A client may say who it thinks that a bucket belongs to.
+    async fn refused(&self, request: &Request<Incoming>, bucket: Option<&str>) -> Option<S3Error> {
+        let expected = request.headers().get(EXPECTED_OWNER)?;
+        // That there is no such bucket, the operation says.
+        let state = self.buckets.state(bucket?).await.ok()?;
+        let owner = super::buckets::owner(state.owner.as_deref());
+        let is_owner = owner.id.is_some_and(|id| expected.as_bytes() == id.as_bytes());
+        (!is_owner).then(|| {
+            S3Error::with_message(S3ErrorCode::AccessDenied, "the bucket has another owner")
+        })
+    }
+}
+
+/// The bucket that a path names.
+fn bucket(path: &str) -> Option<&str> {
+    let name = path.strip_prefix('/')?.split('/').next()?;
+    crate::config::bucket_name_problem(name).is_none().then_some(name)
+}
+
+fn preflight(headers: &HeaderMap, allowed: bool) -> Response<Body> {
+    let asks =
+        headers.contains_key("origin") && headers.contains_key("access-control-request-method");
+    let (code, status, message) = match (asks, allowed) {
+        (true, true) => return Response::new(Body::empty()),
+        (true, false) => (
+            "AccessForbidden",
+            StatusCode::FORBIDDEN,
+            "no CORS rule of this bucket allows this request",
+        ),
+        (false, _) => (
+            "BadRequest",
+            StatusCode::BAD_REQUEST,
+            "a preflight has the headers Origin and Access-Control-Request-Method",
+        ),
+    };
+    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
+    error.set_status_code(status);
+    refuse(error)
+}
+
+fn refuse(error: S3Error) -> Response<Body> {
+    error.to_http_response().unwrap_or_else(|_| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}
+
+/// Gives an answer its id, in a header, and in its body where that is an error.
+fn identify(response: &mut Response<Body>) {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static START: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
+        let mut random = [0; 4];
+        let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
+        u32::from_ne_bytes(random)
+    });
+    let id = format!("{:08X}{:08X}", *START, NEXT.fetch_add(1, Ordering::Relaxed));
+    response.headers_mut().extend(HeaderValue::from_str(&id).ok().map(|id| (REQUEST_ID, id)));
+    let is_xml = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/xml");
+    if response.status().as_u16() < 400 || !response.headers().get(CONTENT_TYPE).is_some_and(is_xml)
+    {
+        return;
+    }
+    const END: &str = "</Error>";
+    if let Some(text) = response.body().bytes()
+        && let Some(start) = text.strip_suffix(END.as_bytes())
+    {
+        let text = [start, b"<RequestId>", id.as_bytes(), b"</RequestId>", END.as_bytes()].concat();
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = Body::from(text);
+    }
+}

@@ -1,0 +1,124 @@
+//! The objects of a store below a prefix, as a store of their own.
+
+use crate::store::{
+    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, SharedStore, Writer,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// A view of `base`: the key `k` here is `prefix` + `k` there. That key must
+/// fit the base's limit; the base says so where it doesn't.
+pub struct Prefixed {
+    base: SharedStore,
+    prefix: String,
+}
+
+impl Prefixed {
+    pub fn new(base: SharedStore, prefix: String) -> Self {
+        Self { base, prefix }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl ObjectStore for Prefixed {
+    fn capabilities(&self) -> Capabilities {
+        self.base.capabilities()
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        self.base.get(&self.key(key), options).await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        self.base.put(&self.key(key), data, options).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.base.exists(&self.key(key)).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.base.delete(&self.key(key), options).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.base.stat(&self.key(key)).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        // The tokens of a store that isn't ordered are no keys.
+        let ordered = self.base.capabilities().ordered;
+        let start_after = match options.start_after {
+            Some(after) if ordered => Some(self.key(&after)),
+            after => after,
+        };
+        let prefix = self.key(&options.prefix);
+        let mut page =
+            self.base.list(ListOptions { prefix, start_after, limit: options.limit }).await?;
+        page.entries.retain_mut(|entry| match entry.key.strip_prefix(&self.prefix) {
+            // The prefix itself may be a key there; here it would be empty.
+            Some(key) if !key.is_empty() => {
+                entry.key = key.to_owned();
+                true
+            }
+            _ => false,
+        });
+        if ordered {
+            page.next = page.next.map(|next| match next.strip_prefix(&self.prefix) {
+                Some(next) => next.to_owned(),
+                None => next,
+            });
+        }
+        Ok(page)
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        self.base.read(&self.key(key), options).await
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        self.base.write(&self.key(key), options).await
+    }
+
+    /// The base is closed by whoever opened it.
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::memory::Memory;
+    use crate::objects::Objects;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn only_what_lies_below_the_prefix_is_seen_in_pages_of_any_size() {
+        let memory: SharedStore = Arc::new(Memory::new());
+        let all = Objects::new("all", memory.clone());
+        for key in ["a", "b/", "b/1", "b/2", "b/2/x", "b/3", "b0", "c/1"] {
+            all.put(key, Bytes::new(), PutOptions::default()).await.unwrap();
+        }
+        let below = Prefixed::new(memory, "b/".to_owned());
+        for limit in 1..5 {
+            let mut keys = Vec::new();
+            let mut options = ListOptions { limit: Some(limit), ..ListOptions::default() };
+            loop {
+                let page = below.list(options.clone()).await.unwrap();
+                keys.extend(page.entries.into_iter().map(|entry| entry.key));
+                match page.next {
+                    Some(next) => options.start_after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(keys, ["1", "2", "2/x", "3"], "pages of {limit}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Tags of objects and of buckets.
+
+use super::buckets::Buckets;
+use super::error::{s3, s3_read};
+use super::meta;
+use crate::objects::CHUNK;
+use crate::store::{Metadata, PutOptions, ReadOptions, Trailer};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+/// Where an object's tags are in its metadata, as `x-amz-tagging` has them.
+pub const TAGGING: &str = ":tagging";
+
+/// What S3 allows: tags of an object and of a bucket, characters of a name and
+/// of a value.
+const MAX_OBJECT_TAGS: usize = 10;
+const MAX_BUCKET_TAGS: usize = 50;
+const MAX_NAME: usize = 128;
+const MAX_VALUE: usize = 256;
+
+/// The largest object whose tags can be changed: it is written anew for that.
+const MAX_REWRITE: u64 = 256 * 1024 * 1024;
+
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+type Tags = Vec<(String, String)>;
+
+fn check(tags: &Tags, most: usize) -> S3Result<()> {
+    if tags.len() > most {
+        return Err(s3_error!(InvalidTag, "there are more than {most} tags"));
+    }
+    for (index, (name, value)) in tags.iter().enumerate() {
+        if name.is_empty() || name.chars().count() > MAX_NAME {
+            return Err(s3_error!(InvalidTag, "the name of a tag has 1 to {MAX_NAME} characters"));
+        }
+        if value.chars().count() > MAX_VALUE {
+            return Err(s3_error!(InvalidTag, "a tag's value has at most {MAX_VALUE} characters"));
+        }
+        if tags.iter().take(index).any(|(other, _)| other == name) {
+            return Err(s3_error!(InvalidTag, "the tag {name:?} is there twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Tags in the form of `x-amz-tagging`.
+fn parse(text: &str) -> S3Result<Tags> {
+    let decoded = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).decode_utf8().map(std::borrow::Cow::into_owned)
+    };
+    let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match (decoded(name), decoded(value)) {
+            (Ok(name), Ok(value)) => Ok((name, value)),
+            _ => Err(s3_error!(InvalidArgument, "the tags are not UTF-8")),
+        }
+    });
+    pairs.collect()
+}
+
+fn write(tags: &Tags) -> Option<String> {
+    let encoded = |text: &str| utf8_percent_encode(text, FORM).to_string();
+    let pairs: Vec<String> =
+        tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    (!pairs.is_empty()).then(|| pairs.join("&"))
+}
+
+/// The tags of a header, checked, as they are kept.
+pub fn checked(header: Option<String>) -> S3Result<Option<String>> {
+    let Some(header) = header else { return Ok(None) };
+    let tags = parse(&header)?;
+    check(&tags, MAX_OBJECT_TAGS)?;
+    Ok(write(&tags))
+}
+
+/// How many tags are kept.
+pub fn count(kept: Option<&String>) -> Option<i32> {
+    let count = parse(kept?).ok()?.len();
+    i32::try_from(count).ok().filter(|count| *count > 0)
+}
+
+fn from_xml(tagging: Tagging, most: usize) -> S3Result<Tags> {
+    let tag = |tag: Tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
+    let tags = tagging.tag_set.into_iter().map(tag).collect();
+    check(&tags, most)?;
+    Ok(tags)
+}
+
+fn to_xml(tags: Tags) -> TagSet {
+    tags.into_iter().map(|(name, value)| Tag { key: Some(name), value: Some(value) }).collect()
+}
+
+impl Buckets {
+    pub(super) async fn get_object_tagging_answer(
+        &self,
+        req: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let input = req.input;
+        meta::only_version(input.version_id.as_deref())?;
+        let objects = self.bucket(&input.bucket).await?;
+        let info = objects.stat(&input.key).await.map_err(|e| s3_read(e, &input.key))?;
+        let kept = meta::show(&info).1.tagging.unwrap_or_default();
+        let tag_set = to_xml(parse(&kept)?);
+        Ok(S3Response::new(GetObjectTaggingOutput { tag_set, version_id: None }))
+    }
+
+    pub(super) async fn put_object_tagging_answer(
+        &self,
+        req: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let input = req.input;
+        meta::only_version(input.version_id.as_deref())?;
+        let tags = from_xml(input.tagging, MAX_OBJECT_TAGS)?;
+        self.retag(&input.bucket, &input.key, write(&tags)).await?;
+        Ok(S3Response::new(PutObjectTaggingOutput::default()))
+    }
+
+    pub(super) async fn delete_object_tagging_answer(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let input = req.input;
+        meta::only_version(input.version_id.as_deref())?;
+        self.retag(&input.bucket, &input.key, None).await?;
+        Ok(S3Response::new(DeleteObjectTaggingOutput::default()))
+    }
+
+    /// Writes an object anew with other tags, unless somebody else changes it
+    /// at the same time.
+    async fn retag(&self, bucket: &str, key: &str, tags: Option<String>) -> S3Result<()> {
+        let objects = self.bucket(bucket).await?;
+        let can = objects.capabilities();
+        let info = objects.stat(key).await.map_err(|e| s3_read(e, key))?;
+        if meta::show(&info).1.tagging == tags {
+            return Ok(());
+        }
+        if !can.conditional || !can.metadata {
+            return Err(s3_error!(NotImplemented, "this store can't change the tags of an object"));
+        }
+        if info.size.is_none_or(|size| size > MAX_REWRITE) {
+            let text = format!(
+                "the tags of an object of more than {MAX_REWRITE} bytes can only be given when it is written"
+            );
+            return Err(s3_error!(NotImplemented, "{text}"));
+        }
+        let options = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
+        let mut reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
+        let mut metadata: Metadata = meta::carried(&info.metadata).collect();
+        metadata.retain(|(name, _)| name != TAGGING);
+        metadata.extend(tags.map(|tags| (TAGGING.to_owned(), tags)));
+        let failed = |e| s3(e, key);
+        let options = PutOptions {
+            content_type: info.content_type,
+            metadata,
+            if_match: info.etag.clone(),
+            ..PutOptions::default()
+        };
+        let mut upload = objects.write(key, options).await.map_err(failed)?;
+        loop {
+            let chunk = reader.next(CHUNK).await.map_err(|e| s3_read(e, key))?;
+            if chunk.is_empty() {
+                break;
+            }
+            upload.push(chunk).await.map_err(failed)?;
+        }
+        let trailer = Trailer { etag: info.etag, ..Trailer::default() };
+        upload.finish_with(trailer).await.map_err(failed)?;
+        Ok(())
+    }
+
+    pub(super) async fn get_bucket_tagging_answer(
+        &self,
+        req: S3Request<GetBucketTaggingInput>,
+    ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
+        let tags = self.state(&req.input.bucket).await?.tags;
+        if tags.is_empty() {
+            return Err(s3_error!(NoSuchTagSet));
+        }
+        Ok(S3Response::new(GetBucketTaggingOutput { tag_set: to_xml(tags) }))
+    }
+
+    pub(super) async fn put_bucket_tagging_answer(
+        &self,
+        req: S3Request<PutBucketTaggingInput>,
+    ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+        let input = req.input;
+        let tags = from_xml(input.tagging, MAX_BUCKET_TAGS)?;
+        self.change(&input.bucket, |state| state.tags.clone_from(&tags)).await?;
+        Ok(S3Response::with_status(PutBucketTaggingOutput {}, http::StatusCode::NO_CONTENT))
+    }
+
+    pub(super) async fn delete_bucket_tagging_answer(
+        &self,
+        req: S3Request<DeleteBucketTaggingInput>,
+    ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+        self.change(&req.input.bucket, |state| state.tags.clear()).await?;
+        Ok(S3Response::new(DeleteBucketTaggingOutput {}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_of_a_header_are_kept_as_they_were_meant() {
+        let kept = checked(Some("a=1&b+c=%C3%A4%26&d".to_owned())).unwrap().unwrap();
+        assert_eq!(kept, "a=1&b%20c=%C3%A4%26&d=");
+        assert_eq!(count(Some(&kept)), Some(3));
+        assert_eq!(checked(Some(String::new())).unwrap(), None);
+    }
+
+    #[test]
+    fn tags_beyond_the_limits_are_refused() {
+        let many: Vec<_> = (0..11).map(|n| format!("{n}=x")).collect();
+        for wrong in
+            ["a=1&a=2", "=x", &many.join("&"), &"n".repeat(129), &format!("a={}", "v".repeat(257))]
+        {
+            let error = checked(Some(wrong.to_owned())).unwrap_err();
+            assert_eq!(error.code().as_str(), "InvalidTag", "{wrong}");
+        }
+    }
+}
