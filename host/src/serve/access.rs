@@ -1,5 +1,6 @@
 //! Which operation needs which right. What stands in no table is refused.
 
+use super::s3::copy_source;
 use super::users::{User, Users};
 use crate::config::Right;
 use async_trait::async_trait;
@@ -170,11 +171,11 @@ impl S3Access for Gate {
     }
 
     async fn copy_object(&self, req: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
-        source(sender(req)?, &req.input.copy_source)
+        source(sender(req)?, &copy_source(&req.headers, req.input.copy_source.clone()))
     }
 
     async fn upload_part_copy(&self, req: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
-        source(sender(req)?, &req.input.copy_source)
+        source(sender(req)?, &copy_source(&req.headers, req.input.copy_source.clone()))
     }
 
     /// An upload by form (PostObject) comes here, too; its key is a field.

@@ -181,6 +181,13 @@ fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
     if text.to_lowercase().contains("signature") {
         return S3Error::with_message(S3ErrorCode::SignatureDoesNotMatch, text);
     }
+    if text.contains("Sha256Mismatch") {
+        let text = "the body doesn't have the hash in x-amz-content-sha256";
+        let code = S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into());
+        let mut error = S3Error::with_message(code, text);
+        error.set_status_code(http::StatusCode::BAD_REQUEST);
+        return error;
+    }
     S3Error::with_message(S3ErrorCode::IncompleteBody, text)
 }
 

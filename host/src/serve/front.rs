@@ -36,7 +36,13 @@ impl Front {
             &Method::OPTIONS => preflight(request.headers(), allowed.is_some()),
             _ => match self.refused(&request, bucket.as_deref()).await {
                 Some(error) => refuse(error),
-                None => self.service.call(Lingering::request(request)).await?,
+                None => {
+                    let request = Lingering::request(request);
+                    match super::region::refused(request.headers()) {
+                        Some(answer) => answer,
+                        None => self.service.call(request).await?,
+                    }
+                }
             },
         };
         response.headers_mut().extend(allowed.unwrap_or_default());

@@ -21,6 +21,7 @@ mod meta;
 mod multipart;
 mod prefixed;
 mod reading;
+mod region;
 mod s3;
 mod settings;
 mod staging;

@@ -8,7 +8,7 @@ use super::conditions;
 use super::error::s3;
 use super::layout;
 use super::meta::{self, Conditions, kept};
-use super::s3::{range, signed};
+use super::s3::{copy_source, range, signed};
 use super::settings;
 use super::staging::{self, Completed, Upload, Wanted};
 use crate::objects::CHUNK;
@@ -115,6 +115,7 @@ impl Buckets {
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
         let input = req.input;
+        let source = copy_source(&req.headers, input.copy_source);
         let upload = self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
         let wanted = match input.copy_source_range.as_deref().map(Range::parse) {
             None => None,
@@ -129,7 +130,7 @@ impl Buckets {
             if_modified_since: input.copy_source_if_modified_since,
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
-        let (reader, info) = self.source(&input.copy_source, wanted, conditions).await?;
+        let (reader, info) = self.source(&source, wanted, conditions).await?;
         // S3 wants the range to lie within the source; a read would cut it off.
         if let (Some(range), Some(size)) = (wanted, info.size)
             && range.offset.unwrap_or(0).saturating_add(range.length.unwrap_or(0)) > size

@@ -7,6 +7,7 @@ use super::error::s3_read;
 use super::meta::Conditions;
 use crate::store::{ByteRange, ObjectInfo, ReadOptions, Reader};
 use async_trait::async_trait;
+use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
@@ -28,6 +29,16 @@ impl Buckets {
         conditions.check(&info, S3ErrorCode::PreconditionFailed)?;
         Ok((reader, info))
     }
+}
+
+/// The source of a copy. In this header a `+` is a space, as in forms (s5cmd
+/// writes it so); `parsed` has taken it for a plus sign, which is `%2B`. Rights
+/// are checked on this one, too.
+pub(super) fn copy_source(headers: &HeaderMap, parsed: CopySource) -> CopySource {
+    let raw = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok());
+    raw.filter(|raw| raw.contains('+'))
+        .and_then(|raw| CopySource::parse(&raw.replace('+', "%20")).ok())
+        .unwrap_or(parsed)
 }
 
 pub(super) fn range(range: Range) -> ByteRange {

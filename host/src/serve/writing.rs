@@ -8,6 +8,7 @@ use super::conditions::{self, OfDelete};
 use super::error::{s3, s3_read};
 use super::layout::{PART_SUMS, PARTS};
 use super::meta::{self, Conditions, kept};
+use super::s3::copy_source;
 use super::settings;
 use super::tagging::TAGGING;
 use crate::config::Right;
@@ -138,6 +139,7 @@ impl Buckets {
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let input = req.input;
+        let source = copy_source(&req.headers, input.copy_source);
         let objects = self.bucket(&input.bucket).await?;
         let key = &input.key;
         let replace = input
@@ -155,7 +157,7 @@ impl Buckets {
             .as_ref()
             .is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
         settings::allowed(&settings::asked!(input))?;
-        if let CopySource::Bucket { bucket, key: from, .. } = &input.copy_source
+        if let CopySource::Bucket { bucket, key: from, .. } = &source
             && **bucket == *input.bucket
             && **from == **key
             && !replace
@@ -166,7 +168,7 @@ impl Buckets {
                 "an object can be copied onto itself only with new metadata (REPLACE)"
             ));
         }
-        let (mut reader, info) = self.source(&input.copy_source, None, conditions).await?;
+        let (mut reader, info) = self.source(&source, None, conditions).await?;
         let source_tags = meta::show(&info).1.tagging;
         let source_sum = meta::show(&info).1.sum.map(|sum| sum.algorithm);
         let tags = super::tagging::checked(input.tagging.clone())?;
