@@ -1,8 +1,11 @@
-//! Real S3 clients, installed from their registry on first use.
+//! Real S3 clients, installed from their registries on first use.
 
 use crate::server::Server;
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,9 +13,56 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A directory of executables: `python` with boto3, and `aws`.
+/// A directory of executables: `python` with boto3 and minio-py, `aws`,
+/// `s5cmd`, `s3cmd` and `rclone`.
 pub fn bin() -> Result<PathBuf> {
-    venv("venv", "python/requirements.txt")
+    let bin = venv("venv", "python/requirements.txt")?;
+    // The package of rclone leaves the binary among its modules.
+    let rclone = bin.join("rclone");
+    if !rclone.exists() {
+        let lib = bin.join("../lib");
+        let python =
+            fs::read_dir(&lib)?.next().context("a Python environment without modules")??;
+        let binary = python.path().join("site-packages/rclone_api/bin/rclone");
+        ensure!(binary.exists(), "{} is missing", binary.display());
+        match symlink(fs::canonicalize(binary)?, rclone) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(bin)
+}
+
+/// A `node_modules` with what `js/package-lock.json` names.
+fn node_modules() -> Result<PathBuf> {
+    let version = Command::new("node").arg("--version").output();
+    let version = version.map(|v| String::from_utf8_lossy(&v.stdout).trim().to_owned());
+    let version = version.unwrap_or_else(|error| error.to_string());
+    let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse().ok());
+    ensure!(
+        major.is_some_and(|major: u32| major >= 20),
+        "the tests of the JavaScript SDK need Node.js 20 or newer with npm in PATH; \
+         `node --version`: {version}"
+    );
+    let target = here("../target/clients");
+    fs::create_dir_all(&target)?;
+    let lock = File::create(target.join("lock"))?;
+    lock.lock()?;
+    let directory = target.join("js");
+    let wanted = fs::read_to_string(here("js/package-lock.json"))?;
+    let stamp = directory.join("installed.json");
+    if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory)?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(here("js").join(file), directory.join(file))?;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
+        run(npm.current_dir(&directory))?;
+        fs::write(&stamp, &wanted)?;
+    }
+    Ok(directory.join("node_modules"))
 }
 
 /// The executables of a Python environment with what a file of requirements
@@ -37,17 +87,22 @@ pub fn venv(name: &str, requirements: &str) -> Result<PathBuf> {
     Ok(venv.join("bin"))
 }
 
-/// Runs a script of `tests/python` against a server.
-pub fn script(server: &Server, name: &str, args: &[&str]) -> Result<()> {
+/// Runs a script of `tests/python`, `tests/shell` or `tests/js` against a
+/// server; gives what it printed.
+pub fn script(server: &Server, name: &str, args: &[&str]) -> Result<String> {
     let bin = bin()?;
-    let script = here("python").join(name);
-    let mut command = match script.extension().and_then(|e| e.to_str()) {
-        Some("sh") => Command::new("bash"),
-        _ => Command::new(bin.join("python")),
+    let (mut command, folder) = match Path::new(name).extension().and_then(|e| e.to_str()) {
+        Some("sh") => (Command::new("bash"), "shell"),
+        Some("cjs") => {
+            let mut node = Command::new("node");
+            node.env("NODE_PATH", node_modules()?);
+            (node, "js")
+        }
+        _ => (Command::new(bin.join("python")), "python"),
     };
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     run(command
-        .arg(&script)
+        .arg(here(folder).join(name))
         .args(args)
         .env("PATH", path)
         .env("ENDPOINT", server.endpoint())
@@ -59,14 +114,19 @@ pub fn script(server: &Server, name: &str, args: &[&str]) -> Result<()> {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// The operations that a script says it has seen to work.
+pub fn operations(printed: &str) -> BTreeSet<&str> {
+    printed.lines().filter_map(|line| line.strip_prefix("did: ")).collect()
+}
+
+fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
-    print!("{}", String::from_utf8_lossy(&output.stdout));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(
         output.status.success(),
-        "{command:?} ended with {}:\n{}",
+        "{command:?} ended with {}:\n{printed}{}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(())
+    Ok(printed)
 }

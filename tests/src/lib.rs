@@ -11,6 +11,7 @@
 //! - [`strange`]: the keys that stores tend to get wrong.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
+//! - [`corpus`]: the files that they move around.
 
 pub mod archive;
 pub mod backends;
@@ -18,6 +19,7 @@ pub mod blocking;
 pub mod cases;
 pub mod chains;
 pub mod clients;
+pub mod corpus;
 pub mod http;
 pub mod interop;
 pub mod kinds;

@@ -1,8 +1,10 @@
-//! Real S3 clients against the real binary.
+//! Real S3 clients against the real binary: each does what its users do with it,
+//! and what it does is what the table in docs/s3.md says.
 
-use anyhow::Result;
-use storage_tests::clients;
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use storage_tests::server::Server;
+use storage_tests::{clients, corpus};
 
 /// A cached, compressed store with hashed keys in SQLite.
 const CHAIN: &str = "
@@ -64,4 +66,61 @@ fn an_object_of_4_gib_streams_through_gzip_over_files_in_little_memory() -> Resu
     clients::script(&server, "one_large_object.py", &["main", &size, "repeating", &server.pid()])?;
     server.stop()?;
     Ok(())
+}
+
+const TABLE: &str = include_str!("../../docs/s3.md");
+
+/// The operations that the table says a client does.
+fn promised(client: &str) -> Result<BTreeSet<&'static str>> {
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim);
+    let mut lines = TABLE.lines().skip_while(|line| !line.starts_with("| client |"));
+    let head = lines.next().context("no table of clients")?;
+    let row = lines.find(|line| line.starts_with(&format!("| {client} |")));
+    let row = row.with_context(|| format!("{client} is not in the table"))?;
+    let both = cells(head).zip(cells(row)).skip(2);
+    Ok(both.filter(|(_, cell)| *cell == "yes").map(|(operation, _)| operation).collect())
+}
+
+/// A client's script against the chain, with a small tree of files.
+fn goes_through_the_chain(client: &str, script: &str) -> Result<()> {
+    let server = Server::start(CHAIN)?;
+    let work = tempfile::tempdir()?;
+    corpus::small_tree(work.path())?;
+    let path = work.path().display().to_string();
+    let printed = clients::script(&server, script, &["main", &path])
+        .with_context(|| format!("the server said:\n{}", server.log()))?;
+    assert_eq!(clients::operations(&printed), promised(client)?, "{client} in docs/s3.md");
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn s5cmd_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("s5cmd", "s5cmd.sh")
+}
+
+#[test]
+fn s3cmd_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("s3cmd", "s3cmd.sh")
+}
+
+#[test]
+fn rclone_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("rclone", "rclone.sh")
+}
+
+#[test]
+fn minio_py_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("minio-py", "minio_client.py")
+}
+
+#[test]
+fn the_javascript_sdk_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("AWS SDK for JavaScript", "sdk.cjs")
+}
+
+#[test]
+fn curl_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("curl", "curl.sh")
 }
