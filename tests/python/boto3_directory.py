@@ -41,6 +41,9 @@ s3.put_object(Bucket=bucket, Key=LONG_KEY, Body=b"long")
 assert s3.get_object(Bucket=bucket, Key=LONG_KEY)["Body"].read() == b"long"
 s3.delete_object(Bucket=bucket, Key=LONG_KEY)
 print(f"put {len(files)} objects")
+assert any(etag.endswith('-25"') for etag in etags.values()), "200 MiB in parts of 8"
+print("did: upload")
+print("did: multipart")
 
 # -- list
 
@@ -66,6 +69,7 @@ assert {e["Key"] for e in folders["Contents"]} == {k for k in files if "/" not i
 below = s3.list_objects_v2(Bucket=bucket, Prefix="dir-3/")
 assert {e["Key"] for e in below["Contents"]} == {k for k in files if k.startswith("dir-3/")}
 print(f"listed {len(listed)} objects")
+print("did: list")
 
 # -- get, whole and in ranges
 
@@ -107,6 +111,8 @@ known = s3.get_object_attributes(Bucket=bucket, Key=five, ObjectAttributes=["ETa
 assert (known["ETag"], known["ObjectSize"]) == (etags[five], len(data)), known
 assert "StorageClass" not in known
 print(f"read {len(files)} objects back, and ranges")
+print("did: download")
+print("did: range")
 
 # -- conditions
 
@@ -129,6 +135,7 @@ assert s3.head_object(Bucket=bucket, Key="copy of it")["Metadata"] == {"now": "n
 s3.delete_object(Bucket=bucket, Key="copy of it")
 s3.delete_object(Bucket=bucket, Key="copy of it")
 assert code(s3.head_object, Bucket=bucket, Key="copy of it") == "404"
+print("did: copy")
 
 # -- presigned
 
@@ -138,6 +145,7 @@ url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "
 urllib.request.urlopen(urllib.request.Request(url, data=b"by url", method="PUT")).read()
 assert s3.get_object(Bucket=bucket, Key="pre signed+é")["Body"].read() == b"by url"
 s3.delete_object(Bucket=bucket, Key="pre signed+é")
+print("did: presigned")
 
 # -- a stranger, and an aborted upload
 
@@ -155,5 +163,6 @@ for at in range(0, len(keys), 400):
     assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete=batch)
 assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 print("deleted everything")
+print("did: delete")
 
 assert_peak_below(pid, 200)

@@ -44,8 +44,11 @@ fn boto3_and_aws_cli_move_a_directory_of_a_thousand_files() -> Result<()> {
     let work = tempfile::tempdir()?;
     let path = |name: &str| work.path().join(name).display().to_string();
     let pid = server.pid();
-    clients::script(&server, "boto3_directory.py", &["main", &path("."), &pid])?;
-    clients::script(&server, "awscli_directory.sh", &["main", &path("source"), &path("."), &pid])?;
+    let printed = clients::script(&server, "boto3_directory.py", &["main", &path("."), &pid])?;
+    assert_eq!(clients::operations(&printed), promised("boto3")?, "boto3 in docs/s3.md");
+    let args = ["main", &path("source"), &path("."), &pid];
+    let printed = clients::script(&server, "awscli_directory.sh", &args)?;
+    assert_eq!(clients::operations(&printed), promised("aws CLI")?, "aws CLI in docs/s3.md");
     server.stop()?;
     Ok(())
 }
