@@ -66,6 +66,18 @@ impl Server {
         Self::launch(directory, stores, "anonymous: true")
     }
 
+    /// As [`start`](Self::start), with these lines (indented by two spaces)
+    /// in the section `serve`. `${SECRET}` is [`SECRET_KEY`].
+    pub fn start_serving(stores: &str, serve: &str) -> Result<Self> {
+        Self::launch(tempfile::tempdir()?, stores, serve.trim_start())
+    }
+
+    /// As [`start_serving`](Self::start_serving), in a directory that may hold
+    /// files already.
+    pub fn start_serving_in(directory: TempDir, stores: &str, serve: &str) -> Result<Self> {
+        Self::launch(directory, stores, serve.trim_start())
+    }
+
     fn launch(directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let serve = format!("serve:\n  listen: 127.0.0.1:{port}\n  staging: staging\n  {auth}\n");
@@ -74,6 +86,7 @@ impl Server {
         let child = Command::new(binary())
             .current_dir(directory.path())
             .args(["run", "stores.yaml"])
+            .env("SECRET", SECRET_KEY)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -123,6 +123,8 @@ pub(crate) fn bucket_name_problem(name: &str) -> Option<&'static str> {
         Some("it may hold lower-case letters, digits, \"-\" and \".\"")
     } else if name.contains("..") {
         Some("it must not hold two dots in a row")
+    } else if name.contains(".-") || name.contains("-.") {
+        Some("no \"-\" may stand beside a dot")
     } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
         Some("it must not be an IP address")
     } else if name.starts_with("xn--") {

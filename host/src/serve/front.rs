@@ -4,8 +4,9 @@
 
 use super::buckets::Buckets;
 use super::cors::{Asked, Rule};
+use super::dates;
 use super::linger::Lingering;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
@@ -32,6 +33,9 @@ impl Front {
             (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
             _ => None,
         };
+        let attributes = request.uri().query().is_some_and(|query| {
+            query.split('&').any(|pair| pair == "attributes" || pair.starts_with("attributes="))
+        });
         let mut response = match request.method() {
             &Method::OPTIONS => preflight(request.headers(), allowed.is_some()),
             _ => match self.refused(&request, bucket.as_deref()).await {
@@ -46,6 +50,9 @@ impl Front {
             },
         };
         response.headers_mut().extend(allowed.unwrap_or_default());
+        if attributes && response.status() == StatusCode::OK {
+            unquote_etag(&mut response);
+        }
         identify(&mut response);
         Ok(response)
     }
@@ -57,8 +64,35 @@ impl Front {
         rules
     }
 
-    /// A client may say who it thinks that a bucket belongs to.
+    /// What the library lets pass, or answers as S3 doesn't.
     async fn refused(&self, request: &Request<Incoming>, bucket: Option<&str>) -> Option<S3Error> {
+        let headers = request.headers();
+        if headers.get("content-md5").is_some_and(HeaderValue::is_empty) {
+            return Some(S3Error::with_message(S3ErrorCode::InvalidDigest, "Content-MD5 is empty"));
+        }
+        let is_object = request.uri().path().trim_matches('/').contains('/');
+        let is_plain = request.uri().query().is_none_or(|query| query == "x-id=PutObject");
+        if request.method() == Method::PUT
+            && is_object
+            && is_plain
+            && !headers.contains_key(CONTENT_LENGTH)
+            && !headers.contains_key(TRANSFER_ENCODING)
+            && !headers.contains_key("x-amz-copy-source")
+        {
+            return Some(S3Error::new(S3ErrorCode::MissingContentLength));
+        }
+        if let Err(error) = dates::check(headers) {
+            return Some(error);
+        }
+        self.other_owner(request, bucket).await
+    }
+
+    /// A client may say who it thinks that a bucket belongs to.
+    async fn other_owner(
+        &self,
+        request: &Request<Incoming>,
+        bucket: Option<&str>,
+    ) -> Option<S3Error> {
         let expected = request.headers().get(EXPECTED_OWNER)?;
         // That there is no such bucket, the operation says.
         let state = self.buckets.state(bucket?).await.ok()?;
@@ -105,6 +139,18 @@ fn refuse(error: S3Error) -> Response<Body> {
     })
 }
 
+/// GetObjectAttributes is the one answer that has the etag without quotes.
+fn unquote_etag(response: &mut Response<Body>) {
+    let Some(text) = response.body().bytes() else { return };
+    let Ok(text) = std::str::from_utf8(&text) else { return };
+    let Some((before, rest)) = text.split_once("<ETag>") else { return };
+    let Some((etag, after)) = rest.split_once("</ETag>") else { return };
+    let etag = etag.replace("&quot;", "").replace('"', "");
+    let text = format!("{before}<ETag>{etag}</ETag>{after}");
+    response.headers_mut().remove(CONTENT_LENGTH);
+    *response.body_mut() = Body::from(text);
+}
+
 /// Gives an answer its id, in a header, and in its body where that is an error.
 fn identify(response: &mut Response<Body>) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -124,8 +170,24 @@ fn identify(response: &mut Response<Body>) {
     if let Some(text) = response.body().bytes()
         && let Some(start) = text.strip_suffix(END.as_bytes())
     {
+        // A form that breaks its policy is refused, not malformed.
+        if contains(&text, b"<Code>InvalidPolicyDocument</Code>")
+            && contains(&text, b"Policy condition ")
+        {
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            let text =
+                String::from_utf8_lossy(start).replace("InvalidPolicyDocument", "AccessDenied");
+            let text = format!("{text}<RequestId>{id}</RequestId>{END}");
+            response.headers_mut().remove(CONTENT_LENGTH);
+            *response.body_mut() = Body::from(text);
+            return;
+        }
         let text = [start, b"<RequestId>", id.as_bytes(), b"</RequestId>", END.as_bytes()].concat();
         response.headers_mut().remove(CONTENT_LENGTH);
         *response.body_mut() = Body::from(text);
     }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }

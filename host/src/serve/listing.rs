@@ -1,7 +1,7 @@
 //! Listings of buckets' objects, in both versions of the operation, and as
 //! the versions of unversioned buckets.
 
-use super::buckets::Buckets;
+use super::buckets::{Buckets, owner};
 use super::error::s3;
 use super::list::{self, Item, Query};
 use super::meta::{self, NO_VERSION};
@@ -30,13 +30,17 @@ impl Buckets {
             after: input.marker.clone().unwrap_or_default(),
             limit,
         };
-        let page = listed(&objects, query, url).await?;
+        let query_prefix = query.prefix.clone();
+        let owner = owner(self.state(&input.bucket).await?.owner.as_deref());
+        let page = listed(&objects, query, url, Some(owner)).await?;
         Ok(S3Response::new(ListObjectsOutput {
             name: Some(input.bucket),
-            prefix: Some(encoded(url, input.prefix.unwrap_or_default())),
+            // The first version gives it back as it came: clients don't decode
+            // it. XML can't hold every character, though.
+            prefix: Some(encoded(url && !is_xml(&query_prefix), query_prefix)),
             marker: Some(encoded(url, input.marker.unwrap_or_default())),
             max_keys: Some(i32::try_from(limit).unwrap_or(1000)),
-            delimiter: input.delimiter.map(|delimiter| encoded(url, delimiter)),
+            delimiter: delimiter(url, input.delimiter),
             encoding_type: input.encoding_type,
             is_truncated: Some(page.more),
             next_marker: page.last.map(|last| encoded(url, last)),
@@ -69,7 +73,11 @@ impl Buckets {
             after,
             limit,
         };
-        let page = listed(&objects, query, url).await?;
+        let owner = match input.fetch_owner {
+            Some(true) => Some(owner(self.state(&input.bucket).await?.owner.as_deref())),
+            _ => None,
+        };
+        let page = listed(&objects, query, url, owner).await?;
         let count = page.contents.len() + page.prefixes.len();
         Ok(S3Response::new(ListObjectsV2Output {
             name: Some(input.bucket),
@@ -78,7 +86,7 @@ impl Buckets {
             key_count: Some(i32::try_from(count).unwrap_or(i32::MAX)),
             continuation_token: input.continuation_token,
             start_after: input.start_after.map(|after| encoded(url, after)),
-            delimiter: input.delimiter.map(|delimiter| encoded(url, delimiter)),
+            delimiter: delimiter(url, input.delimiter),
             encoding_type: input.encoding_type,
             is_truncated: Some(page.more),
             next_continuation_token: page.last.map(hex::encode),
@@ -104,12 +112,14 @@ impl Buckets {
             after: input.key_marker.clone().unwrap_or_default(),
             limit,
         };
-        let page = listed(&objects, query, url).await?;
+        let owner = owner(self.state(&input.bucket).await?.owner.as_deref());
+        let page = listed(&objects, query, url, Some(owner)).await?;
         let version = |object: Object| ObjectVersion {
             key: object.key,
             size: object.size,
             e_tag: object.e_tag,
             last_modified: object.last_modified,
+            owner: object.owner,
             is_latest: Some(true),
             version_id: Some(NO_VERSION.to_owned()),
             storage_class: Some(ObjectVersionStorageClass::from_static(
@@ -123,7 +133,7 @@ impl Buckets {
             key_marker: Some(encoded(url, input.key_marker.unwrap_or_default())),
             version_id_marker: input.version_id_marker,
             max_keys: Some(i32::try_from(limit).unwrap_or(1000)),
-            delimiter: input.delimiter.map(|delimiter| encoded(url, delimiter)),
+            delimiter: delimiter(url, input.delimiter),
             encoding_type: input.encoding_type,
             is_truncated: Some(page.more),
             next_version_id_marker: page.last.as_ref().map(|_| NO_VERSION.to_owned()),
@@ -143,7 +153,12 @@ struct Listed {
     more: bool,
 }
 
-async fn listed(objects: &Objects, query: Query, url: bool) -> S3Result<Listed> {
+async fn listed(
+    objects: &Objects,
+    query: Query,
+    url: bool,
+    owner: Option<Owner>,
+) -> S3Result<Listed> {
     let (items, more) = list::list(objects, &query).await.map_err(|e| s3(e, ""))?;
     let last = items.last().map(|item| item.name().to_owned()).filter(|_| more);
     let mut prefixes = Vec::new();
@@ -159,7 +174,7 @@ async fn listed(objects: &Objects, query: Query, url: bool) -> S3Result<Listed> 
     let objects = objects.clone();
     let contents = futures::stream::iter(entries)
         .map(|entry| {
-            let objects = objects.clone();
+            let (objects, owner) = (objects.clone(), owner.clone());
             async move {
                 let info = match entry.info.size {
                     Some(_) => entry.info,
@@ -174,6 +189,7 @@ async fn listed(objects: &Objects, query: Query, url: bool) -> S3Result<Listed> 
                     size: info.size.map(signed),
                     e_tag: meta::etag(&info),
                     last_modified: meta::modified(&info),
+                    owner,
                     storage_class: Some(ObjectStorageClass::from_static(
                         ObjectStorageClass::STANDARD,
                     )),
@@ -196,12 +212,22 @@ fn page_size(max_keys: Option<i32>) -> S3Result<usize> {
     }
 }
 
+/// Whether XML can hold all of it.
+fn is_xml(text: &str) -> bool {
+    text.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{FFFE}' && c != '\u{FFFF}'))
+}
+
 /// What an answer with `encoding-type=url` encodes.
 const URL: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 fn encoded(url: bool, text: String) -> String {
     if url { utf8_percent_encode(&text, URL).to_string() } else { text }
+}
+
+/// An empty delimiter is none.
+fn delimiter(url: bool, delimiter: Option<String>) -> Option<String> {
+    delimiter.filter(|delimiter| !delimiter.is_empty()).map(|delimiter| encoded(url, delimiter))
 }
 
 fn is_url(encoding: Option<&EncodingType>) -> bool {

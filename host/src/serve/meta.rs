@@ -80,7 +80,7 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
 fn content_encoding(value: &str) -> Option<String> {
     let codings: Vec<&str> =
         value.split(',').map(str::trim).filter(|c| !c.is_empty() && *c != "aws-chunked").collect();
-    (!codings.is_empty()).then(|| codings.join(","))
+    (!codings.is_empty()).then(|| codings.join(", "))
 }
 
 /// What comes out of it again.

@@ -10,6 +10,7 @@ mod buckets;
 mod checksum;
 mod conditions;
 mod cors;
+mod dates;
 mod dynamic;
 mod error;
 mod front;

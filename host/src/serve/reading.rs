@@ -57,7 +57,13 @@ impl Buckets {
             ..HeadObjectOutput::default()
         };
         show_sum!(output, &sum);
-        Ok(S3Response::with_status(output, status(wanted)))
+        let mut answer = S3Response::with_status(output, status(wanted));
+        // The library has no field for it here.
+        let tags = tagging::count(kept.tagging.as_ref());
+        let tags =
+            tags.map(|count| (http::HeaderName::from_static("x-amz-tagging-count"), count.into()));
+        answer.headers.extend(tags);
+        Ok(answer)
     }
 
     pub(super) async fn get_object_attributes_answer(

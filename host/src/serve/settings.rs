@@ -65,6 +65,15 @@ pub fn allowed(asked: &Asked<'_>) -> S3Result<()> {
     Ok(())
 }
 
+/// The other canned ACLs of S3.
+const CANNED: [&str; 5] = [
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "log-delivery-write",
+];
+
 /// A canned ACL is fine where it gives no right to anybody who has none.
 fn canned(acl: Option<&str>) -> S3Result<()> {
     match acl {
@@ -74,6 +83,9 @@ fn canned(acl: Option<&str>) -> S3Result<()> {
             | ObjectCannedACL::BUCKET_OWNER_FULL_CONTROL
             | ObjectCannedACL::BUCKET_OWNER_READ,
         ) => Ok(()),
+        Some(acl) if !CANNED.contains(&acl) => {
+            Err(s3_error!(InvalidArgument, "{acl:?} is no canned ACL"))
+        }
         Some(acl) => Err(s3_error!(
             NotImplemented,
             "there are no rights by ACL here, so not {acl:?} either; private is what objects are"

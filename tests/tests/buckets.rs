@@ -1,0 +1,210 @@
+//! What the endpoint keeps of buckets and objects, and says of it, by real
+//! clients and by plain HTTP.
+
+use anyhow::Result;
+use std::fs;
+use storage_tests::server::{self, Server};
+use storage_tests::{clients, http};
+
+const MEMORY: &str = "
+stores:
+  main: {type: MemoryStore}
+main: main
+";
+
+const FILES: &str = "
+stores:
+  main:
+    type: FilesystemStore
+    config: {root_path: files}
+main: main
+";
+
+const DATABASE: &str = "
+stores:
+  main:
+    type: SqliteStore
+    config: {db_path: objects.db}
+main: main
+";
+
+/// Not in the order of its keys, and with other bytes below.
+const CHAIN: &str = "
+stores:
+  database:
+    type: SqliteStore
+    config: {db_path: objects.db}
+  layout:
+    type: HashPrefixStore
+    base: database
+  main:
+    type: GzipStore
+    base: layout
+main: main
+";
+
+const DYNAMIC: &str = "
+  buckets: dynamic
+  credentials: {access_key: TESTACCESSKEY0000001, secret_key: \"${SECRET}\"}
+";
+
+#[test]
+fn clients_make_and_remove_buckets_in_every_kind_of_store() -> Result<()> {
+    for stores in [MEMORY, DATABASE, CHAIN] {
+        let server = Server::start_serving(stores, DYNAMIC)?;
+        clients::script(&server, "dynamic_buckets.py", &[])?;
+        server.stop()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_lies_below_a_buckets_name_already_is_a_bucket() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    // Neither a name that no bucket can have nor a lone object is one.
+    for path in ["files/found/a", "files/No Bucket"] {
+        fs::create_dir_all(directory.path().join(path))?;
+    }
+    for (path, text) in [("found/a/b", "was there"), ("No Bucket/k", ""), ("alone", "")] {
+        fs::write(directory.path().join("files").join(path), text)?;
+    }
+    let server = Server::start_serving_in(directory, FILES, DYNAMIC)?;
+    // The script begins where there is no bucket yet.
+    let found = server.directory().join("files/found");
+    let aside = server.directory().join("found");
+    fs::rename(&found, &aside)?;
+    clients::script(&server, "dynamic_buckets.py", &[])?;
+    fs::rename(&aside, &found)?;
+    clients::script(&server, "found_bucket.py", &[])?;
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn checksums_parts_tags_and_conditions_hold_in_every_kind_of_store() -> Result<()> {
+    for stores in [MEMORY, FILES, DATABASE, CHAIN] {
+        let server = Server::start(stores)?;
+        clients::script(&server, "kept_with_objects.py", &["main"])?;
+        server.stop()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn clients_can_make_no_buckets_where_the_configuration_names_them() -> Result<()> {
+    let server = Server::start_anonymous(MEMORY)?;
+    let (status, _, body) = http::request(server.port(), "PUT", "/other", &[], b"")?;
+    let body = String::from_utf8(body)?;
+    assert_eq!(status, 501, "{body}");
+    assert!(body.contains("serve.buckets: dynamic lets clients make some"), "{body}");
+    assert_eq!(http::request(server.port(), "PUT", "/main", &[], b"")?.0, 409);
+    assert_eq!(http::request(server.port(), "DELETE", "/main", &[], b"")?.0, 501);
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn buckets_of_clients_need_a_store_that_lists() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let stores = "
+stores:
+  main:
+    type: HashdirStore
+    config: {root_path: hashed}
+main: main
+serve: {buckets: dynamic, listen: \"127.0.0.1:0\"}
+";
+    fs::write(directory.path().join("stores.yaml"), stores)?;
+    let output = server::run(directory.path(), &["run", "stores.yaml"]);
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr)?;
+    assert!(error.contains("must be able to list them; this one can't list"), "{error}");
+    Ok(())
+}
+
+const CORS: &str = "
+  anonymous: true
+  cors:
+  - origins: [\"https://*.example.org\"]
+    methods: [GET, PUT]
+    headers: [\"x-amz-*\", content-type]
+    expose: [etag]
+    max_age: 600
+";
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let line = head.lines().find(|line| {
+        line.split(':').next().is_some_and(|found| found.eq_ignore_ascii_case(name))
+    })?;
+    Some(line.split_once(':')?.1.trim())
+}
+
+#[test]
+fn pages_of_other_origins_may_do_what_a_rule_allows_and_no_more() -> Result<()> {
+    let server = Server::start_serving(MEMORY, CORS)?;
+    let ask = |method: &str, headers: &[(&str, &str)]| {
+        http::request(server.port(), method, "/main/k", headers, b"")
+    };
+    let origin = ("origin", "https://app.example.org");
+    let put = ("access-control-request-method", "PUT");
+    let (status, head, _) = ask(
+        "OPTIONS",
+        &[origin, put, ("access-control-request-headers", "X-Amz-Meta-A, content-type")],
+    )?;
+    assert_eq!(status, 200, "{head}");
+    assert_eq!(header(&head, "access-control-allow-origin"), Some(origin.1));
+    assert_eq!(header(&head, "access-control-allow-methods"), Some("GET, PUT"));
+    assert_eq!(header(&head, "access-control-allow-headers"), Some("x-amz-meta-a, content-type"));
+    assert_eq!(header(&head, "access-control-max-age"), Some("600"));
+
+    let delete = ("access-control-request-method", "DELETE");
+    let other = ("origin", "https://example.com");
+    let strange = ("access-control-request-headers", "x-other");
+    for refused in [&[origin, delete][..], &[other, put], &[origin, put, strange]] {
+        let (status, head, _) = ask("OPTIONS", refused)?;
+        assert_eq!(status, 403, "{refused:?}");
+        assert_eq!(header(&head, "access-control-allow-origin"), None, "{refused:?}");
+    }
+    assert_eq!(ask("OPTIONS", &[origin])?.0, 400, "no method is named");
+
+    // A real request is answered, with or without the headers that a page needs.
+    let (status, head, _) = ask("PUT", &[origin])?;
+    assert_eq!(status, 200, "{head}");
+    assert_eq!(header(&head, "access-control-expose-headers"), Some("etag"));
+    let (status, head, _) = ask("GET", &[other])?;
+    assert_eq!((status, header(&head, "access-control-allow-origin")), (200, None));
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn an_error_names_the_request_as_its_header_does() -> Result<()> {
+    let server = Server::start_anonymous(MEMORY)?;
+    let (status, head, body) = http::request(server.port(), "GET", "/main/none", &[], b"")?;
+    assert_eq!(status, 404);
+    let id = header(&head, "x-amz-request-id").unwrap_or_default();
+    assert_eq!(id.len(), 16, "{head}");
+    assert!(String::from_utf8(body)?.contains(&format!("<RequestId>{id}</RequestId>")));
+    let (_, head, _) = http::request(server.port(), "GET", "/main/none", &[], b"")?;
+    assert_ne!(header(&head, "x-amz-request-id"), Some(id));
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn an_upload_without_a_length_or_with_an_empty_digest_is_refused() -> Result<()> {
+    use std::io::{Read, Write};
+    let server = Server::start_anonymous(MEMORY)?;
+    let empty = [("content-md5", "")];
+    let (status, _, body) = http::request(server.port(), "PUT", "/main/k", &empty, b"x")?;
+    assert_eq!(status, 400);
+    assert!(String::from_utf8(body)?.contains("<Code>InvalidDigest</Code>"));
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port()))?;
+    write!(stream, "PUT /main/k HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 411"), "{answer}");
+    assert_eq!(http::request(server.port(), "HEAD", "/main/k", &[], b"")?.0, 404);
+    server.stop()?;
+    Ok(())
+}
