@@ -1,6 +1,7 @@
-//! The date of a request that is signed in the second version: the library
-//! does not look at it, so that whoever saw such a request once could send it
-//! again for ever.
+//! Dates of signed requests, where the library does not look at them, or
+//! answers as S3 doesn't. It does not look at those of the second version's
+//! signatures in headers: whoever saw such a request once could send it again
+//! for ever.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, DATE};
@@ -32,9 +33,36 @@ pub fn check(headers: &HeaderMap) -> S3Result<()> {
     Ok(())
 }
 
+/// The longest that a presigned URL holds: a week, in seconds.
+const MAX_EXPIRY: i64 = 7 * 24 * 3600;
+
+/// Checks how long a presigned URL is to hold.
+pub fn check_expiry(query: &str) -> S3Result<()> {
+    let expires = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Expires="));
+    let Some(seconds) = expires.and_then(|text| text.parse::<i64>().ok()) else { return Ok(()) };
+    match (1..=MAX_EXPIRY).contains(&seconds) {
+        true => Ok(()),
+        false => Err(s3_error!(AccessDenied, "X-Amz-Expires is 1 to {MAX_EXPIRY} seconds")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_presigned_url_holds_for_a_week_at_most() {
+        for (query, fine) in [
+            ("", true),
+            ("X-Amz-Expires=1&a", true),
+            ("a=b&X-Amz-Expires=604800", true),
+            ("X-Amz-Expires=604801", false),
+            ("a&X-Amz-Expires=0", false),
+            ("X-Amz-Expires=-7", false),
+        ] {
+            assert_eq!(check_expiry(query).is_ok(), fine, "{query}");
+        }
+    }
 
     #[test]
     fn old_and_odd_dates_are_refused() {

@@ -1,5 +1,6 @@
 //! Which S3 error a store's error is.
 
+use super::prefixed::TOO_LONG;
 use crate::store::Error;
 use s3s::{S3Error, S3ErrorCode};
 
@@ -8,7 +9,9 @@ pub fn s3(error: Error, key: &str) -> S3Error {
     let code = match &error {
         Error::NotFound => S3ErrorCode::NoSuchKey,
         Error::AlreadyExists | Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
-        Error::InvalidKey(_) if key.len() > storage_core::MAX_KEY_BYTES => {
+        Error::InvalidKey(text)
+            if key.len() > storage_core::MAX_KEY_BYTES || text.starts_with(TOO_LONG) =>
+        {
             S3ErrorCode::KeyTooLongError
         }
         Error::InvalidKey(_) | Error::InvalidData(_) => S3ErrorCode::InvalidArgument,

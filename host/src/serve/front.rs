@@ -6,7 +6,9 @@ use super::buckets::Buckets;
 use super::cors::{Asked, Rule};
 use super::dates;
 use super::linger::Lingering;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
@@ -33,6 +35,9 @@ impl Front {
             (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
             _ => None,
         };
+        // A client that asked before it sent its body, and was refused, won't
+        // send it: what comes next would be taken for it.
+        let waits = request.headers().contains_key(EXPECT);
         let attributes = request.uri().query().is_some_and(|query| {
             query.split('&').any(|pair| pair == "attributes" || pair.starts_with("attributes="))
         });
@@ -52,6 +57,9 @@ impl Front {
         response.headers_mut().extend(allowed.unwrap_or_default());
         if attributes && response.status() == StatusCode::OK {
             unquote_etag(&mut response);
+        }
+        if waits && response.status().as_u16() >= 400 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         identify(&mut response);
         Ok(response)
@@ -81,7 +89,9 @@ impl Front {
         {
             return Some(S3Error::new(S3ErrorCode::MissingContentLength));
         }
-        if let Err(error) = dates::check(headers) {
+        if let Err(error) = dates::check(headers)
+            .and_then(|()| dates::check_expiry(request.uri().query().unwrap_or_default()))
+        {
             return Some(error);
         }
         self.other_owner(request, bucket).await
@@ -172,7 +182,7 @@ fn identify(response: &mut Response<Body>) {
     {
         // A form that breaks its policy is refused, not malformed.
         if contains(&text, b"<Code>InvalidPolicyDocument</Code>")
-            && contains(&text, b"Policy condition ")
+            && (contains(&text, b"Policy condition ") || contains(&text, b"match bucket in URL"))
         {
             *response.status_mut() = StatusCode::FORBIDDEN;
             let text =

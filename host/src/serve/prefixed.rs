@@ -1,14 +1,17 @@
 //! The objects of a store below a prefix, as a store of their own.
 
 use crate::store::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 
+/// What the refusal of a key begins with that is too long with its prefix.
+pub const TOO_LONG: &str = "the key is too long: ";
+
 /// A view of `base`: the key `k` here is `prefix` + `k` there. That key must
-/// fit the base's limit; the base says so where it doesn't.
+/// fit the limit of keys, or the base's own where that is lower.
 pub struct Prefixed {
     base: SharedStore,
     prefix: String,
@@ -19,8 +22,14 @@ impl Prefixed {
         Self { base, prefix }
     }
 
-    fn key(&self, key: &str) -> String {
-        format!("{}{key}", self.prefix)
+    fn key(&self, key: &str) -> Result<String> {
+        let room = storage_core::MAX_KEY_BYTES - self.prefix.len();
+        if key.len() > room {
+            let long = key.len();
+            let text = format!("{TOO_LONG}in this bucket one has at most {room} bytes, not {long}");
+            return Err(Error::InvalidKey(text));
+        }
+        Ok(format!("{}{key}", self.prefix))
     }
 }
 
@@ -32,33 +41,33 @@ impl ObjectStore for Prefixed {
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
-        self.base.get(&self.key(key), options).await
+        self.base.get(&self.key(key)?, options).await
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
-        self.base.put(&self.key(key), data, options).await
+        self.base.put(&self.key(key)?, data, options).await
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        self.base.exists(&self.key(key)).await
+        self.base.exists(&self.key(key)?).await
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
-        self.base.delete(&self.key(key), options).await
+        self.base.delete(&self.key(key)?, options).await
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        self.base.stat(&self.key(key)).await
+        self.base.stat(&self.key(key)?).await
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
         // The tokens of a store that isn't ordered are no keys.
         let ordered = self.base.capabilities().ordered;
         let start_after = match options.start_after {
-            Some(after) if ordered => Some(self.key(&after)),
+            Some(after) if ordered => Some(format!("{}{after}", self.prefix)),
             after => after,
         };
-        let prefix = self.key(&options.prefix);
+        let prefix = format!("{}{}", self.prefix, options.prefix);
         let mut page =
             self.base.list(ListOptions { prefix, start_after, limit: options.limit }).await?;
         page.entries.retain_mut(|entry| match entry.key.strip_prefix(&self.prefix) {
@@ -79,11 +88,11 @@ impl ObjectStore for Prefixed {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
-        self.base.read(&self.key(key), options).await
+        self.base.read(&self.key(key)?, options).await
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
-        self.base.write(&self.key(key), options).await
+        self.base.write(&self.key(key)?, options).await
     }
 
     /// The base is closed by whoever opened it.
