@@ -23,6 +23,7 @@ pub mod observe;
 mod place;
 pub mod serve;
 pub mod store;
+mod streaming;
 pub mod transfer;
 
 pub use factory::StoreFactory;

@@ -11,6 +11,7 @@ use crate::store::{
     ObjectInfo, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
     check_key,
 };
+use crate::streaming::piece;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
@@ -267,10 +268,17 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// Leaves the digest to the caller, who ends with
+    /// [`finish_as`](Self::finish_as).
+    #[must_use]
+    pub fn undigested(self) -> Self {
+        Self { digest: None, ..self }
+    }
+
     /// Appends bytes.
     pub async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
         while !chunk.is_empty() {
-            let piece = chunk.split_to(chunk.len().min(CHUNK));
+            let piece = chunk.split_to(chunk.len().min(piece()));
             if let Some(digest) = &mut self.digest {
                 digest.update(&piece);
             }

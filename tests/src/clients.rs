@@ -90,6 +90,16 @@ pub fn venv(name: &str, requirements: &str) -> Result<PathBuf> {
 /// Runs a script of `tests/python`, `tests/shell` or `tests/js` against a
 /// server; gives what it printed.
 pub fn script(server: &Server, name: &str, args: &[&str]) -> Result<String> {
+    script_with(server, name, args, &[])
+}
+
+/// As [`script`], with more in its environment.
+pub fn script_with(
+    server: &Server,
+    name: &str,
+    args: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<String> {
     let bin = bin()?;
     let (mut command, folder) = match Path::new(name).extension().and_then(|e| e.to_str()) {
         Some("sh") => (Command::new("bash"), "shell"),
@@ -111,7 +121,8 @@ pub fn script(server: &Server, name: &str, args: &[&str]) -> Result<String> {
         .env("AWS_DEFAULT_REGION", "us-east-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .envs(environment.iter().copied()))
 }
 
 /// The operations that a script says it has seen to work.

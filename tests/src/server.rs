@@ -128,6 +128,19 @@ impl Server {
         fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
     }
 
+    /// How many files the server has open beside the objects of its
+    /// FilesystemStore in `files`; those that have no name yet, too.
+    pub fn being_written(&self) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().flatten();
+        let is_one = |path: &Path| {
+            let target = fs::read_link(path).unwrap_or_default();
+            target.starts_with(self.directory().join(".files.storage"))
+                && !target.ends_with("lock")
+                && fs::metadata(path).is_ok_and(|found| found.is_file())
+        };
+        open.filter(|entry| is_one(&entry.path())).count()
+    }
+
     /// Sends a signal, by name.
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);

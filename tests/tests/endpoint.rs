@@ -47,26 +47,13 @@ fn files(directory: &Path) -> Vec<String> {
     found
 }
 
-/// How many files the server has open beside its objects; those that have no
-/// name yet, too.
-fn being_written(server: &Server) -> usize {
-    let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).into_iter().flatten().flatten();
-    let is_one = |path: &Path| {
-        let target = fs::read_link(path).unwrap_or_default();
-        target.starts_with(server.directory().join(".files.storage"))
-            && !target.ends_with("lock")
-            && fs::metadata(path).is_ok_and(|found| found.is_file())
-    };
-    open.filter(|entry| is_one(&entry.path())).count()
-}
-
 #[test]
 fn a_client_that_disconnects_in_mid_upload_leaves_nothing_behind() -> Result<()> {
     let server = Server::start_anonymous(FILES)?;
     let before = files(server.directory());
     let mut upload = http::open(server.port(), "PUT", "/main/half", &[], 10_000_000)?;
     upload.write_all(&vec![7; 3_000_000])?;
-    eventually("the upload has begun", || being_written(&server) == 1);
+    eventually("the upload has begun", || server.being_written() == 1);
     drop(upload);
     let start = "/main/parts?uploads";
     let (status, _, body) = http::request(server.port(), "POST", start, &[], b"")?;
@@ -78,7 +65,7 @@ fn a_client_that_disconnects_in_mid_upload_leaves_nothing_behind() -> Result<()>
     part.write_all(&vec![7; 3_000_000])?;
     drop(part);
     eventually("nothing is left of either", || {
-        files(server.directory()) == before && being_written(&server) == 0
+        files(server.directory()) == before && server.being_written() == 0
     });
     let (status, _, body) = http::request(server.port(), "GET", "/main?list-type=2", &[], b"")?;
     assert_eq!(status, 200);
@@ -168,7 +155,7 @@ fn a_request_under_way_ends_before_the_server_does() -> Result<()> {
     let body = vec![7; 1_000_000];
     let mut upload = http::open(server.port(), "PUT", "/main/late", &[], body.len())?;
     upload.write_all(&body[..500_000])?;
-    eventually("the upload has begun", || being_written(&server) == 1);
+    eventually("the upload has begun", || server.being_written() == 1);
     server.signal(Signal::TERM)?;
     eventually("it takes no more connections", || {
         std::net::TcpStream::connect(("127.0.0.1", server.port())).is_err()

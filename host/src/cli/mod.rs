@@ -30,6 +30,7 @@ use exit::Outcome;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
 
 /// Keeps the options that all verbs have apart from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";
@@ -107,9 +108,18 @@ pub fn main() -> ExitCode {
         (true, _) => "error",
         (_, 0) => "warn,storage=info",
         (_, 1) => "info",
-        _ => "debug,hyper=info,h2=info",
+        _ => "debug,hyper=info",
     };
     let filter = EnvFilter::try_from_env("STORAGE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // The protocol's details have signatures in them, and those of presigned
+    // URLs open objects to whoever has them.
+    let filter = match filter.max_level_hint() > Some(LevelFilter::INFO) {
+        true => match "s3s=info".parse::<Directive>() {
+            Ok(quiet) => filter.add_directive(quiet),
+            Err(_) => filter,
+        },
+        false => filter,
+    };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

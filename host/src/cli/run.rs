@@ -3,9 +3,10 @@
 use crate::StoreFactory;
 use crate::config::{Config, Credentials, Scope, User};
 use crate::objects::Objects;
-use crate::serve::{Exposed, Server, Users};
+use crate::serve::{Exposed, Offer, Server, Switch, Users};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +39,7 @@ struct Opened {
 impl RunArgs {
     /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
     pub async fn run(self, default: &Path) -> anyhow::Result<()> {
+        raise_file_limit();
         let file = self.file.clone().unwrap_or_else(|| default.to_owned());
         let mut hangup = signal(SignalKind::hangup())?;
         let mut end = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -46,24 +48,18 @@ impl RunArgs {
         let listen = self.listen.or(config.serve.listen).unwrap_or(DEFAULT);
         let made = made_for_this_run(config, listen, self.anonymous)?;
         let staging = config.serve.staging.clone().unwrap_or_else(std::env::temp_dir);
-        let users = users(config, &made, self.anonymous);
-        let server = match Server::bind(
-            listen,
-            opened.exposed.clone(),
-            config.serve.cors.clone(),
-            users,
-            &staging,
-            opened.in_use.clone(),
-        )
-        .await
-        {
+        let offer = offer(&opened, &made, self.anonymous);
+        let tls = offer.tls.is_some();
+        let server = match Server::bind(listen, offer, &staging).await {
             Ok(server) => server,
             Err(error) => {
                 opened.factory.close().await?;
                 return Err(error);
             }
         };
-        announce(&file, server.address()?, &opened, made.as_ref());
+        let scheme = if tls { "https" } else { "http" };
+        let url = format!("{scheme}://{}", server.address()?);
+        announce(&file, &url, &opened, made.as_ref());
         let switch = server.switch();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(server.run(async {
@@ -74,10 +70,8 @@ impl RunArgs {
         loop {
             tokio::select! {
                 () = either(&mut end) => break,
-                _ = hangup.recv() => match reopen(&file, listen, &made, self.anonymous).await {
-                    Ok((opened, users)) => {
-                        let cors = opened.factory.config().serve.cors.clone();
-                        switch.to(opened.exposed.clone(), cors, users, opened.in_use.clone());
+                _ = hangup.recv() => match self.reopen(&file, listen, &made, &switch).await {
+                    Ok(opened) => {
                         eprintln!("{}: read again; serving {}", file.display(), names(&opened));
                         retiring.push(retire(std::mem::replace(&mut current, opened)));
                         retiring.retain(|task| !task.is_finished());
@@ -97,6 +91,41 @@ impl RunArgs {
         }
         current.factory.close().await
     }
+
+    /// Reads the configuration again and serves it, where nothing speaks
+    /// against it.
+    async fn reopen(
+        &self,
+        file: &Path,
+        listen: SocketAddr,
+        made: &Option<Credentials>,
+        switch: &Switch,
+    ) -> anyhow::Result<Opened> {
+        let opened = open(file).await?;
+        let serve = &opened.factory.config().serve;
+        let nobody = serve.users.is_empty() && serve.anonymous.is_none();
+        let offer = offer(&opened, made, self.anonymous);
+        let taken = match made.is_none() && !self.anonymous && nobody {
+            true => {
+                Err(anyhow!("serve.credentials are gone; start anew for a key pair of the run"))
+            }
+            false => offer.users.check_reach(listen).and_then(|()| switch.to(offer)),
+        };
+        match taken {
+            Ok(()) => Ok(opened),
+            Err(error) => {
+                opened.factory.close().await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A stream has a connection and a file open; many systems begin at 1,024.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // What can't be raised is met as an error of whatever needs a file.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 async fn open(file: &Path) -> anyhow::Result<Opened> {
@@ -132,27 +161,6 @@ async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
         buckets.push((bucket.clone(), factory.open(name).await?));
     }
     Ok(Exposed::Fixed(buckets))
-}
-
-async fn reopen(
-    file: &Path,
-    listen: SocketAddr,
-    made: &Option<Credentials>,
-    anonymous: bool,
-) -> anyhow::Result<(Opened, Users)> {
-    let opened = open(file).await?;
-    let config = opened.factory.config();
-    let nobody = config.serve.users.is_empty() && config.serve.anonymous.is_none();
-    let users = users(config, made, anonymous);
-    let refused = match made.is_none() && !anonymous && nobody {
-        true => Err(anyhow!("serve.credentials are gone; start anew for a key pair of the run")),
-        false => users.check_reach(listen),
-    };
-    if let Err(error) = refused {
-        opened.factory.close().await?;
-        return Err(error);
-    }
-    Ok((opened, users))
 }
 
 /// Closes the stores of a configuration that was replaced, when the last
@@ -193,6 +201,19 @@ fn made_for_this_run(
     Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
 }
 
+/// What a configuration offers to the clients of this run.
+fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer {
+    let config = opened.factory.config();
+    Offer {
+        exposed: opened.exposed.clone(),
+        cors: config.serve.cors.clone(),
+        users: users(config, made, anonymous),
+        limits: config.serve.limits.clone(),
+        tls: config.serve.tls.clone(),
+        in_use: opened.in_use.clone(),
+    }
+}
+
 fn users(config: &Config, made: &Option<Credentials>, anonymous: bool) -> Users {
     let serve = &config.serve;
     match (anonymous, made, serve.users.as_slice()) {
@@ -219,8 +240,8 @@ fn names(opened: &Opened) -> String {
     buckets.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn announce(file: &Path, address: SocketAddr, opened: &Opened, made: Option<&Credentials>) {
-    let mut text = format!("{}: serving {} at http://{address}\n", file.display(), names(opened));
+fn announce(file: &Path, url: &str, opened: &Opened, made: Option<&Credentials>) {
+    let mut text = format!("{}: serving {} at {url}\n", file.display(), names(opened));
     if let Some(Credentials { access_key, secret_key }) = made {
         let bucket = match &opened.exposed {
             Exposed::Fixed(buckets) => buckets.first().map_or("main", |(bucket, _)| bucket),
@@ -232,7 +253,7 @@ fn announce(file: &Path, address: SocketAddr, opened: &Opened, made: Option<&Cre
              export AWS_ACCESS_KEY_ID={access_key}\n  \
              export AWS_SECRET_ACCESS_KEY={secret_key}\n  \
              export AWS_DEFAULT_REGION=us-east-1\n  \
-             aws --endpoint-url http://{address} s3 ls s3://{bucket}\n"
+             aws --endpoint-url {url} s3 ls s3://{bucket}\n"
         ));
     }
     text.push_str("\nCtrl-C or SIGTERM ends it, SIGHUP reads the configuration again.\n");

@@ -11,6 +11,7 @@ mod yaml;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use access::{Credentials, Right, Scope, User};
 pub use problem::{ConfigError, Problem};
@@ -89,4 +90,36 @@ pub struct ServeConfig {
     /// `staging`: where parts of multipart uploads wait; absent: a directory
     /// below the system's for temporary files.
     pub staging: Option<PathBuf>,
+    /// `tls`: the files of the certificate; absent: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// `limits`: how much is taken in at a time.
+    pub limits: Limits,
+}
+
+/// `serve.tls`: where the certificate is. Both files are PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// `cert`: the certificate, followed by those that lead to its root.
+    pub cert: PathBuf,
+    /// `key`: its private key.
+    pub key: PathBuf,
+}
+
+/// `serve.limits`.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// `object_size`: bytes of one object; absent: what its store takes.
+    pub object_size: Option<u64>,
+    /// `requests`: how many are worked on at a time; more are refused.
+    pub requests: usize,
+    /// `connections`: how many are open at a time; more wait.
+    pub connections: usize,
+    /// `idle`: how long a client may send, or take, nothing.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { object_size: None, requests: 512, connections: 4_096, idle: Duration::from_secs(60) }
+    }
 }

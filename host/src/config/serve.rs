@@ -1,11 +1,12 @@
 //! The `serve:` section.
 
-use super::ServeConfig;
 use super::access::{entry, schemas};
 use super::load::Loader;
 use super::problem::suggest;
 use super::yaml::{Data, Node};
+use super::{Limits, ServeConfig, TlsFiles};
 use serde_json::Value;
+use std::time::Duration;
 
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
     "listen":{"type":"string"},
@@ -19,7 +20,14 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
                       "expose":{"type":"array","items":{"type":"string"}},
                       "max_age":{"type":"integer","minimum":0}}}},
     "buckets":{"enum":["dynamic","fixed"]},
-    "staging":{"type":"string"}
+    "staging":{"type":"string"},
+    "tls":{"type":"object","additionalProperties":false,"required":["cert","key"],
+        "properties":{"cert":{"type":"string"},"key":{"type":"string"}}},
+    "limits":{"type":"object","additionalProperties":false,"properties":{
+        "object_size":{"type":"integer","minimum":1},
+        "requests":{"type":"integer","minimum":1,"maximum":65536},
+        "connections":{"type":"integer","minimum":1,"maximum":65536},
+        "idle":{"type":"integer","minimum":1,"maximum":3600}}}
 }}"#;
 
 impl Loader<'_> {
@@ -55,6 +63,11 @@ impl Loader<'_> {
             }
         }
         serve.staging = value["staging"].as_str().map(Into::into);
+        let file = |name: &str| value["tls"][name].as_str().map(Into::into);
+        if let (Some(cert), Some(key)) = (file("cert"), file("key")) {
+            serve.tls = Some(TlsFiles { cert, key });
+        }
+        serve.limits = limits(&value["limits"]);
         let buckets: Vec<String> = match serve.expose.as_slice() {
             [] => vec!["main".to_owned()],
             exposed => exposed.iter().map(|(bucket, _)| bucket.clone()).collect(),
@@ -108,6 +121,18 @@ impl Loader<'_> {
             }
         }
         exposed
+    }
+}
+
+fn limits(value: &Value) -> Limits {
+    let default = Limits::default();
+    let number = |name: &str| value[name].as_u64();
+    let count = |name: &str| number(name).and_then(|n| usize::try_from(n).ok());
+    Limits {
+        object_size: number("object_size"),
+        requests: count("requests").unwrap_or(default.requests),
+        connections: count("connections").unwrap_or(default.connections),
+        idle: number("idle").map_or(default.idle, Duration::from_secs),
     }
 }
 

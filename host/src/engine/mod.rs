@@ -41,7 +41,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) const TICKS_PER_CALL: u32 = 3_000;
 
 /// The most instances of all chains together.
-const MAX_INSTANCES: u32 = 1_000;
+const MAX_INSTANCES: u32 = 2_000;
 
 /// Compiles the decorators and makes chains of them.
 pub struct Engine {

@@ -13,8 +13,9 @@ use wasmtime::component::ResourceAny;
 pub(super) use exports::storage::object_store::decorators::Node;
 
 /// The most instances of one chain at a time: the calls and streams that may
-/// be under way. Others wait.
-const MAX_INSTANCES: usize = 256;
+/// be under way. Others wait, so there are more than the endpoint takes requests
+/// by default: clients that stall must not hold up those that don't.
+const MAX_INSTANCES: usize = 640;
 
 /// Linear memory that idle instances may keep together; what is over is
 /// thrown away, since making an instance costs microseconds.

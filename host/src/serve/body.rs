@@ -2,8 +2,8 @@
 
 use super::checksum::{Algorithm, Sum};
 use super::error;
-use crate::objects::CHUNK;
 use crate::store::Reader;
+use crate::streaming::piece;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::HeaderMap;
@@ -200,7 +200,7 @@ pub fn outgoing(reader: Box<dyn Reader>, length: u64, in_use: Arc<()>) -> Stream
         if left == 0 {
             return Ok(None);
         }
-        let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(piece());
         let chunk = reader.next(most).await.inspect_err(|error| {
             tracing::error!(%error, "an object could not be read to its end");
         })?;

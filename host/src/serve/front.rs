@@ -5,12 +5,10 @@
 use super::buckets::Buckets;
 use super::cors::{Asked, Rule};
 use super::dates;
-use super::linger::Lingering;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, S3Error, S3ErrorCode};
 use std::sync::Arc;
@@ -29,7 +27,7 @@ pub struct Front {
 }
 
 impl Front {
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
+    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
         let bucket = bucket(request.uri().path()).map(str::to_owned);
         let allowed = match (Asked::by(request.method(), request.headers()), &bucket) {
             (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
@@ -45,13 +43,10 @@ impl Front {
             &Method::OPTIONS => preflight(request.headers(), allowed.is_some()),
             _ => match self.refused(&request, bucket.as_deref()).await {
                 Some(error) => refuse(error),
-                None => {
-                    let request = Lingering::request(request);
-                    match super::region::refused(request.headers()) {
-                        Some(answer) => answer,
-                        None => self.service.call(request).await?,
-                    }
-                }
+                None => match super::region::refused(request.headers()) {
+                    Some(answer) => answer,
+                    None => self.service.call(request).await?,
+                },
             },
         };
         response.headers_mut().extend(allowed.unwrap_or_default());
@@ -73,7 +68,7 @@ impl Front {
     }
 
     /// What the library lets pass, or answers as S3 doesn't.
-    async fn refused(&self, request: &Request<Incoming>, bucket: Option<&str>) -> Option<S3Error> {
+    async fn refused(&self, request: &Request<Body>, bucket: Option<&str>) -> Option<S3Error> {
         let headers = request.headers();
         if headers.get("content-md5").is_some_and(HeaderValue::is_empty) {
             return Some(S3Error::with_message(S3ErrorCode::InvalidDigest, "Content-MD5 is empty"));
@@ -98,11 +93,7 @@ impl Front {
     }
 
     /// A client may say who it thinks that a bucket belongs to.
-    async fn other_owner(
-        &self,
-        request: &Request<Incoming>,
-        bucket: Option<&str>,
-    ) -> Option<S3Error> {
+    async fn other_owner(&self, request: &Request<Body>, bucket: Option<&str>) -> Option<S3Error> {
         let expected = request.headers().get(EXPECTED_OWNER)?;
         // That there is no such bucket, the operation says.
         let state = self.buckets.state(bucket?).await.ok()?;
@@ -162,7 +153,7 @@ fn unquote_etag(response: &mut Response<Body>) {
 }
 
 /// Gives an answer its id, in a header, and in its body where that is an error.
-fn identify(response: &mut Response<Body>) {
+pub(super) fn identify(response: &mut Response<Body>) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static START: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
         let mut random = [0; 4];

@@ -1,7 +1,7 @@
 //! The S3 endpoint: stores as buckets.
 //!
 //! The protocol (routing, signatures, XML) is the crate `s3s`; the operations
-//! are in `s3`, over [`Objects`]. Everything streams; what a request may
+//! are in `s3`, over `Objects`. Everything streams; what a request may
 //! hold is bounded.
 
 mod access;
@@ -15,11 +15,13 @@ mod dynamic;
 mod error;
 mod front;
 mod layout;
+mod limits;
 mod linger;
 mod list;
 mod listing;
 mod meta;
 mod multipart;
+mod patience;
 mod prefixed;
 mod reading;
 mod region;
@@ -27,9 +29,11 @@ mod s3;
 mod settings;
 mod staging;
 mod tagging;
+mod tls;
 mod users;
 mod writing;
 
+use crate::config::{Limits, TlsFiles};
 use access::Gate;
 use anyhow::Context;
 use buckets::Buckets;
@@ -38,8 +42,9 @@ pub use cors::Rule;
 use front::Front;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use s3s::config::{S3Config, StaticConfigProvider};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use limits::{Admission, Held};
+use patience::Patient;
 use s3s::service::S3ServiceBuilder;
 use staging::Staging;
 use std::future::Future;
@@ -48,8 +53,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 pub use users::Users;
 
@@ -59,37 +66,50 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests under way may take when the server is asked to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// The most connections at a time; others wait.
-const MAX_CONNECTIONS: usize = 4_096;
+/// The most bytes of a request's head, and the most that a connection holds
+/// of what it sends and of what it takes.
+const BUFFER: usize = 64 * 1024;
 
-/// The most bytes of XML in a request: 10,000 parts with checksums have 3 MiB,
-/// 1,000 keys to delete, with every byte written as a reference, 7 MiB.
-const MAX_XML: usize = 8 * 1024 * 1024;
+/// What is served, to whom and within which limits. Replaced as a whole when
+/// the configuration is read again.
+pub struct Offer {
+    /// The buckets.
+    pub exposed: Exposed,
+    /// Rules for requests from pages of other origins, in all buckets.
+    pub cors: Vec<Rule>,
+    /// Who may come in.
+    pub users: Users,
+    /// How much is taken in at a time.
+    pub limits: Limits,
+    /// The certificate; absent: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Held as long as a request may use these buckets.
+    pub in_use: Arc<()>,
+}
 
-/// The largest file in a form of a browser: it is held in memory until the
-/// form's policy is checked.
-const MAX_FORM: u64 = 64 * 1024 * 1024;
+/// An offer, ready.
+struct Current {
+    front: Front,
+    admission: Admission,
+    idle: Duration,
+    tls: Option<TlsAcceptor>,
+}
+
+type Shared = Arc<RwLock<Arc<Current>>>;
 
 /// A server, bound to its address.
 pub struct Server {
     listener: TcpListener,
     staging: Arc<Staging>,
-    current: Arc<RwLock<Front>>,
+    connections: usize,
+    current: Shared,
 }
 
 impl Server {
     /// Binds `listen`. Where others can reach it, unsigned requests may change
     /// nothing.
-    /// `in_use` is held as long as a request may use these buckets.
-    pub async fn bind(
-        listen: SocketAddr,
-        exposed: Exposed,
-        cors: Vec<Rule>,
-        users: Users,
-        staging: &Path,
-        in_use: Arc<()>,
-    ) -> anyhow::Result<Self> {
-        users.check_reach(listen)?;
+    pub async fn bind(listen: SocketAddr, offer: Offer, staging: &Path) -> anyhow::Result<Self> {
+        offer.users.check_reach(listen)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => anyhow::anyhow!(
                 "{listen} is in use by another program; end it, or choose another with --listen"
@@ -102,8 +122,9 @@ impl Server {
         let staging = Staging::open(staging)
             .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
         let staging = Arc::new(staging);
-        let current = Arc::new(RwLock::new(service(exposed, cors, users, &staging, in_use)));
-        Ok(Self { listener, staging, current })
+        let connections = offer.limits.connections;
+        let current = Arc::new(RwLock::new(Arc::new(Current::new(offer, &staging)?)));
+        Ok(Self { listener, staging, connections, current })
     }
 
     /// The address, with the real port.
@@ -119,12 +140,8 @@ impl Server {
     /// Serves until `until` is ready; then takes no more connections and lets
     /// requests under way finish, for 30 seconds at most.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        // HTTP/1.1 alone, which is what S3 clients speak: telling versions
-        // apart would wait for the first bytes without a limit.
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(128);
         let graceful = GracefulShutdown::new();
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let connections = Arc::new(Semaphore::new(self.connections));
         let mut until = std::pin::pin!(until);
         loop {
             let accepted = async {
@@ -144,18 +161,10 @@ impl Server {
                     (_, Err(_)) => break,
                 },
             };
-            let _ = stream.set_nodelay(true);
             let current = self.current.clone();
-            let answer = hyper::service::service_fn(move |request| {
-                let front = current.read().unwrap_or_else(PoisonError::into_inner).clone();
-                async move { front.answer(request).await }
-            });
-            let connection = http.serve_connection(TokioIo::new(stream), answer);
-            let connection = graceful.watch(connection);
+            let watcher = graceful.watcher();
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection broke");
-                }
+                serve(stream, current, watcher).await;
                 drop(permit);
             });
         }
@@ -166,38 +175,92 @@ impl Server {
     }
 }
 
-/// Changes what a running server serves.
-pub struct Switch {
-    staging: Arc<Staging>,
-    current: Arc<RwLock<Front>>,
-}
-
-impl Switch {
-    /// New requests get these buckets; those under way finish with the old,
-    /// and hold its `in_use` until then.
-    pub fn to(&self, exposed: Exposed, cors: Vec<Rule>, users: Users, in_use: Arc<()>) {
-        let service = service(exposed, cors, users, &self.staging, in_use);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = service;
+/// Serves one connection to its end.
+async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
+    let _ = stream.set_nodelay(true);
+    let now = read(&current);
+    let stream = Patient::new(stream, now.idle);
+    match now.tls.clone() {
+        None => speak(stream, current, watcher).await,
+        Some(tls) => {
+            drop(now);
+            match tokio::time::timeout(tls::HANDSHAKE, tls.accept(stream)).await {
+                Ok(Ok(stream)) => speak(stream, current, watcher).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a client and TLS did not agree"),
+                Err(_) => tracing::debug!("a client did not agree on keys in time"),
+            }
+        }
     }
 }
 
-fn service(
-    exposed: Exposed,
-    cors: Vec<Rule>,
-    users: Users,
-    staging: &Arc<Staging>,
-    in_use: Arc<()>,
-) -> Front {
-    let buckets = Buckets::new(exposed, staging.clone(), in_use);
-    let mut builder = S3ServiceBuilder::new(buckets.clone());
-    let mut config = S3Config::default();
-    config.xml_max_body_size = MAX_XML;
-    config.post_object_max_file_size = MAX_FORM;
-    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    // Rights are checked only where there is somebody to authenticate, so a
-    // gate stands before the unsigned, too.
-    let gate = Gate(Arc::new(users));
-    builder.set_auth(gate.clone());
-    builder.set_access(gate);
-    Front { service: builder.build(), buckets, cors: cors.into() }
+/// HTTP/1.1 alone, which is what S3 clients speak: telling versions apart
+/// would wait for the first bytes without a limit.
+async fn speak<S>(stream: S, current: Shared, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = hyper::service::service_fn(move |request| {
+        let current = read(&current);
+        async move {
+            match current.admission.admit(request) {
+                Ok((request, room)) => {
+                    let answer = current.front.answer(request).await?;
+                    Ok(Held::answer(answer, Some(room)))
+                }
+                Err(mut refusal) => {
+                    front::identify(&mut refusal);
+                    Ok::<_, s3s::HttpError>(Held::answer(refusal, None))
+                }
+            }
+        }
+    });
+    // A connection that rests between two requests ends with the time for a
+    // head, too.
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(128)
+        .max_buf_size(BUFFER);
+    let connection = http.serve_connection(TokioIo::new(stream), answer);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+fn read(current: &Shared) -> Arc<Current> {
+    current.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Changes what a running server serves.
+pub struct Switch {
+    staging: Arc<Staging>,
+    current: Shared,
+}
+
+impl Switch {
+    /// New requests get this offer; those under way finish with the old, and
+    /// hold its `in_use` until then. On an error nothing changes.
+    pub fn to(&self, offer: Offer) -> anyhow::Result<()> {
+        let current = Arc::new(Current::new(offer, &self.staging)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        Ok(())
+    }
+}
+
+impl Current {
+    fn new(offer: Offer, staging: &Arc<Staging>) -> anyhow::Result<Self> {
+        let Offer { exposed, cors, users, limits, tls, in_use } = offer;
+        let tls = tls.as_ref().map(tls::acceptor).transpose()?;
+        let buckets = Buckets::new(exposed, staging.clone(), in_use);
+        let mut builder = S3ServiceBuilder::new(buckets.clone());
+        // Rights are checked only where there is somebody to authenticate, so
+        // a gate stands before the unsigned, too.
+        let gate = Gate(Arc::new(users));
+        builder.set_auth(gate.clone());
+        builder.set_access(gate);
+        builder.set_config(limits::protocol(&limits));
+        let idle = limits.idle;
+        let front = Front { service: builder.build(), buckets, cors: cors.into() };
+        Ok(Self { front, admission: Admission::new(limits), idle, tls })
+    }
 }

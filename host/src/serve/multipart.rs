@@ -7,6 +7,7 @@ use super::checksum::{self, Algorithm, Sum, show_sum, sums};
 use super::conditions;
 use super::error::s3;
 use super::layout;
+use super::limits;
 use super::meta::{self, Conditions, kept};
 use super::s3::{copy_source, range, signed};
 use super::settings;
@@ -201,6 +202,7 @@ impl Buckets {
             true => Sum::of_parts(algorithm, pieces.iter().filter_map(|p| p.sum.as_deref())),
             false => None,
         };
+        limits::check_size(&req.extensions, size)?;
         let mut options = PutOptions {
             content_type: found.content_type,
             metadata: found.metadata,
@@ -210,7 +212,8 @@ impl Buckets {
         let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
         let (if_match, if_none_match) = (input.if_match, input.if_none_match);
         conditions::of_put(&objects, &key, &mut options, if_match, if_none_match).await?;
-        let mut upload = objects.write(&key, options).await.map_err(|e| s3(e, &key))?;
+        let upload = objects.write(&key, options).await.map_err(|e| s3(e, &key))?;
+        let mut upload = upload.undigested();
         let (staging, in_use) = (self.staging.clone(), self.in_use.clone());
         let future = async move {
             let etag = staging::etag(&parts);

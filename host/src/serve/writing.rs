@@ -7,6 +7,7 @@ use super::checksum::{Algorithm, Sum, show_sum};
 use super::conditions::{self, OfDelete};
 use super::error::{s3, s3_read};
 use super::layout::{PART_SUMS, PARTS};
+use super::limits;
 use super::meta::{self, Conditions, kept};
 use super::s3::copy_source;
 use super::settings;
@@ -46,7 +47,7 @@ impl Buckets {
         let expected = expected!(input, &headers, Some(wanted));
         let mut body = Incoming::new(input.body, expected, &headers, trailing_headers);
         let failed = |e| s3(e, key);
-        let mut upload = objects.write(key, options).await.map_err(failed)?;
+        let mut upload = objects.write(key, options).await.map_err(failed)?.undigested();
         while let Some(chunk) = body.next().await? {
             upload.push(chunk).await.map_err(failed)?;
         }
@@ -169,6 +170,7 @@ impl Buckets {
             ));
         }
         let (mut reader, info) = self.source(&source, None, conditions).await?;
+        limits::check_size(&req.extensions, info.size.unwrap_or(0))?;
         let source_tags = meta::show(&info).1.tagging;
         let source_sum = meta::show(&info).1.sum.map(|sum| sum.algorithm);
         let tags = super::tagging::checked(input.tagging.clone())?;

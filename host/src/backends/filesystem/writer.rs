@@ -2,8 +2,8 @@
 
 use super::root::{Root, rename_to_free};
 use crate::backends::blocking::{blocking, drop_elsewhere};
-use crate::objects::CHUNK;
 use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
+use crate::streaming::piece;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -127,12 +127,12 @@ impl FileWriter {
 #[async_trait]
 impl Writer for FileWriter {
     async fn push(&mut self, chunk: Bytes) -> Result<()> {
-        let chunk = if self.held.is_empty() && chunk.len() >= CHUNK {
+        let chunk = if self.held.is_empty() && chunk.len() >= piece() {
             chunk
         } else {
             // Small pieces are gathered: each trip to another thread costs.
             self.held.extend_from_slice(&chunk);
-            if self.held.len() < CHUNK {
+            if self.held.len() < piece() {
                 return Ok(());
             }
             self.held.split().freeze()

@@ -1,0 +1,249 @@
+//! How much is taken in at a time. What is over is refused at once, with the
+//! word to come back: waiting requests would be memory, too.
+
+use super::linger::Lingering;
+use super::patience::Patience;
+use crate::config::Limits;
+use crate::streaming::Open;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The largest XML document: 10,000 parts with checksums have 3 MiB, 1,000
+/// keys to delete, with every byte written as a reference, 7 MiB.
+const MAX_XML: usize = 8 * 1024 * 1024;
+
+/// The largest file in an upload by form, which `s3s` keeps in memory to know
+/// its size before its policy is checked.
+const MAX_FORM_FILE: u64 = 16 * 1024 * 1024;
+
+/// What the fields of a form may hold, each and together.
+const MAX_FIELD: usize = 64 * 1024;
+
+/// Bytes of bodies that are kept whole (documents and forms), for all
+/// requests together.
+const MAX_HELD: usize = 32 * 1024 * 1024;
+
+/// A parsed document takes about four times its text.
+const PARSED: u64 = 4;
+
+/// What `s3s` may hold of one request.
+pub fn protocol(limits: &Limits) -> Arc<StaticConfigProvider> {
+    let mut config = S3Config::default();
+    config.xml_max_body_size = MAX_XML;
+    config.post_object_max_file_size =
+        limits.object_size.map_or(MAX_FORM_FILE, |size| size.min(MAX_FORM_FILE));
+    config.form_max_field_size = MAX_FIELD;
+    config.form_max_fields_size = 2 * MAX_FIELD;
+    config.form_max_parts = 100;
+    Arc::new(StaticConfigProvider::new(Arc::new(config)))
+}
+
+/// Refuses an object that is put together of what is here already and would
+/// be too large. `extensions` are those of an admitted request.
+pub fn check_size(extensions: &http::Extensions, size: u64) -> S3Result<()> {
+    let most = extensions.get::<Limits>().and_then(|limits| limits.object_size);
+    match most.filter(|most| size > *most) {
+        Some(most) => Err(S3Error::with_message(S3ErrorCode::EntityTooLarge, too_large(most))),
+        None => Ok(()),
+    }
+}
+
+fn too_large(most: u64) -> String {
+    format!("an object has at most {most} bytes here")
+}
+
+/// Lets requests in as long as there is room.
+pub struct Admission {
+    limits: Limits,
+    requests: Arc<Semaphore>,
+    held: Arc<Semaphore>,
+}
+
+/// The room of one request, given back when it is dropped.
+pub struct Room {
+    _stream: Open,
+    _request: OwnedSemaphorePermit,
+    _held: Option<OwnedSemaphorePermit>,
+}
+
+impl Admission {
+    pub fn new(limits: Limits) -> Self {
+        let requests = Arc::new(Semaphore::new(limits.requests));
+        Self { limits, requests, held: Arc::new(Semaphore::new(MAX_HELD)) }
+    }
+
+    /// The request for the protocol to work on, with its room; or the answer
+    /// that refuses it.
+    pub fn admit(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<(Request<s3s::Body>, Room), Response<s3s::Body>> {
+        let idle = self.limits.idle;
+        let refused = |request: Request<Incoming>, answer| {
+            // Dropped here, what the client still sends is thrown away.
+            drop(Lingering::request(request, Patience::new(idle), None));
+            Err(answer)
+        };
+        let Ok(permit) = self.requests.clone().try_acquire_owned() else {
+            return refused(request, slow_down());
+        };
+        let whole = is_kept_whole(&request);
+        let held = match whole.then(|| self.hold(request.headers())) {
+            Some(None) => return refused(request, slow_down()),
+            Some(held) => held,
+            None => None,
+        };
+        let cap = self.limits.object_size.filter(|_| !whole && request.method() == Method::PUT);
+        let announced = announced(request.headers());
+        if let (Some(most), Some(announced)) = (cap, announced)
+            && announced.bytes > most
+        {
+            let text = too_large(most);
+            return refused(request, answer(StatusCode::BAD_REQUEST, "EntityTooLarge", &text));
+        }
+        // Signatures of chunks come on top of what an announced upload holds.
+        let cap = cap.map(|most| match announced {
+            Some(Announced { chunked: true, .. }) => most + most / 4 + 64 * 1024,
+            _ => most,
+        });
+        let mut request = Lingering::request(request, Patience::new(idle), cap);
+        request.extensions_mut().insert(self.limits.clone());
+        Ok((request, Room { _stream: Open::new(), _request: permit, _held: held }))
+    }
+
+    /// Room for a body that is kept whole.
+    fn hold(&self, headers: &HeaderMap) -> Option<OwnedSemaphorePermit> {
+        let number = |value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok();
+        let length = headers.get(header::CONTENT_LENGTH).and_then(number);
+        let form = headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+        let most = match form {
+            true => MAX_FORM_FILE + 3 * MAX_FIELD as u64,
+            false => MAX_XML as u64,
+        };
+        let bytes = length.unwrap_or(most).min(most) * if form { 1 } else { PARSED };
+        self.held.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Announced {
+    bytes: u64,
+    chunked: bool,
+}
+
+/// How many bytes the client says that an object has.
+fn announced(headers: &HeaderMap) -> Option<Announced> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+    match number("x-amz-decoded-content-length") {
+        Some(bytes) => Some(Announced { bytes, chunked: true }),
+        None => number("content-length").map(|bytes| Announced { bytes, chunked: false }),
+    }
+}
+
+/// Whether a body is kept in memory: documents and forms are, objects are not.
+fn is_kept_whole<T>(request: &Request<T>) -> bool {
+    let object = request.uri().path().trim_start_matches('/').contains('/');
+    let of_object = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+        matches!(name.as_str(), "" | "partnumber" | "uploadid" | "x-id")
+            || name.starts_with("x-amz-")
+    };
+    match *request.method() {
+        Method::POST => true,
+        Method::PUT => {
+            !object || !request.uri().query().unwrap_or_default().split('&').all(of_object)
+        }
+        _ => false,
+    }
+}
+
+fn slow_down() -> Response<s3s::Body> {
+    let text = "as many requests are under way as this server takes; try again";
+    let mut answer = answer(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", text);
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// An error without any part of the request in it: nothing needs escaping.
+fn answer(status: StatusCode, code: &str, message: &str) -> Response<s3s::Body> {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+         <Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    let mut answer = Response::new(s3s::Body::from(text));
+    *answer.status_mut() = status;
+    let xml = HeaderValue::from_static("application/xml");
+    answer.headers_mut().insert(header::CONTENT_TYPE, xml);
+    answer
+}
+
+/// The body of an answer, which holds the room of its request to its end.
+pub struct Held {
+    body: s3s::Body,
+    room: Option<Room>,
+}
+
+impl Held {
+    pub fn answer(answer: Response<s3s::Body>, room: Option<Room>) -> Response<Self> {
+        answer.map(|body| Self { body, room })
+    }
+}
+
+impl Body for Held {
+    type Data = Bytes;
+    type Error = <s3s::Body as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) {
+            self.room = None;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, uri: &str) -> Request<()> {
+        Request::builder().method(method).uri(uri).body(()).unwrap_or_default()
+    }
+
+    #[test]
+    fn documents_and_forms_are_kept_whole_and_objects_are_not() {
+        for (method, uri, whole) in [
+            ("PUT", "/b/k", false),
+            ("PUT", "/b/k?partNumber=1&uploadId=2", false),
+            ("PUT", "/b/k?x-id=PutObject&X-Amz-Signature=0", false),
+            ("GET", "/b/k", false),
+            ("PUT", "/b/k?tagging", true),
+            ("PUT", "/b?cors", true),
+            ("PUT", "/b", true),
+            ("POST", "/b?delete", true),
+            ("POST", "/b", true),
+        ] {
+            assert_eq!(is_kept_whole(&request(method, uri)), whole, "{method} {uri}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! How long is waited for clients that send, or take, slowly.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// The bytes per second that earn a client further waiting: slower ones than
+/// this are cut off when they have used up [`Patience::idle`]. A modem manages
+/// four times as much.
+const RATE: u64 = 1_024;
+
+/// Counts the time that is spent waiting for a client, and nothing else.
+#[derive(Debug)]
+pub struct Patience {
+    /// How long nothing may move.
+    idle: Duration,
+    waited: Duration,
+    moved: u64,
+    since: Option<Instant>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    pub fn new(idle: Duration) -> Self {
+        Self { idle, waited: Duration::ZERO, moved: 0, since: None, alarm: None }
+    }
+
+    /// Something moved.
+    pub fn moved(&mut self, bytes: usize) {
+        if let Some(since) = self.since.take() {
+            self.waited += since.elapsed();
+        }
+        self.moved = self.moved.saturating_add(bytes as u64);
+    }
+
+    /// Nothing moves: pending, until patience is at its end.
+    pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.since.is_none() {
+            let now = Instant::now();
+            self.since = Some(now);
+            let earned = self.idle + Duration::from_secs(self.moved / RATE);
+            let until = now + self.idle.min(earned.saturating_sub(self.waited));
+            match &mut self.alarm {
+                Some(alarm) => alarm.as_mut().reset(until),
+                None => self.alarm = Some(Box::pin(tokio::time::sleep_until(until))),
+            }
+        }
+        match &mut self.alarm {
+            Some(alarm) => alarm.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// A connection whose other side must take what it is sent: bytes that wait
+/// for it are memory.
+pub struct Patient<S> {
+    stream: S,
+    patience: Patience,
+}
+
+impl<S> Patient<S> {
+    pub fn new(stream: S, idle: Duration) -> Self {
+        Self { stream, patience: Patience::new(idle) }
+    }
+
+    fn sent(
+        &mut self,
+        cx: &mut Context<'_>,
+        done: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match done {
+            Poll::Ready(Ok(count)) => {
+                self.patience.moved(count);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending => {
+                ready!(self.patience.poll_end(cx));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.stream).poll_write(cx, data);
+        self.sent(cx, done)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
+        self.sent(cx, done)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ends_after(patience: &mut Patience) -> Duration {
+        let start = Instant::now();
+        std::future::poll_fn(|cx| patience.poll_end(cx)).await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_and_trickling_both_end() {
+        let idle = Duration::from_secs(60);
+        let mut patience = Patience::new(idle);
+        patience.moved(1 << 30);
+        assert_eq!(ends_after(&mut patience).await.as_secs(), 60);
+
+        // A byte every 50 seconds: the second gap is more than it earned.
+        let mut patience = Patience::new(idle);
+        for _ in 0..2 {
+            let gap = tokio::time::sleep(Duration::from_secs(50));
+            let ended = std::future::poll_fn(|cx| patience.poll_end(cx));
+            match futures::future::select(Box::pin(gap), Box::pin(ended)).await {
+                futures::future::Either::Left(_) => patience.moved(1),
+                futures::future::Either::Right(_) => return,
+            }
+        }
+        panic!("a client that trickles was waited for");
+    }
+}

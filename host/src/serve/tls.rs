@@ -1,0 +1,37 @@
+//! TLS: a certificate and its key, from files.
+
+use crate::config::TlsFiles;
+use anyhow::{Context, bail};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// How long a client may take to agree on keys.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Reads the files. Messages name them and never what is in them.
+pub fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
+    let cert = files.cert.display();
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.cert)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("serve.tls.cert: {cert} can't be read as PEM"))?;
+    if chain.is_empty() {
+        bail!("serve.tls.cert: {cert} holds no certificate");
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| {
+        format!("serve.tls.key: {} can't be read as PEM with a private key", files.key.display())
+    })?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .with_context(|| {
+            format!("serve.tls: {cert} and {} can't be used together", files.key.display())
+        })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
