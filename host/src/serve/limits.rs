@@ -84,12 +84,12 @@ impl Admission {
     pub fn admit(
         &self,
         request: Request<Incoming>,
-    ) -> Result<(Request<s3s::Body>, Room), Response<s3s::Body>> {
+    ) -> Result<(Request<s3s::Body>, Room), Box<Response<s3s::Body>>> {
         let idle = self.limits.idle;
         let refused = |request: Request<Incoming>, answer| {
             // Dropped here, what the client still sends is thrown away.
             drop(Lingering::request(request, Patience::new(idle), None));
-            Err(answer)
+            Err(Box::new(answer))
         };
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {
             return refused(request, slow_down());

@@ -209,7 +209,7 @@ where
                 }
                 Err(mut refusal) => {
                     front::identify(&mut refusal);
-                    Ok::<_, s3s::HttpError>(Held::answer(refusal, None))
+                    Ok::<_, s3s::HttpError>(Held::answer(*refusal, None))
                 }
             }
         }
