@@ -123,7 +123,6 @@ impl Buckets {
             name: Some(name),
             creation_date: Some((UNIX_EPOCH + Duration::from_millis(state.created)).into()),
             bucket_region: Some(region(&state)),
-            ..Bucket::default()
         };
         Ok(S3Response::new(ListBucketsOutput {
             buckets: Some(page.into_iter().map(bucket).collect()),

@@ -72,11 +72,10 @@ impl OfDelete {
         if let Some(Some(etag)) = self.etag {
             options.if_match = Some(etag.into_value());
         }
-        if options.if_match.is_some() || self.size.is_some() || self.modified.is_some() {
-            if !objects.capabilities().conditional {
-                let text = "this store does not check conditions of deletes";
-                return Err(s3_error!(NotImplemented, "{text}"));
-            }
+        let any = options.if_match.is_some() || self.size.is_some() || self.modified.is_some();
+        if any && !objects.capabilities().conditional {
+            let text = "this store does not check conditions of deletes";
+            return Err(s3_error!(NotImplemented, "{text}"));
         }
         if self.size.is_some() || self.modified.is_some() {
             let info = match objects.measured(key).await {
