@@ -209,7 +209,7 @@ fn delete(s: &Subject, held: &mut BTreeMap<String, Held>, key: &str, when: When)
             Ok(())
         }
         (Err(Error::InvalidKey(_)), Err(_)) if (s.dialect.may_refuse)(key) => Ok(()),
-        (Err(Error::Unsupported(_)), _) if asked && !s.store.capabilities().conditional => Ok(()),
+        (Err(Error::Unsupported(_)), _) if asked => Ok(()),
         (Err(error), Err(wanted)) if error.code() == wanted.code() => Ok(()),
         (result, wanted) => bail!("{key:?}: {result:?}, wanted {wanted:?}"),
     }
