@@ -1,6 +1,6 @@
 //! From a configuration to open stores.
 
-use crate::backends::{BACKENDS, OpenArgs};
+use crate::backends::{BACKENDS, Method, OpenArgs, presign};
 use crate::config::{Config, StoreDef, TypeInfo};
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, Shared};
@@ -14,6 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use storage_core::chain::{Base, Node};
 use tokio::sync::Mutex;
 
@@ -109,6 +110,29 @@ impl StoreFactory {
         self.open_index(index).await
     }
 
+    /// Makes a URL with which whoever holds it may read or write one object of
+    /// a store for a while, without keys: see `docs/stores/bucket.md`.
+    ///
+    /// The store must be a BucketStore itself; over any other, decorators of
+    /// one included, it is `Unsupported`. `expires` is at least a second and at
+    /// most seven days. Nothing is sent: whether the URL works shows in use.
+    pub async fn presign(
+        &self,
+        name: &str,
+        key: &str,
+        method: Method,
+        expires: Duration,
+    ) -> anyhow::Result<String> {
+        let stores = &self.config.stores;
+        let index = stores
+            .iter()
+            .position(|s| s.name == name)
+            .ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))?;
+        let def = self.def(index);
+        let args = self.args(def);
+        presign(&def.kind, &args, key, method, expires).await.map_err(|error| named(def, error))
+    }
+
     /// Closes every open store, the outermost first, and delivers what events
     /// still wait. Reports the first failure, after having tried all.
     pub async fn close(&self) -> anyhow::Result<()> {
@@ -125,6 +149,15 @@ impl StoreFactory {
 
     fn def(&self, index: usize) -> &StoreDef {
         &self.config.stores[index]
+    }
+
+    fn args(&self, def: &StoreDef) -> OpenArgs {
+        OpenArgs {
+            name: def.name.clone(),
+            config: serde_json::Value::Object(def.config.clone()),
+            directory: self.directory.clone(),
+            check_only: self.check_only,
+        }
     }
 
     async fn open_index(&self, index: usize) -> anyhow::Result<Objects> {
@@ -147,12 +180,7 @@ impl StoreFactory {
         }
         let def = self.def(index);
         let backend = backend(def).ok_or_else(|| anyhow!("store {:?} is no backend", def.name))?;
-        let store = (backend.open)(OpenArgs {
-            name: def.name.clone(),
-            config: serde_json::Value::Object(def.config.clone()),
-            directory: self.directory.clone(),
-            check_only: self.check_only,
-        });
+        let store = (backend.open)(self.args(def));
         let store = store.await.map_err(|error| named(def, error))?;
         Ok(open.keep(index, store))
     }

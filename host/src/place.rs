@@ -102,6 +102,12 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Option<Step> {
         let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
         return Some(Step { place: "files".to_owned(), prefix, keys });
     }
+    if let Some(bucket) = text("bucket_name") {
+        // Whatever the keys: one bucket is one place.
+        let server = text("endpoint_url").unwrap_or_default().trim_end_matches('/');
+        let place = format!("bucket {} {bucket}", server.to_lowercase());
+        return Some(Step { place, ..above.clone() });
+    }
     let place = match (def.kind.as_str(), text("db_path").or(text("path"))) {
         ("DictStore", _) => return None,
         (kind, Some(path)) => format!("{kind} {}", real(path)),

@@ -1,6 +1,7 @@
 //! The native backends: one file each.
 
 mod blocking;
+mod bucket;
 pub mod filesystem;
 pub mod hashdir;
 pub mod memory;
@@ -10,6 +11,7 @@ pub mod sqlite;
 pub mod zip;
 
 use crate::store::{Error, Result, SharedStore};
+pub use bucket::presign::Method;
 use futures::future::BoxFuture;
 use std::path::PathBuf;
 
@@ -55,6 +57,25 @@ impl OpenArgs {
     }
 }
 
+/// Makes a URL with which whoever holds it may read or write one object for a
+/// while; `kind` is the type of the store, which must be a BucketStore.
+pub(crate) async fn presign(
+    kind: &str,
+    args: &OpenArgs,
+    key: &str,
+    method: Method,
+    expires: std::time::Duration,
+) -> Result<String> {
+    if kind != bucket::BACKEND.name {
+        return Err(Error::Unsupported(format!(
+            "store {:?} is a {kind}: only a BucketStore has servers that take presigned URLs; name \
+             the bucket's own store, and the key as it is there",
+            args.name
+        )));
+    }
+    bucket::presign::presign(args, key, method, expires).await
+}
+
 /// Every backend, in the order that documentation lists them.
 pub static BACKENDS: &[&Backend] = &[
     &memory::BACKEND,
@@ -62,5 +83,6 @@ pub static BACKENDS: &[&Backend] = &[
     &safe_filesystem::BACKEND,
     &hashdir::BACKEND,
     &sqlite::BACKEND,
+    &bucket::BACKEND,
     &zip::BACKEND,
 ];

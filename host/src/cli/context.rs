@@ -132,15 +132,22 @@ fn same(a: &Path, b: &Path) -> bool {
 
 /// The store and key that `KEY`, `STORE:KEY` or `:KEY` name.
 pub async fn at(factory: &StoreFactory, text: &str) -> anyhow::Result<At> {
-    let stores = &factory.config().stores;
-    let named = text
-        .split_once(':')
-        .filter(|(store, _)| store.is_empty() || stores.iter().any(|def| def.name == *store));
-    Ok(match named {
-        None => At { objects: factory.build().await?, key: text.to_owned() },
-        Some(("", key)) => At { objects: factory.build().await?, key: key.to_owned() },
-        Some((store, key)) => At { objects: factory.open(store).await?, key: key.to_owned() },
-    })
+    let (store, key) = place(factory, text);
+    Ok(At { objects: factory.open(store).await?, key: key.to_owned() })
+}
+
+/// As [`at`], by name only.
+pub fn place<'a>(factory: &'a StoreFactory, text: &'a str) -> (&'a str, &'a str) {
+    let config = factory.config();
+    let main = config.stores.get(config.main).map_or("", |def| def.name.as_str());
+    let named = text.split_once(':').filter(|(store, _)| {
+        store.is_empty() || config.stores.iter().any(|def| def.name == *store)
+    });
+    match named {
+        None => (main, text),
+        Some(("", key)) => (main, key),
+        Some(named) => named,
+    }
 }
 
 /// As [`at`], where the name of a store alone means the whole store.

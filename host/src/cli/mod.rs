@@ -15,6 +15,7 @@ mod kinds;
 mod ls;
 mod mv;
 mod output;
+mod presign;
 mod put;
 mod range;
 mod rm;
@@ -88,6 +89,7 @@ enum Verb {
     Sync(sync::SyncArgs),
     Mv(mv::MvArgs),
     Clear(clear::ClearArgs),
+    Presign(presign::PresignArgs),
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
     Kinds(kinds::KindsArgs),
@@ -152,6 +154,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Find(args) => args.run(context).await,
         Verb::Du(args) => args.run(context).await,
         Verb::Mv(args) => args.run(context).await,
+        Verb::Presign(args) => args.run(context).await,
         Verb::Check(args) => args.run(context).await,
         Verb::Graph(args) => args.run(context),
         Verb::Kinds(args) => args.run(context),

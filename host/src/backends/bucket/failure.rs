@@ -1,0 +1,202 @@
+//! What a request failed with: whether to try again, and what to tell.
+
+use crate::store::Error;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::time::Duration;
+
+/// Codes of failures that may pass, whatever their status. Those about
+/// digests mean that bytes were damaged on their way to the server.
+const PASSING: &[&str] = &[
+    "BadDigest",
+    "ConditionalRequestConflict",
+    "ContentSHA256Mismatch",
+    "IncompleteBody",
+    "InternalError",
+    "OperationAborted",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "TooManyRequests",
+    "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
+];
+
+/// The longest message of a server that is passed on.
+const MESSAGE: usize = 300;
+
+/// Why a request failed.
+pub(super) struct Failure {
+    /// HTTP status, when the server answered.
+    pub status: Option<u16>,
+    /// The server's code, or empty.
+    pub code: String,
+    message: String,
+    /// What to do about it.
+    hint: &'static str,
+    /// Whether it may pass.
+    pub passing: bool,
+    /// When the server wants to see the request again.
+    pub retry_after: Option<Duration>,
+    /// Whether the server may have done what was asked all the same: in this
+    /// attempt or in one before.
+    pub maybe_done: bool,
+    /// How many attempts there were.
+    pub attempts: u32,
+}
+
+impl Failure {
+    /// A failure on this side of the wire that may pass.
+    pub(super) fn passing(message: String) -> Self {
+        Failure {
+            status: None,
+            code: String::new(),
+            message,
+            hint: "",
+            passing: true,
+            retry_after: None,
+            maybe_done: true,
+            attempts: 1,
+        }
+    }
+
+    /// What the SDK says.
+    pub(super) fn new<E>(error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|raw| raw.status().as_u16());
+        let text = chain(&error);
+        let fresh = Failure { status, ..Self::passing(clean(&text)) };
+        match &error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let code = service.err().code().unwrap_or_default().to_owned();
+                // A good answer that can't be read was damaged on its way.
+                let passing = PASSING.contains(&code.as_str())
+                    || matches!(status, 200..=299 | 408 | 429 | 500 | 502..=599);
+                let after = service.raw().headers().get("retry-after");
+                Failure {
+                    message: clean(service.err().message().unwrap_or_default()),
+                    passing,
+                    retry_after: after
+                        .and_then(|text| text.trim().parse().ok())
+                        .map(Duration::from_secs),
+                    // 503 and 429 are refusals; other errors may come after the deed.
+                    maybe_done: status < 300 || (status >= 500 && status != 503),
+                    code,
+                    ..fresh
+                }
+            }
+            SdkError::ConstructionFailure(_) => {
+                Failure { passing: false, maybe_done: false, ..fresh }.explained(&text)
+            }
+            SdkError::DispatchFailure(dispatch) => {
+                let user = dispatch.is_user();
+                Failure { passing: !user, maybe_done: !user, ..fresh }.explained(&text)
+            }
+            _ => fresh,
+        }
+    }
+
+    /// A wrong signature by keys that were right before means that the request
+    /// was damaged on its way.
+    pub(super) fn of_keys(self, trusted: bool) -> Self {
+        let signature = self.code.contains("Signature") || self.message.contains("ignature");
+        let damaged = trusted && signature && self.status == Some(403);
+        Failure { passing: self.passing || damaged, ..self }
+    }
+
+    /// The last of so many attempts.
+    pub(super) fn after(self, attempts: u32, maybe_done: bool) -> Self {
+        Failure { attempts, maybe_done, ..self }
+    }
+
+    /// Tells apart what the SDK doesn't.
+    fn explained(self, chain: &str) -> Self {
+        let text = chain.to_lowercase();
+        let (hint, code) = if text.contains("certificate") || text.contains("unknownissuer") {
+            ("; ca_file names certificates to trust", "")
+        } else if text.contains("credential") {
+            (
+                "; give s3_access_key and s3_secret_key, or set up the AWS credential chain",
+                "NoCredentials",
+            )
+        } else {
+            return self;
+        };
+        Failure { hint, code: code.to_owned(), passing: false, maybe_done: false, ..self }
+    }
+
+    /// As the contract has it; `at` says where.
+    pub(super) fn error(self, at: &str) -> Error {
+        let tried = match self.attempts {
+            0 | 1 => String::new(),
+            attempts => format!(" ({attempts} attempts)"),
+        };
+        let what = match (self.code.as_str(), self.message.as_str(), self.status) {
+            ("", "", Some(200..=299)) => "the answer can't be read".to_owned(),
+            ("", "", Some(status)) => format!("the server answered with status {status}"),
+            ("", "", None) => "no answer".to_owned(),
+            ("", message, _) => message.to_owned(),
+            (code, "", _) => code.to_owned(),
+            (code, message, _) => format!("{code}: {message}"),
+        };
+        let text = format!("{at}: {what}{}{tried}", self.hint);
+        if self.passing {
+            return Error::Unavailable(text);
+        }
+        match (self.code.as_str(), self.status) {
+            ("NoSuchBucket", _) => Error::Other(format!(
+                "{at}: there is no such bucket; create it, or correct bucket_name or endpoint_url"
+            )),
+            ("NoSuchUpload", _) => {
+                Error::Unavailable(format!("{at}: the upload was ended by someone else"))
+            }
+            ("NoCredentials", _) => Error::PermissionDenied(text),
+            ("KeyTooLongError", _) => Error::InvalidKey(text),
+            ("EntityTooLarge" | "MetadataTooLarge" | "QuotaExceeded", _) => {
+                Error::LimitExceeded(text)
+            }
+            (
+                "PermanentRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException",
+                _,
+            )
+            | (_, Some(301 | 307)) => Error::InvalidConfig(format!(
+                "{text}; the bucket is in another region: correct region or endpoint_url"
+            )),
+            ("RequestTimeTooSkewed", _) => {
+                Error::PermissionDenied(format!("{text}; the clock of this machine is wrong"))
+            }
+            (_, Some(404)) => Error::NotFound,
+            (_, Some(304 | 412)) => Error::PreconditionFailed,
+            (_, Some(416)) => Error::InvalidRange,
+            (_, Some(401 | 403)) => Error::PermissionDenied(format!(
+                "{text}; check the keys, their rights on the bucket, and the region"
+            )),
+            (_, Some(501)) => Error::Unsupported(text),
+            _ => Error::Other(text),
+        }
+    }
+}
+
+/// A server's text as part of ours.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,119 @@
+//! Listing.
+
+use super::Shared;
+use super::call::Takes;
+use super::kept;
+use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result};
+use aws_sdk_s3::types::{EncodingType, Object};
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Objects that are asked for more at a time.
+const ASKED: usize = 16;
+
+/// Keys have at most this many bytes: longer ones lie after it.
+const LONGEST: usize = 1024;
+
+pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> {
+    let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
+    let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+    let after = options.start_after.filter(|after| !after.is_empty());
+    // What no key may be, no server need understand; those before it may be.
+    // Every key with the prefix lies after what sorts before the prefix; not
+    // every server knows.
+    let asked = after.as_deref().filter(|after| *after >= options.prefix.as_str()).map(|after| {
+        let end = after.find('\0').unwrap_or(after.len()).min(LONGEST);
+        after.get(..after.floor_char_boundary(end)).unwrap_or_default()
+    });
+    let mut token = None;
+    let (objects, more) = loop {
+        let answer = shared.calls.send(Takes::Normal, || {
+            let mut request = shared
+                .client
+                .list_objects_v2()
+                .bucket(&shared.bucket)
+                .encoding_type(EncodingType::Url)
+                .max_keys(limit)
+                .set_start_after(asked.filter(|after| !after.is_empty()).map(str::to_owned))
+                .set_continuation_token(token.clone());
+            if !options.prefix.is_empty() {
+                request = request.prefix(&options.prefix);
+            }
+            request.send()
+        });
+        let answer = answer.await.map_err(|f| f.error(&shared.place))?;
+        let mut keys = answer.contents().iter().filter_map(Object::key);
+        let encoded = answer.encoding_type() == Some(&EncodingType::Url) && keys.all(is_encoded);
+        let mut found = Vec::new();
+        for object in answer.contents() {
+            let key = key(object, encoded).map_err(|key| {
+                Error::InvalidData(format!("{}: the server lists {key:?}", shared.place))
+            })?;
+            if key.starts_with(&options.prefix) && after.as_deref().is_none_or(|a| *key > *a) {
+                found.push((key, object.clone()));
+            }
+        }
+        let more = answer.is_truncated().unwrap_or(false);
+        token = answer.next_continuation_token().map(str::to_owned);
+        // A page without a key has nothing to go on from.
+        if !found.is_empty() || !more || token.is_none() {
+            break (found, more);
+        }
+    };
+    let next = objects.last().filter(|_| more).map(|(key, _)| key.clone());
+    let entries = stream::iter(objects).map(|(key, object)| entry(shared, key, object));
+    let entries: Vec<Option<Entry>> = entries.buffered(ASKED).try_collect().await?;
+    Ok(Page { entries: entries.into_iter().flatten().collect(), next })
+}
+
+/// Whether a key can be an encoded one: some servers say that keys are, and
+/// leave them as they are.
+fn is_encoded(key: &str) -> bool {
+    let escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    key.bytes().all(|b| b.is_ascii_graphic()) && key.split('%').skip(1).all(escape)
+}
+
+/// The key, or what of it can't be read.
+fn key(object: &Object, encoded: bool) -> Result<String, String> {
+    let key = object.key().unwrap_or_default();
+    if !encoded {
+        return Ok(key.to_owned());
+    }
+    let plain = key.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&plain).decode_utf8();
+    decoded.map(|key| key.into_owned()).map_err(|_| key.to_owned())
+}
+
+/// `None`: it was deleted meanwhile.
+async fn entry(shared: &Shared, key: String, object: Object) -> Result<Option<Entry>> {
+    let size = object.size().and_then(|n| u64::try_from(n).ok());
+    let etag = kept::unquoted(object.e_tag().unwrap_or_default());
+    if etag.is_empty() || kept::has_more(etag, size.unwrap_or(0)) {
+        return match shared.head(&key).await {
+            Ok(found) => Ok(Some(Entry { key, info: found.info })),
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        };
+    }
+    let info = ObjectInfo {
+        size,
+        etag: Some(etag.to_owned()),
+        modified: kept::millis(object.last_modified()),
+        ..ObjectInfo::default()
+    };
+    Ok(Some(Entry { key, info }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_decoded_only_where_the_server_encoded_them() {
+        let object = Object::builder().key("a+b%2Bc%25d%C3%A9").build();
+        assert_eq!(key(&object, true).unwrap(), "a b+c%dé");
+        assert_eq!(key(&object, false).unwrap(), "a+b%2Bc%25d%C3%A9");
+        assert!(is_encoded("a+b%2Bc/%C3%A9") && is_encoded(""));
+        assert!(!is_encoded("a b") && !is_encoded("é") && !is_encoded("100%") && !is_encoded("%4"));
+        assert_eq!(key(&Object::builder().key("%FF").build(), true).unwrap_err(), "%FF");
+    }
+}

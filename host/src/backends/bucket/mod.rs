@@ -1,0 +1,272 @@
+//! BucketStore: objects in a bucket of an S3 server.
+//!
+//! - [`config`], [`client`]: from a configuration to the SDK's client.
+//! - [`call`]: retries and limits of requests. [`failure`]: what they fail with.
+//! - [`kept`]: what is kept with an object, and where a listing can't tell it.
+//! - [`reader`], [`write`], [`upload`], [`list`]: the operations.
+//! - [`probe`]: what the server does. [`stale`]: uploads that nobody ended.
+//! - [`presign`]: URLs for those who have no keys.
+
+mod call;
+mod client;
+mod config;
+mod failure;
+mod kept;
+mod list;
+pub(crate) mod presign;
+mod probe;
+mod reader;
+mod stale;
+mod upload;
+mod write;
+
+use super::{Backend, OpenArgs};
+use crate::store::{
+    Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
+    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key,
+};
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use bytes::Bytes;
+use call::{Calls, Takes};
+use client::{Checks, Made};
+use config::{Conditional, Config};
+use kept::Found;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use reader::BucketReader;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+use write::BucketWriter;
+
+/// The type, for the registry.
+pub static BACKEND: Backend = Backend {
+    name: "BucketStore",
+    aliases: &["AsyncBucketStore"],
+    config_schema: config::SCHEMA,
+    doc: "Objects in a bucket of Amazon S3 or of a server that speaks its language.",
+    open: |args| Box::pin(open(args)),
+};
+
+/// How long a server that is down is waited for when a store is opened.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// What follows when it stays down.
+const REFUSED: &str = "; preconditions of writes are refused until the next start";
+
+/// What needs no escape in the source of a copy.
+const SAFE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+
+/// Checks a key. Servers other than Amazon's mostly take `/a` for `a`: two
+/// keys would be one object.
+fn check(key: &str, amazon: bool) -> Result<()> {
+    check_key(key)?;
+    match key.starts_with('/') && !amazon {
+        true => Err(Error::InvalidKey(format!(
+            "{key:?} begins with a slash, which servers other than Amazon S3 drop"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// What the parts of a store share.
+struct Shared {
+    client: Client,
+    calls: Calls,
+    bucket: String,
+    /// Bucket and server, for messages.
+    place: String,
+    amazon: bool,
+    checks: Checks,
+    part_size: usize,
+    concurrency: usize,
+    /// Whether preconditions of writes are acted on.
+    conditional: AtomicBool,
+    /// Whether those of deletions are; tried out when first asked for.
+    conditional_delete: OnceCell<bool>,
+    /// Whether the etag of a multipart upload is the MD5 of the MD5s of its
+    /// parts, as far as is known.
+    composite: AtomicBool,
+    /// Work that nobody waits for, until the store is closed.
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Shared {
+    fn conditional(&self) -> bool {
+        self.conditional.load(Ordering::Relaxed)
+    }
+
+    fn check(&self, key: &str) -> Result<()> {
+        check(key, self.amazon)
+    }
+
+    /// Where something happened.
+    fn at(&self, key: &str) -> String {
+        format!("{}, key {key:?}", self.place)
+    }
+
+    async fn head(&self, key: &str) -> Result<Found> {
+        let answer = self
+            .calls
+            .send(Takes::Normal, || self.client.head_object().bucket(&self.bucket).key(key).send());
+        let answer = answer.await.map_err(|f| f.error(&self.at(key)))?;
+        Ok(kept::head(&answer, self.checks))
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        match self.head(key).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove(&self, key: &str, etag: Option<&str>) -> Result<()> {
+        let answer = self.calls.send(Takes::Normal, || {
+            let request = self.client.delete_object().bucket(&self.bucket).key(key);
+            request.set_if_match(etag.map(kept::quoted)).send()
+        });
+        answer.await.map(drop).map_err(|f| f.error(&self.at(key)))
+    }
+}
+
+struct Bucket {
+    shared: Arc<Shared>,
+}
+
+async fn open(args: OpenArgs) -> Result<SharedStore> {
+    let config = Config::new(&args)?;
+    let Made { client, checks, place, amazon } = client::client(&config, &args).await?;
+    let shared = Arc::new(Shared {
+        client,
+        calls: Calls::new(config.timeout, config.retry_deadline),
+        bucket: config.bucket_name,
+        place,
+        amazon,
+        checks,
+        part_size: config.part_size,
+        concurrency: config.concurrency,
+        conditional: AtomicBool::new(config.conditional == Conditional::Known(true)),
+        conditional_delete: OnceCell::new(),
+        composite: AtomicBool::new(true),
+        tasks: TaskTracker::new(),
+        runtime: Handle::current(),
+    });
+    let try_out = config.conditional == Conditional::Auto && !args.check_only;
+    let hurried = Calls::new(config.timeout, config.retry_deadline.min(OPENING));
+    let reached = probe::reach(&shared, &hurried).await;
+    if reached.is_ok() {
+        shared.calls.trust();
+    }
+    match reached.map_err(|failure| failure.error(&shared.place)) {
+        Err(error) if args.check_only => return Err(error),
+        // A server that is down now may be up later.
+        Err(Error::Unavailable(why)) => {
+            tracing::warn!("{why}{}", if try_out { REFUSED } else { "" });
+        }
+        // Keys that may not list may do other things.
+        Ok(()) | Err(Error::PermissionDenied(_)) if try_out => {
+            let found = probe::conditional(&shared).await;
+            if let Err(Error::Unavailable(why)) = &found {
+                tracing::warn!("{why}{REFUSED}");
+            } else {
+                shared.conditional.store(found?, Ordering::Relaxed);
+            }
+        }
+        Ok(()) | Err(Error::PermissionDenied(_)) => {}
+        Err(error) => return Err(error),
+    }
+    if let Some(days) = config.stale_uploads_days.filter(|_| !args.check_only) {
+        let age = Duration::from_secs_f64(days.min(100_000.0) * 86_400.0);
+        let (tasks, shared) = (shared.tasks.clone(), shared.clone());
+        tasks.spawn(async move {
+            match stale::abort(&shared, age).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!("{}: {count} stale uploads aborted", shared.place),
+                Err(error) => tracing::warn!("stale uploads could not be aborted: {error}"),
+            }
+        });
+    }
+    Ok(Arc::new(Bucket { shared }))
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for Bucket {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { conditional: self.shared.conditional(), ..Capabilities::ALL }
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        self.shared.check(key)?;
+        let reader = BucketReader::open(self.shared.clone(), key.to_owned(), &options).await?;
+        reader.all(MAX_INLINE_BYTES).await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        self.shared.check(key)?;
+        if data.len() <= self.shared.part_size {
+            return write::small(&self.shared, key, data, &options).await;
+        }
+        let writer = BucketWriter::start(self.shared.clone(), key.to_owned(), options).await?;
+        let mut writer: Box<dyn Writer> = Box::new(writer);
+        writer.push(data).await?;
+        writer.finish(Default::default()).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.shared.check(key)?;
+        self.shared.exists(key).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.shared.check(key)?;
+        let shared = &self.shared;
+        // A server says the same whether there was an object or not.
+        let found = shared.head(key).await?;
+        let Some(wanted) = options.if_match else { return shared.remove(key, None).await };
+        if found.info.etag.as_ref() != Some(&wanted) {
+            return Err(Error::PreconditionFailed);
+        }
+        let acts = || async { Ok(shared.conditional() && probe::deleting(shared).await?) };
+        if !*shared.conditional_delete.get_or_try_init(acts).await? {
+            return Err(Error::Unsupported(format!(
+                "{}: the server does not act on preconditions of deletions (if-match)",
+                shared.place
+            )));
+        }
+        shared.remove(key, Some(&found.etag)).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.shared.check(key)?;
+        Ok(self.shared.head(key).await?.info)
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        list::list(&self.shared, options).await
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        self.shared.check(key)?;
+        let reader = BucketReader::open(self.shared.clone(), key.to_owned(), &options).await?;
+        Ok(Box::new(reader))
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        self.shared.check(key)?;
+        let writer = BucketWriter::start(self.shared.clone(), key.to_owned(), options).await?;
+        Ok(Box::new(writer))
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! Uploads that nobody ended.
+//!
+//! Nothing tells whose an upload is, or whether someone still works on it. So
+//! only age counts, and only where the configuration says which.
+
+use super::Shared;
+use super::call::Takes;
+use super::kept;
+use crate::store::Result;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Aborts the uploads that were begun longer ago than `age`.
+pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let before = u64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(0);
+    let (mut key_marker, mut id_marker): (Option<String>, Option<String>) = (None, None);
+    let mut aborted = 0;
+    loop {
+        let page = shared.calls.send(Takes::Normal, || {
+            let request = shared.client.list_multipart_uploads().bucket(&shared.bucket);
+            let request = request.set_key_marker(key_marker.clone());
+            request.set_upload_id_marker(id_marker.clone()).send()
+        });
+        let page = page.await.map_err(|f| f.error(&shared.place))?;
+        for upload in page.uploads() {
+            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
+            if kept::millis(upload.initiated()).is_none_or(|begun| begun >= before) {
+                continue;
+            }
+            let answer = shared.calls.send(Takes::Normal, || {
+                let request = shared.client.abort_multipart_upload().bucket(&shared.bucket);
+                request.key(key).upload_id(id).send()
+            });
+            answer.await.map_err(|f| f.error(&shared.at(key)))?;
+            aborted += 1;
+        }
+        key_marker = page.next_key_marker().map(str::to_owned);
+        id_marker = page.next_upload_id_marker().map(str::to_owned);
+        if page.is_truncated() != Some(true) || key_marker.is_none() {
+            return Ok(aborted);
+        }
+    }
+}

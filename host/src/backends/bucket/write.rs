@@ -1,0 +1,269 @@
+//! Writing: at once while small, else in parts.
+
+use super::Shared;
+use super::call::Takes;
+use super::failure::Failure;
+use super::kept::{self, Digest, Headers};
+use super::upload::{Upload, restate};
+use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
+use async_trait::async_trait;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::{Bytes, BytesMut};
+use md5::{Digest as _, Md5};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What must hold on the server for a write.
+pub(super) enum Condition {
+    None,
+    /// No object is there.
+    Absent,
+    /// The object with this etag of the server's is there.
+    Match(String),
+}
+
+impl Condition {
+    /// Checks what can be checked now; the server checks again.
+    pub(super) async fn new(shared: &Shared, key: &str, options: &PutOptions) -> Result<Self> {
+        if !options.if_absent && options.if_match.is_none() {
+            return Ok(Condition::None);
+        }
+        shared.refuse_conditions()?;
+        let Some(wanted) = &options.if_match else { return Ok(Condition::Absent) };
+        let found = shared.head(key).await?;
+        if options.if_absent {
+            return Err(Error::AlreadyExists);
+        }
+        match found.info.etag.as_ref() == Some(wanted) {
+            true => Ok(Condition::Match(found.etag)),
+            false => Err(Error::PreconditionFailed),
+        }
+    }
+
+    /// `If-None-Match` and `If-Match`.
+    pub(super) fn headers(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Condition::None => (None, None),
+            Condition::Absent => (Some("*".to_owned()), None),
+            Condition::Match(etag) => (None, Some(kept::quoted(etag))),
+        }
+    }
+
+    /// As the contract has it.
+    pub(super) fn error(&self, failure: Failure, at: &str) -> Error {
+        match failure.error(at) {
+            Error::PreconditionFailed if matches!(self, Condition::Absent) => Error::AlreadyExists,
+            error => error,
+        }
+    }
+}
+
+impl Shared {
+    /// Refuses what the server would not act on.
+    fn refuse_conditions(&self) -> Result<()> {
+        if self.conditional() {
+            return Ok(());
+        }
+        Err(Error::Unsupported(format!(
+            "{}: the server does not act on preconditions of writes (if-absent, if-match)",
+            self.place
+        )))
+    }
+
+    pub(super) fn content_md5(&self, md5: [u8; 16]) -> Option<String> {
+        let wanted = self.checks.md5 && !self.checks.crc;
+        wanted.then(|| base64_simd::STANDARD.encode_to_string(md5))
+    }
+
+    /// The answer to a conditional write was lost.
+    pub(super) fn unsure(&self, key: &str) -> Error {
+        Error::Unavailable(format!(
+            "{}: the answer was lost, and the object that is there now may be this write's or \
+             another's; read it before trying again",
+            self.at(key)
+        ))
+    }
+}
+
+/// Writes what fits into one part.
+pub(super) async fn small(
+    shared: &Arc<Shared>,
+    key: &str,
+    data: Bytes,
+    options: &PutOptions,
+) -> Result<ObjectInfo> {
+    let condition = Condition::new(shared, key, options).await?;
+    let md5: [u8; 16] = Md5::digest(&data).into();
+    let text = hex::encode(md5);
+    let size = data.len() as u64;
+    if kept::is_plain(options, data.len(), &text) {
+        let headers = Headers::new(options, size == 0, &Digest::Unknown)?;
+        let etag = plain(shared, key, data, md5, options, headers, &condition).await?;
+        return Ok(kept::written(options, size, &etag));
+    }
+    let digest = if shared.checks.md5 { Digest::Md5(text) } else { Digest::Unknown };
+    let headers = Headers::new(options, true, &digest)?;
+    let mut upload = Upload::create(shared, key, options, headers).await?;
+    upload.part(data).await?;
+    let (etag, composite) = upload.complete(&condition).await?;
+    shared.learn(composite);
+    Ok(kept::written(options, size, &etag))
+}
+
+async fn plain(
+    shared: &Shared,
+    key: &str,
+    data: Bytes,
+    md5: [u8; 16],
+    options: &PutOptions,
+    headers: Headers,
+    condition: &Condition,
+) -> Result<String> {
+    let content_md5 = shared.content_md5(md5);
+    let kind = kept::content_type(options);
+    let answer = shared.calls.send(Takes::Upload(data.len()), || {
+        let (none, matching) = condition.headers();
+        let request = shared.client.put_object().bucket(&shared.bucket).key(key);
+        let request = request.content_type(&kind).set_content_md5(content_md5.clone());
+        let request = request.set_metadata(Some(headers.0.clone()));
+        let request = request.set_if_none_match(none).set_if_match(matching);
+        request.body(ByteStream::from(data.clone())).send()
+    });
+    match answer.await {
+        Ok(answer) => Ok(kept::unquoted(answer.e_tag().unwrap_or_default()).to_owned()),
+        Err(failure) => {
+            // An attempt before may have written it.
+            if failure.maybe_done
+                && matches!(failure.status, Some(404 | 412))
+                && !matches!(condition, Condition::None)
+                && let Ok(found) = shared.head(key).await
+                && found.etag == hex::encode(md5)
+            {
+                return Err(shared.unsure(key));
+            }
+            Err(condition.error(failure, &shared.at(key)))
+        }
+    }
+}
+
+/// A streamed write. Holds the parts that are under way, and one more.
+pub(super) struct BucketWriter {
+    shared: Arc<Shared>,
+    key: String,
+    options: PutOptions,
+    held: BytesMut,
+    /// Absent while all fits into one part.
+    upload: Option<Upload>,
+    size: u64,
+    /// A push failed, or its future was dropped.
+    broken: bool,
+}
+
+impl BucketWriter {
+    pub(super) async fn start(
+        shared: Arc<Shared>,
+        key: String,
+        options: PutOptions,
+    ) -> Result<Self> {
+        // Checked again at the end; bytes that can't be published are not worth sending.
+        let condition = Condition::new(&shared, &key, &options).await?;
+        if matches!(condition, Condition::Absent) && shared.exists(&key).await? {
+            return Err(Error::AlreadyExists);
+        }
+        Headers::new(&options, true, &Digest::Unknown)?;
+        let held = BytesMut::new();
+        Ok(Self { shared, key, options, held, upload: None, size: 0, broken: false })
+    }
+
+    /// Takes bytes up to a full part, sending the one before when there are more.
+    async fn take(&mut self, mut chunk: Bytes) -> Result<()> {
+        self.size += chunk.len() as u64;
+        while !chunk.is_empty() {
+            if self.held.len() == self.shared.part_size {
+                self.send().await?;
+            }
+            let room = self.shared.part_size - self.held.len();
+            self.held.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self) -> Result<()> {
+        if self.upload.is_none() {
+            let digest = self.digest();
+            let headers = Headers::new(&self.options, true, &digest)?;
+            let upload = Upload::create(&self.shared, &self.key, &self.options, headers).await?;
+            self.upload = Some(upload);
+        }
+        let data = self.held.split().freeze();
+        match &mut self.upload {
+            Some(upload) => upload.part(data).await,
+            None => Ok(()),
+        }
+    }
+
+    /// How the whole can be checked when it is read.
+    fn digest(&self) -> Digest {
+        match self.shared.checks.md5 && self.shared.composite.load(Ordering::Relaxed) {
+            true => Digest::Parts(self.shared.part_size as u64, String::new()),
+            false => Digest::Unknown,
+        }
+    }
+
+    async fn publish(mut self, trailer: Trailer) -> Result<ObjectInfo> {
+        let begun = self.options.clone();
+        let added = !trailer.metadata.is_empty();
+        self.options.absorb(trailer);
+        let Some(mut upload) = self.upload.take() else {
+            let data = self.held.split().freeze();
+            return small(&self.shared, &self.key, data, &self.options).await;
+        };
+        let marked = self.digest() != Digest::Unknown;
+        upload.part(self.held.split().freeze()).await?;
+        let condition = Condition::new(&self.shared, &self.key, &self.options).await?;
+        let (etag, composite) = upload.complete(&condition).await?;
+        self.shared.learn(composite);
+        let wrong_etag = begun.etag.is_some() && begun.etag != self.options.etag;
+        let wrong_check = marked && !composite;
+        if !added && !wrong_etag && !wrong_check {
+            // An etag that comes last is no reason to copy the object.
+            return Ok(kept::written(&begun, self.size, &etag));
+        }
+        let checked = marked && composite;
+        let restated =
+            restate(&self.shared, &self.key, &self.options, self.size, &etag, checked).await;
+        match restated {
+            Ok(etag) => Ok(kept::written(&self.options, self.size, &etag)),
+            Err(error) => {
+                let at = self.shared.at(&self.key);
+                tracing::warn!("{at}: it is written, but not what belongs to it: {error}");
+                Ok(kept::written(&begun, self.size, &etag))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Writer for BucketWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        if std::mem::replace(&mut self.broken, true) {
+            let at = self.shared.at(&self.key);
+            return Err(Error::Other(format!("{at}: this write failed before")));
+        }
+        let outcome = self.take(chunk).await;
+        match outcome {
+            Ok(()) => self.broken = false,
+            // What was sent is of no use any more.
+            Err(_) => self.upload = None,
+        }
+        outcome
+    }
+
+    async fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        if self.broken {
+            let at = self.shared.at(&self.key);
+            return Err(Error::Other(format!("{at}: this write failed before")));
+        }
+        self.publish(trailer).await
+    }
+}
