@@ -10,6 +10,7 @@
 //! - [`blocking`]: an async store of the host, shown as the sync trait.
 //! - [`strange`]: the keys that stores tend to get wrong.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
+//! - [`servers`]: real S3 servers; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`corpus`]: the files that they move around.
 
@@ -24,6 +25,8 @@ pub mod http;
 pub mod interop;
 pub mod kinds;
 pub mod model;
+pub mod proxy;
 pub mod server;
+pub mod servers;
 pub mod strange;
 pub mod subject;

@@ -37,6 +37,10 @@ impl Dialect {
     /// The keys of a store that keeps paths under a directory.
     pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
 
+    /// The keys of a bucket whose server drops a leading slash.
+    pub const BUCKET: Dialect =
+        Dialect { may_refuse: |key| key.starts_with('/'), ..Dialect::PLAIN };
+
     /// The keys of a store that makes names in an archive of them.
     pub const NAMES_IN_AN_ARCHIVE: Dialect = Dialect { may_refuse: leads_out, ..Dialect::PLAIN };
 
@@ -157,6 +161,8 @@ pub struct Maker {
     pub make: Arc<dyn Fn() -> anyhow::Result<Subject> + Send + Sync>,
     /// How many random sequences it gets.
     pub sequences: u32,
+    /// Cases that the server behind it fails by itself, and why.
+    pub server: &'static [(&'static str, &'static str)],
 }
 
 impl Maker {
@@ -166,6 +172,6 @@ impl Maker {
         sequences: u32,
         make: impl Fn() -> anyhow::Result<Subject> + Send + Sync + 'static,
     ) -> Self {
-        Maker { name: name.into(), make: Arc::new(make), sequences }
+        Maker { name: name.into(), make: Arc::new(make), sequences, server: &[] }
     }
 }

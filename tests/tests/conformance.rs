@@ -41,6 +41,9 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     let mut counts = BTreeMap::new();
     let mut matrix = Vec::new();
     for maker in makers {
+        for (case, why) in maker.server.iter().filter(|_| tell) {
+            println!("left out, the server fails it: {}::{case}: {why}", maker.name);
+        }
         let before = trials.len();
         match (maker.make)() {
             Ok(subject) => {
@@ -72,7 +75,9 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
 
 /// Which case says something about which backend.
 fn print_matrix(backends: &[(String, Vec<String>)]) {
-    println!("  backends by case (x: runs; -: the backend does not declare what it needs):");
+    println!(
+        "  backends by case (x: runs; -: the backend does not declare what it needs, or its server fails it):"
+    );
     for (number, (name, _)) in (b'A'..).zip(backends) {
         println!("    {}  {name}", char::from(number));
     }
@@ -98,14 +103,16 @@ fn pick(
     beside: Capabilities,
     seed: u64,
 ) {
-    for case in cases::all().filter(|case| (case.applies)(capabilities, beside)) {
+    let left_out = |name: &str| maker.server.iter().any(|(case, _)| *case == name);
+    let applies = |case: &&cases::Case| (case.applies)(capabilities, beside);
+    for case in cases::all().filter(applies).filter(|case| !left_out(case.name)) {
         let make = maker.make.clone();
         trials.push(Trial::test(format!("{}::{}", maker.name, case.name), move || {
             let subject = make().map_err(report)?;
             (case.run)(&subject).map_err(report)
         }));
     }
-    if model::applies(capabilities) {
+    if model::applies(capabilities) && !left_out(MODEL) {
         let maker = maker.clone();
         let name = format!("{}::{MODEL}", maker.name);
         trials.push(Trial::test(name, move || model::run(&maker, seed).map_err(report)));

@@ -1,0 +1,130 @@
+//! Real S3 servers, each installed on first use into a cache that survives
+//! `cargo clean`, on free ports of the loopback. They end with the process
+//! that started them.
+
+pub mod garage;
+pub mod moto;
+pub mod s3s_fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port that is free now.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A name that no other bucket of this process has.
+pub fn fresh_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("bucket-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The config of a BucketStore.
+pub fn config(port: u16, region: &str, bucket: &str, access_key: &str, secret_key: &str) -> Value {
+    json!({
+        "bucket_name": bucket,
+        "endpoint_url": format!("http://127.0.0.1:{port}"),
+        "region": region,
+        "s3_access_key": access_key,
+        "s3_secret_key": secret_key,
+    })
+}
+
+/// A folder for what is installed. The second is a lock on it: several test
+/// programs may come at a time.
+fn cache(name: &str) -> Result<(PathBuf, File)> {
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let root = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty());
+    let root = root.map(PathBuf::from).or_else(home).context("neither XDG_CACHE_HOME nor HOME")?;
+    let folder = root.join("storage-host-tests");
+    fs::create_dir_all(&folder)?;
+    let lock = File::create(folder.join(format!("{name}.lock")))?;
+    lock.lock()?;
+    Ok((folder.join(name), lock))
+}
+
+/// Runs a program to its end; gives what it printed.
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.success(),
+        "{command:?} ended with {}:\n{printed}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(printed)
+}
+
+/// A server process. It ends when this is dropped, and when the process that
+/// holds this ends however it ends: its shell waits for the end of a pipe.
+pub struct Process {
+    shell: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`, which may set environment and arguments.
+    fn start(command: &Command, log: PathBuf) -> Result<Self> {
+        let file = File::create(&log)?;
+        let script = "\"$@\" & server=$!; cat; kill -9 $server; wait $server";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                shell.env(name, value);
+            }
+        }
+        let shell = shell
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("{command:?}"))?;
+        Ok(Self { shell, log })
+    }
+
+    /// All that it printed.
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it on the spot, as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        drop(self.shell.stdin.take());
+        self.shell.wait().context("wait for the server's end")?;
+        Ok(())
+    }
+
+    /// Waits until `ready` holds.
+    fn wait(&self, mut ready: impl FnMut() -> bool) -> Result<()> {
+        let start = Instant::now();
+        while !ready() {
+            if start.elapsed() > PATIENCE {
+                bail!("the server does not answer:\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
