@@ -226,7 +226,7 @@ async fn no_fault_on_the_way_is_read_or_written_wrongly() -> Result<()> {
     let node = garage::shared()?;
     let config = with(node.config(&node.bucket()?), json!({"conditional": false}));
     let straight = open(config.clone()).await?;
-    let (old, new) = (random(3 * MIB, 1), random(2 * MIB, 2));
+    let (old, new) = (random(3 * MIB, 1), random(MIB / 2, 2));
     let faults = [
         Fault::Delay(Duration::from_millis(10)),
         Fault::CutAnswer(0),
@@ -234,12 +234,12 @@ async fn no_fault_on_the_way_is_read_or_written_wrongly() -> Result<()> {
         Fault::CutAnswer(MIB),
         Fault::CutRequest(0),
         Fault::CutRequest(200),
-        Fault::CutRequest(MIB),
+        Fault::CutRequest(MIB / 4),
         Fault::SpoilAnswer(20),
         Fault::SpoilAnswer(MIB),
         Fault::SpoilAnswer(2 * MIB),
         Fault::SpoilRequest(200),
-        Fault::SpoilRequest(MIB),
+        Fault::SpoilRequest(MIB / 4),
         Fault::Mute,
         Fault::Busy(1),
         Fault::LoseAnswer,

@@ -44,6 +44,9 @@ pub(super) struct Failure {
     pub maybe_done: bool,
     /// How many attempts there were.
     pub attempts: u32,
+    /// A good answer that no XML parser takes, since it repeats a key with
+    /// characters that XML doesn't have.
+    answer: Option<String>,
 }
 
 impl Failure {
@@ -58,6 +61,7 @@ impl Failure {
             retry_after: None,
             maybe_done: true,
             attempts: 1,
+            answer: None,
         }
     }
 
@@ -68,7 +72,11 @@ impl Failure {
     {
         let status = error.raw_response().map(|raw| raw.status().as_u16());
         let text = chain(&error);
+        let answer = error.raw_response().and_then(strange_answer);
         let fresh = Failure { status, ..Self::passing(clean(&text)) };
+        if answer.is_some() {
+            return Failure { passing: false, answer, ..fresh };
+        }
         match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
@@ -129,6 +137,14 @@ impl Failure {
         Failure { hint, code: code.to_owned(), passing: false, maybe_done: false, ..self }
     }
 
+    /// What a good answer says all the same.
+    pub(super) fn field(&self, name: &str) -> Option<String> {
+        let (_, rest) = self.answer.as_deref()?.split_once(&format!("<{name}>"))?;
+        let (value, _) = rest.split_once("</")?;
+        let plain = value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&");
+        Some(plain)
+    }
+
     /// As the contract has it; `at` says where.
     pub(super) fn error(self, at: &str) -> Error {
         let tried = match self.attempts {
@@ -181,6 +197,13 @@ impl Failure {
             _ => Error::Other(text),
         }
     }
+}
+
+fn strange_answer(raw: &HttpResponse) -> Option<String> {
+    let text = std::str::from_utf8(raw.body().bytes()?).ok()?;
+    let is_strange =
+        |c: char| (c < ' ' && !"\t\n\r".contains(c)) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    (raw.status().is_success() && text.contains(is_strange)).then(|| text.to_owned())
 }
 
 /// A server's text as part of ours.

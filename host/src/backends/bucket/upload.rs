@@ -56,8 +56,14 @@ impl Upload {
                 let request = request.key(&key).content_type(&kind);
                 request.set_metadata(Some(headers.0.clone())).send()
             });
-            let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
-            let id = answer.upload_id().map(str::to_owned).ok_or_else(|| {
+            let id = match answer.await {
+                Ok(answer) => answer.upload_id().map(str::to_owned),
+                Err(failure) => match failure.field("UploadId") {
+                    None => return Err(failure.error(&shared.at(&key))),
+                    id => id,
+                },
+            };
+            let id = id.ok_or_else(|| {
                 Error::Other(format!("{}: the server gave no upload id", shared.at(&key)))
             })?;
             let (parts, sending) = (Vec::new(), JoinSet::new());
@@ -191,7 +197,11 @@ impl Upload {
             let (none, matching) = condition.headers();
             request.set_if_none_match(none).set_if_match(matching).send()
         });
-        Ok(kept::unquoted(answer.await?.e_tag().unwrap_or_default()).to_owned())
+        let etag = match answer.await {
+            Ok(answer) => answer.e_tag().map(str::to_owned),
+            Err(failure) => Some(failure.field("ETag").ok_or(failure)?),
+        };
+        Ok(kept::unquoted(&etag.unwrap_or_default()).to_owned())
     }
 
     /// Whether a failure is one: an attempt whose answer was lost may have
