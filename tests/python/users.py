@@ -176,5 +176,5 @@ wrong = boto3.client(
     region_name="us-east-1",
 )
 refused(wrong.list_buckets, "SignatureDoesNotMatch")
-refused(owner.get_bucket_replication, "NotImplemented", Bucket="main")
+refused(owner.list_bucket_metrics_configurations, "NotImplemented", Bucket="main")
 print("every user did what was allowed, and nothing else")

@@ -95,9 +95,12 @@ impl Admission {
             return refused(request, slow_down());
         };
         let whole = is_kept_whole(&request);
-        let held = match whole.then(|| self.hold(request.headers())) {
-            Some(None) => return refused(request, slow_down()),
-            Some(held) => held,
+        let held = match whole.then(|| Whole::announced(request.headers())) {
+            Some(Err(refusal)) => return refused(request, *refusal),
+            Some(Ok(whole)) => match self.held.clone().try_acquire_many_owned(whole.room) {
+                Ok(held) => Some(held),
+                Err(_) => return refused(request, slow_down()),
+            },
             None => None,
         };
         let cap = self.limits.object_size.filter(|_| !whole && request.method() == Method::PUT);
@@ -117,20 +120,29 @@ impl Admission {
         request.extensions_mut().insert(self.limits.clone());
         Ok((request, Room { _stream: Open::new(), _request: permit, _held: held }))
     }
+}
 
-    /// Room for a body that is kept whole.
-    fn hold(&self, headers: &HeaderMap) -> Option<OwnedSemaphorePermit> {
-        let number = |value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok();
-        let length = headers.get(header::CONTENT_LENGTH).and_then(number);
+/// A body that is kept in memory.
+struct Whole {
+    /// The bytes that it may take there.
+    room: u32,
+}
+
+impl Whole {
+    fn announced(headers: &HeaderMap) -> Result<Self, Box<Response<s3s::Body>>> {
         let form = headers
             .get(header::CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
-        let most = match form {
-            true => MAX_FORM_FILE + 3 * MAX_FIELD as u64,
-            false => MAX_XML as u64,
+        let (most, times, code) = match form {
+            true => (MAX_FORM_FILE + 3 * MAX_FIELD as u64, 1, "EntityTooLarge"),
+            false => (MAX_XML as u64, PARSED, "MaxMessageLengthExceeded"),
         };
-        let bytes = length.unwrap_or(most).min(most) * if form { 1 } else { PARSED };
-        self.held.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+        let length = announced(headers).map_or(most, |announced| announced.bytes);
+        if length > most {
+            let text = format!("this has at most {most} bytes here");
+            return Err(Box::new(answer(StatusCode::BAD_REQUEST, code, &text)));
+        }
+        Ok(Self { room: u32::try_from(length * times).unwrap_or(u32::MAX) })
     }
 }
 
