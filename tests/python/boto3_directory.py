@@ -24,7 +24,7 @@ def upload(item):
             answer = s3.put_object(
                 Bucket=bucket, Key=key, Body=body, ContentType="text/x-test", Metadata={"origin": "test"}
             )
-        assert answer["ETag"] == f'"{md5(path)}"', key
+        assert answer.get("ETag") == f'"{md5(path)}"', (key, answer)
     else:
         s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": "text/x-test", "Metadata": {"origin": "test"}})
     head = s3.head_object(Bucket=bucket, Key=key)
@@ -108,7 +108,7 @@ for header, piece in [
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206, header
 assert code(s3.get_object, Bucket=bucket, Key=five, Range=f"bytes={len(data)}-") == "InvalidRange"
 known = s3.get_object_attributes(Bucket=bucket, Key=five, ObjectAttributes=["ETag", "ObjectSize"])
-assert (known["ETag"], known["ObjectSize"]) == (etags[five], len(data)), known
+assert (known["ETag"], known["ObjectSize"]) == (etags[five].strip('"'), len(data)), known
 assert "StorageClass" not in known
 print(f"read {len(files)} objects back, and ranges")
 print("did: download")
