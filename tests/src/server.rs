@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +11,27 @@ use tempfile::TempDir;
 pub const ACCESS_KEY: &str = "TESTACCESSKEY0000001";
 /// See [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "test-secret-key-of-forty-characters-0001";
+
+/// A cached, compressed store with hashed keys in SQLite.
+pub const CHAIN: &str = "
+stores:
+  database:
+    type: SqliteStore
+    config: {db_path: objects.db}
+  layout:
+    type: HashPrefixStore
+    base: database
+  compressed:
+    type: GzipStore
+    base: layout
+  files:
+    type: FilesystemStore
+    config: {root_path: cache}
+  cached:
+    type: CachingStore
+    base: {main_store: compressed, cache_store: files}
+main: cached
+";
 
 /// How long a server may take to answer, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -79,8 +99,8 @@ impl Server {
     }
 
     fn launch(directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let serve = format!("serve:\n  listen: 127.0.0.1:{port}\n  staging: staging\n  {auth}\n");
+        // The system gives the port: one that was free before may not be now.
+        let serve = format!("serve:\n  listen: 127.0.0.1:0\n  staging: staging\n  {auth}\n");
         fs::write(directory.path().join("stores.yaml"), format!("{stores}\n{serve}"))?;
         let log = fs::File::create(directory.path().join("server.log"))?;
         let child = Command::new(binary())
@@ -91,9 +111,10 @@ impl Server {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
-        let mut server = Self { child, port, directory };
+        let mut server = Self { child, port: 0, directory };
         let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while server.port == 0 {
+            server.port = announced(&server.log()).unwrap_or_default();
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", server.log());
             }
@@ -169,6 +190,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// The port in the line that says what is served; it ends with the line.
+fn announced(log: &str) -> Option<u16> {
+    let (_, rest) = log.split_once("://127.0.0.1:")?;
+    rest.split_once('\n')?.0.trim().parse().ok()
 }
 
 impl Drop for Server {
