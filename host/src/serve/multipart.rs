@@ -221,7 +221,7 @@ impl Buckets {
             let mut hasher = composite.is_none().then(|| algorithm.hasher());
             for (_, part) in &parts {
                 let mut file =
-                    tokio::fs::File::open(&part.path).await.map_err(|e| staging_failed(&e))?;
+                    tokio::fs::File::open(&*part.path).await.map_err(|e| staging_failed(&e))?;
                 loop {
                     let count = file.read(&mut buffer).await.map_err(|e| staging_failed(&e))?;
                     let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {

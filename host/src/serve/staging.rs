@@ -10,10 +10,10 @@ use s3s::dto::Checksum;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
-use tempfile::TempDir;
+use tempfile::{TempDir, TempPath};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
@@ -67,7 +67,9 @@ pub struct Upload {
 /// A part that arrived whole.
 #[derive(Clone)]
 pub struct Part {
-    pub path: PathBuf,
+    /// Removed with the last that holds it: whoever puts an upload together
+    /// keeps its parts, even if they are replaced or aborted meanwhile.
+    pub path: Arc<TempPath>,
     pub md5: [u8; 16],
     pub size: u64,
     pub sum: Option<Sum>,
@@ -112,7 +114,6 @@ impl Staging {
         rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| staging_failed(&error))?;
         let id = hex::encode(id);
-        std::fs::create_dir(self.directory.path().join(&id)).map_err(|e| staging_failed(&e))?;
         self.uploads().insert(id.clone(), upload);
         Ok(id)
     }
@@ -156,8 +157,8 @@ impl Staging {
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| staging_failed(&error))?;
-        let name = format!("{number}-{}", hex::encode(random));
-        let path = tempfile::TempPath::try_from_path(self.directory.path().join(id).join(name))
+        let name = format!("{id}-{number}-{}", hex::encode(random));
+        let path = TempPath::try_from_path(self.directory.path().join(name))
             .map_err(|error| staging_failed(&error))?;
         let file = File::create_new(&path).await.map_err(|error| staging_failed(&error))?;
         Ok(PartWriter { path, file, number })
@@ -165,14 +166,15 @@ impl Staging {
 
     /// Makes a part that arrived one of the upload's.
     pub fn keep(&self, id: &str, part: PartWriter, arrived: Arrived) -> S3Result<Part> {
-        let mut uploads = self.uploads();
-        let upload = uploads.get_mut(id).ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchUpload))?;
-        let path = part.path.keep().map_err(|error| staging_failed(&error))?;
         let Arrived { md5, length: size, sum } = arrived;
+        let path = Arc::new(part.path);
         let kept = Part { path, md5, size, sum, modified: SystemTime::now() };
-        if let Some(replaced) = upload.parts.insert(part.number, kept.clone()) {
-            let _ = std::fs::remove_file(replaced.path);
-        }
+        let replaced = match self.uploads().get_mut(id) {
+            Some(upload) => upload.parts.insert(part.number, kept.clone()),
+            None => return Err(S3Error::new(S3ErrorCode::NoSuchUpload)),
+        };
+        // Its file goes outside of the lock.
+        drop(replaced);
         Ok(kept)
     }
 
@@ -194,17 +196,17 @@ impl Staging {
         found.filter(|completed| completed.bucket == bucket && completed.key == key).cloned()
     }
 
-    /// Forgets an upload and removes its parts.
+    /// Forgets an upload, and with it its parts.
     pub fn remove(&self, id: &str) {
-        if self.uploads().remove(id).is_some() {
-            let _ = std::fs::remove_dir_all(self.directory.path().join(id));
-        }
+        let removed = self.uploads().remove(id);
+        // Its files go outside of the lock.
+        drop(removed);
     }
 }
 
 /// A part that is arriving; dropping it removes it.
 pub struct PartWriter {
-    path: tempfile::TempPath,
+    path: TempPath,
     file: File,
     number: i32,
 }
@@ -288,4 +290,58 @@ pub fn etag(parts: &[(i32, Part)]) -> String {
         digest.update(part.md5);
     }
     format!("{}-{}", hex::encode(digest.finalize()), parts.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn put(staging: &Staging, id: &str, bytes: &[u8]) -> Part {
+        let mut writer = staging.part(id, 1).await.unwrap();
+        writer.push(bytes).await.unwrap();
+        writer.flush().await.unwrap();
+        let md5 = Md5::digest(bytes).into();
+        staging.keep(id, writer, Arrived { md5, length: bytes.len() as u64, sum: None }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_replaced_or_aborted_stays_for_those_who_read_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let staging = Staging::open(parent.path()).unwrap();
+        let upload = Upload {
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+            content_type: None,
+            metadata: Metadata::new(),
+            sums: None,
+            initiator: None,
+            started: SystemTime::now(),
+            parts: BTreeMap::new(),
+        };
+        let id = staging.start(upload).unwrap();
+        let files = || std::fs::read_dir(staging.directory.path()).unwrap().count() - 1;
+        drop(put(&staging, &id, b"first").await);
+        let wanted = Wanted { number: 1, etag: None, sums: Checksum::default() };
+        let chosen = staging.find(&id, "b", "k").unwrap().chosen(&[wanted]).unwrap();
+        drop(put(&staging, &id, b"second").await);
+        let path = || &*chosen.first().unwrap().1.path;
+        assert_eq!(std::fs::read(path()).unwrap(), b"first");
+        assert_eq!(files(), 2);
+        staging.remove(&id);
+        assert_eq!(std::fs::read(path()).unwrap(), b"first");
+        assert_eq!(files(), 1);
+        drop(chosen);
+        assert_eq!(files(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_arrives_after_its_upload_was_aborted_leaves_no_file() {
+        let parent = tempfile::tempdir().unwrap();
+        let staging = Staging::open(parent.path()).unwrap();
+        let writer = staging.part("gone", 1).await.unwrap();
+        let arrived = Arrived { md5: [0; 16], length: 0, sum: None };
+        assert!(staging.keep("gone", writer, arrived).is_err());
+        // Only the lock.
+        assert_eq!(std::fs::read_dir(staging.directory.path()).unwrap().count(), 1);
+    }
 }
