@@ -208,3 +208,46 @@ fn an_upload_without_a_length_or_with_an_empty_digest_is_refused() -> Result<()>
     server.stop()?;
     Ok(())
 }
+
+/// What stands between two marks, wherever they are.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+    text.split(start).skip(1).filter_map(|rest| rest.split(end).next()).collect()
+}
+
+#[test]
+fn uploads_under_way_are_listed_by_folder_and_in_pages() -> Result<()> {
+    let server = Server::start_anonymous(MEMORY)?;
+    let port = server.port();
+    for key in ["a", "b/1", "b/1", "b/2", "b/c/3", "c", "c", "d%2F%C3%A9"] {
+        let start = format!("/main/{key}?uploads");
+        assert_eq!(http::request(port, "POST", &start, &[], b"")?.0, 200);
+    }
+    let names = |query: &str| -> Result<(Vec<String>, String)> {
+        let path = format!("/main?uploads{query}");
+        let (status, _, body) = http::request(port, "GET", &path, &[], b"")?;
+        let body = String::from_utf8(body)?;
+        assert_eq!(status, 200, "{body}");
+        let mut names: Vec<_> = between(&body, "<Key>", "</Key>");
+        names.extend(between(&body, "<CommonPrefixes><Prefix>", "</Prefix>"));
+        Ok((names.into_iter().map(str::to_owned).collect(), body))
+    };
+    assert_eq!(names("")?.0, ["a", "b/1", "b/1", "b/2", "b/c/3", "c", "c", "d/é"]);
+    assert_eq!(names("&delimiter=/")?.0, ["a", "c", "c", "b/", "d/"]);
+    assert_eq!(names("&delimiter=/&prefix=b/")?.0, ["b/1", "b/1", "b/2", "b/c/"]);
+    assert_eq!(names("&prefix=d&encoding-type=url")?.0, ["d/%C3%A9"]);
+    let (mut pages, mut marker) = (Vec::new(), String::new());
+    loop {
+        let (page, body) = names(&format!("&delimiter=/&max-uploads=1{marker}"))?;
+        assert_eq!(page.len(), 1, "{body}");
+        pages.extend(page);
+        if between(&body, "<IsTruncated>", "<") == ["false"] {
+            break;
+        }
+        let next = |tag: &str| between(&body, tag, "<").concat();
+        let (key, id) = (next("<NextKeyMarker>"), next("<NextUploadIdMarker>"));
+        marker = format!("&key-marker={key}&upload-id-marker={id}");
+    }
+    assert_eq!(pages, ["a", "b/", "c", "c", "d/"]);
+    server.stop()?;
+    Ok(())
+}

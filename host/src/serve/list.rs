@@ -44,7 +44,7 @@ pub async fn list(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)>
 
 impl Query {
     /// The common prefix that a key is grouped under.
-    fn group<'a>(&self, key: &'a str) -> Option<&'a str> {
+    pub fn group<'a>(&self, key: &'a str) -> Option<&'a str> {
         if self.delimiter.is_empty() {
             return None;
         }

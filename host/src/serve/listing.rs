@@ -221,15 +221,15 @@ fn is_xml(text: &str) -> bool {
 const URL: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-fn encoded(url: bool, text: String) -> String {
+pub(super) fn encoded(url: bool, text: String) -> String {
     if url { utf8_percent_encode(&text, URL).to_string() } else { text }
 }
 
 /// An empty delimiter is none.
-fn delimiter(url: bool, delimiter: Option<String>) -> Option<String> {
+pub(super) fn delimiter(url: bool, delimiter: Option<String>) -> Option<String> {
     delimiter.filter(|delimiter| !delimiter.is_empty()).map(|delimiter| encoded(url, delimiter))
 }
 
-fn is_url(encoding: Option<&EncodingType>) -> bool {
+pub(super) fn is_url(encoding: Option<&EncodingType>) -> bool {
     encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
 }

@@ -30,6 +30,7 @@ mod settings;
 mod staging;
 mod tagging;
 mod tls;
+mod uploads;
 mod users;
 mod writing;
 

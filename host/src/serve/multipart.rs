@@ -317,59 +317,6 @@ impl Buckets {
             ..ListPartsOutput::default()
         }))
     }
-
-    pub(super) async fn list_multipart_uploads_answer(
-        &self,
-        req: S3Request<ListMultipartUploadsInput>,
-    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
-        let input = req.input;
-        self.bucket(&input.bucket).await?;
-        let prefix = input.prefix.clone().unwrap_or_default();
-        let after = (input.key_marker.clone(), input.upload_id_marker.clone());
-        let most = usize::try_from(input.max_uploads.unwrap_or(1000)).unwrap_or(1000).min(1000);
-        let mut rest = self.staging.list(&input.bucket).into_iter().filter(|(id, upload)| {
-            let past = match &after {
-                (None, _) => true,
-                (Some(key), None) => upload.key > *key,
-                (Some(key), Some(marker)) => (&upload.key, id) > (key, marker),
-            };
-            past && upload.key.starts_with(&prefix)
-        });
-        let uploads: Vec<MultipartUpload> = rest
-            .by_ref()
-            .take(most)
-            .map(|(id, upload)| {
-                let initiator = owner(upload.initiator.as_deref());
-                MultipartUpload {
-                    checksum_algorithm: upload.sums.map(|(algorithm, _)| algorithm.dto()),
-                    checksum_type: upload.sums.map(|(_, composite)| checksum::kind(composite)),
-                    initiated: Some(upload.started.into()),
-                    initiator: Some(Initiator {
-                        id: initiator.id.clone(),
-                        display_name: initiator.display_name.clone(),
-                    }),
-                    owner: Some(initiator),
-                    storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
-                    key: Some(upload.key),
-                    upload_id: Some(id),
-                }
-            })
-            .collect();
-        let more = rest.next().is_some();
-        let last = uploads.last().filter(|_| more).cloned().unwrap_or_default();
-        Ok(S3Response::new(ListMultipartUploadsOutput {
-            uploads: Some(uploads),
-            bucket: Some(input.bucket),
-            prefix: input.prefix,
-            key_marker: input.key_marker,
-            upload_id_marker: input.upload_id_marker,
-            is_truncated: Some(more),
-            next_key_marker: last.key,
-            next_upload_id_marker: last.upload_id,
-            max_uploads: i32::try_from(most).ok(),
-            ..ListMultipartUploadsOutput::default()
-        }))
-    }
 }
 
 fn completed(done: Completed) -> CompleteMultipartUploadOutput {
