@@ -168,7 +168,7 @@ with urllib.request.urlopen(url) as answer:
 url = team.generate_presigned_url("get_object", {"Bucket": "main", "Key": "top"})
 assert unsigned(url.removeprefix(environment("ENDPOINT"))) == 403
 
-# Strangers, wrong secrets and old signatures.
+# Strangers and wrong secrets.
 refused(user("NOBODY").list_buckets, "InvalidAccessKeyId")
 wrong = boto3.client(
     "s3",
