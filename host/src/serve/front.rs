@@ -34,8 +34,11 @@ impl Front {
             _ => None,
         };
         // A client that asked before it sent its body, and was refused, won't
-        // send it: what comes next would be taken for it.
+        // send it: what comes next would be taken for it. And one that asked
+        // with nothing to send gets the answer where it waits for a word to go
+        // on; botocore then mistakes the next answer on the connection.
         let waits = request.headers().contains_key(EXPECT);
+        let is_empty = request.headers().get(CONTENT_LENGTH).is_some_and(|n| n == "0");
         let attributes = request.uri().query().is_some_and(|query| {
             query.split('&').any(|pair| pair == "attributes" || pair.starts_with("attributes="))
         });
@@ -53,7 +56,7 @@ impl Front {
         if attributes && response.status() == StatusCode::OK {
             unquote_etag(&mut response);
         }
-        if waits && response.status().as_u16() >= 400 {
+        if waits && (is_empty || response.status().as_u16() >= 400) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         identify(&mut response);
