@@ -130,7 +130,8 @@ pub fn operations(printed: &str) -> BTreeSet<&str> {
     printed.lines().filter_map(|line| line.strip_prefix("did: ")).collect()
 }
 
-fn run(command: &mut Command) -> Result<String> {
+/// Runs a program to its end; gives what it printed.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(

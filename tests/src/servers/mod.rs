@@ -6,7 +6,8 @@ pub mod garage;
 pub mod moto;
 pub mod s3s_fs;
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::clients::run;
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -51,19 +52,6 @@ fn cache(name: &str) -> Result<(PathBuf, File)> {
     let lock = File::create(folder.join(format!("{name}.lock")))?;
     lock.lock()?;
     Ok((folder.join(name), lock))
-}
-
-/// Runs a program to its end; gives what it printed.
-fn run(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(
-        output.status.success(),
-        "{command:?} ended with {}:\n{printed}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(printed)
 }
 
 /// A server process. It ends when this is dropped, and when the process that
