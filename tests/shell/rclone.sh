@@ -50,7 +50,8 @@ did range
 
 # -- sync, in and out: what is the same stays, what is gone goes
 
-rclone sync -v "$source" "$there/tree" 2>&1 | grep -q 'There was nothing to transfer'
+rclone sync -v "$source" "$there/tree" 2> "$work/log"
+grep -q 'There was nothing to transfer' "$work/log"
 cp -a "$source" "$work/changed"
 rm "$work/changed/plain.txt"
 echo "not what it was" > "$work/changed/one.bin"
