@@ -4,7 +4,7 @@
 use crate::blocking::{Blocking, runtime};
 use crate::kinds::{Beside, Entry, entries};
 use crate::subject::{Dialect, Maker, Subject};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use std::sync::Arc;
 use storage_core::chain::{Base, Node, build, kind};
@@ -67,7 +67,46 @@ impl Plan {
         Ok(plan)
     }
 
-    fn beside_nodes(&self) -> Option<&[Node]> {
+    /// A chain as data describe it.
+    pub fn described(
+        nodes: Vec<Node>,
+        bases: &[String],
+        lasting: &[String],
+        beside: Option<&str>,
+    ) -> Result<Plan> {
+        let known = |name: &String| bases.iter().position(|base| base == name);
+        for (index, name) in bases.iter().enumerate() {
+            ensure!(*name == base_name(index), "base {index} is called {name:?}");
+        }
+        let beside = match beside {
+            None => Beside::Itself,
+            Some(name) => {
+                ensure!(nodes.len() == 1 && name == base_name(0), "{name:?} is not its base");
+                Beside::Base
+            }
+        };
+        let lasting = lasting.iter().map(known).collect::<Option<Vec<_>>>();
+        let lasting = lasting.context("what lasts is no base")?;
+        Ok(Plan { nodes, bases: bases.len(), lasting, dialect: Dialect::PLAIN, beside })
+    }
+
+    /// Its stores.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The names of the stores under it.
+    pub fn base_names(&self) -> Vec<String> {
+        (0..self.bases).map(base_name).collect()
+    }
+
+    /// The names of those that hold objects for good.
+    pub fn lasting_names(&self) -> Vec<String> {
+        self.lasting.iter().map(|index| base_name(*index)).collect()
+    }
+
+    /// The chain to look through from beside; absent: the whole.
+    pub(crate) fn beside_nodes(&self) -> Option<&[Node]> {
         match self.beside {
             Beside::Itself => None,
             Beside::Base => self.nodes.split_last().map(|(_, rest)| rest),
@@ -143,16 +182,24 @@ const SEQUENCES: (u32, u32) = (40, 6);
 
 /// Every decorator alone, natively and sandboxed.
 pub fn decorators() -> Result<Vec<Maker>> {
-    let mut makers = Vec::new();
-    for entry in entries()? {
-        let plan = Plan::new(&[entry])?;
-        makers.extend(both(&label(entry), plan));
-    }
-    Ok(makers)
+    Ok(alone()?.into_iter().flat_map(|(name, plan)| both(&name, plan)).collect())
 }
 
 /// Random chains of two to five decorators, natively and sandboxed.
 pub fn random(seed: u64, count: usize) -> Result<Vec<Maker>> {
+    Ok(stacked(seed, count)?.into_iter().flat_map(|(name, plan)| both(&name, plan)).collect())
+}
+
+/// Every decorator alone, and random chains of them.
+pub fn plans(seed: u64, count: usize) -> Result<Vec<(String, Plan)>> {
+    Ok(alone()?.into_iter().chain(stacked(seed, count)?).collect())
+}
+
+fn alone() -> Result<Vec<(String, Plan)>> {
+    entries()?.into_iter().map(|entry| Ok((label(entry), Plan::new(&[entry])?))).collect()
+}
+
+fn stacked(seed: u64, count: usize) -> Result<Vec<(String, Plan)>> {
     let composable: Vec<_> = entries()?.into_iter().filter(|e| e.composes).collect();
     let mut state = seed | 1;
     let mut random = move |below: usize| {
@@ -161,14 +208,14 @@ pub fn random(seed: u64, count: usize) -> Result<Vec<Maker>> {
         state ^= state << 17;
         usize::try_from(state >> 33).unwrap_or(0) % below.max(1)
     };
-    let mut makers = Vec::new();
+    let mut plans = Vec::new();
     for number in 0..count {
         let depth = 2 + random(4);
         let stack: Vec<_> = (0..depth).map(|_| composable[random(composable.len())]).collect();
         let labels: Vec<String> = stack.iter().rev().map(|entry| label(entry)).collect();
-        makers.extend(both(&format!("chain{number}:{}", labels.join(">")), Plan::new(&stack)?));
+        plans.push((format!("chain{number}:{}", labels.join(">")), Plan::new(&stack)?));
     }
-    Ok(makers)
+    Ok(plans)
 }
 
 fn both(name: &str, plan: Plan) -> [Maker; 2] {

@@ -7,6 +7,8 @@
 //! - [`kinds`]: how each decorator is configured here, and what it accepts.
 //! - [`chains`]: subjects made of decorators, natively and in the sandbox.
 //! - [`backends`]: subjects that are native backends.
+//! - [`recorded`]: the cases as data, for other runtimes.
+//! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`blocking`]: an async store of the host, shown as the sync trait.
 //! - [`strange`]: the keys that stores tend to get wrong.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
@@ -15,6 +17,7 @@
 //! - [`corpus`]: the files that they move around.
 
 pub mod archive;
+pub mod artifacts;
 pub mod backends;
 pub mod blocking;
 pub mod cases;
@@ -26,6 +29,7 @@ pub mod interop;
 pub mod kinds;
 pub mod model;
 pub mod proxy;
+pub mod recorded;
 pub mod server;
 pub mod servers;
 pub mod strange;

@@ -1,0 +1,95 @@
+//! What embedders take: the component in three forms, the contract, and the
+//! cases as data.
+
+use crate::clients::run;
+use crate::recorded::make::make;
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use storage_host::engine::DECORATORS;
+use wit_component::ComponentEncoder;
+
+/// The component for WASI 0.2, as the host runs it.
+pub const COMPONENT: &str = "decorators.wasm";
+
+/// The component that imports nothing but the contract.
+pub const BARE: &str = "decorators-bare.wasm";
+
+/// The core module of the bare component.
+pub const CORE: &str = "decorators-core.wasm";
+
+/// The cases as data.
+pub const CASES: &str = "cases.json";
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Makes everything in a directory. A file that is right already is left alone.
+pub fn write(directory: &Path) -> Result<()> {
+    let core = core_module()?;
+    let bare = ComponentEncoder::default()
+        .validate(true)
+        .module(&core)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| anyhow::anyhow!("the core module makes no component: {error:?}"))?;
+    let wit = directory.join("wit");
+    fs::create_dir_all(&wit).with_context(|| wit.display().to_string())?;
+    for file in fs::read_dir(root().join("wit"))? {
+        let file = file?;
+        put(&wit.join(file.file_name()), &fs::read(file.path())?)?;
+    }
+    put(&directory.join(COMPONENT), DECORATORS)?;
+    put(&directory.join(BARE), &bare)?;
+    put(&directory.join(CORE), &core)?;
+    put(&directory.join(CASES), &serde_json::to_vec(&make()?)?)
+}
+
+/// Where the tests find them all: made once for each program of tests.
+pub fn directory() -> Result<PathBuf> {
+    let directory = root().join("target/artifacts");
+    fs::create_dir_all(&directory)?;
+    // Several test programs may come here at a time.
+    let lock = File::create(directory.join("lock"))?;
+    lock.lock()?;
+    write(&directory)?;
+    Ok(directory)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    fs::write(path, bytes).with_context(|| path.display().to_string())
+}
+
+/// The decorators for a machine without WASI. The environment is cleaned as
+/// `host/build.rs` does it: the outer build's settings are for the host.
+fn core_module() -> Result<Vec<u8>> {
+    let target_dir = root().join("target/bare");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&text.as_ref());
+        if (text.starts_with("CARGO") && !kept) || text.starts_with("RUSTC") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+        .args(["build", "--release", "--locked", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(root().join("guest/component/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .env("RUSTFLAGS", "-C target-feature=+simd128");
+    run(&mut cargo).with_context(|| {
+        format!(
+            "the decorators did not build for {TARGET}; it is added by: rustup target add {TARGET}"
+        )
+    })?;
+    let wasm = target_dir.join(TARGET).join("release/storage_decorators.wasm");
+    fs::read(&wasm).with_context(|| wasm.display().to_string())
+}
