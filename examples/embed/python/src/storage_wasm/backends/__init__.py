@@ -1,0 +1,1 @@
+"""Stores that keep bytes, in Python: what the decorators stand on."""
