@@ -9,6 +9,11 @@ from typing import Any, Optional, Union
 
 import yaml
 
+from . import aioutils
+from .aiodb import AsyncSqliteStore
+from .aiofs import AsyncFilesystemStore, AsyncHashdirStore, AsyncSafeFilesystemStore
+from .aioutils import AsyncCachingStore, AsyncFanoutStore
+from .bridge import AsyncStore
 from .decorator import KINDS, Decorator
 from .db import SqliteStore
 from .errors import InvalidConfig
@@ -20,11 +25,16 @@ ConfigError = InvalidConfig
 
 BACKENDS: dict[str, type[ObjectStore]] = {
     each.__name__: each
-    for each in (DictStore, FilesystemStore, HashdirStore, SafeFilesystemStore, SqliteStore)
-}
+    for each in (
+        DictStore, FilesystemStore, HashdirStore, SafeFilesystemStore, SqliteStore,
+        AsyncFilesystemStore, AsyncHashdirStore, AsyncSafeFilesystemStore, AsyncSqliteStore,
+    )
+}  # fmt: skip
 ELSEWHERE = ("BucketStore", "AsyncBucketStore", "ZipStore", "MediaStore")
 """Types of the library that this package does not have."""
 
+_MIRRORS = (MirroringStore, AsyncFanoutStore)
+_CACHES = (CachingStore, AsyncCachingStore)
 _CUSTOM: dict[str, type[ObjectStore]] = {}
 _VARIABLE = re.compile(r"\$(?:\$(?=\{)|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")
 
@@ -40,14 +50,15 @@ def register_store(cls: type[ObjectStore]) -> type[ObjectStore]:
 
 
 def _types() -> dict[str, type[Any]]:
-    """Every type by its names; those with `Async` mean the same stores."""
-    plain: dict[str, type[Any]] = {
+    """Every type by its name."""
+    return {
         **BACKENDS,
         **KINDS,
+        **aioutils.DECORATORS,
         "TransformingStore": TransformingStore,
         "KeyTransformingStore": KeyTransformingStore,
+        **_CUSTOM,
     }
-    return {**plain, **_CUSTOM}
 
 
 class StoreFactory:
@@ -71,9 +82,10 @@ class StoreFactory:
         if name is None:
             raise InvalidConfig("there is no `main` store: name one to build")
         store = self._store(name, [])
-        if isinstance(store, Decorator):
+        at_work = store.plain if isinstance(store, AsyncStore) else store
+        if isinstance(at_work, Decorator):
             # Now, so that a wrong config is told of here and not on first use.
-            store.backend.capabilities()
+            at_work.backend.capabilities()
         return store
 
     def _store(self, name: str, above: list[str]) -> Any:
@@ -107,9 +119,6 @@ class StoreFactory:
         types = _types()
         if kind in types:
             return types[kind]
-        same = {"AsyncFanoutStore": "MirroringStore"}.get(kind, str(kind).removeprefix("Async"))
-        if same in types:
-            return types[same]
         if kind in ELSEWHERE:
             raise InvalidConfig(f"store {name!r}: {kind} is not in this package; use storage-host")
         raise InvalidConfig(
@@ -120,11 +129,11 @@ class StoreFactory:
     def _bases(self, name: str, cls: type[Any], base: Any, above: list[str]) -> dict[str, Any]:
         if base is None or base == {}:
             return {}
-        if isinstance(base, str) and not issubclass(cls, (CachingStore, MirroringStore)):
+        if isinstance(base, str) and not issubclass(cls, (*_CACHES, *_MIRRORS)):
             return {"store": self._store(base, above)}
-        if isinstance(base, list) and issubclass(cls, MirroringStore):
+        if isinstance(base, list) and issubclass(cls, _MIRRORS):
             return {"children": [self._store(each, above) for each in base]}
-        if isinstance(base, dict) and issubclass(cls, CachingStore):
+        if isinstance(base, dict) and issubclass(cls, _CACHES):
             wanted = {"main_store", "cache_store"}
             if set(base) != wanted:
                 raise InvalidConfig(f"store {name!r}: its base has main_store and cache_store")

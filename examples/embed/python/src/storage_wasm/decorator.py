@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Optional, Union
 
 from . import forms
 from .backends.plain import PlainBackend
+from .bridge import plain
 from .chain import Chain, Node
 from .contract import Backend, Event
 from .coordinator import Coordinator
@@ -49,7 +50,7 @@ class Decorator(BackedStore):
         self.name = f"{self.kind}-{next(_NUMBERS)}"
         self.form = self.own_form or forms.of(*bases)
         self.logger = LOGGER
-        self._bases = list(bases)
+        self._bases = [plain(base) for base in bases]
         self._config = {name: value for name, value in config.items() if value is not None}
         self._coordinator = Coordinator()
         self._lock = threading.Lock()

@@ -107,4 +107,5 @@ def _takes_prefix(keys: Any) -> bool:
         parameters = inspect.signature(keys).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any(each.name == "prefix" or each.kind is each.VAR_KEYWORD for each in parameters)
+    # Not with `**kwargs`: those may go on to a store whose keys are others.
+    return any(each.name == "prefix" for each in parameters)
