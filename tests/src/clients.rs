@@ -131,7 +131,7 @@ pub fn operations(printed: &str) -> BTreeSet<&str> {
 }
 
 /// Runs a program to its end; gives what it printed.
-pub(crate) fn run(command: &mut Command) -> Result<String> {
+pub fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(
