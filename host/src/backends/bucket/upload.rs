@@ -13,6 +13,7 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// The most parts that a server takes.
@@ -49,8 +50,10 @@ impl Upload {
         let kind = kept::content_type(options);
         let tasks = shared.tasks.clone();
         // A task of its own: should the caller go away now, the answer still
-        // tells what to abort.
-        let created = tasks.spawn(async move {
+        // tells what to abort. It is handed over before the task ends, so that
+        // whoever waits for the tasks waits for the abort, too.
+        let (hand, created) = oneshot::channel();
+        let create = async move {
             let answer = shared.calls.send(Takes::Normal, || {
                 let request = shared.client.create_multipart_upload().bucket(&shared.bucket);
                 let request = request.key(&key).content_type(&kind);
@@ -68,8 +71,9 @@ impl Upload {
             })?;
             let (parts, sending) = (Vec::new(), JoinSet::new());
             Ok(Self { shared, key, id: Some(id), parts, sending, next: 1 })
-        });
-        created.await.map_err(|e| Error::Unavailable(format!("the upload was ended: {e}")))?
+        };
+        tasks.spawn(async move { drop(hand.send(create.await)) });
+        created.await.map_err(|_| Error::Unavailable("the upload was ended".to_owned()))?
     }
 
     fn id(&self) -> String {
