@@ -183,7 +183,7 @@ async fn writes_that_are_dropped_or_fail_leave_no_upload() -> Result<()> {
     let store = open(config.clone()).await?;
     let mut dropped = store.write("dropped", PutOptions::default()).await?;
     dropped.push(random(3 * PART, 1).into()).await?;
-    ensure!(node.unfinished(&bucket)? == 1, "there is no upload yet");
+    ensure!(node.unfinished(&bucket, "dropped")? == 1, "there is no upload yet");
     drop(dropped);
     let mut cancelled = store.write("cancelled", PutOptions::default()).await?;
     // Asked once, it mostly waits for the upload to begin; then it is dropped.
@@ -198,7 +198,9 @@ async fn writes_that_are_dropped_or_fail_leave_no_upload() -> Result<()> {
         }
     }
     store.close().await?;
-    ensure!(node.unfinished(&bucket)? == 0, "an upload was left behind");
+    for key in ["dropped", "cancelled"] {
+        ensure!(node.unfinished(&bucket, key)? == 0, "an upload of {key} was left behind");
+    }
 
     // The bytes stop to come through; the upload is given up and aborted.
     let proxy = Proxy::start(node.port())?;
@@ -215,7 +217,7 @@ async fn writes_that_are_dropped_or_fail_leave_no_upload() -> Result<()> {
     let outcome = outcome.await;
     ensure!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
     store.close().await?;
-    ensure!(node.unfinished(&bucket)? == 0, "an upload was left behind");
+    ensure!(node.unfinished(&bucket, "failing")? == 0, "an upload was left behind");
     Ok(())
 }
 

@@ -114,11 +114,16 @@ impl Node {
         Ok(name)
     }
 
-    /// How many multipart uploads were begun and never ended.
-    pub fn unfinished(&self, bucket: &str) -> Result<u64> {
+    /// How many uploads to a key were begun and never ended. (The counters of
+    /// a bucket lag behind; this is the object's own entry.)
+    pub fn unfinished(&self, bucket: &str, key: &str) -> Result<usize> {
         let path = format!("/v2/GetBucketInfo?globalAlias={bucket}");
         let info = self.admin("GET", &path, &Value::Null)?;
-        info["unfinishedMultipartUploads"].as_u64().context("no count of uploads")
+        let id = info["id"].as_str().context("no id of the bucket")?;
+        let path = format!("/v2/InspectObject?bucketId={id}&key={key}");
+        let object = self.admin("GET", &path, &Value::Null)?;
+        let versions = object["versions"].as_array().context("no versions")?;
+        Ok(versions.iter().filter(|version| version["uploading"] == true).count())
     }
 
     /// Where it serves S3.
