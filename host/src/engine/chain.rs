@@ -4,7 +4,8 @@ use super::bindings::exports::storage::object_store::object_store::{
     GuestReader, GuestStore, GuestWriter,
 };
 use super::convert;
-use super::pool::{Lease, Pool};
+use super::pool::{Instance, Lease, Pool};
+use super::seat::Seat;
 use crate::store::{
     Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, Trailer, Writer,
@@ -38,6 +39,20 @@ macro_rules! call {
             Err(trap) => return Err(lease.pool().failure("failed", &trap)),
         }
     }};
+}
+
+/// One call of a stream, in the instance where it sits.
+macro_rules! on {
+    ($seat:expr, |$instance:ident| $call:expr) => {
+        $seat.call(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
+    };
+}
+
+/// The call that opens a stream.
+macro_rules! opened {
+    ($seat:expr, |$instance:ident| $call:expr) => {
+        $seat.open(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
+    };
 }
 
 /// One call on the root store, in an instance lent for it alone.
@@ -106,43 +121,36 @@ impl ObjectStore for Chain {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
-        let options = convert::read_options_out(&options);
-        let mut lease = self.pool.lend().await?;
-        let opened = call!(&mut lease, |i| {
+        let (key, options) = (key.to_owned(), convert::read_options_out(&options));
+        let mut seat = Seat::take(&self.pool).await?;
+        let opened = opened!(seat, |i| {
             let store = i.exports.storage_object_store_object_store().store();
-            store.call_read(&mut i.store, i.root, key, &options).await
-        });
-        let reader = match opened {
-            Ok(reader) => reader,
-            Err(error) => {
-                lease.give_back();
-                return Err(convert::error_in(error));
+            match store.call_read(&mut i.store, i.root, &key, &options).await? {
+                Err(error) => Ok(Err(error)),
+                Ok(reader) => {
+                    let info = guest_reader(&i.exports).call_info(&mut i.store, reader).await?;
+                    Ok(Ok((reader, info)))
+                }
             }
-        };
-        let info =
-            call!(&mut lease, |i| guest_reader(&i.exports).call_info(&mut i.store, reader).await);
-        let info = convert::info_in(info);
-        Ok(Box::new(ChainReader { lease: Some(lease), reader, info }))
+        });
+        let (reader, info) = opened.map_err(convert::error_in)?;
+        Ok(Box::new(ChainReader { seat: Some(seat), reader, info: convert::info_in(info) }))
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
-        let options = convert::put_options_out(&options);
-        let mut lease = self.pool.lend().await?;
-        let opened = call!(&mut lease, |i| {
+        let (key, options) = (key.to_owned(), convert::put_options_out(&options));
+        let mut seat = Seat::take(&self.pool).await?;
+        let opened = opened!(seat, |i| {
             let store = i.exports.storage_object_store_object_store().store();
-            store.call_write(&mut i.store, i.root, key, &options).await
+            let opened = store.call_write(&mut i.store, i.root, &key, &options).await?;
+            Ok(opened.map(|writer| (writer, ())))
         });
-        match opened {
-            Ok(writer) => Ok(Box::new(ChainWriter { lease, writer })),
-            Err(error) => {
-                lease.give_back();
-                Err(convert::error_in(error))
-            }
-        }
+        let (writer, ()) = opened.map_err(convert::error_in)?;
+        Ok(Box::new(ChainWriter { seat, writer }))
     }
 
     async fn close(&self) -> Result<()> {
-        self.pool.close();
+        self.pool.close().await;
         Ok(())
     }
 }
@@ -155,10 +163,9 @@ fn guest_writer(exports: &super::bindings::DecoratorPack) -> GuestWriter<'_> {
     exports.storage_object_store_object_store().writer()
 }
 
-/// Holds an instance until the end of the object. Dropped before, it throws
-/// the instance away: making one is cheaper than a detour to close the handle.
+/// Sits in an instance until the end of the object.
 struct ChainReader {
-    lease: Option<Lease>,
+    seat: Option<Seat>,
     reader: ResourceAny,
     info: ObjectInfo,
 }
@@ -170,34 +177,33 @@ impl Reader for ChainReader {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes> {
-        let Some(lease) = &mut self.lease else { return Ok(Bytes::new()) };
+        let Some(seat) = &self.seat else { return Ok(Bytes::new()) };
         let max = max.clamp(1, MAX_CHUNK);
         let asked = u32::try_from(max).unwrap_or(u32::MAX);
         let reader = self.reader;
         let chunk =
-            call!(lease, |i| guest_reader(&i.exports).call_next(&mut i.store, reader, asked).await);
+            on!(seat, |i| guest_reader(&i.exports).call_next(&mut i.store, reader, asked).await);
         let chunk = chunk.map_err(convert::error_in)?;
         if chunk.len() > max {
             let gave = chunk.len();
             let error = wasmtime::format_err!("a reader was asked for {max} bytes and gave {gave}");
-            let error = lease.pool().failure("broke the contract", &error);
-            self.lease = None;
+            let error = seat.broken(&error);
+            self.seat = None;
             return Err(error);
         }
         if chunk.is_empty()
-            && let Some(mut lease) = self.lease.take()
+            && let Some(seat) = self.seat.take()
         {
-            call!(&mut lease, |i| reader.resource_drop_async(&mut i.store).await);
-            lease.give_back();
+            seat.close().await?;
         }
         Ok(chunk.into())
     }
 }
 
-/// Holds an instance until `finish`. Dropped before, it throws the instance
-/// away, and with it the unfinished writers of the backing stores.
+/// Sits in an instance until `finish`. Dropped before, the unfinished writers
+/// of the backing stores are dropped, too.
 struct ChainWriter {
-    lease: Lease,
+    seat: Seat,
     writer: ResourceAny,
 }
 
@@ -207,7 +213,7 @@ impl Writer for ChainWriter {
         while !chunk.is_empty() {
             let piece = chunk.split_to(chunk.len().min(MAX_CHUNK));
             let writer = self.writer;
-            let done = call!(&mut self.lease, |i| {
+            let done = on!(self.seat, |i| {
                 guest_writer(&i.exports).call_push(&mut i.store, writer, &piece).await
             });
             done.map_err(convert::error_in)?;
@@ -218,11 +224,10 @@ impl Writer for ChainWriter {
     async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         let trailer = convert::trailer_out(trailer);
         let writer = self.writer;
-        let done = call!(&mut self.lease, |i| {
+        let done = on!(self.seat, |i| {
             guest_writer(&i.exports).call_finish(&mut i.store, writer, &trailer).await
         });
-        call!(&mut self.lease, |i| writer.resource_drop_async(&mut i.store).await);
-        self.lease.give_back();
+        self.seat.close().await?;
         done.map(convert::info_in).map_err(convert::error_in)
     }
 }

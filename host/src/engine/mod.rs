@@ -11,6 +11,7 @@ mod chain;
 mod convert;
 mod imports;
 mod pool;
+mod seat;
 mod state;
 
 pub use chain::Chain;
@@ -125,6 +126,8 @@ fn config(pooling: bool) -> Config {
             .total_stacks(MAX_INSTANCES)
             .max_memory_size(MAX_MEMORY)
             .linear_memory_keep_resident(64 * 1024)
+            // Chains keep a few instances themselves.
+            .max_unused_warm_slots(16)
             .pagemap_scan(wasmtime::Enabled::Auto);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }

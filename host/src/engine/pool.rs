@@ -1,21 +1,23 @@
 //! Instances of one chain: made, lent, taken back or thrown away.
 
 use super::bindings::{DecoratorPackPre, exports};
+use super::seat::Seats;
 use super::state::{Shared, State};
 use super::{TICKS_PER_CALL, convert};
 use crate::store::{Error, Result, SharedStore};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ResourceAny;
 
 pub(super) use exports::storage::object_store::decorators::Node;
 
-/// The most instances of one chain at a time: the calls and streams that may
-/// be under way. Others wait, so there are more than the endpoint takes requests
-/// by default: clients that stall must not hold up those that don't.
-const MAX_INSTANCES: usize = 640;
+/// The most calls and streams of one chain that may be under way. Others wait,
+/// so there are more than the endpoint takes requests by default: clients that
+/// stall must not hold up those that don't.
+const MAX_STREAMS: usize = 640;
 
 /// Linear memory that idle instances may keep together; what is over is
 /// thrown away, since making an instance costs microseconds.
@@ -40,6 +42,12 @@ pub(super) struct Pool {
     shared: Shared,
     idle: Mutex<Idle>,
     permits: Arc<Semaphore>,
+    pub seats: Seats,
+    /// Calls whose callers may be gone.
+    pub tasks: TaskTracker,
+    /// Whether streams may sit together. One that waits for what another holds
+    /// (a lock, say) must not keep it from going on.
+    pub shares: bool,
 }
 
 #[derive(Default)]
@@ -55,8 +63,11 @@ impl Pool {
         bases: Arc<HashMap<String, SharedStore>>,
         shared: Shared,
     ) -> Arc<Self> {
-        let permits = Arc::new(Semaphore::new(MAX_INSTANCES));
-        Arc::new(Self { pre, nodes, bases, shared, idle: Mutex::default(), permits })
+        let permits = Arc::new(Semaphore::new(MAX_STREAMS));
+        let (idle, seats, tasks) = (Mutex::default(), Seats::default(), TaskTracker::new());
+        // Stores with several bases lock.
+        let shares = nodes.iter().all(|node| node.bases.len() == 1);
+        Arc::new(Self { pre, nodes, bases, shared, idle, permits, seats, tasks, shares })
     }
 
     /// The chain's name in messages: its root's.
@@ -64,21 +75,41 @@ impl Pool {
         self.nodes.last().map_or("", |node| &node.name)
     }
 
-    /// An instance for one call or one stream.
+    /// An instance for one call.
     pub async fn lend(self: &Arc<Self>) -> Result<Lease> {
-        let permit = self.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| Error::Unavailable("the store is closed".to_owned()))?;
-        let idle = self.idle().take();
-        let instance = match idle {
-            Some(instance) => instance,
-            None => self.make().await?,
-        };
+        let permit = self.permit().await?;
+        let instance = self.instance().await?;
         Ok(Lease { instance: Some(instance), pool: self.clone(), _permit: permit })
     }
 
-    /// Lets nobody in any more and lets go of idle instances.
-    pub fn close(&self) {
+    /// Leave for one call or one stream.
+    pub async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        let permit = self.permits.clone().acquire_owned().await;
+        permit.map_err(|_| Error::Unavailable("the store is closed".to_owned()))
+    }
+
+    /// An instance in which no handle but the root's is open.
+    pub async fn instance(&self) -> Result<Instance> {
+        let idle = self.idle().take();
+        match idle {
+            Some(instance) => Ok(instance),
+            None => self.make().await,
+        }
+    }
+
+    /// Takes such an instance back.
+    pub fn keep(&self, instance: Instance) {
+        if !self.permits.is_closed() {
+            self.idle().keep(instance);
+        }
+    }
+
+    /// Lets nobody in any more, waits for calls that were given up, and lets
+    /// go of idle instances.
+    pub async fn close(&self) {
         self.permits.close();
+        self.tasks.close();
+        self.tasks.wait().await;
         *self.idle() = Idle::default();
     }
 
@@ -150,9 +181,10 @@ pub(super) struct Lease {
 impl Lease {
     /// Takes the instance for one call; the processor time starts anew.
     pub fn take(&mut self) -> Result<Instance> {
-        let mut instance = self.instance.take().ok_or_else(|| {
-            Error::Other("an earlier call of this stream failed; it can only be dropped".to_owned())
-        })?;
+        let mut instance = self
+            .instance
+            .take()
+            .ok_or_else(|| Error::Other("an earlier call in this instance failed".to_owned()))?;
         instance.store.data_mut().ticks = 0;
         Ok(instance)
     }
@@ -169,10 +201,8 @@ impl Lease {
     /// Ends the loan. A lease dropped without it throws its instance away:
     /// handles of the guest may still be open in it.
     pub fn give_back(mut self) {
-        if let Some(instance) = self.instance.take()
-            && !self.pool.permits.is_closed()
-        {
-            self.pool.idle().keep(instance);
+        if let Some(instance) = self.instance.take() {
+            self.pool.keep(instance);
         }
     }
 }

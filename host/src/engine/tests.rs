@@ -1,7 +1,13 @@
 use super::*;
 use crate::backends::memory::Memory;
-use crate::store::{ObjectStore, PutOptions, ReadOptions};
+use crate::store::{
+    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Trailer, Writer,
+};
+use bytes::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use storage_core::chain::{Base, Node};
+use tokio::sync::Semaphore;
 
 fn identities(count: u32) -> Vec<Node> {
     let node = |i: u32| Node {
@@ -49,26 +55,153 @@ async fn a_stream_dropped_in_the_middle_publishes_nothing_and_harms_nothing() {
     assert_eq!(chain.exists("half").await, Ok(false));
 }
 
+/// So many that some share an instance.
+const MANY: usize = 200;
+
 #[tokio::test]
-async fn many_streams_at_a_time_each_have_their_own_instance() {
-    let chain = Arc::new(chain(identities(2), Memory::new()).await);
-    let streams = (0..100).map(|i| {
+async fn many_streams_at_a_time_keep_their_bytes_apart() {
+    let chain = chain(identities(2), Memory::new()).await;
+    let mut writers = Vec::new();
+    for _ in 0..MANY {
+        writers.push(
+            chain.write(&format!("key-{}", writers.len()), PutOptions::default()).await.unwrap(),
+        );
+    }
+    for round in 0..5 {
+        let pushes = writers.iter_mut().enumerate();
+        let pushes = pushes.map(|(i, writer)| writer.push(format!("{i}:{round} ").into()));
+        futures::future::try_join_all(pushes).await.unwrap();
+    }
+    let finished = writers.into_iter().map(|writer| writer.finish(Trailer::default()));
+    futures::future::try_join_all(finished).await.unwrap();
+    let mut readers = Vec::new();
+    for i in 0..MANY {
+        readers.push(chain.read(&format!("key-{i}"), ReadOptions::default()).await.unwrap());
+    }
+    for (i, reader) in readers.iter_mut().enumerate().rev() {
+        let wanted: String = (0..5).map(|round| format!("{i}:{round} ")).collect();
+        assert_eq!(reader.next(1000).await.unwrap(), wanted);
+        assert_eq!(reader.next(1000).await.unwrap(), "");
+    }
+}
+
+#[tokio::test]
+async fn streams_given_up_in_a_call_harm_no_other_and_leave_nothing_open() {
+    let base = Gated::default();
+    let chain = Arc::new(chain(identities(1), base.clone()).await);
+    let mut writers = Vec::new();
+    for _ in 0..MANY {
+        writers.push(chain.write("a", PutOptions::default()).await.unwrap());
+    }
+    // One is given up while it is opened, one while it writes.
+    let opening = tokio::spawn({
         let chain = chain.clone();
-        tokio::spawn(async move {
-            let key = format!("key-{i}");
-            let mut writer = chain.write(&key, PutOptions::default()).await?;
-            for _ in 0..5 {
-                writer.push(key.clone().into()).await?;
-                tokio::task::yield_now().await;
-            }
-            writer.finish(Default::default()).await?;
-            let (_, data) = chain.get(&key, ReadOptions::default()).await?;
-            assert_eq!(data, key.repeat(5));
-            Ok::<_, Error>(())
-        })
+        async move { chain.write("gated", PutOptions::default()).await.map(drop) }
     });
-    for done in futures::future::join_all(streams).await {
-        done.unwrap().unwrap();
+    base.reached.acquire().await.unwrap().forget();
+    let mut last = writers.pop().unwrap();
+    let pushing = tokio::spawn(async move { last.push("gated".into()).await });
+    base.reached.acquire().await.unwrap().forget();
+    opening.abort();
+    pushing.abort();
+    assert!(opening.await.unwrap_err().is_cancelled() && pushing.await.unwrap_err().is_cancelled());
+    base.go_on.add_permits(2);
+
+    let pushes = writers.iter_mut().map(|writer| writer.push("b".into()));
+    futures::future::try_join_all(pushes).await.unwrap();
+    // What was given up is closed in turn.
+    while base.open.load(Ordering::Relaxed) > writers.len() {
+        tokio::task::yield_now().await;
+    }
+    let finished = writers.into_iter().map(|writer| writer.finish(Trailer::default()));
+    futures::future::try_join_all(finished).await.unwrap();
+    assert_eq!(base.open.load(Ordering::Relaxed), 0);
+    assert_eq!(base.memory.exists("gated").await, Ok(false));
+}
+
+/// A store in which what is called `gated` waits.
+#[derive(Clone)]
+struct Gated {
+    memory: Memory,
+    /// Counts who waits at the gate.
+    reached: Arc<Semaphore>,
+    go_on: Arc<Semaphore>,
+    /// Writers.
+    open: Arc<AtomicUsize>,
+}
+
+impl Default for Gated {
+    fn default() -> Self {
+        let gate = || Arc::new(Semaphore::new(0));
+        Self { memory: Memory::new(), reached: gate(), go_on: gate(), open: Arc::default() }
+    }
+}
+
+impl Gated {
+    async fn pass(&self, what: &[u8]) {
+        if what == b"gated" {
+            self.reached.add_permits(1);
+            self.go_on.acquire().await.unwrap().forget();
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Gated {
+    fn capabilities(&self) -> Capabilities {
+        self.memory.capabilities()
+    }
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        self.memory.get(key, options).await
+    }
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        self.memory.put(key, data, options).await
+    }
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.memory.exists(key).await
+    }
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.memory.delete(key, options).await
+    }
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.memory.stat(key).await
+    }
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.memory.list(options).await
+    }
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        self.memory.read(key, options).await
+    }
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        self.pass(key.as_bytes()).await;
+        let inner = self.memory.write(key, options).await?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(GatedWriter { gate: self.clone(), inner: Some(inner) }))
+    }
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct GatedWriter {
+    gate: Gated,
+    inner: Option<Box<dyn Writer>>,
+}
+
+#[async_trait::async_trait]
+impl Writer for GatedWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        self.gate.pass(&chunk).await;
+        self.inner.as_mut().unwrap().push(chunk).await
+    }
+    async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        self.inner.take().unwrap().finish(trailer).await
+    }
+}
+
+impl Drop for GatedWriter {
+    fn drop(&mut self) {
+        self.gate.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

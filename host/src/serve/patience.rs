@@ -1,5 +1,6 @@
 //! How long is waited for clients that send, or take, slowly.
 
+use crate::streaming::piece;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -93,7 +94,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        // Whoever reads makes room for twice of what came last.
+        let most = piece() / 2;
+        if buf.remaining() <= most {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
