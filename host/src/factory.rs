@@ -1,15 +1,16 @@
 //! From a configuration to open stores.
 
 use crate::backends::{BACKENDS, Method, OpenArgs, presign};
-use crate::config::{Config, StoreDef, TypeInfo};
+use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
 use crate::coordinator::Coordinator;
-use crate::engine::{Engine, Shared};
+use crate::engine::{Engine, Observer, Plugin, Shared};
 use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
 use crate::place::trails;
 use crate::store::SharedStore;
 use anyhow::{Context, anyhow};
+use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +38,7 @@ pub struct StoreFactory {
     id: u64,
     config: Config,
     engine: Arc<Engine>,
+    plugins: HashMap<String, Arc<Plugin>>,
     shared: Shared,
     notifier: Arc<Notifier>,
     directory: PathBuf,
@@ -52,10 +54,18 @@ struct Open {
 }
 
 impl StoreFactory {
-    /// Reads and checks a file. Opens nothing yet.
+    /// Reads and checks a file, and compiles the plug-ins that it names. Opens
+    /// nothing yet.
     pub fn from_yaml(path: impl AsRef<Path>) -> anyhow::Result<Self> {
         let engine = engine()?;
-        let config = Config::load(path.as_ref(), &types()?)?;
+        let told: Arc<OnceLock<Arc<Notifier>>> = Arc::default();
+        let hears = told.clone();
+        let observer: Arc<dyn Observer> = Arc::new(Log(move |event| {
+            if let Some(notifier) = hears.get() {
+                notifier.changed(event);
+            }
+        }));
+        let (config, plugins) = load(path.as_ref(), &observer)?;
         let notifying = config.stores.iter().filter(|def| def.kind == "NotifyingStore");
         let handlers: Vec<_> = notifying
             .map(|def| (def.name.as_str(), serde_json::Value::Object(def.config.clone())))
@@ -63,16 +73,14 @@ impl StoreFactory {
         let notifier = Notifier::new(handlers.iter().map(|(name, config)| (*name, config)))
             .with_context(|| config.file.clone())?;
         let notifier = Arc::new(notifier);
-        let told = notifier.clone();
-        let shared = Shared {
-            observer: Arc::new(Log(move |event| told.changed(event))),
-            coordinator: Coordinator::default(),
-        };
+        let _ = told.set(notifier.clone());
+        let shared = Shared { observer, coordinator: Coordinator::default() };
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             config,
             engine,
+            plugins,
             shared,
             notifier,
             directory: std::env::current_dir().context("the working directory")?,
@@ -92,6 +100,11 @@ impl StoreFactory {
     /// The checked configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The plug-ins of the configuration, with what was counted of them.
+    pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.config.plugins.iter().filter_map(|def| self.plugins.get(&def.name))
     }
 
     /// Opens the main store, and what it stands on.
@@ -163,21 +176,26 @@ impl StoreFactory {
     async fn open_index(&self, index: usize) -> anyhow::Result<Objects> {
         let mut open = self.open.lock().await;
         let name = &self.def(index).name;
-        let store = match open.stores.get(&index) {
-            Some(store) => store.clone(),
-            None if backend(self.def(index)).is_some() => {
-                self.open_backend(&mut open, index).await?
-            }
-            None => self.open_chain(&mut open, index).await?,
-        };
+        let store = self.open_store(&mut open, index).await?;
         let trails = trails(&self.config, self.id, index, &self.directory);
         Ok(Objects::new(name, store).kept(trails))
     }
 
+    fn open_store<'a>(
+        &'a self,
+        open: &'a mut Open,
+        index: usize,
+    ) -> BoxFuture<'a, anyhow::Result<SharedStore>> {
+        Box::pin(async move {
+            match open.stores.get(&index) {
+                Some(store) => Ok(store.clone()),
+                None if backend(self.def(index)).is_some() => self.open_backend(open, index).await,
+                None => self.open_chain(open, index).await,
+            }
+        })
+    }
+
     async fn open_backend(&self, open: &mut Open, index: usize) -> anyhow::Result<SharedStore> {
-        if let Some(store) = open.stores.get(&index) {
-            return Ok(store.clone());
-        }
         let def = self.def(index);
         let backend = backend(def).ok_or_else(|| anyhow!("store {:?} is no backend", def.name))?;
         let store = (backend.open)(self.args(def));
@@ -185,14 +203,15 @@ impl StoreFactory {
         Ok(open.keep(index, store))
     }
 
-    /// Opens a decorator: everything below it that is one, too, goes into the
-    /// same chain; the backends under them are its bases.
+    /// Opens a decorator: everything below it that is of the same component,
+    /// too, goes into the same chain; what is under them are its bases.
     async fn open_chain(&self, open: &mut Open, root: usize) -> anyhow::Result<SharedStore> {
-        let (decorators, backends) = self.below(root);
+        let (decorators, others) = self.below(root);
         let mut bases = HashMap::new();
-        for index in backends {
-            bases.insert(self.def(index).name.clone(), self.open_backend(open, index).await?);
+        for index in others {
+            bases.insert(self.def(index).name.clone(), self.open_store(open, index).await?);
         }
+        let plugin = self.def(root).plugin.as_ref().and_then(|name| self.plugins.get(name));
         let position: HashMap<usize, u32> = decorators.iter().copied().zip(0..).collect();
         let node = |&index: &usize| {
             let def = self.def(index);
@@ -202,31 +221,53 @@ impl StoreFactory {
             };
             Node {
                 name: def.name.clone(),
-                kind: def.kind.clone(),
+                kind: plugin.map_or(def.kind.as_str(), |p| p.kind(&def.kind)).to_owned(),
                 config: serde_json::Value::Object(def.config.clone()).to_string(),
                 bases: def.bases.iter().map(base).collect(),
             }
         };
         let nodes = decorators.iter().map(node).collect();
-        let chain = self.engine.chain(nodes, bases, self.shared.clone()).await;
+        let chain = match plugin {
+            None => self.engine.chain(nodes, bases, self.shared.clone()).await,
+            Some(plugin) => plugin.chain(nodes, bases).await,
+        };
         let def = self.def(root);
         let chain = chain.map_err(|error| named(def, error))?;
         Ok(open.keep(root, Arc::new(chain)))
     }
 
-    /// The decorators and the backends from `root` down, each bases first.
+    /// The decorators from `root` down that are of the same component, and the
+    /// stores under them that are not, each bases first.
     fn below(&self, root: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
-        let (mut decorators, mut backends) = (BTreeSet::new(), BTreeSet::new());
+        let (mut decorators, mut others) = (BTreeSet::new(), BTreeSet::new());
         let mut todo = vec![root];
         while let Some(index) = todo.pop() {
-            if backend(self.def(index)).is_some() {
-                backends.insert(index);
+            let def = self.def(index);
+            if backend(def).is_some() || def.plugin != self.def(root).plugin {
+                others.insert(index);
             } else if decorators.insert(index) {
-                todo.extend(&self.def(index).bases);
+                todo.extend(&def.bases);
             }
         }
-        (decorators, backends)
+        (decorators, others)
     }
+}
+
+/// Reads and checks a file, and loads the plug-ins that it names; what they say
+/// goes to `observer`.
+pub fn load(
+    path: &Path,
+    observer: &Arc<dyn Observer>,
+) -> anyhow::Result<(Config, HashMap<String, Arc<Plugin>>)> {
+    let mut plugins = HashMap::new();
+    let mut load = |def: &PluginDef| {
+        let plugin = Plugin::load(def.clone(), observer.clone())?;
+        let types = plugin.types.clone();
+        plugins.insert(def.name.clone(), plugin);
+        Ok(types)
+    };
+    let config = Config::load(path, &types()?, &mut load)?;
+    Ok((config, plugins))
 }
 
 impl Open {
@@ -269,6 +310,7 @@ pub fn types() -> anyhow::Result<Vec<TypeInfo>> {
             base: None,
             schema: schema.with_context(|| format!("the schema of {}", backend.name))?,
             doc: backend.doc.to_owned(),
+            plugin: None,
         })
     };
     let mut types = BACKENDS.iter().map(backend).collect::<anyhow::Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::exit::{DONE, Outcome};
 use super::output;
-use crate::config::Config;
+use crate::engine::Shared;
 use crate::graph::{self, Format};
 use clap::Args;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct GraphArgs {
 impl GraphArgs {
     pub fn run(self, context: &Context) -> Outcome {
         let file = self.file.as_ref().unwrap_or(&context.file);
-        let config = Config::load(file, &crate::factory::types()?)?;
+        let (config, _) = crate::factory::load(file, &Shared::silent().observer)?;
         output::print(&graph::draw(&config, self.format))?;
         Ok(DONE)
     }

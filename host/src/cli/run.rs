@@ -129,7 +129,13 @@ fn raise_file_limit() {
 }
 
 async fn open(file: &Path) -> anyhow::Result<Opened> {
-    let factory = Arc::new(StoreFactory::from_yaml(file)?);
+    // Compiling a plug-in takes a while: requests go on meanwhile.
+    let path = file.to_owned();
+    let factory = tokio::task::spawn_blocking(|| StoreFactory::from_yaml(path)).await??;
+    let factory = Arc::new(factory);
+    for plugin in factory.plugins() {
+        tracing::info!(target: "storage", "{}", plugin.grants());
+    }
     match exposed(&factory).await {
         Ok(exposed) => Ok(Opened { factory, exposed, in_use: Arc::default() }),
         Err(error) => {

@@ -2,8 +2,12 @@
 
 /// Replaces every reference. `$${` stands for a plain `${`. A variable that is
 /// set but empty counts as set; one that is not set and has no default is an
-/// error that says so. Values are never part of a message.
-pub fn expand(text: &str, vars: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+/// error that says so, and so is one that `vars` refuses. Values are never part
+/// of a message.
+pub fn expand(
+    text: &str,
+    vars: &dyn Fn(&str) -> Result<Option<String>, String>,
+) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -31,7 +35,7 @@ pub fn expand(text: &str, vars: &dyn Fn(&str) -> Option<String>) -> Result<Strin
                 "\"${{{name}}}\" does not name an environment variable; write \"$${{\" for the characters themselves"
             ));
         }
-        match (vars(name), default) {
+        match (vars(name)?, default) {
             (Some(value), _) => out.push_str(&value),
             (None, Some(default)) => out.push_str(default),
             (None, None) => {
@@ -50,11 +54,12 @@ pub fn expand(text: &str, vars: &dyn Fn(&str) -> Option<String>) -> Result<Strin
 mod tests {
     use super::*;
 
-    fn vars(name: &str) -> Option<String> {
+    fn vars(name: &str) -> Result<Option<String>, String> {
         match name {
-            "HOME" => Some("/home/me".to_owned()),
-            "EMPTY" => Some(String::new()),
-            _ => None,
+            "HOME" => Ok(Some("/home/me".to_owned())),
+            "EMPTY" => Ok(Some(String::new())),
+            "OTHERS" => Err("OTHERS is not yours".to_owned()),
+            _ => Ok(None),
         }
     }
 
@@ -79,5 +84,6 @@ mod tests {
         assert!(error.contains("NONE is not set"), "{error}");
         assert!(expand("${1X}", &vars).is_err());
         assert!(expand("${HOME", &vars).is_err());
+        assert_eq!(expand("${OTHERS:-x}", &vars), Err("OTHERS is not yours".to_owned()));
     }
 }

@@ -1,18 +1,36 @@
 //! From the tree of a YAML file to a checked [`Config`].
 
+use super::access::entry;
+use super::plugins::{self, Refusal};
 use super::problem::{ConfigError, Problem, suggest};
 use super::schema::Converter;
 use super::yaml::{self, Data, Node};
-use super::{BaseShape, Config, Place, StoreDef, TypeInfo};
+use super::{BaseShape, Config, Place, PluginDef, StoreDef, TypeInfo};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::path::Path;
 
 const TOP: Place = Place { line: 1, column: 1 };
 
+/// Where a configuration gets from what is not in its text.
+pub struct Sources<'a> {
+    /// The store types that are built in.
+    pub types: &'a [TypeInfo],
+    /// Loads a plug-in; gives the store types that it brings.
+    pub plugins: &'a mut dyn FnMut(&PluginDef) -> Result<Vec<TypeInfo>, Refusal>,
+    /// The environment.
+    pub vars: &'a dyn Fn(&str) -> Option<String>,
+    /// Where relative paths of components start.
+    pub directory: &'a Path,
+}
+
 impl Config {
     /// Reads and checks a file, with the environment of this process.
-    pub fn load(path: &Path, types: &[TypeInfo]) -> Result<Config, ConfigError> {
+    pub fn load(
+        path: &Path,
+        types: &[TypeInfo],
+        plugins: &mut dyn FnMut(&PluginDef) -> Result<Vec<TypeInfo>, Refusal>,
+    ) -> Result<Config, ConfigError> {
         let file = path.display().to_string();
         let fail = |message: String| ConfigError::new(&file, vec![Problem { place: TOP, message }]);
         let bytes =
@@ -23,19 +41,46 @@ impl Config {
         let text = String::from_utf8(bytes).map_err(|e| {
             fail(format!("the file is not UTF-8, from byte {} on", e.utf8_error().valid_up_to()))
         })?;
-        Self::parse(&text, &file, types, &|name| std::env::var(name).ok())
+        let sources = Sources {
+            types,
+            plugins,
+            vars: &|name| std::env::var(name).ok(),
+            directory: path.parent().unwrap_or(Path::new("")),
+        };
+        Self::read(&text, &file, sources)
     }
 
-    /// Checks a text; `file` is its name in messages.
+    /// Checks a text without plug-ins; `file` is its name in messages.
     pub fn parse(
         text: &str,
         file: &str,
         types: &[TypeInfo],
         vars: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
+        let mut none =
+            |_: &PluginDef| Err(Refusal::Component("no plug-ins can be loaded here".to_owned()));
+        let directory = Path::new("");
+        Self::read(text, file, Sources { types, plugins: &mut none, vars, directory })
+    }
+
+    /// Checks a text; `file` is its name in messages.
+    pub fn read(text: &str, file: &str, mut sources: Sources<'_>) -> Result<Config, ConfigError> {
         let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, vec![problem]))?;
-        let converter = Converter { vars, root: Value::Null, problems: Vec::new() };
-        let mut loader = Loader { types, converter, found: Vec::new() };
+        let mut converter =
+            Converter { vars: sources.vars, only: None, root: Value::Null, problems: Vec::new() };
+        let mut types = sources.types.to_vec();
+        let section = root.as_ref().and_then(|root| entry(root, "plugins"));
+        let (mut defs, mut declared) = (Vec::new(), Vec::new());
+        if let Some(Data::Map(entries)) = section.map(|node| &node.data) {
+            declared.extend(entries.iter().filter_map(|(key, _)| key.text()).map(str::to_owned));
+        }
+        if let Some(section) = section.filter(|node| !node.is_null()) {
+            let (own, brought) = plugins::read(&mut converter, section, &mut sources);
+            defs = own;
+            types.extend(brought);
+        }
+        let mut loader =
+            Loader { types: &types, plugins: defs, declared, converter, found: Vec::new() };
         let config = loader.config(file, root.as_ref());
         match config {
             Some(config) if loader.converter.problems.is_empty() => Ok(config),
@@ -46,6 +91,9 @@ impl Config {
 
 pub(super) struct Loader<'a> {
     types: &'a [TypeInfo],
+    plugins: Vec<PluginDef>,
+    /// The names of all plug-ins of the file, those that can't be used, too.
+    declared: Vec<String>,
     pub(super) converter: Converter<'a>,
     pub(super) found: Vec<Found<'a>>,
 }
@@ -78,12 +126,9 @@ impl<'a> Loader<'a> {
             let found = sections.iter().find(|(key, _)| key.text() == Some(name));
             found.map(|(_, value)| value).filter(|value| !value.is_null())
         };
-        for (key, value) in sections {
+        for (key, _) in sections {
             match key.text().unwrap_or_default() {
-                "stores" | "main" | "serve" => {}
-                "plugins"
-                    if value.is_null() || matches!(&value.data, Data::Map(m) if m.is_empty()) => {}
-                "plugins" => self.report(key.place, "plug-ins are not supported yet".to_owned()),
+                "stores" | "main" | "serve" | "plugins" => {}
                 other => {
                     let hint = suggest(other, ["stores", "main", "serve", "plugins"].into_iter());
                     self.report(key.place, format!("there is no section {other:?}{hint}"));
@@ -124,6 +169,7 @@ impl<'a> Loader<'a> {
                 StoreDef {
                     name: found.name.clone(),
                     kind: found.info.map(|info| info.name.clone()).unwrap_or_default(),
+                    plugin: found.info.and_then(|info| info.plugin.clone()),
                     bases: links[index].iter().map(|base| position[base]).collect(),
                     config: found.config.clone(),
                     place: found.place,
@@ -134,7 +180,8 @@ impl<'a> Loader<'a> {
         for (_, store) in &mut serve.expose {
             *store = position[store];
         }
-        Some(Config { file: file.to_owned(), stores, main: position[&main?], serve })
+        let plugins = std::mem::take(&mut self.plugins);
+        Some(Config { file: file.to_owned(), stores, main: position[&main?], plugins, serve })
     }
 
     fn store(&mut self, key: &Node, value: &Node) -> Found<'a> {
@@ -184,11 +231,30 @@ impl<'a> Loader<'a> {
         if found.is_none() {
             let names = self.types.iter().flat_map(|t| std::iter::once(&t.name).chain(&t.aliases));
             let hint = suggest(&kind, names.map(String::as_str));
-            let text = format!("store {store:?}: there is no store type {kind:?}{hint}");
+            let text = match kind.split_once('/') {
+                // Whatever is wrong with the plug-in was said.
+                Some((plugin, _)) if self.failed(plugin) => return None,
+                Some((plugin, _)) if !self.declared.iter().any(|name| name == plugin) => {
+                    let hint = suggest(plugin, self.declared.iter().map(String::as_str));
+                    let text = format!(
+                        "store {store:?}: there is no plug-in {plugin:?} in \"plugins\"{hint}"
+                    );
+                    self.report(node.place, text);
+                    return None;
+                }
+                _ => format!("store {store:?}: there is no store type {kind:?}{hint}"),
+            };
             let list = if hint.is_empty() { "; `storage-host kinds` lists them" } else { "" };
             self.report(node.place, format!("{text}{list}"));
         }
         found
+    }
+
+    /// Whether a plug-in is there and brought nothing.
+    fn failed(&self, plugin: &str) -> bool {
+        let there = self.declared.iter().any(|name| name == plugin);
+        let brought = self.types.iter().any(|info| info.plugin.as_deref() == Some(plugin));
+        there && !brought
     }
 
     fn bases(
@@ -289,7 +355,10 @@ impl<'a> Loader<'a> {
         let before = self.converter.problems.len();
         let empty = Node { place, data: Data::Map(Vec::new()) };
         self.converter.root.clone_from(&info.schema);
+        let plugin = self.plugins.iter().find(|def| Some(&def.name) == info.plugin.as_ref());
+        self.converter.only = plugin.map(|def| (def.name.clone(), def.config_env.clone()));
         let value = self.converter.value(node.unwrap_or(&empty), &info.schema, "");
+        self.converter.only = None;
         for problem in self.converter.problems.iter_mut().skip(before) {
             problem.message = format!("store {store:?} ({}): {}", info.name, problem.message);
         }

@@ -3,9 +3,11 @@
 mod access;
 mod env;
 mod load;
+pub(crate) mod plugins;
 mod problem;
 mod schema;
 mod serve;
+pub(crate) mod units;
 mod yaml;
 
 use serde_json::{Map, Value};
@@ -14,6 +16,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use access::{Credentials, Right, Scope, User};
+pub use load::Sources;
+pub use plugins::Refusal;
 pub use problem::{ConfigError, Problem};
 pub(crate) use serve::bucket_name_problem;
 pub use storage_core::kind::BaseShape;
@@ -31,6 +35,54 @@ pub struct TypeInfo {
     pub schema: Value,
     /// One line of documentation.
     pub doc: String,
+    /// The plug-in that brings it; `None`: it is built in.
+    pub plugin: Option<String>,
+}
+
+/// One entry of `plugins:`.
+#[derive(Debug, Clone)]
+pub struct PluginDef {
+    /// Its name: the first part of its store types.
+    pub name: String,
+    /// `component`: its file. Relative paths start at the configuration's.
+    pub component: PathBuf,
+    /// `sha256`: the only digest that the file may have, in lower-case hex.
+    pub sha256: Option<String>,
+    /// `limits`: what it may use.
+    pub limits: PluginLimits,
+    /// `config_env`: the environment variables that configs of its stores may
+    /// refer to.
+    pub config_env: Vec<String>,
+    /// Where the file defines it.
+    pub place: Place,
+}
+
+/// What a plug-in may use: `plugins.NAME.limits`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// `memory`: bytes of linear memory of one instance.
+    pub memory: u64,
+    /// `call_timeout`: how long one call may take, its calls of bases and the
+    /// wait for an instance counted in.
+    pub call_timeout: Duration,
+    /// `fuel`: how much processor time one call may use.
+    pub fuel: Duration,
+    /// `instances`: how many calls and streams of one chain may be under way.
+    pub instances: usize,
+    /// `object_size`: the most bytes that one reader may give.
+    pub object_size: u64,
+}
+
+impl Default for PluginLimits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            call_timeout: Duration::from_secs(30),
+            fuel: Duration::from_secs(2),
+            instances: 64,
+            object_size: 5 << 40,
+        }
+    }
 }
 
 /// A place in the YAML file; lines and columns count from 1.
@@ -49,6 +101,8 @@ pub struct StoreDef {
     pub name: String,
     /// Its type: the canonical name, whatever alias the file used.
     pub kind: String,
+    /// The plug-in that brings its type, if one does.
+    pub plugin: Option<String>,
     /// Its bases, as indices into [`Config::stores`], always smaller than its own.
     pub bases: Vec<usize>,
     /// Its config with the environment expanded.
@@ -66,6 +120,8 @@ pub struct Config {
     pub stores: Vec<StoreDef>,
     /// The default store, an index into `stores`.
     pub main: usize,
+    /// The plug-ins that bring further store types.
+    pub plugins: Vec<PluginDef>,
     /// How `run` serves them.
     pub serve: ServeConfig,
 }

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 /// Converts YAML to JSON with the environment expanded.
 pub struct Converter<'a> {
     pub vars: &'a dyn Fn(&str) -> Option<String>,
+    /// The only variables that may be referred to, and the plug-in whose
+    /// config it is; `None`: all of them.
+    pub only: Option<(String, Vec<String>)>,
     /// The schema that `$ref` points into.
     pub root: Value,
     pub problems: Vec<Problem>,
@@ -26,7 +29,14 @@ impl Converter<'_> {
     /// The text of a scalar, expanded.
     pub fn text(&mut self, node: &Node) -> Option<String> {
         let text = node.text()?;
-        match expand(text, self.vars) {
+        let vars = |name: &str| match &self.only {
+            Some((plugin, names)) if !names.iter().any(|allowed| allowed == name) => Err(format!(
+                "the environment variable {name} is not for plug-in {plugin:?}; to hand it over, \
+                 name it in plugins.{plugin}.config_env"
+            )),
+            _ => Ok((self.vars)(name)),
+        };
+        match expand(text, &vars) {
             Ok(text) => Some(text),
             Err(message) => {
                 self.report(node, message);
@@ -65,8 +75,12 @@ impl Converter<'_> {
     fn first_fitting(&mut self, node: &Node, branches: &[Value], path: &str) -> Value {
         let mut best: Option<Vec<Problem>> = None;
         for branch in branches {
-            let mut trial =
-                Converter { vars: self.vars, root: self.root.clone(), problems: Vec::new() };
+            let mut trial = Converter {
+                vars: self.vars,
+                only: self.only.clone(),
+                root: self.root.clone(),
+                problems: Vec::new(),
+            };
             let value = trial.value(node, branch, path);
             if trial.problems.is_empty() {
                 return value;

@@ -3,9 +3,10 @@
 use super::bindings::exports::storage::object_store::object_store::{
     GuestReader, GuestStore, GuestWriter,
 };
-use super::convert;
-use super::pool::{Instance, Lease, Pool};
+use super::bindings::storage::object_store::types;
+use super::pool::{Instance, Lease, Pool, within};
 use super::seat::Seat;
+use super::{check, convert};
 use crate::store::{
     Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, Trailer, Writer,
@@ -29,14 +30,18 @@ pub struct Chain {
 macro_rules! call {
     ($lease:expr, |$instance:ident| $call:expr) => {{
         let lease: &mut Lease = $lease;
+        let limit = lease.pool().pack().limits().call;
         let mut taken = lease.take()?;
         let $instance = &mut taken;
-        match $call {
+        match within(limit, async { $call }).await {
             Ok(answer) => {
                 lease.put_back(taken);
                 answer
             }
-            Err(trap) => return Err(lease.pool().failure("failed", &trap)),
+            Err(trap) => {
+                let starved = taken.store.data().starved;
+                return Err(lease.pool().failure("failed", starved, &trap));
+            }
         }
     }};
 }
@@ -55,17 +60,27 @@ macro_rules! opened {
     };
 }
 
-/// One call on the root store, in an instance lent for it alone.
+/// One call on the root store, in an instance lent for it alone. The answer is
+/// made one of the host's by `$accept`, which may refuse it.
 macro_rules! once {
-    ($self:ident, |$instance:ident, $store:ident| $call:expr) => {{
+    ($self:ident, |$instance:ident, $store:ident| $call:expr, $accept:expr) => {{
         let mut lease = $self.pool.lend().await?;
         let answer = call!(&mut lease, |$instance| {
             let $store: GuestStore<'_> =
                 $instance.exports.storage_object_store_object_store().store();
             $call
         });
-        lease.give_back();
-        answer.map_err(convert::error_in)
+        match answer.map($accept) {
+            Ok(Ok(answer)) => {
+                lease.give_back();
+                Ok(answer)
+            }
+            Ok(Err(problem)) => Err($self.pool.breach(&problem)),
+            Err(error) => {
+                lease.give_back();
+                Err($self.pool.said(error))
+            }
+        }
     }};
 }
 
@@ -81,6 +96,14 @@ impl Chain {
         lease.give_back();
         Ok(Self { pool, capabilities: convert::capabilities_in(capabilities) })
     }
+
+    fn wary(&self) -> bool {
+        self.pool.wary()
+    }
+
+    fn accept(&self, info: types::ObjectInfo) -> check::Checked<ObjectInfo> {
+        self.pool.accept(info)
+    }
 }
 
 #[async_trait]
@@ -90,42 +113,54 @@ impl ObjectStore for Chain {
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
-        let options = convert::read_options_out(&options);
-        let (info, data) =
-            once!(self, |i, s| s.call_get(&mut i.store, i.root, key, &options).await)?;
-        Ok((convert::info_in(info), data.into()))
+        let asked = convert::read_options_out(&options);
+        once!(self, |i, s| s.call_get(&mut i.store, i.root, key, &asked).await, |(info, data)| {
+            let info = self.accept(info)?;
+            if self.wary() {
+                check::inline(&data, &info, &options)?;
+            }
+            Ok::<_, String>((info, data.into()))
+        })
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         let options = convert::put_options_out(&options);
-        once!(self, |i, s| s.call_put(&mut i.store, i.root, key, &data, &options).await)
-            .map(convert::info_in)
+        once!(self, |i, s| s.call_put(&mut i.store, i.root, key, &data, &options).await, |info| {
+            self.accept(info)
+        })
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        once!(self, |i, s| s.call_exists(&mut i.store, i.root, key).await)
+        once!(self, |i, s| s.call_exists(&mut i.store, i.root, key).await, Ok::<_, String>)
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         let options = convert::delete_options_out(&options);
-        once!(self, |i, s| s.call_delete(&mut i.store, i.root, key, &options).await)
+        once!(
+            self,
+            |i, s| s.call_delete(&mut i.store, i.root, key, &options).await,
+            Ok::<_, String>
+        )
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        once!(self, |i, s| s.call_stat(&mut i.store, i.root, key).await).map(convert::info_in)
+        once!(self, |i, s| s.call_stat(&mut i.store, i.root, key).await, |info| self.accept(info))
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
-        let options = convert::list_options_out(&options);
-        once!(self, |i, s| s.call_list(&mut i.store, i.root, &options).await).map(convert::page_in)
+        let asked = convert::list_options_out(&options);
+        once!(self, |i, s| s.call_list(&mut i.store, i.root, &asked).await, |page| {
+            let page = convert::page_in(page);
+            if self.wary() { check::page(page, &options) } else { Ok(page) }
+        })
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
-        let (key, options) = (key.to_owned(), convert::read_options_out(&options));
+        let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
         let mut seat = Seat::take(&self.pool).await?;
         let opened = opened!(seat, |i| {
             let store = i.exports.storage_object_store_object_store().store();
-            match store.call_read(&mut i.store, i.root, &key, &options).await? {
+            match store.call_read(&mut i.store, i.root, &key, &asked).await? {
                 Err(error) => Ok(Err(error)),
                 Ok(reader) => {
                     let info = guest_reader(&i.exports).call_info(&mut i.store, reader).await?;
@@ -133,8 +168,14 @@ impl ObjectStore for Chain {
                 }
             }
         });
-        let (reader, info) = opened.map_err(convert::error_in)?;
-        Ok(Box::new(ChainReader { seat: Some(seat), reader, info: convert::info_in(info) }))
+        let (reader, info) = opened.map_err(|error| self.pool.said(error))?;
+        let checked = self.accept(info).and_then(|info| {
+            let expected = if self.wary() { check::expected(&info, &options)? } else { None };
+            Ok((info, expected))
+        });
+        let (info, expected) = checked.map_err(|problem| self.pool.breach(&problem))?;
+        let pool = self.pool.clone();
+        Ok(Box::new(ChainReader { pool, seat: Some(seat), reader, info, gave: 0, expected }))
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
@@ -145,8 +186,8 @@ impl ObjectStore for Chain {
             let opened = store.call_write(&mut i.store, i.root, &key, &options).await?;
             Ok(opened.map(|writer| (writer, ())))
         });
-        let (writer, ()) = opened.map_err(convert::error_in)?;
-        Ok(Box::new(ChainWriter { seat, writer }))
+        let (writer, ()) = opened.map_err(|error| self.pool.said(error))?;
+        Ok(Box::new(ChainWriter { pool: self.pool.clone(), seat, writer }))
     }
 
     async fn close(&self) -> Result<()> {
@@ -165,9 +206,38 @@ fn guest_writer(exports: &super::bindings::DecoratorPack) -> GuestWriter<'_> {
 
 /// Sits in an instance until the end of the object.
 struct ChainReader {
+    pool: Arc<Pool>,
     seat: Option<Seat>,
     reader: ResourceAny,
     info: ObjectInfo,
+    /// Bytes that it gave so far, and that it has to give in all, where a
+    /// plug-in is held to it.
+    gave: u64,
+    expected: Option<u64>,
+}
+
+impl ChainReader {
+    /// What is wrong with a chunk, given what came before.
+    fn problem(&self, chunk: &[u8], max: usize) -> Option<String> {
+        let (length, gave) = (chunk.len(), self.gave);
+        if length > max {
+            return Some(format!("a reader was asked for {max} bytes and gave {length}"));
+        }
+        let most = self.pool.pack().limits().object_size;
+        match self.expected {
+            Some(expected) if gave > expected => {
+                Some(format!("a reader gave more than the {expected} bytes of the object or range"))
+            }
+            Some(expected) if chunk.is_empty() && gave < expected => {
+                Some(format!("a reader ended after {gave} of {expected} bytes"))
+            }
+            _ if gave > most => {
+                let most = crate::config::units::show_bytes(most);
+                Some(format!("a reader gave more than {most}, its limit object_size"))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[async_trait]
@@ -183,13 +253,12 @@ impl Reader for ChainReader {
         let reader = self.reader;
         let chunk =
             on!(seat, |i| guest_reader(&i.exports).call_next(&mut i.store, reader, asked).await);
-        let chunk = chunk.map_err(convert::error_in)?;
-        if chunk.len() > max {
-            let gave = chunk.len();
-            let error = wasmtime::format_err!("a reader was asked for {max} bytes and gave {gave}");
-            let error = seat.broken(&error);
+        let chunk = chunk.map_err(|error| self.pool.said(error))?;
+        self.gave += chunk.len() as u64;
+        if let Some(problem) = self.problem(&chunk, max) {
+            // Nobody may take what came for the whole.
             self.seat = None;
-            return Err(error);
+            return Err(self.pool.breach(&problem));
         }
         if chunk.is_empty()
             && let Some(seat) = self.seat.take()
@@ -203,6 +272,7 @@ impl Reader for ChainReader {
 /// Sits in an instance until `finish`. Dropped before, the unfinished writers
 /// of the backing stores are dropped, too.
 struct ChainWriter {
+    pool: Arc<Pool>,
     seat: Seat,
     writer: ResourceAny,
 }
@@ -216,7 +286,7 @@ impl Writer for ChainWriter {
             let done = on!(self.seat, |i| {
                 guest_writer(&i.exports).call_push(&mut i.store, writer, &piece).await
             });
-            done.map_err(convert::error_in)?;
+            done.map_err(|error| self.pool.said(error))?;
         }
         Ok(())
     }
@@ -227,7 +297,14 @@ impl Writer for ChainWriter {
         let done = on!(self.seat, |i| {
             guest_writer(&i.exports).call_finish(&mut i.store, writer, &trailer).await
         });
+        let info = match done {
+            Ok(info) => self.pool.accept(info).map_err(|problem| self.pool.breach(&problem))?,
+            Err(error) => {
+                self.seat.close().await?;
+                return Err(self.pool.said(error));
+            }
+        };
         self.seat.close().await?;
-        done.map(convert::info_in).map_err(convert::error_in)
+        Ok(info)
     }
 }

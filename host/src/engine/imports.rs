@@ -10,6 +10,9 @@ use storage_core::env::{Action, Event, Level};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+/// The most bytes of the name of a lock or a shared value: names are kept.
+const MAX_NAME: usize = 4 * 1024;
+
 type Answer<T> = Result<Result<T, types::Error>>;
 
 /// The most bytes of one log line; the rest is cut.
@@ -166,6 +169,10 @@ fn finished() -> types::Error {
     convert::error_out(Error::Other("this writer was finished already".to_owned()))
 }
 
+fn long_name() -> types::Error {
+    types::Error::LimitExceeded(format!("the name of what is shared has at most {MAX_NAME} bytes"))
+}
+
 impl observer::Host for State {
     async fn log(&mut self, level: observer::Level, store: String, message: String) -> Result<()> {
         let level = match level {
@@ -197,6 +204,9 @@ impl observer::Host for State {
 
 impl coordinator::Host for State {
     async fn lock(&mut self, name: String) -> Answer<Resource<Guard>> {
+        if name.len() > MAX_NAME {
+            return Ok(Err(long_name()));
+        }
         match self.shared.coordinator.lock(&name).await {
             Ok(guard) => Ok(Ok(self.table.push(guard)?)),
             Err(error) => Ok(Err(convert::error_out(error))),
@@ -214,6 +224,9 @@ impl coordinator::Host for State {
         expected: u64,
         value: Option<Vec<u8>>,
     ) -> Answer<u64> {
+        if name.len() > MAX_NAME {
+            return Ok(Err(long_name()));
+        }
         let done = self.shared.coordinator.compare_and_set(&name, expected, value);
         Ok(done.map_err(convert::error_out))
     }

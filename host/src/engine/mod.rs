@@ -8,22 +8,30 @@
 mod bindings;
 mod cache;
 mod chain;
+mod check;
 mod convert;
+pub(crate) mod health;
 mod imports;
+mod limits;
+mod pack;
+pub mod plugin;
 mod pool;
 mod seat;
 mod state;
 
 pub use chain::Chain;
+pub use health::Counts;
+pub use plugin::Plugin;
 pub use state::{Base, BaseReader, BaseWriter, MAX_MEMORY, Observer, Shared};
 
 use crate::config::{BaseShape, TypeInfo};
-use crate::store::{Error, Result, SharedStore};
+use crate::store::{Result, SharedStore};
 use anyhow::Context;
 use bindings::exports::storage::object_store::decorators as wit;
 use bindings::{DecoratorPack, DecoratorPackPre};
 use futures::FutureExt;
-use pool::Pool;
+use limits::Limits;
+use pack::Pack;
 use state::State;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,16 +45,12 @@ pub static DECORATORS: &[u8] = include_bytes!(env!("DECORATORS_WASM"));
 /// How often running guests are looked at.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How many ticks of processor time one call may use: 30 seconds. Calls move
-/// at most a chunk or a page; only an endless loop takes that long.
-pub(crate) const TICKS_PER_CALL: u32 = 3_000;
-
 /// The most instances of all chains together.
 const MAX_INSTANCES: u32 = 2_000;
 
 /// Compiles the decorators and makes chains of them.
 pub struct Engine {
-    pre: DecoratorPackPre<State>,
+    pack: Arc<Pack>,
 }
 
 impl Engine {
@@ -63,21 +67,14 @@ impl Engine {
         DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
         let pre = DecoratorPackPre::new(linker.instantiate_pre(&component)?)?;
         tick(&engine)?;
-        Ok(Arc::new(Self { pre }))
+        Ok(Arc::new(Self { pack: Pack::new(pre, Limits::BUILT_IN, None) }))
     }
 
     /// The store types of the component, as it describes them itself.
     pub fn kinds(&self) -> anyhow::Result<Vec<TypeInfo>> {
-        let state = State::new(Arc::default(), Shared::silent());
-        let mut store = wasmtime::Store::new(self.pre.engine(), state);
-        store.limiter(|state| state);
         // Without a deadline there is no yielding, and with nothing outside
         // to wait for the future is ready at once.
-        store.set_epoch_deadline(u64::MAX / 2);
-        let asked = async {
-            let exports = self.pre.instantiate_async(&mut store).await?;
-            exports.storage_object_store_decorators().call_kinds(&mut store).await
-        };
+        let asked = self.pack.kinds(u64::MAX / 2);
         let kinds = asked.now_or_never().context("the component waits for something")??;
         kinds.into_iter().map(type_info).collect()
     }
@@ -90,11 +87,7 @@ impl Engine {
         bases: HashMap<String, SharedStore>,
         shared: Shared,
     ) -> Result<Chain> {
-        if nodes.is_empty() {
-            return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
-        }
-        let nodes = nodes.into_iter().map(node).collect();
-        Chain::open(Pool::new(self.pre.clone(), nodes, Arc::new(bases), shared)).await
+        self.pack.chain(nodes, bases, shared).await
     }
 }
 
@@ -151,26 +144,18 @@ fn type_info(kind: wit::Kind) -> anyhow::Result<TypeInfo> {
     Ok(TypeInfo {
         name: kind.name,
         aliases: kind.aliases,
-        base: Some(match kind.base {
-            wit::BaseShape::One => BaseShape::One,
-            wit::BaseShape::Many => BaseShape::Many,
-            wit::BaseShape::MainAndCache => BaseShape::MainAndCache,
-        }),
+        base: Some(shape(kind.base)),
         schema: serde_json::from_str(&kind.config_schema)?,
         doc: kind.doc,
+        plugin: None,
     })
 }
 
-fn node(node: storage_core::chain::Node) -> wit::Node {
-    let base = |base| match base {
-        storage_core::chain::Base::Node(index) => wit::Base::Node(index),
-        storage_core::chain::Base::Name(name) => wit::Base::Name(name),
-    };
-    wit::Node {
-        name: node.name,
-        type_: node.kind,
-        config: node.config,
-        bases: node.bases.into_iter().map(base).collect(),
+fn shape(base: wit::BaseShape) -> BaseShape {
+    match base {
+        wit::BaseShape::One => BaseShape::One,
+        wit::BaseShape::Many => BaseShape::Many,
+        wit::BaseShape::MainAndCache => BaseShape::MainAndCache,
     }
 }
 

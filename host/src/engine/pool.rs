@@ -1,23 +1,22 @@
 //! Instances of one chain: made, lent, taken back or thrown away.
 
-use super::bindings::{DecoratorPackPre, exports};
+use super::bindings::exports;
+use super::bindings::storage::object_store::types;
+use super::health::{Fault, Health};
+use super::pack::Pack;
 use super::seat::Seats;
 use super::state::{Shared, State};
-use super::{TICKS_PER_CALL, convert};
-use crate::store::{Error, Result, SharedStore};
+use super::{TICK, check, convert};
+use crate::store::{Error, ObjectInfo, Result, SharedStore};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ResourceAny;
 
 pub(super) use exports::storage::object_store::decorators::Node;
-
-/// The most calls and streams of one chain that may be under way. Others wait,
-/// so there are more than the endpoint takes requests by default: clients that
-/// stall must not hold up those that don't.
-const MAX_STREAMS: usize = 640;
 
 /// Linear memory that idle instances may keep together; what is over is
 /// thrown away, since making an instance costs microseconds.
@@ -36,7 +35,7 @@ pub(super) struct Instance {
 
 /// Makes and keeps the instances of one chain.
 pub(super) struct Pool {
-    pre: DecoratorPackPre<State>,
+    pack: Arc<Pack>,
     nodes: Vec<Node>,
     bases: Arc<HashMap<String, SharedStore>>,
     shared: Shared,
@@ -48,6 +47,31 @@ pub(super) struct Pool {
     /// Whether streams may sit together. One that waits for what another holds
     /// (a lock, say) must not keep it from going on.
     pub shares: bool,
+    /// Of a plug-in's chain.
+    health: Option<Health>,
+}
+
+/// A call that was ended for using too much.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Exceeded {
+    #[error("the call used more than {0:?} of processor time")]
+    Processor(Duration),
+    #[error("the call did not end within {0:?}")]
+    Time(Duration),
+}
+
+/// Awaits a call, at most as long as it may take.
+pub(super) async fn within<T>(
+    limit: Option<Duration>,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
+    match limit {
+        None => call.await,
+        Some(limit) => match tokio::time::timeout(limit, call).await {
+            Ok(done) => done,
+            Err(_) => Err(wasmtime::Error::new(Exceeded::Time(limit))),
+        },
+    }
 }
 
 #[derive(Default)]
@@ -58,16 +82,23 @@ struct Idle {
 
 impl Pool {
     pub fn new(
-        pre: DecoratorPackPre<State>,
+        pack: Arc<Pack>,
         nodes: Vec<Node>,
         bases: Arc<HashMap<String, SharedStore>>,
         shared: Shared,
     ) -> Arc<Self> {
-        let permits = Arc::new(Semaphore::new(MAX_STREAMS));
+        let permits = Arc::new(Semaphore::new(pack.limits().instances));
+        let root = nodes.last().map(|node| node.name.clone()).unwrap_or_default();
+        let health = pack.health(root);
         let (idle, seats, tasks) = (Mutex::default(), Seats::default(), TaskTracker::new());
-        // Stores with several bases lock.
-        let shares = nodes.iter().all(|node| node.bases.len() == 1);
-        Arc::new(Self { pre, nodes, bases, shared, idle, permits, seats, tasks, shares })
+        // Stores with several bases lock. Of a plug-in nobody knows, and what
+        // one call does to its instance must not be another's loss.
+        let shares = health.is_none() && nodes.iter().all(|node| node.bases.len() == 1);
+        Arc::new(Self { pack, nodes, bases, shared, idle, permits, seats, tasks, shares, health })
+    }
+
+    pub fn pack(&self) -> &Pack {
+        &self.pack
     }
 
     /// The chain's name in messages: its root's.
@@ -84,7 +115,21 @@ impl Pool {
 
     /// Leave for one call or one stream.
     pub async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        let permit = self.permits.clone().acquire_owned().await;
+        if let Some(health) = &self.health {
+            health.admit()?;
+        }
+        let permit = self.permits.clone().acquire_owned();
+        let limits = self.pack.limits();
+        let permit = match limits.call {
+            None => permit.await,
+            Some(limit) => tokio::time::timeout(limit, permit).await.map_err(|_| {
+                Error::Unavailable(format!(
+                    "{} is busy: none of its {} instances became free within {limit:?}",
+                    self.subject(),
+                    limits.instances
+                ))
+            })?,
+        };
         permit.map_err(|_| Error::Unavailable("the store is closed".to_owned()))
     }
 
@@ -118,38 +163,108 @@ impl Pool {
     }
 
     async fn make(&self) -> Result<Instance> {
-        let state = State::new(self.bases.clone(), self.shared.clone());
-        let mut store = wasmtime::Store::new(self.pre.engine(), state);
+        let limits = *self.pack.limits();
+        let wasi = self.pack.wasi(self.name());
+        let state = State::new(self.bases.clone(), self.shared.clone(), limits, wasi);
+        let mut store = wasmtime::Store::new(self.pack.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(MAX_HOSTCALL);
         // Epochs pass while a call waits for a backend, too, but a deadline
         // that passed is noticed once, when the guest runs again: ticks count
         // what the guest itself uses.
         store.epoch_deadline_callback(|mut context| {
-            let ticks = &mut context.data_mut().ticks;
-            *ticks += 1;
-            if *ticks > TICKS_PER_CALL {
-                wasmtime::bail!("the call used too much processor time");
+            let state = context.data_mut();
+            state.ticks += 1;
+            if state.ticks > state.limits.ticks {
+                let most = TICK.saturating_mul(state.limits.ticks);
+                return Err(wasmtime::Error::new(Exceeded::Processor(most)));
             }
             Ok(UpdateDeadline::Yield(1))
         });
         store.set_epoch_deadline(1);
-        let failed = |error: wasmtime::Error| self.failure("could not start", &error);
-        let exports = self.pre.instantiate_async(&mut store).await.map_err(failed)?;
-        let decorators = exports.storage_object_store_decorators();
-        let built = decorators.call_build(&mut store, &self.nodes).await.map_err(failed)?;
-        let root = built.map_err(convert::error_in)?;
-        Ok(Instance { store, exports, root })
+        let made = async {
+            let exports = self.pack.instantiate(&mut store).await?;
+            let decorators = exports.storage_object_store_decorators();
+            let built = decorators.call_build(&mut store, &self.nodes).await?;
+            Ok((exports, built))
+        };
+        match within(limits.call, made).await {
+            Ok((exports, Ok(root))) => Ok(Instance { store, exports, root }),
+            Ok((_, Err(error))) => Err(self.said(error)),
+            Err(error) => Err(self.failure("could not start", store.data().starved, &error)),
+        }
+    }
+
+    /// An error that the component gave.
+    pub fn said(&self, error: types::Error) -> Error {
+        let error = convert::error_in(error);
+        if self.health.is_some() { check::error(error) } else { error }
+    }
+
+    /// Whether answers are checked: the built-in decorators are our own.
+    pub fn wary(&self) -> bool {
+        self.health.is_some()
+    }
+
+    /// What is known of an object, as the component says.
+    pub fn accept(&self, info: types::ObjectInfo) -> check::Checked<ObjectInfo> {
+        let info = convert::info_in(info);
+        if self.wary() { check::info(info) } else { Ok(info) }
+    }
+
+    /// A call went well.
+    pub fn well(&self) {
+        if let Some(health) = &self.health {
+            health.well();
+        }
     }
 
     /// What a caller hears of a trap. The log has the rest.
-    pub fn failure(&self, what: &str, error: &wasmtime::Error) -> Error {
+    pub fn failure(&self, what: &str, starved: bool, error: &wasmtime::Error) -> Error {
         let store = self.name();
-        let cause = error.root_cause();
-        tracing::error!(store, error = format!("{error:#}"), "the decorators {what}");
-        Error::Other(format!(
-            "the decorators of store {store:?} {what}: {cause}; their instance was discarded"
-        ))
+        let subject = self.subject();
+        let mut cause = error.root_cause().to_string();
+        let Some(health) = &self.health else {
+            tracing::error!(store, error = format!("{error:#}"), "the decorators {what}");
+            return Error::Other(format!(
+                "{subject} {what}: {cause}; their instance was discarded"
+            ));
+        };
+        let fault = match error.downcast_ref::<Exceeded>() {
+            Some(_) => Fault::Time,
+            None if starved => Fault::Memory,
+            None => Fault::Crash,
+        };
+        if fault == Fault::Memory {
+            let most = crate::config::units::show_bytes(self.pack.limits().memory as u64);
+            cause = format!("it wanted more than the {most} of memory that it may have ({cause})");
+        }
+        tracing::error!(store, error = format!("{error:#}"), "{subject} {what}: {cause}");
+        health.failed(fault, &cause);
+        let text = format!("{subject} {what}: {cause}; its instance was discarded");
+        match fault {
+            Fault::Time | Fault::Memory => Error::LimitExceeded(text),
+            Fault::Crash | Fault::Breach => Error::Other(text),
+        }
+    }
+
+    /// What a caller hears of an answer that can't be one.
+    pub fn breach(&self, problem: &str) -> Error {
+        let subject = self.subject();
+        if let Some(health) = &self.health {
+            health.failed(Fault::Breach, problem);
+        }
+        tracing::error!(store = self.name(), "{subject} broke the contract: {problem}");
+        Error::Other(format!("{subject} broke the contract: {problem}; the instance was discarded"))
+    }
+
+    /// Who is to blame.
+    fn subject(&self) -> String {
+        let store = self.name();
+        match self.pack.plugin() {
+            Some(plugin) => format!("plug-in {plugin:?} of store {store:?}"),
+            None => format!("the decorators of store {store:?}"),
+        }
     }
 }
 
@@ -201,6 +316,7 @@ impl Lease {
     /// Ends the loan. A lease dropped without it throws its instance away:
     /// handles of the guest may still be open in it.
     pub fn give_back(mut self) {
+        self.pool.well();
         if let Some(instance) = self.instance.take() {
             self.pool.keep(instance);
         }

@@ -5,7 +5,7 @@
 //! what many slow clients hold open at a time is what the memory of a server
 //! is spent on. Those that sit together take turns, call by call.
 
-use super::pool::{Instance, Pool};
+use super::pool::{Instance, Pool, within};
 use crate::store::{Error, Result};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,6 +119,9 @@ impl Seat {
         });
         let opened = opened.await?;
         self.is_open = opened.is_ok();
+        if let (false, Some(sitting)) = (self.is_open, &self.sitting) {
+            sitting.pool.well();
+        }
         Ok(opened)
     }
 
@@ -135,15 +138,10 @@ impl Seat {
     pub async fn close(mut self) -> Result<()> {
         self.call(closing(self.handle.clone())).await?;
         self.is_open = false;
-        Ok(())
-    }
-
-    /// The error of a stream that does what it must not.
-    pub fn broken(&self, error: &wasmtime::Error) -> Error {
-        match &self.sitting {
-            Some(sitting) => sitting.pool.failure("broke the contract", error),
-            None => gone(),
+        if let Some(sitting) = &self.sitting {
+            sitting.pool.well();
         }
+        Ok(())
     }
 }
 
@@ -212,14 +210,17 @@ impl Sitting {
     async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
         let Some(place) = &self.place else { return Err(gone()) };
         let mut turn = place.clone().lock_owned().await;
+        let limit = self.pool.pack().limits().call;
         let run = async move {
             let mut instance = turn.take()?;
             instance.store.data_mut().ticks = 0;
-            let answer = call(&mut instance).await;
-            if answer.is_ok() {
-                *turn = Some(instance);
+            match within(limit, call(&mut instance)).await {
+                Ok(answer) => {
+                    *turn = Some(instance);
+                    Some(Ok(answer))
+                }
+                Err(trap) => Some(Err((trap, instance.store.data().starved))),
             }
-            Some(answer)
         };
         // A call that is given up in the middle takes the instance with it.
         // Where others would lose theirs, it runs to its end.
@@ -231,7 +232,7 @@ impl Sitting {
         };
         match answer {
             Some(Ok(answer)) => Ok(answer),
-            Some(Err(trap)) => Err(self.pool.failure("failed", &trap)),
+            Some(Err((trap, starved))) => Err(self.pool.failure("failed", starved, &trap)),
             None => Err(gone()),
         }
     }

@@ -1,5 +1,6 @@
 //! What one instance of a chain has on the host's side.
 
+use super::limits::Limits;
 use crate::coordinator::Coordinator;
 use crate::store::{Reader, SharedStore, Writer};
 use std::collections::HashMap;
@@ -9,15 +10,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-/// The most memory of one instance. Decorators stream, so their need does not
-/// grow with the objects; JSON documents and whole small objects set the size.
+/// The most memory of an instance of the built-in decorators.
 pub const MAX_MEMORY: usize = 512 * 1024 * 1024;
-
-/// The most elements of a table: the component's own functions, with room.
-const MAX_TABLE: usize = 20_000;
-
-/// The most handles that one instance may hold at a time.
-const MAX_HANDLES: usize = 10_000;
 
 /// Where log lines and events of chains go. Never blocks, never fails.
 pub trait Observer: Send + Sync + 'static {
@@ -46,24 +40,31 @@ pub struct BaseReader(pub(super) Box<dyn Reader>);
 pub struct BaseWriter(pub(super) Option<Box<dyn Writer>>);
 
 /// The data of one `wasmtime::Store`.
-pub(super) struct State {
+pub(crate) struct State {
     pub table: ResourceTable,
     pub bases: Arc<HashMap<String, SharedStore>>,
     pub shared: Shared,
-    /// Epochs that the call under way may still use.
+    /// What the instance may use.
+    pub limits: Limits,
+    /// Epochs that the call under way has used.
     pub ticks: u32,
     /// Bytes of linear memory that the instance has grown to.
     pub memory: usize,
+    /// Whether it was refused more.
+    pub starved: bool,
     wasi: WasiCtx,
 }
 
 impl State {
-    pub fn new(bases: Arc<HashMap<String, SharedStore>>, shared: Shared) -> Self {
+    pub fn new(
+        bases: Arc<HashMap<String, SharedStore>>,
+        shared: Shared,
+        limits: Limits,
+        wasi: WasiCtx,
+    ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
-        // Nothing is inherited: no files, environment, arguments or network.
-        let wasi = WasiCtx::builder().build();
-        Self { table, bases, shared, ticks: 0, memory: 0, wasi }
+        table.set_max_capacity(limits.handles);
+        Self { table, bases, shared, limits, ticks: 0, memory: 0, starved: false, wasi }
     }
 }
 
@@ -76,7 +77,8 @@ impl WasiView for State {
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
         let total = self.memory.saturating_add(desired.saturating_sub(current));
-        if total > MAX_MEMORY {
+        if total > self.limits.memory {
+            self.starved = true;
             return Ok(false);
         }
         self.memory = total;
@@ -84,6 +86,6 @@ impl ResourceLimiter for State {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(desired <= MAX_TABLE)
+        Ok(desired <= self.limits.table)
     }
 }

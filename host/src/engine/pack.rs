@@ -1,0 +1,114 @@
+//! A component of the world `decorator-pack`: the built-in decorators, or a
+//! plug-in.
+
+use super::bindings::exports::storage::object_store::decorators as wit;
+use super::bindings::{DecoratorPack, DecoratorPackPre};
+use super::chain::Chain;
+use super::health::{Counters, Health};
+use super::limits::Limits;
+use super::plugin::{voice::Voice, wasi};
+use super::pool::Pool;
+use super::state::{Shared, State};
+use crate::store::{Error, Result, SharedStore};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wasmtime_wasi::WasiCtx;
+
+/// Compiled code, and what its instances may use.
+pub(crate) struct Pack {
+    pre: DecoratorPackPre<State>,
+    limits: Limits,
+    plugin: Option<Watched>,
+}
+
+/// What watches over a plug-in.
+pub(crate) struct Watched {
+    pub name: Arc<str>,
+    pub counters: Arc<Counters>,
+    pub voice: Arc<Voice>,
+}
+
+impl Pack {
+    pub fn new(pre: DecoratorPackPre<State>, limits: Limits, plugin: Option<Watched>) -> Arc<Self> {
+        Arc::new(Self { pre, limits, plugin })
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn engine(&self) -> &wasmtime::Engine {
+        self.pre.engine()
+    }
+
+    /// The plug-in's name; `None` for what is built in.
+    pub fn plugin(&self) -> Option<&str> {
+        self.plugin.as_ref().map(|plugin| &*plugin.name)
+    }
+
+    /// A watch over one chain, where it is a plug-in's.
+    pub fn health(&self, store: String) -> Option<Health> {
+        let plugin = self.plugin.as_ref()?;
+        Some(Health::new(plugin.name.clone(), store, plugin.counters.clone()))
+    }
+
+    /// The surroundings of one instance. Nothing is inherited: no files,
+    /// environment, arguments or network.
+    pub fn wasi(&self, store: &str) -> WasiCtx {
+        match &self.plugin {
+            None => WasiCtx::builder().build(),
+            Some(plugin) => wasi::context(&plugin.voice, &store.into()),
+        }
+    }
+
+    pub async fn instantiate(
+        &self,
+        store: &mut wasmtime::Store<State>,
+    ) -> wasmtime::Result<DecoratorPack> {
+        if let Some(plugin) = &self.plugin {
+            plugin.counters.instance();
+        }
+        self.pre.instantiate_async(store).await
+    }
+
+    /// The store types of the component, as it describes them itself. May use
+    /// `ticks` epochs, without ever giving way to other tasks.
+    pub async fn kinds(&self, ticks: u64) -> wasmtime::Result<Vec<wit::Kind>> {
+        let wasi = self.wasi("kinds");
+        let state = State::new(Arc::default(), Shared::silent(), self.limits, wasi);
+        let mut store = wasmtime::Store::new(self.engine(), state);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(4 * 1024 * 1024);
+        store.set_epoch_deadline(ticks);
+        let exports = self.instantiate(&mut store).await?;
+        exports.storage_object_store_decorators().call_kinds(&mut store).await
+    }
+
+    /// Builds a chain over the given backing stores. `nodes` are in dependency
+    /// order, the last is the root.
+    pub async fn chain(
+        self: &Arc<Self>,
+        nodes: Vec<storage_core::chain::Node>,
+        bases: HashMap<String, SharedStore>,
+        shared: Shared,
+    ) -> Result<Chain> {
+        if nodes.is_empty() {
+            return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
+        }
+        let nodes = nodes.into_iter().map(node).collect();
+        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared)).await
+    }
+}
+
+fn node(node: storage_core::chain::Node) -> wit::Node {
+    let base = |base| match base {
+        storage_core::chain::Base::Node(index) => wit::Base::Node(index),
+        storage_core::chain::Base::Name(name) => wit::Base::Name(name),
+    };
+    wit::Node {
+        name: node.name,
+        type_: node.kind,
+        config: node.config,
+        bases: node.bases.into_iter().map(base).collect(),
+    }
+}

@@ -1,0 +1,241 @@
+//! Components that others wrote, as store types.
+//!
+//! A plug-in is refused before it runs unless it is made for this contract and
+//! asks for nothing else; see `docs/plugins.md` for what it is given.
+
+pub mod outline;
+mod types;
+pub(super) mod voice;
+pub(super) mod wasi;
+
+use super::bindings::DecoratorPackPre;
+use super::chain::Chain;
+use super::health::{Counters, Counts};
+use super::limits::Limits;
+use super::pack::{Pack, Watched};
+use super::state::{Observer, Shared};
+use super::{TICK, tick};
+use crate::config::units::show_bytes;
+use crate::config::{PluginDef, Refusal, TypeInfo};
+use crate::coordinator::Coordinator;
+use crate::store::{Result, SharedStore};
+use outline::{Outline, World, outline};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::Duration;
+use storage_core::chain::Node;
+use voice::{Voice, Wary};
+use wasmtime::component::Component;
+
+/// The most bytes of a component. An interpreter of a scripting language with
+/// its library has 10 to 40 MB.
+pub const MAX_COMPONENT: u64 = 64 << 20;
+
+/// How long loading may take, which is compiling above all.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A plug-in that is ready for use.
+pub struct Plugin {
+    /// Its entry in the configuration.
+    pub def: PluginDef,
+    /// The digest of its file, in lower-case hex.
+    pub sha256: String,
+    /// The size of its file.
+    pub size: u64,
+    /// What it asks for and offers.
+    pub outline: Outline,
+    /// The store types that it brings, named `PLUGIN/Kind`.
+    pub types: Vec<TypeInfo>,
+    pack: Arc<Pack>,
+    counters: Arc<Counters>,
+    voice: Arc<Voice>,
+    /// Of this plug-in alone: names in it may be those of others.
+    coordinator: Coordinator,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("def", &self.def).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Reads, checks and compiles a plug-in and asks it for its store types.
+    /// What it says goes to `observer`. Blocks, for a bounded time.
+    pub fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Arc<Self>, Refusal> {
+        // On a thread of its own, whatever runs here: nothing can be done
+        // about a compiler that does not end, and the component may want to
+        // wait for something.
+        let (send, receive) = mpsc::channel();
+        let work = move || {
+            let _ = send.send(load(def, observer));
+        };
+        let started = std::thread::Builder::new().name("plugin".to_owned()).spawn(work);
+        if let Err(error) = started {
+            return Err(Refusal::Component(format!("there is no thread to load it on: {error}")));
+        }
+        let loaded = receive.recv_timeout(LOAD_TIMEOUT).map_err(|error| {
+            Refusal::Component(match error {
+                mpsc::RecvTimeoutError::Timeout => {
+                    format!("it could not be compiled within {LOAD_TIMEOUT:?}")
+                }
+                mpsc::RecvTimeoutError::Disconnected => "the compiler failed on it".to_owned(),
+            })
+        });
+        loaded?.map(Arc::new)
+    }
+
+    /// Builds a chain of stores of this plug-in, as [`Engine::chain`] does of
+    /// what is built in. `shared` says where events go; the plug-in's locks and
+    /// values are its own.
+    ///
+    /// [`Engine::chain`]: super::Engine::chain
+    pub async fn chain(
+        &self,
+        nodes: Vec<Node>,
+        bases: HashMap<String, SharedStore>,
+    ) -> Result<Chain> {
+        let wary = Wary {
+            voice: self.voice.clone(),
+            root: nodes.last().map(|node| node.name.clone()).unwrap_or_default(),
+            stores: nodes.iter().map(|node| node.name.clone()).collect(),
+        };
+        let shared = Shared { observer: Arc::new(wary), coordinator: self.coordinator.clone() };
+        self.pack.chain(nodes, bases, shared).await
+    }
+
+    /// What it is and what it is given, in a line.
+    pub fn grants(&self) -> String {
+        let PluginDef { name, component, limits, config_env, .. } = &self.def;
+        let (file, sha256) = (component.display(), &self.sha256);
+        let (memory, instances) = (show_bytes(limits.memory), limits.instances);
+        let env = match config_env.is_empty() {
+            true => "no environment".to_owned(),
+            false => format!("of the environment, in its config: {}", config_env.join(", ")),
+        };
+        let refused = self.outline.imports.iter().filter(|(_, a)| *a == outline::Answer::Refused);
+        let refused: Vec<_> = refused.map(|(name, _)| name.as_str()).collect();
+        let refused = match refused.is_empty() {
+            true => String::new(),
+            false => format!("; asks for, and is refused: {}", refused.join(", ")),
+        };
+        format!(
+            "plug-in {name}: {file}, sha256 {sha256}; given: its bases, {memory} of memory and \
+             {:?} for each call ({:?} of processor time) in each of {instances} instances, {env}; \
+             no files, no network{refused}",
+            limits.call_timeout, limits.fuel
+        )
+    }
+
+    /// What was counted since it was loaded.
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
+    }
+
+    /// The kind's own name in `PLUGIN/Kind`.
+    pub fn kind<'a>(&self, name: &'a str) -> &'a str {
+        name.strip_prefix(&self.def.name).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name)
+    }
+}
+
+fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Plugin, Refusal> {
+    let bytes = read(&def.component).map_err(Refusal::Component)?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    if let Some(wanted) = def.sha256.as_ref().filter(|wanted| **wanted != sha256) {
+        return Err(Refusal::Sha256(format!(
+            "the digest of {} is {sha256}, and not {wanted}: either it was changed, or sha256 has \
+             to be",
+            def.component.display()
+        )));
+    }
+    let file = def.component.display().to_string();
+    let refuse = |problem: String| Refusal::Component(format!("{file}: {problem}"));
+    let outline = outline(&bytes).map_err(refuse)?;
+    if outline.world != World::DecoratorPack {
+        return Err(refuse(format!(
+            "plug-ins of the world {} can't be used yet",
+            outline.world.name()
+        )));
+    }
+    let compiled = compile(&bytes, &outline);
+    let pre = compiled.map_err(|error| refuse(format!("it can't be used: {error:#}")))?;
+    let name: Arc<str> = def.name.as_str().into();
+    let counters = Arc::new(Counters::default());
+    let voice = Voice::new(name.clone(), observer, counters.clone());
+    let limits = Limits::from(&def.limits);
+    let watched = Watched { name, counters: counters.clone(), voice: voice.clone() };
+    let pack = Pack::new(pre, limits, Some(watched));
+    let kinds = kinds(&pack, &def).map_err(refuse)?;
+    let types = types::types(&def.name, kinds).map_err(refuse)?;
+    let size = bytes.len() as u64;
+    let coordinator = Coordinator::default();
+    Ok(Plugin { def, sha256, size, outline, types, pack, counters, voice, coordinator })
+}
+
+/// The bytes of a component.
+pub fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let shown = file.display();
+    let failed = |error: std::io::Error| format!("{shown} can't be read: {error}");
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    if !opened.metadata().map_err(failed)?.is_file() {
+        return Err(format!("{shown} is not a file"));
+    }
+    let mut bytes = Vec::new();
+    opened.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_COMPONENT {
+        return Err(format!("{shown} has more than {} MiB", MAX_COMPONENT >> 20));
+    }
+    Ok(bytes)
+}
+
+fn compile(
+    bytes: &[u8],
+    outline: &Outline,
+) -> wasmtime::Result<DecoratorPackPre<super::state::State>> {
+    let engine = engine()?;
+    let component = Component::from_binary(&engine, bytes)?;
+    let linker = wasi::linker(&engine, &component, outline)?;
+    DecoratorPackPre::new(linker.instantiate_pre(&component)?)
+}
+
+/// The engine of all plug-ins. Apart from that of the built-in decorators, so
+/// that a plug-in can't use up their places; without a pool, since nobody
+/// knows how large plug-ins are.
+fn engine() -> wasmtime::Result<wasmtime::Engine> {
+    static ENGINE: OnceLock<wasmtime::Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine.clone());
+    }
+    let engine = wasmtime::Engine::new(&super::config(false))?;
+    let engine = ENGINE.get_or_init(|| engine).clone();
+    static TICKING: OnceLock<()> = OnceLock::new();
+    if TICKING.set(()).is_ok() {
+        tick(&engine)?;
+    }
+    Ok(engine)
+}
+
+/// Asks for the store types, on this thread.
+fn kinds(
+    pack: &Pack,
+    def: &PluginDef,
+) -> Result<Vec<super::bindings::exports::storage::object_store::decorators::Kind>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("there is no runtime to ask it in: {error}"))?;
+    let (limits, time) = (&def.limits, def.limits.call_timeout);
+    let ticks = limits.fuel.as_millis().div_ceil(TICK.as_millis());
+    let ticks = u64::try_from(ticks).unwrap_or(u64::MAX / 2);
+    let asked = async { tokio::time::timeout(time, pack.kinds(ticks)).await };
+    let what = "it was asked for its store types";
+    match runtime.block_on(asked) {
+        Ok(Ok(kinds)) => Ok(kinds),
+        Ok(Err(error)) if matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt)) => {
+            Err(format!("{what} and used more than {:?} of processor time", limits.fuel))
+        }
+        Ok(Err(error)) => Err(format!("{what} and failed: {}", error.root_cause())),
+        Err(_) => Err(format!("{what} and did not answer within {time:?}")),
+    }
+}

@@ -1,0 +1,224 @@
+//! What a file says of itself before anything of it is compiled: which world
+//! it is made for, which version of the contract, and what it asks for.
+
+use wasmparser::{Encoding, Parser, Payload};
+
+/// The package of the contract.
+const CONTRACT: &str = "storage:object-store/";
+
+/// The version of the contract that this host speaks, and what later patches
+/// of it add to.
+const SUPPORTED: &str = "0.1";
+
+/// What this host's contract has to import.
+const CONTRACT_IMPORTS: [&str; 4] = ["types", "object-store", "observer", "coordinator"];
+
+/// The worlds of plug-ins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    /// A pack of stores.
+    DecoratorPack,
+    /// Pure functions.
+    Transformer,
+}
+
+impl World {
+    /// As the contract names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DecoratorPack => "decorator-pack",
+            Self::Transformer => "transformer",
+        }
+    }
+}
+
+/// How an import is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is part of the contract.
+    Contract,
+    /// WASI, answered by the sandbox itself: time, randomness, output to the
+    /// log, an empty environment.
+    Sandbox,
+    /// WASI, and refused whenever it is called: files, network.
+    Refused,
+}
+
+impl Answer {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Sandbox => "sandbox",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// What it is made for.
+    pub world: World,
+    /// The version of the contract that it is made for.
+    pub version: String,
+    /// The interfaces that it asks for.
+    pub imports: Vec<(String, Answer)>,
+    /// The interfaces that it offers.
+    pub exports: Vec<String>,
+}
+
+/// Reads the outermost level of a component.
+pub fn outline(bytes: &[u8]) -> Result<Outline, String> {
+    let (imports, exports) = names(bytes)?;
+    let ours = imports.iter().chain(&exports).filter_map(|name| name.strip_prefix(CONTRACT));
+    let mut version = None;
+    for name in ours {
+        let (_, found) = name.split_once('@').unwrap_or((name, "(none)"));
+        let supported = found.strip_prefix(SUPPORTED).is_some_and(|rest| rest.starts_with('.'));
+        if !supported {
+            return Err(format!(
+                "it is made for version {found} of the contract storage:object-store; this host \
+                 takes {SUPPORTED}.x: build it against that, or use a host of its version"
+            ));
+        }
+        version.get_or_insert_with(|| found.to_owned());
+    }
+    let offers = |interface: &str| exports.iter().any(|name| is(name, CONTRACT, interface));
+    let world = match (offers("decorators"), offers("object-store"), offers("transform")) {
+        (true, true, _) => World::DecoratorPack,
+        (_, _, true) => World::Transformer,
+        (true, false, _) => {
+            return Err("it exports decorators, but no object-store: both make the world \
+                        decorator-pack"
+                .to_owned());
+        }
+        _ => {
+            return Err(format!(
+                "it is no plug-in: a plug-in exports {CONTRACT}decorators (world decorator-pack) \
+                 or {CONTRACT}transform (world transformer), and this component exports {}",
+                if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
+            ));
+        }
+    };
+    let imports = imports.into_iter().map(|name| match answer(&name) {
+        Some(answer) => Ok((name, answer)),
+        None => Err(format!(
+            "it asks for {name}, which no plug-in is given: there are {CONTRACT}… (the contract) \
+             and WASI 0.2"
+        )),
+    });
+    let imports = imports.collect::<Result<_, _>>()?;
+    Ok(Outline { world, version: version.unwrap_or_default(), imports, exports })
+}
+
+/// Whether `name` is this interface of the package, in whatever version.
+fn is(name: &str, package: &str, interface: &str) -> bool {
+    let rest = name.strip_prefix(package).and_then(|rest| rest.strip_prefix(interface));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+}
+
+fn answer(name: &str) -> Option<Answer> {
+    if CONTRACT_IMPORTS.iter().any(|interface| is(name, CONTRACT, interface)) {
+        return Some(Answer::Contract);
+    }
+    let (interface, version) = name.strip_prefix("wasi:")?.split_once('@')?;
+    if !version.starts_with("0.2.") {
+        return None;
+    }
+    let (package, interface) = interface.split_once('/')?;
+    match (package, interface) {
+        ("io", "error" | "poll" | "streams")
+        | ("clocks", "wall-clock" | "monotonic-clock")
+        | ("random", "random" | "insecure" | "insecure-seed")
+        | (
+            "cli",
+            "environment" | "exit" | "stdin" | "stdout" | "stderr" | "terminal-input"
+            | "terminal-output" | "terminal-stdin" | "terminal-stdout" | "terminal-stderr",
+        ) => Some(Answer::Sandbox),
+        ("io" | "clocks" | "random" | "cli" | "filesystem" | "sockets" | "http", _) => {
+            Some(Answer::Refused)
+        }
+        _ => None,
+    }
+}
+
+/// The names of imports and exports.
+fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err("it is no wasm file".to_owned());
+    }
+    let broken = |error: wasmparser::BinaryReaderError| {
+        format!("it is not a sound wasm file, or not all of one: {error}")
+    };
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(broken)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err("it is a core module; a plug-in is a component: build it for \
+                            wasm32-wasip2, or make one of it with `wasm-tools component new`"
+                    .to_owned());
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    imports.push(import.map_err(broken)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    exports.push(export.map_err(broken)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((imports, exports))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_component_is_said_to_be_none() {
+        for (bytes, why) in [
+            (&b"hello"[..], "no wasm file"),
+            (b"", "no wasm file"),
+            (b"\0asm\x01\0\0\0", "core module"),
+            (b"\0asm\x0d\0\x01\0", "no plug-in"),
+            (b"\0asm\x0d\0\x01\0\x01\xff", "not a sound wasm file"),
+        ] {
+            let error = outline(bytes).unwrap_err();
+            assert!(error.contains(why), "{bytes:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_built_in_pack_is_a_plug_in_like_any_other() {
+        let found = outline(crate::engine::DECORATORS).unwrap();
+        assert_eq!((found.world, found.version.as_str()), (World::DecoratorPack, "0.1.0"));
+        let asked = |name: &str| found.imports.iter().find(|(n, _)| n == name).map(|(_, a)| *a);
+        assert_eq!(asked("storage:object-store/coordinator@0.1.0"), Some(Answer::Contract));
+    }
+
+    #[test]
+    fn imports_are_known_by_package_interface_and_version() {
+        for (name, how) in [
+            ("storage:object-store/types@0.1.9", Some(Answer::Contract)),
+            ("storage:object-store/decorators@0.1.0", None),
+            ("wasi:cli/stdout@0.2.3", Some(Answer::Sandbox)),
+            ("wasi:filesystem/types@0.2.0", Some(Answer::Refused)),
+            ("wasi:http/outgoing-handler@0.2.0", Some(Answer::Refused)),
+            ("wasi:clocks/timezone@0.2.0", Some(Answer::Refused)),
+            ("wasi:cli/stdout@0.3.0", None),
+            ("wasi:keyvalue/store@0.2.0", None),
+            ("wasi:cli/stdout", None),
+            ("env", None),
+        ] {
+            assert_eq!(answer(name), how, "{name}");
+        }
+    }
+}

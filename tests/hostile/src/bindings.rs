@@ -1,0 +1,7 @@
+//! What `wit/` generates.
+
+use crate::Hostile;
+
+wit_bindgen::generate!({ path: "../../wit", world: "decorator-pack" });
+
+export!(Hostile);
