@@ -14,6 +14,7 @@
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
 //! - [`servers`]: real S3 servers; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
+//! - [`hostile`]: a plug-in that does harm.
 //! - [`corpus`]: the files that they move around.
 
 pub mod archive;
@@ -24,6 +25,7 @@ pub mod cases;
 pub mod chains;
 pub mod clients;
 pub mod corpus;
+pub mod hostile;
 pub mod http;
 pub mod interop;
 pub mod kinds;

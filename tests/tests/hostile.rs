@@ -1,0 +1,583 @@
+//! A plug-in that does harm: the caller is told in bounded time, by whom, and
+//! everybody else is served.
+
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use storage_host::store::{Error, ListOptions, MAX_INLINE_BYTES, ReadOptions, SharedStore};
+use storage_host::{Objects, StoreFactory};
+use storage_tests::hostile::{altered, component};
+use storage_tests::http;
+use storage_tests::server::Server;
+use tempfile::TempDir;
+
+/// Long after every limit of the plug-ins here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const LIMITS: &str =
+    "{memory: 64MiB, call_timeout: 2s, fuel: 300ms, instances: 4, object_size: 1MiB}";
+
+/// A configuration with a plug-in that does harm, and a store beside it.
+struct Host {
+    factory: StoreFactory,
+    bad: Objects,
+    other: Objects,
+    _directory: TempDir,
+}
+
+fn yaml(at: &str, harm: &str) -> String {
+    format!(
+        "
+plugins:
+  hostile: {{component: hostile.wasm, limits: {LIMITS}}}
+stores:
+  memory: {{type: DictStore, config: {{objects: {{good: good bytes, bad: bad bytes}}}}}}
+  bad: {{type: hostile/HostileStore, base: memory, config: {{at: {at}, do: {harm}}}}}
+  calm: {{type: DictStore, config: {{objects: {{key: value}}}}}}
+  other: {{type: IdentityStore, base: calm}}
+  told: {{type: hostile/Bad, base: calm}}
+main: bad
+"
+    )
+}
+
+fn directory(component: &[u8], yaml: &str) -> Result<TempDir> {
+    let directory = tempfile::tempdir()?;
+    std::fs::write(directory.path().join("hostile.wasm"), component)?;
+    std::fs::write(directory.path().join("stores.yaml"), yaml)?;
+    Ok(directory)
+}
+
+async fn host(at: &str, harm: &str) -> Result<Host> {
+    let directory = directory(&component()?, &yaml(at, harm))?;
+    let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+    let other = factory.open("other").await?;
+    let bad = factory.open("bad").await?;
+    Ok(Host { factory, bad, other, _directory: directory })
+}
+
+/// Awaits an attack, and measures meanwhile how long another store takes.
+async fn beside<T>(what: &str, other: &Objects, attack: impl Future<Output = T>) -> Result<T> {
+    let over = Arc::new(AtomicBool::new(false));
+    let watch = tokio::spawn({
+        let (over, other) = (over.clone(), other.clone());
+        async move {
+            let mut taken = Vec::new();
+            while !over.load(Ordering::Relaxed) || taken.is_empty() {
+                let start = Instant::now();
+                other.get("key", ReadOptions::default(), 100).await?;
+                taken.push(start.elapsed());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok::<_, Error>(taken)
+        }
+    });
+    let start = Instant::now();
+    let answer = tokio::time::timeout(PATIENCE, attack).await;
+    let lasted = start.elapsed();
+    over.store(true, Ordering::Relaxed);
+    let mut taken = tokio::time::timeout(PATIENCE, watch).await???;
+    taken.sort();
+    let (middle, most) = (taken[taken.len() / 2], taken[taken.len() - 1]);
+    println!(
+        "{what:28} answered after {lasted:>9.1?}; beside it {:5} gets: median {middle:.1?}, most {most:.1?}",
+        taken.len()
+    );
+    answer.with_context(|| format!("{what}: no answer"))
+}
+
+/// One operation on the key `bad`.
+async fn operate(store: &SharedStore, at: &str) -> Result<Vec<u8>, Error> {
+    let all = ReadOptions::default;
+    match at {
+        "get" => store.get("bad", all()).await.map(|(_, data)| data.to_vec()),
+        "put" => store.put("bad-new", "x".into(), Default::default()).await.map(|_| Vec::new()),
+        "exists" => store.exists("bad").await.map(|_| Vec::new()),
+        "delete" => store.delete("bad", Default::default()).await.map(|()| Vec::new()),
+        "stat" => store.stat("bad").await.map(|_| Vec::new()),
+        "list" => {
+            let options = ListOptions {
+                prefix: "bad".to_owned(),
+                start_after: Some("bad".to_owned()),
+                limit: Some(10),
+            };
+            store.list(options).await.map(|_| Vec::new())
+        }
+        "read" | "next" => {
+            let mut reader = store.read("bad", all()).await?;
+            let mut data = Vec::new();
+            loop {
+                let chunk = reader.next(1_000).await?;
+                if chunk.is_empty() {
+                    return Ok(data);
+                }
+                data.extend_from_slice(&chunk);
+            }
+        }
+        _ => {
+            let mut writer = store.write("bad-new", Default::default()).await?;
+            for _ in 0..3 {
+                writer.push("chunk".into()).await?;
+            }
+            writer.finish(Default::default()).await.map(|_| Vec::new())
+        }
+    }
+}
+
+/// What is wanted of an attack: the error's code, and a part of its message.
+const ATTACKS: &[(&str, &str, &str, &str)] = &[
+    ("get", "loop", "limit-exceeded", "300ms of processor time"),
+    ("put", "loop", "limit-exceeded", "300ms of processor time"),
+    ("exists", "loop", "limit-exceeded", "300ms of processor time"),
+    ("delete", "loop", "limit-exceeded", "300ms of processor time"),
+    ("stat", "loop", "limit-exceeded", "300ms of processor time"),
+    ("list", "loop", "limit-exceeded", "300ms of processor time"),
+    ("read", "loop", "limit-exceeded", "300ms of processor time"),
+    ("next", "loop", "limit-exceeded", "300ms of processor time"),
+    ("write", "loop", "limit-exceeded", "300ms of processor time"),
+    ("push", "loop", "limit-exceeded", "300ms of processor time"),
+    ("finish", "loop", "limit-exceeded", "300ms of processor time"),
+    ("get", "recursion", "other", "call stack exhausted"),
+    ("get", "memory", "limit-exceeded", "more than the 64 MiB of memory"),
+    ("get", "base-handles", "other", "resource table has no free keys"),
+    ("get", "own-handles", "other", "handle limit exceeded"),
+    ("get", "locks", "other", "resource table has no free keys"),
+    ("get", "lock-twice", "limit-exceeded", "within 2s"),
+    ("get", "sleep", "limit-exceeded", "within 2s"),
+    ("get", "trap", "other", "unreachable"),
+    ("get", "panic", "other", "unreachable"),
+    ("finish", "panic", "other", "unreachable"),
+    ("get", "exit", "other", "exit"),
+    ("get", "vast-list", "other", "fuel"),
+    ("get", "vast-error", "other", "fuel"),
+    ("get", "huge-list", "other", "broke the contract: it gave 9000000 bytes at once"),
+    ("get", "longer", "other", "broke the contract: it gave 10 bytes"),
+    ("get", "header", "other", "broke the contract: it gave an etag with control characters"),
+    ("list", "many", "other", "broke the contract: it listed 5000 keys where 10"),
+    ("list", "still", "other", "broke the contract: its listing does not get on"),
+    ("next", "longer", "other", "asked for 1000 bytes and gave 1001"),
+    ("next", "endless", "other", "more than the 9 bytes of the object"),
+    ("next", "endless-unsized", "other", "more than 1 MiB, its limit object_size"),
+    ("next", "short", "other", "ended after 0 of 9 bytes"),
+    ("get", "network", "other", "which no plug-in is given"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_harm_ends_in_a_typed_error_that_names_the_plug_in_while_others_are_served()
+-> Result<()> {
+    for (at, harm, code, text) in ATTACKS {
+        let what = format!("{harm} in {at}");
+        let host = host(at, harm).await.context(what.clone())?;
+        let store = host.bad.store().clone();
+        let answer = beside(&what, &host.other, operate(&store, at)).await?;
+        let error = answer.err().with_context(|| format!("{what} was not noticed"))?;
+        ensure!(error.code() == *code, "{what}: {error:?}");
+        let message = error.to_string();
+        ensure!(message.contains(text), "{what}: {message}");
+        ensure!(message.contains(r#"plug-in "hostile" of store "bad""#), "{what}: {message}");
+        ensure!(message.len() < 1_000, "{what}: a message of {} bytes", message.len());
+        // The instance is gone; another serves what does no harm.
+        let (_, data) = store.get("good", ReadOptions::default()).await?;
+        ensure!(data == "good bytes", "{what}: {data:?}");
+        let memory = host.factory.open("memory").await?;
+        ensure!(!memory.store().exists("bad-new").await?, "{what} published something");
+        let plugin = host.factory.plugins().next().context("no plug-in")?;
+        let counts = plugin.counts();
+        ensure!(counts.failures() == 1, "{what}: {counts:?}");
+        ensure!(counts.instances >= 3, "{what}: {counts:?}");
+        host.factory.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_plug_in_may_do_it_can_do_and_no_more() -> Result<()> {
+    // Calling below while a reader of it is open is allowed.
+    let host_ = host("next", "reentrant").await?;
+    let data =
+        beside("reentrant in next", &host_.other, operate(host_.bad.store(), "next")).await?;
+    ensure!(data? == b"bad bytes");
+
+    // A typed error stays what it is, but its message is bounded and one line.
+    for (harm, code, text) in [
+        ("huge-error", "other", "xxxx…"),
+        ("ugly-error", "other", "one\\ntwo\\u{1b}[2J"),
+        ("long-lock", "limit-exceeded", "the name of what is shared"),
+        ("shared-values", "limit-exceeded", "shared values have at most"),
+        (
+            "look",
+            "other",
+            "files 0, passwd false, written false, variables 0, arguments 0, stores 0, below a \
+             millisecond 0",
+        ),
+    ] {
+        let host = host("get", harm).await?;
+        let answer = beside(harm, &host.other, operate(host.bad.store(), "get")).await?;
+        let error = answer.err().with_context(|| format!("{harm} was not noticed"))?;
+        ensure!(error.code() == code, "{harm}: {error:?}");
+        let message = error.to_string();
+        ensure!(message.contains(text) && message.len() < 3_000, "{harm}: {message}");
+    }
+
+    // Lines beyond the budget are dropped, and counted.
+    for harm in ["log-flood", "print-flood"] {
+        let host = host("get", harm).await?;
+        let _ = beside(harm, &host.other, operate(host.bad.store(), "get")).await?;
+        let dropped = host.factory.plugins().map(|p| p.counts().dropped_lines).sum::<u64>();
+        ensure!(dropped > 1_000, "{harm}: {dropped}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plug_in_that_keeps_failing_rests_and_its_other_stores_do_not() -> Result<()> {
+    let host = host("get", "trap").await?;
+    let store = host.bad.store().clone();
+    for _ in 0..5 {
+        let error = operate(&store, "get").await.err().context("no error")?;
+        ensure!(error.code() == "other", "{error:?}");
+    }
+    let error = store.get("good", ReadOptions::default()).await.err().context("no rest")?;
+    ensure!(error.code() == "unavailable", "{error:?}");
+    let message = error.to_string();
+    for text in [r#"plug-in "hostile" of store "bad""#, "rests until 2", "unreachable"] {
+        ensure!(message.contains(text), "{message}");
+    }
+    let told = host.factory.open("told").await?;
+    ensure!(told.get("key", ReadOptions::default(), 100).await?.1 == "value");
+    let start = Instant::now();
+    while store.get("good", ReadOptions::default()).await.is_err() {
+        ensure!(start.elapsed() < PATIENCE, "it rests for ever");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let counts = host.factory.plugins().next().context("no plug-in")?.counts();
+    ensure!(counts.crashes == 5 && counts.rests == 1 && counts.turned_away >= 1, "{counts:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_hang_hold_up_only_their_own_store_and_not_for_long() -> Result<()> {
+    let host = host("get", "sleep").await?;
+    let store = host.bad.store().clone();
+    let calls = (0..12).map(|_| operate(&store, "get"));
+    let answers = beside("12 sleeps in 4 instances", &host.other, futures::future::join_all(calls));
+    for answer in answers.await? {
+        let error = answer.err().context("a call that never ends succeeded")?;
+        ensure!(["limit-exceeded", "unavailable"].contains(&error.code()), "{error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loops_in_all_instances_leave_time_for_others() -> Result<()> {
+    let host = host("get", "loop").await?;
+    let store = host.bad.store().clone();
+    let calls = (0..4).map(|_| operate(&store, "get"));
+    let answers =
+        beside("4 loops at a time", &host.other, futures::future::join_all(calls)).await?;
+    ensure!(answers.iter().all(|answer| matches!(answer, Err(Error::LimitExceeded(_)))));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_given_up_takes_its_instance_with_it() -> Result<()> {
+    let host = host("get", "sleep").await?;
+    let store = host.bad.store().clone();
+    let given_up = tokio::time::timeout(Duration::from_millis(50), operate(&store, "get")).await;
+    ensure!(given_up.is_err());
+    ensure!(store.get("good", ReadOptions::default()).await?.1 == "good bytes");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_that_does_harm_fails_to_open_and_says_why() -> Result<()> {
+    for (at, harm, text) in [
+        ("build", "loop", "300ms of processor time"),
+        ("build", "sleep", "within 2s"),
+        ("build", "panic", "unreachable"),
+        ("build", "memory", "64 MiB of memory"),
+        ("capabilities", "loop", "300ms of processor time"),
+    ] {
+        let directory = directory(&component()?, &yaml(at, harm))?;
+        let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+        let other = factory.open("other").await?;
+        let opened = beside(&format!("{harm} in {at}"), &other, factory.open("bad")).await?;
+        let error = format!("{:#}", opened.err().with_context(|| format!("{harm} in {at}"))?);
+        ensure!(error.contains(text), "{error}");
+        ensure!(error.contains(r#"plug-in "hostile" of store "bad""#), "{error}");
+    }
+    Ok(())
+}
+
+/// What a configuration with this component says, having been refused.
+fn refused(component: &[u8], yaml: &str) -> Result<String> {
+    let directory = directory(component, yaml)?;
+    let file = directory.path().join("stores.yaml");
+    let start = Instant::now();
+    let loaded = StoreFactory::from_yaml(&file);
+    println!("refused after {:.1?}", start.elapsed());
+    let error = loaded.err().context("the configuration was taken")?;
+    let shown = format!("{error:#}").replace(&directory.path().display().to_string(), "");
+    ensure!(shown.starts_with("/stores.yaml:"), "{shown}");
+    Ok(shown)
+}
+
+#[test]
+fn a_component_that_can_not_be_used_is_refused_with_its_place_and_the_reason() -> Result<()> {
+    let good = component()?;
+    let kinds = |mode: &str| altered("kinds: well", &format!("kinds: {mode}"));
+    for (component, reason) in [
+        (b"this is text".to_vec(), "hostile.wasm: it is no wasm file"),
+        (Vec::new(), "hostile.wasm: it is no wasm file"),
+        (b"\0asm\x01\0\0\0".to_vec(), "it is a core module; a plug-in is a component"),
+        (good[..good.len() / 2].to_vec(), "it is not a sound wasm file, or not all of one"),
+        (good[..good.len() - 1].to_vec(), "it is not a sound wasm file, or not all of one"),
+        (
+            altered("storage:object-store/types@0.1.0", "storage:object-store/types@0.9.0")?,
+            "version 0.9.0 of the contract storage:object-store; this host takes 0.1.x",
+        ),
+        (
+            altered(
+                "storage:object-store/coordinator@0.1.0",
+                "secrets:of-the-host0/everything0@0.1.0",
+            )?,
+            "it asks for secrets:of-the-host0/everything0@0.1.0, which no plug-in is given",
+        ),
+        (
+            altered(
+                "storage:object-store/decorators@0.1.0",
+                "storage:object-store/decorotars@0.1.0",
+            )?,
+            "it is no plug-in",
+        ),
+        (kinds("loop")?, "asked for its store types and used more than 300ms of processor time"),
+        (kinds("trap")?, "asked for its store types and failed: wasm trap"),
+        (kinds("wait")?, "asked for its store types and did not answer within 2s"),
+        (kinds("lock")?, "asked for its store types and did not answer within 2s"),
+        (kinds("none")?, "it offers 0 store types"),
+        (kinds("json")?, "the config schema of its HostileStore is not JSON"),
+        (kinds("huge")?, "the config schema of its HostileStore has more than 65536 bytes"),
+    ] {
+        let said = refused(&component, &yaml("get", "nothing"))?;
+        ensure!(said.contains(reason), "{reason}\n{said}");
+        ensure!(said.contains(r#":3:24: plug-in "hostile": "#), "{said}");
+        // What stands on it is not reported again.
+        ensure!(said.lines().count() == 1, "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_later_patch_of_the_contract_is_taken() -> Result<()> {
+    let bytes = altered("@0.1.0", "@0.1.7")?;
+    let directory = directory(&bytes, &yaml("get", "nothing"))?;
+    let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+    let plugin = factory.plugins().next().context("no plug-in")?;
+    ensure!(plugin.outline.version == "0.1.7");
+    Ok(())
+}
+
+#[test]
+fn the_section_is_checked_like_any_other() -> Result<()> {
+    let good = component()?;
+    let with = |plugin: &str, store: &str| {
+        format!(
+            "plugins:\n  hostile: {plugin}\nstores:\n  base: {{type: DictStore}}\n  \
+             main: {store}\nmain: main\n"
+        )
+    };
+    let plugin = "{component: hostile.wasm}";
+    let store = "{type: hostile/HostileStore, base: base}";
+    let digest = "0".repeat(64);
+    for (plugin, store, said) in [
+        ("{component: none.wasm}", store, ":2:24: plug-in \"hostile\": "),
+        ("{component: none.wasm}", store, "can't be read: No such file"),
+        ("{component: .}", store, "is not a file"),
+        ("{}", store, ":2:12: plug-in \"hostile\": \"component\" is missing"),
+        (
+            &format!("{{component: hostile.wasm, sha256: {digest}}}"),
+            store,
+            ":2:46: plug-in \"hostile\": the digest of ",
+        ),
+        (
+            "{component: hostile.wasm, sha256: abc}",
+            store,
+            ":2:46: plug-in \"hostile\": sha256 has 64",
+        ),
+        ("{component: hostile.wasm, limit: {}}", store, "did you mean \"limits\"?"),
+        (
+            "{component: hostile.wasm, limits: {memory: 64}}",
+            store,
+            ":2:55: plug-in \"hostile\": limits.memory must lie between 1 MiB and 4 GiB",
+        ),
+        (
+            "{component: hostile.wasm, limits: {call_timeout: soon}}",
+            store,
+            "limits.call_timeout is a number of seconds, or a time such as 2s",
+        ),
+        ("{component: hostile.wasm, limits: {instances: 0}}", store, "must be at least 1"),
+        (
+            plugin,
+            "{type: hostile/HostileStor, base: base}",
+            "did you mean \"hostile/HostileStore\"?",
+        ),
+        (plugin, "{type: hostle/HostileStore, base: base}", "no plug-in \"hostle\""),
+        (plugin, "{type: hostile/Bad}", ":5:3: store \"main\": hostile/HostileStore needs a base"),
+        (
+            plugin,
+            "{type: hostile/Bad, base: base, config: {att: get}}",
+            ":5:50: store \"main\" (hostile/HostileStore): there is no \"att\" here; did you mean \"at\"?",
+        ),
+        (
+            plugin,
+            "{type: hostile/Bad, base: base, config: {secret: \"${PATH}\"}}",
+            "the environment variable PATH is not for plug-in \"hostile\"; to hand it over, name \
+             it in plugins.hostile.config_env",
+        ),
+    ] {
+        let error = refused(&good, &with(plugin, store))?;
+        ensure!(error.contains(said), "{said}\n{error}");
+    }
+    let handed = "{component: hostile.wasm, config_env: [PATH]}";
+    let config = "{type: hostile/Bad, base: base, config: {secret: \"${PATH}\"}}";
+    let directory = directory(&good, &with(handed, config))?;
+    let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+    let main = &factory.config().stores[factory.config().main];
+    ensure!(main.config["secret"].as_str() == std::env::var("PATH").ok().as_deref());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_in_the_name_of_another_store_sets_off_none_of_its_handlers() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let heard = directory.path().join("events.jsonl");
+    std::fs::write(directory.path().join("hostile.wasm"), component()?)?;
+    let yaml = format!(
+        "
+plugins:
+  hostile: {{component: hostile.wasm}}
+stores:
+  memory: {{type: DictStore, config: {{objects: {{bad: bytes}}}}}}
+  bad: {{type: hostile/HostileStore, base: memory, config: {{at: get, do: false-event}}}}
+  told: {{type: NotifyingStore, base: bad, config: {{on_change: [{{file: {{path: {heard:?}}}}}]}}}}
+main: told
+"
+    );
+    std::fs::write(directory.path().join("stores.yaml"), yaml)?;
+    let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+    let objects = factory.build().await?;
+    objects.get("bad", ReadOptions::default(), 100).await?;
+    objects.put("true", "x".into(), Default::default()).await?;
+    factory.close().await?;
+    let heard = std::fs::read_to_string(heard)?;
+    ensure!(heard.contains("\"true\"") && !heard.contains("forged"), "{heard}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn built_in_stores_and_plug_ins_stand_on_each_other() -> Result<()> {
+    let yaml = "
+plugins:
+  hostile: {component: hostile.wasm}
+stores:
+  memory: {type: DictStore}
+  hashed: {type: HashPrefixStore, base: memory}
+  first: {type: hostile/HostileStore, base: hashed}
+  packed: {type: GzipStore, base: first}
+  second: {type: hostile/HostileStore, base: packed}
+  mirror: {type: MirroringStore, base: [second, plain]}
+  plain: {type: DictStore}
+main: mirror
+";
+    let directory = directory(&component()?, yaml)?;
+    let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+    let objects = factory.build().await?;
+    let data = vec![7; 3 * usize::try_from(MAX_INLINE_BYTES)?];
+    let mut writer = objects.write("large", Default::default()).await?;
+    for chunk in data.chunks(100_000) {
+        writer.push(chunk.to_vec().into()).await?;
+    }
+    writer.finish().await?;
+    for name in ["mirror", "second", "packed", "first"] {
+        let mut reader = factory.open(name).await?.read("large", Default::default()).await?;
+        let mut read = 0;
+        loop {
+            let chunk = reader.next(65_536).await?;
+            if chunk.is_empty() {
+                break;
+            }
+            read += chunk.len();
+        }
+        ensure!(name == "first" || read == data.len(), "{name}: {read}");
+        ensure!(name != "first" || read < data.len() / 10, "{name}: {read}");
+    }
+    factory.close().await?;
+    Ok(())
+}
+
+fn replace(directory: &Path, component: &[u8]) -> Result<()> {
+    let new = directory.join("new.wasm");
+    std::fs::write(&new, component)?;
+    Ok(std::fs::rename(new, directory.join("hostile.wasm"))?)
+}
+
+#[test]
+fn a_changed_component_is_taken_over_on_a_hangup_and_a_broken_one_is_not() -> Result<()> {
+    let first = component()?;
+    let directory = tempfile::tempdir()?;
+    std::fs::write(directory.path().join("hostile.wasm"), &first)?;
+    let stores = "
+plugins:
+  hostile: {component: hostile.wasm}
+stores:
+  files: {type: FilesystemStore, config: {root_path: files}}
+  main: {type: hostile/HostileStore, base: files}
+main: main";
+    let server = Server::start_anonymous_in(directory, stores)?;
+    let port = server.port();
+    ensure!(http::request(port, "PUT", "/main/key", &[], b"value")?.0 == 200);
+    let over = Arc::new(AtomicBool::new(false));
+    let client = std::thread::spawn({
+        let over = over.clone();
+        move || -> Result<usize> {
+            let mut served = 0;
+            while !over.load(Ordering::Relaxed) {
+                let (status, _, body) = http::request(port, "GET", "/main/key", &[], b"")?;
+                ensure!(status == 200 && body == b"value", "{status}");
+                served += 1;
+            }
+            Ok(served)
+        }
+    });
+    let wait = |text: &str, times: usize| -> Result<()> {
+        let start = Instant::now();
+        while server.log().matches(text).count() < times {
+            ensure!(start.elapsed() < PATIENCE, "no {text:?} in:\n{}", server.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    };
+    wait("plug-in hostile: ", 1)?;
+    replace(server.directory(), &first[..first.len() / 2])?;
+    server.signal(rustix::process::Signal::HUP)?;
+    wait("not taken over, the old configuration keeps running", 1)?;
+    wait("not all of one", 1)?;
+    replace(server.directory(), &altered("Does harm", "Does good")?)?;
+    server.signal(rustix::process::Signal::HUP)?;
+    wait("read again", 1)?;
+    wait("no files, no network", 2)?;
+    over.store(true, Ordering::Relaxed);
+    let served = client.join().map_err(|_| anyhow::anyhow!("the client panicked"))??;
+    println!("{served} requests were served over two reloads");
+    let digests: std::collections::HashSet<_> = server
+        .log()
+        .lines()
+        .filter_map(|line| line.split("sha256 ").nth(1))
+        .map(|rest| rest[..64].to_owned())
+        .collect();
+    ensure!(digests.len() == 2, "{digests:?}");
+    server.stop()?;
+    Ok(())
+}
