@@ -209,6 +209,49 @@ fn an_upload_without_a_length_or_with_an_empty_digest_is_refused() -> Result<()>
     Ok(())
 }
 
+#[test]
+fn an_object_without_a_length_is_taken_up_to_a_limit() -> Result<()> {
+    use std::io::{Read, Write};
+    let serve = "anonymous: true\n  limits: {object_size: 100}";
+    let server = Server::start_serving(MEMORY, serve)?;
+    let send = |key: &str, bytes: usize| -> Result<String> {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port()))?;
+        write!(stream, "PUT /main/{key} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n")?;
+        write!(stream, "transfer-encoding: chunked\r\n\r\n{bytes:x}\r\n")?;
+        write!(stream, "{}\r\n0\r\n\r\n", "x".repeat(bytes))?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = send("fits", 100)?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let found = http::request(server.port(), "GET", "/main/fits", &[], b"")?;
+    assert_eq!((found.0, found.2.len()), (200, 100));
+    let answer = send("larger", 101)?;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("EntityTooLarge"), "{answer}");
+    assert_eq!(http::request(server.port(), "HEAD", "/main/larger", &[], b"")?.0, 404);
+    server.stop()?;
+    let server = Server::start_anonymous(MEMORY)?;
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port()))?;
+    write!(stream, "PUT /main/k HTTP/1.1\r\nhost: x\r\nconnection: close\r\n")?;
+    write!(stream, "transfer-encoding: chunked\r\n\r\n{:x}\r\n", 17 * 1024 * 1024)?;
+    stream.write_all(&vec![7; 17 * 1024 * 1024])?;
+    write!(stream, "\r\n0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 411"), "{answer}");
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn requests_of_old_clients_are_taken_as_they_are_meant() -> Result<()> {
+    let server = Server::start_serving(MEMORY, DYNAMIC)?;
+    clients::script(&server, "older_clients.py", &[])?;
+    server.stop()?;
+    Ok(())
+}
+
 /// What stands between two marks, wherever they are.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|rest| rest.split(end).next()).collect()

@@ -35,7 +35,10 @@ macro_rules! expected {
         $crate::serve::body::Expected {
             content_md5: $input.content_md5,
             length: $crate::serve::body::length($headers, $input.content_length),
-            sums: $crate::serve::checksum::sums!($input),
+            sums: $crate::serve::checksum::or_of_headers(
+                $crate::serve::checksum::sums!($input),
+                $headers,
+            ),
             wanted: $wanted,
         }
     };

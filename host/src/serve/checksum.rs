@@ -1,6 +1,7 @@
 //! Checksums: which are computed, how they are kept with an object, and how
 //! answers show them.
 
+use http::HeaderMap;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{self, ChecksumAlgorithm, ChecksumType};
@@ -96,6 +97,20 @@ impl Algorithm {
             Self::Sha1 => sums.checksum_sha1.as_ref(),
             Self::Sha256 => sums.checksum_sha256.as_ref(),
         }
+    }
+}
+
+/// The checksums of a request; those of a form come as headers, too.
+pub fn or_of_headers(sums: dto::Checksum, headers: &HeaderMap) -> dto::Checksum {
+    let header =
+        |algorithm: Algorithm| headers.get(algorithm.header())?.to_str().ok().map(str::to_owned);
+    dto::Checksum {
+        checksum_crc32: sums.checksum_crc32.or_else(|| header(Algorithm::Crc32)),
+        checksum_crc32c: sums.checksum_crc32c.or_else(|| header(Algorithm::Crc32c)),
+        checksum_crc64nvme: sums.checksum_crc64nvme.or_else(|| header(Algorithm::Crc64Nvme)),
+        checksum_sha1: sums.checksum_sha1.or_else(|| header(Algorithm::Sha1)),
+        checksum_sha256: sums.checksum_sha256.or_else(|| header(Algorithm::Sha256)),
+        checksum_type: sums.checksum_type,
     }
 }
 

@@ -33,6 +33,24 @@ pub fn check(headers: &HeaderMap) -> S3Result<()> {
     Ok(())
 }
 
+/// The date of a header `Date` as SigV4 writes it.
+pub fn basic(date: &str) -> Option<String> {
+    // Some write the zone as a number.
+    let gmt = [" -0000", " +0000"].iter().find_map(|zone| date.strip_suffix(zone));
+    let date = gmt.map_or_else(|| date.to_owned(), |date| format!("{date} GMT"));
+    let date = Timestamp::parse(TimestampFormat::HttpDate, &date).ok().map(OffsetDateTime::from)?;
+    let (day, time) = (date.date(), date.time());
+    Some(format!(
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+        day.year(),
+        u8::from(day.month()),
+        day.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    ))
+}
+
 /// The longest that a presigned URL holds: a week, in seconds.
 const MAX_EXPIRY: i64 = 7 * 24 * 3600;
 

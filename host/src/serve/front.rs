@@ -4,7 +4,7 @@
 
 use super::buckets::Buckets;
 use super::cors::{Asked, Rule};
-use super::dates;
+use super::{dates, form, limits, older};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, TRANSFER_ENCODING,
 };
@@ -48,7 +48,7 @@ impl Front {
                 Some(error) => refuse(error),
                 None => match super::region::refused(request.headers()) {
                     Some(answer) => answer,
-                    None => self.service.call(request).await?,
+                    None => self.serve(request).await?,
                 },
             },
         };
@@ -61,6 +61,25 @@ impl Front {
         }
         identify(&mut response);
         Ok(response)
+    }
+
+    /// Answers by the protocol, once the request is what the library reads.
+    async fn serve(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
+        let request = match form::prepared(request).await {
+            Ok(request) => request,
+            Err(error) => return Ok(refuse(error)),
+        };
+        let mut request = match limits::measured(request).await {
+            Ok(request) => request,
+            Err(error) => return Ok(refuse(error)),
+        };
+        older::date(&mut request);
+        let twin = older::with_slash(&request);
+        let answer = self.service.call(request).await?;
+        match twin.filter(|_| older::is_mismatch(&answer)) {
+            Some(twin) => self.service.call(twin).await,
+            None => Ok(answer),
+        }
     }
 
     async fn rules(&self, bucket: &str) -> Vec<Rule> {

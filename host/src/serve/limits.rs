@@ -23,6 +23,10 @@ const MAX_XML: usize = 8 * 1024 * 1024;
 /// its size before its policy is checked.
 const MAX_FORM_FILE: u64 = 16 * 1024 * 1024;
 
+/// The largest object that is sent without its length. S3 wants the length of
+/// every object; some clients leave it out of small ones.
+const MAX_UNSIZED: u64 = MAX_FORM_FILE;
+
 /// What the fields of a form may hold, each and together.
 const MAX_FIELD: usize = 64 * 1024;
 
@@ -94,8 +98,9 @@ impl Admission {
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {
             return refused(request, slow_down());
         };
-        let whole = is_kept_whole(&request);
-        let held = match whole.then(|| Whole::announced(request.headers())) {
+        let unsized_object = is_unsized(&request);
+        let whole = unsized_object || is_kept_whole(&request);
+        let held = match whole.then(|| Whole::announced(request.headers(), unsized_object)) {
             Some(Err(refusal)) => return refused(request, *refusal),
             Some(Ok(whole)) => match self.held.clone().try_acquire_many_owned(whole.room) {
                 Ok(held) => Some(held),
@@ -129,13 +134,19 @@ struct Whole {
 }
 
 impl Whole {
-    fn announced(headers: &HeaderMap) -> Result<Self, Box<Response<s3s::Body>>> {
+    fn announced(
+        headers: &HeaderMap,
+        unsized_object: bool,
+    ) -> Result<Self, Box<Response<s3s::Body>>> {
         let form = headers
             .get(header::CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
-        let (most, times, code) = match form {
-            true => (MAX_FORM_FILE + 3 * MAX_FIELD as u64, 1, "EntityTooLarge"),
-            false => (MAX_XML as u64, PARSED, "MaxMessageLengthExceeded"),
+        let (most, times, code) = if unsized_object {
+            (MAX_UNSIZED, 1, "EntityTooLarge")
+        } else if form {
+            (MAX_FORM_FILE + 3 * MAX_FIELD as u64, 1, "EntityTooLarge")
+        } else {
+            (MAX_XML as u64, PARSED, "MaxMessageLengthExceeded")
         };
         let length = announced(headers).map_or(most, |announced| announced.bytes);
         if length > most {
@@ -176,6 +187,41 @@ fn is_kept_whole<T>(request: &Request<T>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether this is an object, or a part of one, that is sent without its length.
+fn is_unsized<T>(request: &Request<T>) -> bool {
+    let headers = request.headers();
+    request.method() == Method::PUT
+        && headers.contains_key(header::TRANSFER_ENCODING)
+        && announced(headers).is_none()
+        && !is_kept_whole(request)
+}
+
+/// The request with the length of its object, if it came without: it is taken
+/// in whole for that. Its room is that of an admitted request.
+pub async fn measured(request: Request<s3s::Body>) -> S3Result<Request<s3s::Body>> {
+    if !is_unsized(&request) {
+        return Ok(request);
+    }
+    let most = request.extensions().get::<Limits>().and_then(|limits| limits.object_size);
+    let (mut parts, mut body) = request.into_parts();
+    let room = usize::try_from(MAX_UNSIZED).unwrap_or(usize::MAX);
+    let bytes = body.store_all_limited(room).await.map_err(|error| {
+        error.downcast::<S3Error>().map_or_else(
+            |_| {
+                let text = format!("an object of more than {MAX_UNSIZED} bytes needs its length");
+                S3Error::with_message(S3ErrorCode::MissingContentLength, text)
+            },
+            |error| *error,
+        )
+    })?;
+    if let Some(most) = most.filter(|most| bytes.len() as u64 > *most) {
+        return Err(S3Error::with_message(S3ErrorCode::EntityTooLarge, too_large(most)));
+    }
+    parts.headers.remove(header::TRANSFER_ENCODING);
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    Ok(Request::from_parts(parts, s3s::Body::from(bytes)))
 }
 
 fn slow_down() -> Response<s3s::Body> {

@@ -52,6 +52,11 @@ pub(super) use kept;
 pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
     let mut metadata: Metadata =
         user.unwrap_or_default().into_iter().map(|(n, v)| (n.to_ascii_lowercase(), v)).collect();
+    // A form can send what no header can: the names of what is kept here.
+    if let Some((name, _)) = metadata.iter().find(|(n, _)| n.parse::<http::HeaderName>().is_err()) {
+        let text = format!("{name:?} is no name of user metadata");
+        return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, text));
+    }
     metadata.sort();
     let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MAX_METADATA {
