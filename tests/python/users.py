@@ -149,6 +149,10 @@ def form(client, bucket, key):
 assert form(team, "main", "team/form") == 204
 assert owner.get_object(Bucket="main", Key="team/form")["Body"].read() == b"in a form"
 assert form(team, "main", "top2") == 403
+# The file is called "f": rights are checked with that in the key.
+assert form(team, "main", "team/${filename}") == 204
+assert owner.get_object(Bucket="main", Key="team/f")["Body"].read() == b"in a form"
+assert form(team, "main", "${filename}") == 403
 assert form(reader, "main", "team/form2") == 403
 # The old signatures give no other rights.
 assert form(user("OWNER", "s3"), "main", "old") == 204

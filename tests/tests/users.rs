@@ -36,6 +36,52 @@ fn every_user_may_do_what_the_scope_says_and_nothing_else() -> Result<()> {
     Ok(())
 }
 
+const LISTS: &str = "
+  buckets: dynamic
+  acls: true
+  credentials:
+    - {access_key: OWNER, secret_key: secret-of-OWNER-which-is-long}
+    - {access_key: OTHER, secret_key: secret-of-OTHER-which-is-long}
+    - {access_key: READER, secret_key: secret-of-READER-which-is-long, rights: [read, list]}
+  anonymous: {rights: [read, list, write]}
+";
+
+#[test]
+fn owners_and_their_lists_bound_what_others_may_do_in_every_kind_of_store() -> Result<()> {
+    for store in [
+        "{type: MemoryStore}",
+        "{type: FilesystemStore, config: {root_path: files}}",
+        "{type: SqliteStore, config: {db_path: objects.db}}",
+    ] {
+        let server = Server::start_serving(&format!("stores: {{s: {store}}}\nmain: s\n"), LISTS)?;
+        clients::script(&server, "acls.py", &[])?;
+        server.stop()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn where_lists_give_no_rights_one_that_would_is_refused() -> Result<()> {
+    let serve = "buckets: dynamic\n  anonymous: true";
+    let server = Server::start_serving("stores: {s: {type: MemoryStore}}\nmain: s\n", serve)?;
+    let send = |method: &str, path: &str, acl: &str| {
+        http::request(server.port(), method, path, &[("x-amz-acl", acl)], b"")
+    };
+    let (status, _, body) = send("PUT", "/bucket", "public-read")?;
+    assert_eq!(status, 501, "{}", String::from_utf8_lossy(&body));
+    assert_eq!(send("PUT", "/bucket", "private")?.0, 200);
+    for (method, path) in
+        [("PUT", "/bucket/k"), ("POST", "/bucket/k?uploads"), ("PUT", "/bucket?acl")]
+    {
+        assert_eq!(send(method, path, "public-read")?.0, 501, "{method} {path}");
+        assert_eq!(send(method, path, "private")?.0, 200, "{method} {path}");
+    }
+    assert_eq!(send("PUT", "/bucket/k?acl", "authenticated-read")?.0, 501);
+    assert_eq!(send("GET", "/bucket/k", "")?.0, 200);
+    server.stop()?;
+    Ok(())
+}
+
 #[test]
 fn a_secret_from_the_environment_is_in_no_message() -> Result<()> {
     let serve = "credentials: [{access_key: A, secret_key: '${SECRET}', rights: [raed]}]";
@@ -98,6 +144,7 @@ fn mistakes_in_users_are_named_with_their_place() -> Result<()> {
             "credentials: [{access_key: A, secret_key: long-enough}, {access_key: A, secret_key: long-enough-2}]",
             "this access key is that of serve.credentials[0], too",
         ),
+        ("acls: true", "it needs serve.buckets: dynamic"),
         ("credentials: []", "serve.credentials needs at least 1 item(s)"),
         (
             "credentials: {access_key: A, secret_key: long-enough, buckets: [mian]}",

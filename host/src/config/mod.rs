@@ -141,6 +141,9 @@ pub struct ServeConfig {
     /// `buckets: dynamic`: clients make buckets, which are prefixes of the
     /// main store.
     pub dynamic: bool,
+    /// `acls`: whether owners of buckets and objects, and their lists of
+    /// rights, bound what users may do.
+    pub acls: bool,
     /// `cors`: what pages of other origins may do, in every bucket.
     pub cors: Vec<crate::serve::Rule>,
     /// `staging`: where parts of multipart uploads wait; absent: a directory

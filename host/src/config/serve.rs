@@ -20,6 +20,7 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
                       "expose":{"type":"array","items":{"type":"string"}},
                       "max_age":{"type":"integer","minimum":0}}}},
     "buckets":{"enum":["dynamic","fixed"]},
+    "acls":{"type":"boolean"},
     "staging":{"type":"string"},
     "tls":{"type":"object","additionalProperties":false,"required":["cert","key"],
         "properties":{"cert":{"type":"string"},"key":{"type":"string"}}},
@@ -54,6 +55,12 @@ impl Loader<'_> {
         if let (true, Some(node)) = (serve.dynamic, at("expose")) {
             let text = "serve.expose names the buckets, and serve.buckets: dynamic lets clients \
                         make them: give one";
+            self.report(node.place, text.to_owned());
+        }
+        serve.acls = value["acls"] == true;
+        if let (true, Some(node)) = (serve.acls && !serve.dynamic, at("acls")) {
+            let text =
+                "serve.acls is for buckets that clients make: it needs serve.buckets: dynamic";
             self.report(node.place, text.to_owned());
         }
         if let Some(node) = at("cors") {

@@ -1,5 +1,7 @@
 //! Which operation needs which right. What stands in no table is refused.
 
+use super::acl::Permission;
+use super::buckets::Buckets;
 use super::s3::copy_source;
 use super::users::{User, Users};
 use crate::config::Right;
@@ -58,10 +60,14 @@ fn need(operation: &str) -> Option<Need> {
         | "DeleteBucketTagging"
         | "DeleteBucketPolicy"
         | "DeleteBucketEncryption"
+        | "PutPublicAccessBlock"
         | "DeletePublicAccessBlock"
+        | "PutBucketOwnershipControls"
+        | "DeleteBucketOwnershipControls"
         | "DeleteBucketLifecycle"
         | "DeleteBucketWebsite"
         | "DeleteBucketReplication"
+        | "PutObjectLockConfiguration"
         | "PutBucketVersioning" => Need::Whole(Right::Write),
 
         "DeleteBucket" => Need::Whole(Right::Delete),
@@ -100,14 +106,35 @@ fn need(operation: &str) -> Option<Need> {
     })
 }
 
-/// Lets users in, as far as their rights reach.
+/// Lets users in, as far as their rights reach, and the owners of buckets and
+/// objects allow where `serve.acls` says so.
 #[derive(Clone)]
-pub struct Gate(pub Arc<Users>);
+pub struct Gate {
+    pub users: Arc<Users>,
+    pub buckets: Buckets,
+}
+
+impl Gate {
+    /// Refuses a copy of what the sender may not read.
+    async fn source<T: Send>(&self, req: &mut S3Request<T>, source: &CopySource) -> S3Result<()> {
+        let user = sender(req)?.clone();
+        let CopySource::Bucket { bucket, key, .. } = source else {
+            return Err(denied(&user, Right::Read));
+        };
+        check(&user, Right::Read, bucket, key)?;
+        if self.buckets.users_of_lists().is_some() {
+            let read = Some(Permission::Read);
+            let judged = self.buckets.judge_object(&user, bucket, key, read).await?;
+            req.extensions.insert(judged);
+        }
+        Ok(())
+    }
+}
 
 #[async_trait]
 impl S3Auth for Gate {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let secret = self.0.secret(access_key).cloned();
+        let secret = self.users.secret(access_key).cloned();
         secret.ok_or_else(|| s3_error!(InvalidAccessKeyId, "there is no such access key here"))
     }
 }
@@ -115,7 +142,7 @@ impl S3Auth for Gate {
 #[async_trait]
 impl S3Access for Gate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(user) = self.0.of(cx.credentials()).cloned() else {
+        let Some(user) = self.users.of(cx.credentials()).cloned() else {
             return Err(s3_error!(AccessDenied, "requests must be signed"));
         };
         let Some(need) = need(cx.s3_op().name()) else {
@@ -137,6 +164,12 @@ impl S3Access for Gate {
                 }
             }
             _ => return Err(s3_error!(AccessDenied, "this is not yours to see")),
+        }
+        if self.buckets.users_of_lists().is_some() {
+            let judged = self.buckets.judge(&user, cx.s3_op().name(), cx.s3_path()).await?;
+            if let Some(judged) = judged {
+                cx.extensions_mut().insert(judged);
+            }
         }
         cx.extensions_mut().insert(user);
         Ok(())
@@ -171,11 +204,41 @@ impl S3Access for Gate {
     }
 
     async fn copy_object(&self, req: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
-        source(sender(req)?, &copy_source(&req.headers, req.input.copy_source.clone()))
+        let source = copy_source(&req.headers, req.input.copy_source.clone());
+        self.source(req, &source).await
     }
 
     async fn upload_part_copy(&self, req: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
-        source(sender(req)?, &copy_source(&req.headers, req.input.copy_source.clone()))
+        let source = copy_source(&req.headers, req.input.copy_source.clone());
+        self.source(req, &source).await?;
+        let (user, input) = (sender(req)?.clone(), &req.input);
+        self.buckets.judge_upload(&user, &input.bucket, &input.key, &input.upload_id).await
+    }
+
+    async fn upload_part(&self, req: &mut S3Request<UploadPartInput>) -> S3Result<()> {
+        let (user, input) = (sender(req)?.clone(), &req.input);
+        self.buckets.judge_upload(&user, &input.bucket, &input.key, &input.upload_id).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: &mut S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<()> {
+        let (user, input) = (sender(req)?.clone(), &req.input);
+        self.buckets.judge_upload(&user, &input.bucket, &input.key, &input.upload_id).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: &mut S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<()> {
+        let (user, input) = (sender(req)?.clone(), &req.input);
+        self.buckets.judge_upload(&user, &input.bucket, &input.key, &input.upload_id).await
+    }
+
+    async fn list_parts(&self, req: &mut S3Request<ListPartsInput>) -> S3Result<()> {
+        let (user, input) = (sender(req)?.clone(), &req.input);
+        self.buckets.judge_upload(&user, &input.bucket, &input.key, &input.upload_id).await
     }
 
     /// An upload by form (PostObject) comes here, too; its key is a field.
@@ -196,13 +259,6 @@ pub fn check(user: &User, right: Right, bucket: &str, key: &str) -> S3Result<()>
     match user.may(right, bucket, key) {
         true => Ok(()),
         false => Err(denied(user, right)),
-    }
-}
-
-fn source(user: &User, source: &CopySource) -> S3Result<()> {
-    match source {
-        CopySource::Bucket { bucket, key, .. } => check(user, Right::Read, bucket, key),
-        _ => Err(denied(user, Right::Read)),
     }
 }
 

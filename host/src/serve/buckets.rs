@@ -1,9 +1,10 @@
 //! Which buckets there are, and the operations on buckets themselves.
 
 use super::access;
+use super::acl::Wish;
 use super::dynamic::{Dynamic, State};
 use super::staging::Staging;
-use super::users;
+use super::users::{self, Users};
 use crate::objects::Objects;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
@@ -36,18 +37,31 @@ enum Kind {
 pub struct Buckets {
     kind: Arc<Kind>,
     pub staging: Arc<Staging>,
+    /// Whom lists of rights (`serve.acls`) can give something; `None`: they
+    /// give nothing.
+    lists: Option<Arc<Users>>,
     /// Held by this set and by every stream that outlives its request: the
     /// stores may be closed when nobody holds it any more.
     pub in_use: Arc<()>,
 }
 
 impl Buckets {
-    pub fn new(exposed: Exposed, staging: Arc<Staging>, in_use: Arc<()>) -> Self {
+    pub fn new(
+        exposed: Exposed,
+        staging: Arc<Staging>,
+        lists: Option<Arc<Users>>,
+        in_use: Arc<()>,
+    ) -> Self {
         let kind = match exposed {
             Exposed::Fixed(stores) => Kind::Fixed(stores.into_iter().collect()),
             Exposed::Dynamic(main) => Kind::Dynamic(Dynamic::new(main)),
         };
-        Self { kind: Arc::new(kind), staging, in_use }
+        Self { kind: Arc::new(kind), staging, lists, in_use }
+    }
+
+    /// Whom lists of rights can give something, where they give any.
+    pub(super) fn users_of_lists(&self) -> Option<&Users> {
+        self.lists.as_deref()
     }
 
     /// The objects of a bucket, for reading.
@@ -107,7 +121,18 @@ impl Buckets {
             Kind::Fixed(stores) => {
                 stores.keys().filter(|name| name.starts_with(&prefix)).cloned().collect()
             }
-            Kind::Dynamic(buckets) => buckets.names(&prefix).await?,
+            Kind::Dynamic(buckets) => {
+                let names = buckets.names(&prefix).await?;
+                match self.lists {
+                    None => names,
+                    // Everybody sees their own.
+                    Some(_) => {
+                        let states = buckets.states(names.into_iter().collect()).await?;
+                        let own = states.into_iter().filter(|(_, s)| s.acl().is_owner(&user));
+                        own.map(|(name, _)| name).collect()
+                    }
+                }
+            }
         };
         let after = input.continuation_token.unwrap_or_default();
         let mut rest = names.into_iter().filter(|name| *name > after && user.sees(name));
@@ -136,6 +161,7 @@ impl Buckets {
         &self,
         req: S3Request<CreateBucketInput>,
     ) -> S3Result<S3Response<CreateBucketOutput>> {
+        let wish = Wish::of(&req.headers, &req.uri);
         let input = req.input;
         let name = &input.bucket;
         let asker = req.credentials.map(|credentials| credentials.access_key);
@@ -161,11 +187,16 @@ impl Buckets {
             .create_bucket_configuration
             .and_then(|configuration| configuration.location_constraint)
             .map(|location| location.as_str().to_owned());
-        let wanted = State { owner: asker.clone(), location, ..State::default() };
-        match buckets.create(name, wanted).await? {
+        let rights =
+            self.rights_of_new(asker.as_deref(), &wish, input.object_ownership.as_ref())?;
+        let grants = rights.grants.clone();
+        match buckets.create(name, State { location, ..rights }).await? {
             (_, true) => Ok(S3Response::new(output)),
-            // As S3 does in this region: making one's bucket again is no error.
-            (state, false) if state.owner == asker || state.owner.is_none() => {
+            // As S3 does in this region: making one's bucket again is no error,
+            // unless it would get other rights by that.
+            (state, false)
+                if (state.owner == asker || state.owner.is_none()) && state.grants == grants =>
+            {
                 Ok(S3Response::new(output))
             }
             _ => Err(s3_error!(BucketAlreadyExists)),

@@ -45,6 +45,23 @@ pub struct State {
     pub tags: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cors: Vec<super::cors::Rule>,
+    /// Its list of rights; absent: its owner alone has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<super::acl::Grant>>,
+    /// Whose its objects are, as S3 names it (`BucketOwnerEnforced`, …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_block: Option<PublicBlock>,
+}
+
+/// Which rights of everybody a bucket's owner refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicBlock {
+    pub block_public_acls: bool,
+    pub ignore_public_acls: bool,
+    pub block_public_policy: bool,
+    pub restrict_public_buckets: bool,
 }
 
 /// The buckets in a main store.
@@ -151,7 +168,11 @@ impl Dynamic {
             let Some((mut state, etag)) = self.marker(name).await? else {
                 return Err(s3_error!(NoSuchBucket));
             };
+            let before = state.clone();
             change(&mut state);
+            if state == before {
+                return Ok(());
+            }
             let if_match = etag.filter(|_| conditional);
             match self.put(name, &state, PutOptions { if_match, ..PutOptions::default() }).await {
                 Ok(()) => return Ok(()),

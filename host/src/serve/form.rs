@@ -3,9 +3,10 @@
 //! library doesn't, nor does it pass the name on. It also wants checksums named
 //! in the policy, and takes some forms that S3 refuses.
 
+use super::unsigned;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyStream, StreamBody};
 use hyper::body::Frame;
@@ -23,10 +24,12 @@ const MAX_FIELDS: usize = 192 * 1024;
 const FIRST_LOOK: usize = 4 * 1024;
 
 /// The request as the library is to read it, if it is a form.
-pub async fn prepared(request: Request<Body>) -> S3Result<Request<Body>> {
-    let signed = request.headers().contains_key(AUTHORIZATION);
-    let boundary = boundary(request.headers()).map(str::to_owned);
-    let Some(boundary) = boundary.filter(|_| request.method() == Method::POST && !signed) else {
+pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
+    if request.method() != Method::POST || !is_form(request.headers()) {
+        return Ok(request);
+    }
+    unsigned::strip(request.headers_mut());
+    let Some(boundary) = boundary(request.headers()).map(str::to_owned) else {
         return Ok(request);
     };
     let (mut parts, body) = request.into_parts();
@@ -53,12 +56,12 @@ pub async fn prepared(request: Request<Body>) -> S3Result<Request<Body>> {
     }
     if let Some(form) = Form::read(&head, &boundary) {
         form.check()?;
-        let (rewritten, sums) = form.rewritten();
+        let (rewritten, headers) = form.rewritten();
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         let length =
             length.map(|length: usize| (length + rewritten.len()).saturating_sub(head.len()));
         parts.headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
-        parts.headers.extend(sums);
+        parts.headers.extend(headers);
         head = rewritten;
     }
     let head = stream::iter([Ok(Frame::data(Bytes::from(head)))]);
@@ -66,12 +69,17 @@ pub async fn prepared(request: Request<Body>) -> S3Result<Request<Body>> {
     Ok(Request::from_parts(parts, Body::http_body_unsync(body)))
 }
 
+fn kind(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    kind(headers)
+        .is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("multipart/form-data"))
+}
+
 fn boundary(headers: &HeaderMap) -> Option<&str> {
-    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let (kind, parameters) = kind.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
+    let (_, parameters) = kind(headers)?.split_once(';')?;
     let found = parameters.split(';').find_map(|p| p.trim().strip_prefix("boundary="))?;
     Some(found.trim_matches('"')).filter(|boundary| !boundary.is_empty())
 }
@@ -147,11 +155,12 @@ impl<'a> Form<'a> {
 
     /// The form with the name of the file in its key, and without checksums of
     /// which its policy says nothing: as headers they are checked all the same.
+    /// Its ACL, which the library reads under another name, is a header, too.
     fn rewritten(&self) -> (Vec<u8>, Vec<(HeaderName, HeaderValue)>) {
         // Some clients send a path.
         let file = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
         let policy = self.policy().unwrap_or_default();
-        let (mut bytes, mut sums) = (Vec::with_capacity(self.head.len()), Vec::new());
+        let (mut bytes, mut headers) = (Vec::with_capacity(self.head.len()), Vec::new());
         let mut copied = 0;
         let mut copy = |bytes: &mut Vec<u8>, until: usize, from: usize| {
             bytes.extend(self.head.get(copied..until).unwrap_or_default());
@@ -160,7 +169,15 @@ impl<'a> Form<'a> {
         for Field { name, whole, value } in &self.fields {
             let text = self.head.get(value.clone()).and_then(|text| std::str::from_utf8(text).ok());
             let Some(text) = text else { continue };
-            if name == "key" && text.contains(FILE_NAME) {
+            if name == "acl"
+                && let Ok(value) = text.parse()
+            {
+                headers.push((HeaderName::from_static("x-amz-acl"), value));
+            } else if (name == "x-amz-acl" || name.starts_with("x-amz-grant-"))
+                && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), text.parse())
+            {
+                headers.push((name, value));
+            } else if name == "key" && text.contains(FILE_NAME) {
                 copy(&mut bytes, value.start, value.end);
                 bytes.extend(text.replace(FILE_NAME, file).bytes());
             } else if name.starts_with("x-amz-checksum-")
@@ -168,11 +185,11 @@ impl<'a> Form<'a> {
                 && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), text.parse())
             {
                 copy(&mut bytes, whole.start, whole.end);
-                sums.push((name, value));
+                headers.push((name, value));
             }
         }
         copy(&mut bytes, self.head.len(), self.head.len());
-        (bytes, sums)
+        (bytes, headers)
     }
 }
 
@@ -266,6 +283,21 @@ mod tests {
                 format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\nx\r\n");
             let refused = prepared(request(&(text + &form("k", "f")), 5000)).await.unwrap_err();
             assert_eq!(refused.code().as_str(), "InvalidArgument", "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_acl_of_a_form_is_its_field_and_never_a_header_beside_it() {
+        let field = "--x\r\nContent-Disposition: form-data; name=\"acl\"\r\n\r\npublic-read\r\n";
+        let text = field.to_owned() + &form("k", "f");
+        assert_eq!(sent(&text, 5000).await.1["x-amz-acl"], "public-read");
+        for kind in ["multipart/form-data; boundary=x", "Multipart/Form-Data; Boundary=x"] {
+            let mut request = request(&form("k", "f"), 5000);
+            request.headers_mut().insert(CONTENT_TYPE, kind.parse().unwrap());
+            request.headers_mut().insert("x-amz-acl", "public-read".parse().unwrap());
+            request.headers_mut().insert("authorization", "AWS4-HMAC-SHA256 x".parse().unwrap());
+            let prepared = prepared(request).await.unwrap();
+            assert!(!prepared.headers().contains_key("x-amz-acl"), "{kind}");
         }
     }
 

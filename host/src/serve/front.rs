@@ -4,7 +4,7 @@
 
 use super::buckets::Buckets;
 use super::cors::{Asked, Rule};
-use super::{dates, form, limits, older};
+use super::{dates, encryption, form, limits, older, unsigned};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, TRANSFER_ENCODING,
 };
@@ -106,7 +106,9 @@ impl Front {
         {
             return Some(S3Error::new(S3ErrorCode::MissingContentLength));
         }
-        if let Err(error) = dates::check(headers)
+        if let Err(error) = unsigned::check(request)
+            .and_then(|()| encryption::check(request.method(), headers))
+            .and_then(|()| dates::check(headers))
             .and_then(|()| dates::check_expiry(request.uri().query().unwrap_or_default()))
         {
             return Some(error);

@@ -5,6 +5,7 @@
 //! hold is bounded.
 
 mod access;
+mod acl;
 mod body;
 mod buckets;
 mod checksum;
@@ -12,9 +13,12 @@ mod conditions;
 mod cors;
 mod dates;
 mod dynamic;
+mod encryption;
 mod error;
 mod form;
 mod front;
+mod granting;
+mod judging;
 mod layout;
 mod limits;
 mod linger;
@@ -27,11 +31,13 @@ mod patience;
 mod prefixed;
 mod reading;
 mod region;
+mod rewriting;
 mod s3;
 mod settings;
 mod staging;
 mod tagging;
 mod tls;
+mod unsigned;
 mod uploads;
 mod users;
 mod writing;
@@ -82,6 +88,9 @@ pub struct Offer {
     pub cors: Vec<Rule>,
     /// Who may come in.
     pub users: Users,
+    /// Whether owners of buckets and objects, and their lists of rights, bound
+    /// what users may do.
+    pub acls: bool,
     /// How much is taken in at a time.
     pub limits: Limits,
     /// The certificate; absent: plain HTTP.
@@ -252,13 +261,16 @@ impl Switch {
 
 impl Current {
     fn new(offer: Offer, staging: &Arc<Staging>) -> anyhow::Result<Self> {
-        let Offer { exposed, cors, users, limits, tls, in_use } = offer;
+        let Offer { exposed, cors, users, acls, limits, tls, in_use } = offer;
         let tls = tls.as_ref().map(tls::acceptor).transpose()?;
-        let buckets = Buckets::new(exposed, staging.clone(), in_use);
+        let users = Arc::new(users);
+        // Without anybody who signs there are no owners.
+        let lists = (acls && users.any_signs()).then(|| users.clone());
+        let buckets = Buckets::new(exposed, staging.clone(), lists, in_use);
         let mut builder = S3ServiceBuilder::new(buckets.clone());
         // Rights are checked only where there is somebody to authenticate, so
         // a gate stands before the unsigned, too.
-        let gate = Gate(Arc::new(users));
+        let gate = Gate { users, buckets: buckets.clone() };
         builder.set_auth(gate.clone());
         builder.set_access(gate);
         builder.set_config(limits::protocol(&limits));

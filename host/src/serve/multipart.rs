@@ -1,5 +1,7 @@
 //! Multipart uploads.
 
+use super::access;
+use super::acl::Wish;
 use super::body::{Expected, Incoming, expected, staging_failed};
 use super::buckets::Buckets;
 use super::buckets::owner;
@@ -32,8 +34,11 @@ impl Buckets {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let user = access::sender(&req)?.clone();
+        let wish = Wish::of(&req.headers, &req.uri);
         let input = req.input;
         let objects = self.bucket(&input.bucket).await?;
+        let written = self.written(&input.bucket, &user, &wish).await?;
         crate::store::check_key(&input.key).map_err(|e| s3(e, &input.key))?;
         if !objects.capabilities().write {
             return Err(s3_error!(NotImplemented, "this store takes no writes"));
@@ -64,15 +69,17 @@ impl Buckets {
                 Some((algorithm, composite))
             }
         };
-        let initiator = req.credentials.map(|credentials| credentials.access_key);
         let kept = kept!(input);
+        let mut metadata = meta::keep(input.metadata, kept)?;
+        metadata.extend(written.kept);
         let id = self.staging.start(Upload {
             bucket: input.bucket.clone(),
             key: input.key.clone(),
             content_type: input.content_type,
-            metadata: meta::keep(input.metadata, kept)?,
+            metadata,
             sums,
-            initiator,
+            initiator: user.name.clone(),
+            owner: written.owner,
             started: SystemTime::now(),
             parts: BTreeMap::new(),
         })?;
@@ -131,7 +138,7 @@ impl Buckets {
             if_modified_since: input.copy_source_if_modified_since,
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
-        let (reader, info) = self.source(&source, wanted, conditions).await?;
+        let (reader, info) = self.source(&source, wanted, conditions, &req.extensions).await?;
         // S3 wants the range to lie within the source; a read would cut it off.
         if let (Some(range), Some(size)) = (wanted, info.size)
             && range.offset.unwrap_or(0).saturating_add(range.length.unwrap_or(0)) > size
@@ -304,7 +311,7 @@ impl Buckets {
                 id: initiator.id.clone(),
                 display_name: initiator.display_name.clone(),
             }),
-            owner: Some(initiator),
+            owner: Some(owner(upload.owner.as_deref())),
             storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
             bucket: Some(input.bucket),
             key: Some(input.key),

@@ -4,6 +4,7 @@ use super::body::outgoing;
 use super::buckets::Buckets;
 use super::checksum::{Sum, show_sum};
 use super::error::s3_read;
+use super::judging::Judged;
 use super::layout::{self, Piece};
 use super::meta::{self, Conditions};
 use super::s3::{range, signed};
@@ -17,11 +18,12 @@ impl Buckets {
         &self,
         req: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let input = req.input;
+        let S3Request { input, extensions, .. } = req;
         let key = &input.key;
         meta::only_version(input.version_id.as_deref())?;
         let objects = self.bucket(&input.bucket).await?;
         let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
+        Judged::check(&extensions, &info)?;
         Conditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -70,11 +72,12 @@ impl Buckets {
         &self,
         req: S3Request<GetObjectAttributesInput>,
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
-        let input = req.input;
+        let S3Request { input, extensions, .. } = req;
         let key = &input.key;
         meta::only_version(input.version_id.as_deref())?;
         let objects = self.bucket(&input.bucket).await?;
         let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
+        Judged::check(&extensions, &info)?;
         // All in one header, or each in its own.
         let names = input.object_attributes.iter().flat_map(|names| names.as_str().split(','));
         let asked: Vec<_> = names.map(str::trim).collect();
@@ -107,7 +110,7 @@ impl Buckets {
         &self,
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let input = req.input;
+        let S3Request { input, extensions, .. } = req;
         meta::only_version(input.version_id.as_deref())?;
         let objects = self.bucket(&input.bucket).await?;
         let key = &input.key;
@@ -121,6 +124,7 @@ impl Buckets {
         // The answer begins with the length, so a size that only reading
         // tells is learnt first, and holds for that version alone.
         let stat = objects.stat(key).await.map_err(failed)?;
+        Judged::check(&extensions, &stat)?;
         conditions.check(&stat, S3ErrorCode::NotModified)?;
         let measured = match stat.size {
             Some(_) => None,
@@ -135,6 +139,7 @@ impl Buckets {
         }
         let reader = objects.read(key, options).await.map_err(failed)?;
         let info = reader.info().clone();
+        Judged::check(&extensions, &info)?;
         conditions.check(&info, S3ErrorCode::NotModified)?;
         let size = info.size.or(measured.and_then(|measured| measured.size)).ok_or_else(|| {
             // It was replaced in between by one whose size isn't known.

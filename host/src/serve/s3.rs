@@ -1,13 +1,14 @@
 //! The S3 operations over a set of buckets. Those with a body of their own are
-//! in `buckets`, `listing`, `reading`, `writing`, `multipart`, `tagging`, `cors`
-//! and `settings`.
+//! in `buckets`, `listing`, `reading`, `writing`, `multipart`, `tagging`, `cors`,
+//! `granting` and `settings`.
 
 use super::buckets::Buckets;
 use super::error::s3_read;
+use super::judging::Judged;
 use super::meta::Conditions;
 use crate::store::{ByteRange, ObjectInfo, ReadOptions, Reader};
 use async_trait::async_trait;
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use s3s::dto::*;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
@@ -18,6 +19,7 @@ impl Buckets {
         source: &CopySource,
         range: Option<ByteRange>,
         conditions: Conditions,
+        extensions: &Extensions,
     ) -> S3Result<(Box<dyn Reader>, ObjectInfo)> {
         let CopySource::Bucket { bucket, key, .. } = source else {
             return Err(s3_error!(NotImplemented, "only objects of buckets here can be copied"));
@@ -26,6 +28,7 @@ impl Buckets {
         let options = ReadOptions { range, ..ReadOptions::default() };
         let reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
         let info = reader.info().clone();
+        Judged::check(extensions, &info)?;
         conditions.check(&info, S3ErrorCode::PreconditionFailed)?;
         Ok((reader, info))
     }
@@ -141,10 +144,18 @@ operations! {
         GetBucketReplicationOutput => get_bucket_replication_answer;
     delete_bucket_replication DeleteBucketReplicationInput
         DeleteBucketReplicationOutput => delete_bucket_replication_answer;
+    put_public_access_block PutPublicAccessBlockInput
+        PutPublicAccessBlockOutput => put_public_access_block_answer;
+    put_bucket_ownership_controls PutBucketOwnershipControlsInput
+        PutBucketOwnershipControlsOutput => put_bucket_ownership_controls_answer;
+    delete_bucket_ownership_controls DeleteBucketOwnershipControlsInput
+        DeleteBucketOwnershipControlsOutput => delete_bucket_ownership_controls_answer;
     get_bucket_ownership_controls GetBucketOwnershipControlsInput
         GetBucketOwnershipControlsOutput => get_bucket_ownership_controls_answer;
     get_object_lock_configuration GetObjectLockConfigurationInput
         GetObjectLockConfigurationOutput => get_object_lock_configuration_answer;
+    put_object_lock_configuration PutObjectLockConfigurationInput
+        PutObjectLockConfigurationOutput => put_object_lock_configuration_answer;
     get_object_retention GetObjectRetentionInput
         GetObjectRetentionOutput => get_object_retention_answer;
     get_object_legal_hold GetObjectLegalHoldInput

@@ -60,6 +60,8 @@ pub struct Upload {
     pub sums: Option<(Algorithm, bool)>,
     /// The access key that began it.
     pub initiator: Option<String>,
+    /// The access key whose the object will be.
+    pub owner: Option<String>,
     pub started: SystemTime,
     pub parts: BTreeMap<i32, Part>,
 }
@@ -319,6 +321,7 @@ mod tests {
             metadata: Metadata::new(),
             sums: None,
             initiator: None,
+            owner: None,
             started: SystemTime::now(),
             parts: BTreeMap::new(),
         };

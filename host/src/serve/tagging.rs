@@ -1,10 +1,8 @@
 //! Tags of objects and of buckets.
 
 use super::buckets::Buckets;
-use super::error::{s3, s3_read};
+use super::error::s3_read;
 use super::meta;
-use crate::objects::CHUNK;
-use crate::store::{Metadata, PutOptions, ReadOptions, Trailer};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -18,9 +16,6 @@ const MAX_OBJECT_TAGS: usize = 10;
 const MAX_BUCKET_TAGS: usize = 50;
 const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 256;
-
-/// The largest object whose tags can be changed: it is written anew for that.
-const MAX_REWRITE: u64 = 256 * 1024 * 1024;
 
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -116,7 +111,7 @@ impl Buckets {
         let input = req.input;
         meta::only_version(input.version_id.as_deref())?;
         let tags = from_xml(input.tagging, MAX_OBJECT_TAGS)?;
-        self.retag(&input.bucket, &input.key, write(&tags)).await?;
+        self.set_kept(&input.bucket, &input.key, TAGGING, write(&tags)).await?;
         Ok(S3Response::new(PutObjectTaggingOutput::default()))
     }
 
@@ -126,51 +121,8 @@ impl Buckets {
     ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
         let input = req.input;
         meta::only_version(input.version_id.as_deref())?;
-        self.retag(&input.bucket, &input.key, None).await?;
+        self.set_kept(&input.bucket, &input.key, TAGGING, None).await?;
         Ok(S3Response::new(DeleteObjectTaggingOutput::default()))
-    }
-
-    /// Writes an object anew with other tags, unless somebody else changes it
-    /// at the same time.
-    async fn retag(&self, bucket: &str, key: &str, tags: Option<String>) -> S3Result<()> {
-        let objects = self.bucket(bucket).await?;
-        let can = objects.capabilities();
-        let info = objects.stat(key).await.map_err(|e| s3_read(e, key))?;
-        if meta::show(&info).1.tagging == tags {
-            return Ok(());
-        }
-        if !can.conditional || !can.metadata {
-            return Err(s3_error!(NotImplemented, "this store can't change the tags of an object"));
-        }
-        if info.size.is_none_or(|size| size > MAX_REWRITE) {
-            let text = format!(
-                "the tags of an object of more than {MAX_REWRITE} bytes can only be given when it is written"
-            );
-            return Err(s3_error!(NotImplemented, "{text}"));
-        }
-        let options = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
-        let mut reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
-        let mut metadata: Metadata = meta::carried(&info.metadata).collect();
-        metadata.retain(|(name, _)| name != TAGGING);
-        metadata.extend(tags.map(|tags| (TAGGING.to_owned(), tags)));
-        let failed = |e| s3(e, key);
-        let options = PutOptions {
-            content_type: info.content_type,
-            metadata,
-            if_match: info.etag.clone(),
-            ..PutOptions::default()
-        };
-        let mut upload = objects.write(key, options).await.map_err(failed)?;
-        loop {
-            let chunk = reader.next(CHUNK).await.map_err(|e| s3_read(e, key))?;
-            if chunk.is_empty() {
-                break;
-            }
-            upload.push(chunk).await.map_err(failed)?;
-        }
-        let trailer = Trailer { etag: info.etag, ..Trailer::default() };
-        upload.finish_with(trailer).await.map_err(failed)?;
-        Ok(())
     }
 
     pub(super) async fn get_bucket_tagging_answer(

@@ -57,7 +57,7 @@ fn shown(id: String, upload: Upload, url: bool) -> MultipartUpload {
             id: initiator.id.clone(),
             display_name: initiator.display_name.clone(),
         }),
-        owner: Some(initiator),
+        owner: Some(owner(upload.owner.as_deref())),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
         key: Some(encoded(url, upload.key)),
         upload_id: Some(id),

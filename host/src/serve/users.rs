@@ -54,6 +54,17 @@ impl Users {
         }
     }
 
+    /// The access key of the user whom answers call by this id.
+    pub fn with_id(&self, wanted: &str) -> Option<&str> {
+        let found = self.by_key.iter().find(|(_, (_, user))| user.id == wanted);
+        found.map(|(name, _)| name.as_str())
+    }
+
+    /// Whether anybody signs.
+    pub fn any_signs(&self) -> bool {
+        !self.by_key.is_empty()
+    }
+
     /// Refuses an address that others can reach, where strangers could change
     /// something.
     pub fn check_reach(&self, listen: SocketAddr) -> anyhow::Result<()> {
@@ -91,6 +102,15 @@ impl User {
     /// with `key`.
     pub fn may(&self, right: Right, bucket: &str, key: &str) -> bool {
         self.has(right) && self.sees(bucket) && key.starts_with(&self.scope.prefix)
+    }
+}
+
+#[cfg(test)]
+impl Users {
+    /// The user with this access key, or the unsigned.
+    pub fn named(&self, name: Option<&str>) -> Arc<User> {
+        let found = name.map_or(self.anonymous.as_ref(), |n| self.by_key.get(n).map(|(_, u)| u));
+        found.cloned().unwrap()
     }
 }
 

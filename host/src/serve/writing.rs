@@ -1,6 +1,7 @@
 //! Objects, for writing, deleting and copying.
 
 use super::access;
+use super::acl::{ACL, Wish};
 use super::body::{Incoming, expected};
 use super::buckets::Buckets;
 use super::checksum::{Algorithm, Sum, show_sum};
@@ -27,12 +28,14 @@ impl Buckets {
         &self,
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        let S3Request { input, headers, trailing_headers, .. } = req;
+        let user = access::sender(&req)?.clone();
+        let S3Request { input, headers, uri, trailing_headers, .. } = req;
         settings::allowed(&settings::asked!(input))?;
         if input.write_offset_bytes.is_some() {
             return Err(s3_error!(NotImplemented, "objects can't be appended to"));
         }
         let objects = self.bucket(&input.bucket).await?;
+        let written = self.written(&input.bucket, &user, &Wish::of(&headers, &uri)).await?;
         let key = &input.key;
         let kept = kept!(input);
         let mut options = PutOptions {
@@ -40,6 +43,7 @@ impl Buckets {
             metadata: meta::keep(input.metadata, kept)?,
             ..PutOptions::default()
         };
+        options.metadata.extend(written.kept);
         conditions::of_put(&objects, key, &mut options, input.if_match, input.if_none_match)
             .await?;
         let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
@@ -139,9 +143,12 @@ impl Buckets {
         &self,
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
+        let user = access::sender(&req)?.clone();
         let input = req.input;
         let source = copy_source(&req.headers, input.copy_source);
         let objects = self.bucket(&input.bucket).await?;
+        let wish = Wish::of(&req.headers, &req.uri);
+        let written = self.written(&input.bucket, &user, &wish).await?;
         let key = &input.key;
         let replace = input
             .metadata_directive
@@ -169,7 +176,7 @@ impl Buckets {
                 "an object can be copied onto itself only with new metadata (REPLACE)"
             ));
         }
-        let (mut reader, info) = self.source(&source, None, conditions).await?;
+        let (mut reader, info) = self.source(&source, None, conditions, &req.extensions).await?;
         limits::check_size(&req.extensions, info.size.unwrap_or(0))?;
         let source_tags = meta::show(&info).1.tagging;
         let source_sum = meta::show(&info).1.sum.map(|sum| sum.algorithm);
@@ -182,8 +189,10 @@ impl Buckets {
             }
             false => (info.content_type, meta::carried(&info.metadata).collect()),
         };
-        // A copy is one piece, whatever its source was put together from.
-        metadata.retain(|(name, _)| ![TAGGING, PARTS, PART_SUMS].contains(&name.as_str()));
+        // A copy is one piece, whatever its source was put together from, and
+        // has no rights from there.
+        metadata.retain(|(name, _)| ![TAGGING, PARTS, PART_SUMS, ACL].contains(&name.as_str()));
+        metadata.extend(written.kept);
         metadata.extend(tags.map(|tags| (TAGGING.to_owned(), tags)));
         let options = PutOptions { content_type, metadata, ..PutOptions::default() };
         let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);

@@ -1,0 +1,82 @@
+//! What is kept with an object, changed after it was written: stores can't, so
+//! the object is written anew.
+
+use super::buckets::Buckets;
+use super::error::{s3, s3_read};
+use super::meta;
+use crate::objects::CHUNK;
+use crate::store::{Metadata, PutOptions, ReadOptions, Trailer};
+use s3s::{S3Result, s3_error};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use tokio::sync::Mutex;
+
+/// The largest object that is written anew.
+const MAX_REWRITE: u64 = 256 * 1024 * 1024;
+
+/// Held while an object is written anew: its etag stays, so two such changes
+/// at a time could undo each other.
+static LOCKS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
+
+fn lock(bucket: &str, key: &str) -> &'static Mutex<()> {
+    let mut hasher = DefaultHasher::new();
+    (bucket, key).hash(&mut hasher);
+    let index = usize::try_from(hasher.finish() % LOCKS.len() as u64).unwrap_or(0);
+    LOCKS.get(index).unwrap_or(&LOCKS[0])
+}
+
+impl Buckets {
+    /// Writes an object anew with another value under `name` of what is kept
+    /// with it, unless somebody else changes it at the same time.
+    pub(super) async fn set_kept(
+        &self,
+        bucket: &str,
+        key: &str,
+        name: &str,
+        value: Option<String>,
+    ) -> S3Result<()> {
+        let objects = self.bucket(bucket).await?;
+        let can = objects.capabilities();
+        let _alone = lock(bucket, key).lock().await;
+        let info = objects.stat(key).await.map_err(|e| s3_read(e, key))?;
+        let before = info.metadata.iter().find(|(found, _)| found == name).map(|(_, text)| text);
+        if before == value.as_ref() {
+            return Ok(());
+        }
+        let what = name.trim_start_matches(':');
+        if !can.conditional || !can.metadata {
+            return Err(s3_error!(
+                NotImplemented,
+                "this store can't change the {what} of an object"
+            ));
+        }
+        if info.size.is_none_or(|size| size > MAX_REWRITE) {
+            let text = format!(
+                "the {what} of an object of more than {MAX_REWRITE} bytes can only be given when it is written"
+            );
+            return Err(s3_error!(NotImplemented, "{text}"));
+        }
+        let options = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
+        let mut reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
+        let mut metadata: Metadata = meta::carried(&info.metadata).collect();
+        metadata.retain(|(found, _)| found != name);
+        metadata.extend(value.map(|value| (name.to_owned(), value)));
+        let failed = |e| s3(e, key);
+        let options = PutOptions {
+            content_type: info.content_type,
+            metadata,
+            if_match: info.etag.clone(),
+            ..PutOptions::default()
+        };
+        let mut upload = objects.write(key, options).await.map_err(failed)?;
+        loop {
+            let chunk = reader.next(CHUNK).await.map_err(|e| s3_read(e, key))?;
+            if chunk.is_empty() {
+                break;
+            }
+            upload.push(chunk).await.map_err(failed)?;
+        }
+        let trailer = Trailer { etag: info.etag, ..Trailer::default() };
+        upload.finish_with(trailer).await.map_err(failed)?;
+        Ok(())
+    }
+}
