@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage_wasm import Broken, StoreError
+from wasmtime import wat2wasm
+
+from storage_wasm import Broken, InvalidConfig, StoreError, engine
 from storage_wasm.abi import native
 from storage_wasm.abi.types import Trap
 from storage_wasm.backends.memory import MemoryBackend
@@ -92,6 +96,24 @@ def test_pointers_outside_of_the_memory_are_refused() -> None:
     instance.close()
     with pytest.raises(Trap, match="thrown away"):
         instance.call("decorators", "kinds")
+
+
+def test_a_module_that_is_not_as_the_contract_has_it_is_refused(tmp_path: Path) -> None:
+    def refused(wasm: bytes) -> str:
+        (tmp_path / "other.wasm").write_bytes(wasm)
+        with pytest.raises(InvalidConfig, match="other.wasm") as caught:
+            engine.load(str(tmp_path / "other.wasm"))
+        return str(caught.value)
+
+    assert "not the decorators" in refused(b"no wasm at all")
+    whole = Path(os.environ[engine.VARIABLE]).read_bytes()
+    refused(whole[: len(whole) // 2])
+    assert "exports no memory" in refused(wat2wasm("(module)"))
+    wrong = """(module (memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i64) (result i32) i32.const 0))"""
+    assert "cabi_realloc goes from ['i64']" in refused(wat2wasm(wrong))
+    later = refused(whole.replace(b"@0.1.0", b"@0.1.1"))
+    assert "has no function storage:object-store/object-store@0.1.0#open" in later
 
 
 def test_threads_have_instances_of_their_own() -> None:

@@ -7,16 +7,15 @@ import threading
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
+
+from wasmtime import WasmtimeError
 
 from . import coordinator
 from .abi.native import Instance, Module
 from .contract import Backend, Event, Failure
 from .coordinator import Coordinator
 from .errors import InvalidConfig, to_failure
-
-if TYPE_CHECKING:
-    from .contract import ReadOptions, Reader, Writer
 
 WASM = "decorators-core.wasm"
 VARIABLE = "STORAGE_DECORATORS_CORE"
@@ -97,17 +96,17 @@ HANDLERS: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-def wasm() -> bytes:
-    """The core module: a file that a variable names, or the one in the package."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return Path(given).read_bytes()
-    packaged = resources.files(__package__).joinpath(WASM)
-    if not packaged.is_file():
+def load(given: Optional[str]) -> Module:
+    """The core module from a file, or the one in the package."""
+    if given is None and not resources.files(__package__).joinpath(WASM).is_file():
         raise InvalidConfig(
             f"the decorators are missing: put {WASM} into the package, or its path into {VARIABLE}"
         )
-    return packaged.read_bytes()
+    place = resources.files(__package__).joinpath(WASM) if given is None else Path(given)
+    try:
+        return Module(place.read_bytes(), HANDLERS)
+    except (OSError, ValueError, WasmtimeError) as error:
+        raise InvalidConfig(f"{place} is not the decorators that this needs: {error}") from error
 
 
 _LOCK = threading.Lock()
@@ -115,7 +114,7 @@ _LOCK = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _module() -> Module:
-    return Module(wasm(), HANDLERS)
+    return load(os.environ.get(VARIABLE) or None)
 
 
 def module() -> Module:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from contextlib import suppress
 from struct import Struct
 from typing import Any, Callable, Optional
 
@@ -17,7 +18,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 
 from .contract import EXPORTS, IMPORTS, RESOURCES, Function, module
-from .types import Trap
+from .types import I32, I64, Trap
 
 MEMORY_LIMIT = 1 << 30
 """The most linear memory of an instance: some whole documents, not the machine."""
@@ -136,6 +137,12 @@ class Memory:
 
 
 Handler = Callable[..., Any]
+Signature = tuple[list[str], list[str]]
+"""What a core function takes and gives."""
+
+_TAKES: Signature = ([I32], [])
+_MAPS: Signature = ([I32], [I32])
+_NAMES = {I32: "i32", I64: "i64"}
 
 
 class Module:
@@ -148,7 +155,9 @@ class Module:
     def __init__(self, wasm: bytes, handlers: dict[tuple[str, str], Handler]) -> None:
         config = wasmtime.Config()
         config.memory_may_move = False
-        config.cache = True
+        with suppress(wasmtime.WasmtimeError):
+            # Without a home to keep it in, it is compiled by each process.
+            config.cache = True
         self.engine = wasmtime.Engine(config)
         self.module = wasmtime.Module(self.engine, wasm)
         self.linker = wasmtime.Linker(self.engine)
@@ -160,29 +169,55 @@ class Module:
         }
         # Called from C for as long as the linker lives.
         self._callbacks: list[Any] = []
+        self._check_exports()
         types = {(each.module, each.name): each.type for each in self.module.imports}
         for interface, functions in IMPORTS.items():
             for function in functions:
                 handler = handlers[interface, function.name]
                 call = _import(function, handler)
-                self._define(types, module(interface), function.name, call)
+                params = [*function.flat, *([I32] if function.through_memory else [])]
+                signature = (params, function.result_flat)
+                self._define(types, module(interface), function.name, call, signature)
         for interface, resources in RESOURCES.items():
             for resource in resources:
                 drop = f"[resource-drop]{resource}"
-                self._define(types, module(interface), drop, _drop_ours(resource))
-                ours = f"[export]{module(interface)}"
-                self._define(types, ours, drop, _drop_theirs(resource))
-                self._define(types, ours, f"[resource-new]{resource}", _new_theirs(resource))
-                self._define(types, ours, f"[resource-rep]{resource}", _rep_theirs(resource))
+                self._define(types, module(interface), drop, _drop_ours(resource), _TAKES)
+                theirs = f"[export]{module(interface)}"
+                new, rep = f"[resource-new]{resource}", f"[resource-rep]{resource}"
+                self._define(types, theirs, drop, _drop_theirs(resource), _TAKES)
+                self._define(types, theirs, new, _new_theirs(resource), _MAPS)
+                self._define(types, theirs, rep, _rep_theirs(resource), _MAPS)
         if types:
             missing = ", ".join(f"{where} {name}" for where, name in types)
             raise ValueError(f"the module wants more than the contract has: {missing}")
 
-    def _define(self, types: dict[Any, Any], where: str, name: str, call: Any) -> None:
+    def _check_exports(self) -> None:
+        """Calls are not checked by wasmtime, so the functions are, once."""
+        types = {each.name: each.type for each in self.module.exports}
+        if not isinstance(types.get("memory"), wasmtime.MemoryType):
+            raise ValueError("the module exports no memory")
+        _check_type("cabi_realloc", types.get("cabi_realloc"), ([I32] * 4, [I32]))
+        for (interface, _), function in self.exports.items():
+            name = f"{module(interface)}#{function.name}"
+            results = [I32] if function.through_memory else function.result_flat
+            _check_type(name, types.get(name), (function.flat, results))
+            if f"cabi_post_{name}" in types:
+                _check_type(f"cabi_post_{name}", types[f"cabi_post_{name}"], _TAKES)
+        for resource in RESOURCES["object-store"]:
+            name = f"{module('object-store')}#[dtor]{resource}"
+            if name in types:
+                _check_type(name, types[name], _TAKES)
+        if "_initialize" in types:
+            _check_type("_initialize", types["_initialize"], ([], []))
+
+    def _define(
+        self, types: dict[Any, Any], where: str, name: str, call: Any, signature: Signature
+    ) -> None:
         type = types.pop((where, name), None)
         if type is None:
             # Not every module uses every function.
             return
+        _check_type(f"{where} {name}", type, signature)
 
         def enter(env: int, caller: int, values: int, count: int) -> Optional[int]:
             instance = _running()
@@ -202,6 +237,15 @@ class Module:
         )  # fmt: skip
         if error:
             raise _error(error)
+
+
+def _check_type(name: str, type: Any, signature: Signature) -> None:
+    wanted = [[_NAMES[each] for each in side] for side in signature]
+    if not isinstance(type, wasmtime.FuncType):
+        raise ValueError(f"the module has no function {name}")
+    found = [[str(each) for each in side] for side in (type.params, type.results)]
+    if found != wanted:
+        raise ValueError(f"{name} goes from {found[0]} to {found[1]}, not as in the contract")
 
 
 class _Running(threading.local):
