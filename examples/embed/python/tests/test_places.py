@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage_wasm import AlreadyExists, InvalidKey, PermissionDenied, PreconditionFailed
+from storage_wasm import AlreadyExists, InvalidData, InvalidKey, PermissionDenied, PreconditionFailed
 from storage_wasm.db import SqliteStore
 from storage_wasm.fs import FilesystemStore, SafeFilesystemStore
 from storage_wasm.object import DictStore
@@ -155,6 +155,15 @@ def test_a_locked_database_is_told_as_unavailable(
     other.close()
     store.put("k", b"new")
     assert store.get("k") == b"new"
+
+
+def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "objects.db"
+    path.write_bytes(b"not a database, but longer than a header would be" * 20)
+    with pytest.raises(InvalidData, match="another db_path"):
+        SqliteStore(str(path)).get("k")
+    with pytest.raises(PermissionDenied, match="must exist"):
+        SqliteStore(str(tmp_path / "no/objects.db")).get("k")
 
 
 @pytest.mark.parametrize("kind", ["dict", "files", "sqlite"])

@@ -63,6 +63,17 @@ _FIND = f"SELECT {_COLUMNS} {_FROM} WHERE o.key = ?"
 _GET = f"SELECT {_COLUMNS}, CAST(o.data AS BLOB) {_FROM} WHERE o.key = ?"
 
 
+_FAILURES: list[tuple[str, type[StoreError], str]] = [
+    ("locked", Unavailable, "another process is writing; try again"),
+    ("is full", LimitExceeded, "nothing was written"),
+    ("too big", LimitExceeded, "a row of SQLite can't be larger"),
+    ("not a database", InvalidData, "name another db_path, or move that file away"),
+    ("malformed", InvalidData, "restore it, or try sqlite3's .recover"),
+    ("readonly", PermissionDenied, "the file and its directory must be writable"),
+    ("unable to open", PermissionDenied, "its directory must exist and be writable"),
+]
+
+
 def _info(row: Any) -> ObjectInfo:
     row_id, size, version, modified, etag, content_type, metadata = row[:7]
     size = size or 0
@@ -122,17 +133,10 @@ class SqliteBackend:
 
     def _failure(self, key: Optional[str], error: sqlite3.Error) -> StoreError:
         at = self._path if key is None else f"{self._path}, key {key!r}"
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return Unavailable(f"{at}: another process has locked the database; try again")
-        if name.startswith("SQLITE_FULL"):
-            return LimitExceeded(f"{at}: the disk is full; nothing was written")
-        if name.startswith("SQLITE_TOOBIG") or "too big" in str(error):
-            return LimitExceeded(f"{at}: larger than a row of SQLite may be")
-        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return InvalidData(f"{at}: {error}")
-        if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN")):
-            return PermissionDenied(f"{at}: {error}; its directory must exist and be writable")
+        # By their texts: older Pythons don't tell the codes.
+        for text, kind, advice in _FAILURES:
+            if text in str(error):
+                return kind(f"{at}: {error}; {advice}")
         return Other(f"{at}: {error}")
 
     def capabilities(self) -> Capabilities:
