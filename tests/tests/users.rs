@@ -145,6 +145,7 @@ fn mistakes_in_users_are_named_with_their_place() -> Result<()> {
             "this access key is that of serve.credentials[0], too",
         ),
         ("acls: true", "it needs serve.buckets: dynamic"),
+        ("{buckets: dynamic, acls: true, anonymous: true}", "lets everybody do everything"),
         ("credentials: []", "serve.credentials needs at least 1 item(s)"),
         (
             "credentials: {access_key: A, secret_key: long-enough, buckets: [mian]}",

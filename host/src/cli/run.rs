@@ -214,7 +214,8 @@ fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer 
         exposed: opened.exposed.clone(),
         cors: config.serve.cors.clone(),
         users: users(config, made, anonymous),
-        acls: config.serve.acls,
+        // --anonymous lets everybody do everything.
+        acls: config.serve.acls && !anonymous,
         limits: config.serve.limits.clone(),
         tls: config.serve.tls.clone(),
         in_use: opened.in_use.clone(),

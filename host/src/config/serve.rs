@@ -63,6 +63,11 @@ impl Loader<'_> {
                 "serve.acls is for buckets that clients make: it needs serve.buckets: dynamic";
             self.report(node.place, text.to_owned());
         }
+        if let (true, Some(node)) = (serve.acls && value["anonymous"] == true, at("acls")) {
+            let text = "serve.acls bounds what users may do, and serve.anonymous: true lets \
+                        everybody do everything: give one";
+            self.report(node.place, text.to_owned());
+        }
         if let Some(node) = at("cors") {
             serve.cors = serde_json::from_value(value["cors"].clone()).unwrap_or_default();
             if let Some(problem) = serve.cors.iter().find_map(crate::serve::Rule::problem) {

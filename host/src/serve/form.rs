@@ -3,11 +3,11 @@
 //! library doesn't, nor does it pass the name on. It also wants checksums named
 //! in the policy, and takes some forms that S3 refuses.
 
-use super::unsigned;
+use super::{tagging, unsigned};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyStream, StreamBody};
 use hyper::body::Frame;
 use s3s::{Body, S3Error, S3Result, s3_error};
@@ -56,6 +56,9 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     }
     if let Some(form) = Form::read(&head, &boundary) {
         form.check()?;
+        let tags = form.value("tagging").map(tagging::of_form).transpose()?.flatten();
+        let tags = tags.and_then(|tags| tags.parse().ok());
+        parts.headers.extend(tags.map(|tags: HeaderValue| (tagging::HEADER, tags)));
         let (rewritten, headers) = form.rewritten();
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         let length =
@@ -67,6 +70,20 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     let head = stream::iter([Ok(Frame::data(Bytes::from(head)))]);
     let body = StreamBody::new(head.chain(stream::iter(failed)).chain(rest));
     Ok(Request::from_parts(parts, Body::http_body_unsync(body)))
+}
+
+/// Where a form sends the browser on, the etag has quotes, as in its header.
+pub fn quote_etag(answer: &mut Response<Body>) {
+    if answer.status() != StatusCode::SEE_OTHER {
+        return;
+    }
+    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let quoted = location
+        .and_then(|location| location.rsplit_once("&etag="))
+        .and_then(|(before, etag)| format!("{before}&etag=%22{etag}%22").parse().ok());
+    if let Some(quoted) = quoted {
+        answer.headers_mut().insert(LOCATION, quoted);
+    }
 }
 
 fn kind(headers: &HeaderMap) -> Option<&str> {
@@ -140,7 +157,17 @@ impl<'a> Form<'a> {
     /// Refuses what S3 refuses and the library would take: a form that says who
     /// sends it and does not prove it, and a policy that ends at no known time.
     fn check(&self) -> S3Result<()> {
-        let has = |name: &&str| self.value(name).is_some();
+        // Of two fields the policy could look at one, and the upload at the other.
+        let mut names: Vec<_> = self
+            .fields
+            .iter()
+            .map(|field| if field.name == "acl" { "x-amz-acl" } else { field.name.as_str() })
+            .collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+            return Err(s3_error!(InvalidArgument, "the form has one of {twice:?} too many"));
+        }
+        let has = |name: &str| self.fields.iter().any(|field| field.name == name);
         let wants = ["policy", "awsaccesskeyid", "x-amz-credential"].iter().any(|name| has(name));
         if wants && !["signature", "x-amz-signature"].iter().any(|name| has(name)) {
             return Err(s3_error!(InvalidArgument, "a form with a policy needs a signature"));
@@ -235,7 +262,7 @@ mod tests {
 
     async fn sent(text: &str, pieces: usize) -> (String, HeaderMap) {
         let (parts, body) = prepared(request(text, pieces)).await.unwrap().into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let bytes = BodyExt::collect(body).await.unwrap().to_bytes();
         (String::from_utf8(bytes.to_vec()).unwrap(), parts.headers)
     }
 
@@ -298,6 +325,18 @@ mod tests {
             request.headers_mut().insert("authorization", "AWS4-HMAC-SHA256 x".parse().unwrap());
             let prepared = prepared(request).await.unwrap();
             assert!(!prepared.headers().contains_key("x-amz-acl"), "{kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_form_with_two_values_for_one_thing_is_refused() {
+        let field = |name: &str, value: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        for (first, second) in [("acl", "ACL"), ("x-amz-acl", "acl"), ("key", "other")] {
+            let text = field(first, "public-read") + &field(second, "private") + &form("k", "f");
+            let refused = prepared(request(&text, 5000)).await.unwrap_err();
+            assert_eq!(refused.code().as_str(), "InvalidArgument", "{first} {second}");
         }
     }
 

@@ -74,12 +74,17 @@ impl Front {
             Err(error) => return Ok(refuse(error)),
         };
         older::date(&mut request);
-        let twin = older::with_slash(&request);
+        let (request, twin) = match older::with_slash(request).await {
+            Ok(both) => both,
+            Err(error) => return Ok(refuse(error)),
+        };
         let answer = self.service.call(request).await?;
-        match twin.filter(|_| older::is_mismatch(&answer)) {
-            Some(twin) => self.service.call(twin).await,
-            None => Ok(answer),
-        }
+        let mut answer = match twin.filter(|_| older::is_mismatch(&answer)) {
+            Some(twin) => self.service.call(twin).await?,
+            None => answer,
+        };
+        form::quote_etag(&mut answer);
+        Ok(answer)
     }
 
     async fn rules(&self, bucket: &str) -> Vec<Rule> {

@@ -5,6 +5,7 @@ use super::acl::{self, ACL, Acl, Wish};
 use super::buckets::Buckets;
 use super::dynamic::{PublicBlock, State};
 use super::error::s3_read;
+use super::judging::Judged;
 use super::meta;
 use super::users::User;
 use http::StatusCode;
@@ -85,11 +86,12 @@ impl Buckets {
         &self,
         req: S3Request<GetObjectAclInput>,
     ) -> S3Result<S3Response<GetObjectAclOutput>> {
-        let input = req.input;
+        let S3Request { input, extensions, .. } = req;
         meta::only_version(input.version_id.as_deref())?;
         let state = self.state(&input.bucket).await?;
         let objects = self.bucket(&input.bucket).await?;
         let info = objects.stat(&input.key).await.map_err(|e| s3_read(e, &input.key))?;
+        Judged::check(&extensions, &info)?;
         let (owner, grants) = match self.users_of_lists() {
             Some(_) => state.acl_of(&info)?.show(),
             None => acl::show_owner(state.owner.as_deref()),

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The largest XML document: 10,000 parts with checksums have 3 MiB, 1,000
 /// keys to delete, with every byte written as a reference, 7 MiB.
-const MAX_XML: usize = 8 * 1024 * 1024;
+pub const MAX_XML: usize = 8 * 1024 * 1024;
 
 /// The largest file in an upload by form, which `s3s` keeps in memory to know
 /// its size before its policy is checked.

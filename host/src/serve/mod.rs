@@ -264,8 +264,7 @@ impl Current {
         let Offer { exposed, cors, users, acls, limits, tls, in_use } = offer;
         let tls = tls.as_ref().map(tls::acceptor).transpose()?;
         let users = Arc::new(users);
-        // Without anybody who signs there are no owners.
-        let lists = (acls && users.any_signs()).then(|| users.clone());
+        let lists = acls.then(|| users.clone());
         let buckets = Buckets::new(exposed, staging.clone(), lists, in_use);
         let mut builder = S3ServiceBuilder::new(buckets.clone());
         // Rights are checked only where there is somebody to authenticate, so

@@ -1,10 +1,11 @@
 //! Signatures of clients that sign as old ones did, and S3 takes.
 
 use super::dates;
+use super::limits::MAX_XML;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
-use s3s::Body;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use s3s::{Body, S3Error, S3ErrorCode, S3Result};
 
 /// Where SigV4 has its date; the library looks nowhere else.
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -23,27 +24,48 @@ pub fn date(request: &mut Request<Body>) {
     headers.extend(date.and_then(|date| Some((AMZ_DATE, date.parse().ok()?))));
 }
 
-/// The same request with a slash after its bucket: old clients sign that by
-/// the second version, and send it without. `None`: it is no such request. It
-/// has no body, so nothing is done twice.
-pub fn with_slash(request: &Request<Body>) -> Option<Request<Body>> {
-    let headers = request.headers();
-    let is_v2 = headers.get(AUTHORIZATION).is_some_and(|text| text.as_bytes().starts_with(b"AWS "));
-    let is_empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
-        && !headers.contains_key(TRANSFER_ENCODING);
+/// A request, and the same with a slash after its bucket, if old clients could
+/// have sent it: by the second version they sign that, and send it without.
+/// Its body, a document, is taken in for both; only one of them is let in.
+pub async fn with_slash(
+    request: Request<Body>,
+) -> S3Result<(Request<Body>, Option<Request<Body>>)> {
+    let Some(uri) = slashed(&request) else { return Ok((request, None)) };
+    let (parts, mut body) = request.into_parts();
+    let bytes = body.store_all_limited(MAX_XML).await.map_err(|error| {
+        error
+            .downcast::<S3Error>()
+            .map_or_else(|_| S3Error::new(S3ErrorCode::MaxMessageLengthExceeded), |error| *error)
+    })?;
+    let mut twin = Request::new(Body::from(bytes.clone()));
+    *twin.method_mut() = parts.method.clone();
+    *twin.uri_mut() = uri;
+    *twin.headers_mut() = parts.headers.clone();
+    *twin.extensions_mut() = parts.extensions.clone();
+    Ok((Request::from_parts(parts, Body::from(bytes)), Some(twin)))
+}
+
+fn slashed<T>(request: &Request<T>) -> Option<Uri> {
+    let signed = request.headers().get(AUTHORIZATION);
+    let is_v2 = signed.is_some_and(|text| text.as_bytes().starts_with(b"AWS "));
     let bucket = request.uri().path().strip_prefix('/')?;
-    if !is_v2 || !is_empty || bucket.is_empty() || bucket.contains('/') {
+    // Only documents have room in memory.
+    let is_document = match *request.method() {
+        Method::PUT => true,
+        Method::POST => request.uri().query().is_some(),
+        _ => {
+            let length = request.headers().get(CONTENT_LENGTH);
+            length.is_none_or(|length| length == "0")
+                && !request.headers().contains_key(TRANSFER_ENCODING)
+        }
+    };
+    if !is_v2 || bucket.is_empty() || bucket.contains('/') || !is_document {
         return None;
     }
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(format!("/{bucket}/{query}")).ok()?);
-    let mut twin = Request::new(Body::empty());
-    *twin.method_mut() = request.method().clone();
-    *twin.uri_mut() = Uri::from_parts(parts).ok()?;
-    *twin.headers_mut() = headers.clone();
-    *twin.extensions_mut() = request.extensions().clone();
-    Some(twin)
+    Uri::from_parts(parts).ok()
 }
 
 /// Whether an answer says that a signature is not the right one.
@@ -66,23 +88,51 @@ mod tests {
         request.body(Body::empty()).unwrap()
     }
 
-    #[test]
-    fn only_requests_for_a_bucket_without_a_body_by_the_second_version_get_a_slash() {
+    #[tokio::test]
+    async fn only_requests_for_a_bucket_by_the_second_version_get_a_twin_with_a_slash() {
         let v2 = ("authorization", "AWS K:s");
-        let slashed =
-            |uri, headers: &[_]| with_slash(&request(uri, headers)).map(|r| r.uri().to_string());
-        assert_eq!(slashed("/b?acl", &[v2]).as_deref(), Some("/b/?acl"));
-        assert_eq!(slashed("/b", &[v2, ("content-length", "0")]).as_deref(), Some("/b/"));
+        let mut put = request("/b?cors", &[v2]);
+        *put.body_mut() = Body::from("<Rules/>".to_owned());
+        let (put, twin) = with_slash(put).await.unwrap();
+        let twin = twin.unwrap();
+        assert_eq!((twin.method(), twin.headers()), (put.method(), put.headers()));
+        assert_eq!(
+            (put.uri().to_string(), twin.uri().to_string()),
+            ("/b?cors".into(), "/b/?cors".into())
+        );
+        assert_eq!(put.into_body().bytes(), twin.into_body().bytes());
         for (uri, headers) in [
             ("/", &[v2][..]),
             ("/b/", &[v2]),
             ("/b/k", &[v2]),
-            ("/b", &[v2, ("content-length", "1")]),
-            ("/b", &[v2, ("transfer-encoding", "chunked")]),
             ("/b", &[("authorization", "AWS4-HMAC-SHA256 Credential=K")]),
             ("/b", &[]),
         ] {
-            assert_eq!(slashed(uri, headers), None, "{uri} {headers:?}");
+            assert!(
+                with_slash(request(uri, headers)).await.unwrap().1.is_none(),
+                "{uri} {headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_has_no_room_in_memory_stays_where_it_is() {
+        for (method, uri, length, has) in [
+            ("GET", "/b", "0", true),
+            ("GET", "/b", "1", false),
+            ("DELETE", "/b", "1", false),
+            ("PUT", "/b", "1", true),
+            ("POST", "/b?delete", "1", true),
+            ("POST", "/b", "1", false),
+        ] {
+            let request = Request::builder()
+                .method(method)
+                .uri(uri)
+                .header(AUTHORIZATION, "AWS K:s")
+                .header(CONTENT_LENGTH, length)
+                .body(())
+                .unwrap();
+            assert_eq!(slashed(&request).is_some(), has, "{method} {uri} {length}");
         }
     }
 

@@ -47,7 +47,7 @@ impl Buckets {
             content_disposition: input.response_content_disposition.or(kept.content_disposition),
             content_encoding: input.response_content_encoding.or(kept.content_encoding),
             content_language: input.response_content_language.or(kept.content_language),
-            content_type: input.response_content_type.or(info.content_type.clone()),
+            content_type: Some(input.response_content_type.unwrap_or_else(|| content_type(&info))),
             content_length: Some(signed(end - start)),
             content_range: wanted.map(|_| content_range(start, end, size)),
             checksum_type: sum.as_ref().map(Sum::kind),
@@ -156,7 +156,7 @@ impl Buckets {
             content_disposition: input.response_content_disposition.or(kept.content_disposition),
             content_encoding: input.response_content_encoding.or(kept.content_encoding),
             content_language: input.response_content_language.or(kept.content_language),
-            content_type: input.response_content_type.or(info.content_type.clone()),
+            content_type: Some(input.response_content_type.unwrap_or_else(|| content_type(&info))),
             content_length: Some(signed(end - start)),
             content_range: wanted.map(|_| content_range(start, end, size)),
             checksum_type: sum.as_ref().map(Sum::kind),
@@ -171,6 +171,13 @@ impl Buckets {
         show_sum!(output, &sum);
         Ok(S3Response::with_status(output, status(wanted)))
     }
+}
+
+/// What S3 says of an object that came without one.
+const CONTENT_TYPE: &str = "binary/octet-stream";
+
+fn content_type(info: &ObjectInfo) -> String {
+    info.content_type.clone().unwrap_or_else(|| CONTENT_TYPE.to_owned())
 }
 
 /// The part of an object that a client asks for.

@@ -2,13 +2,19 @@
 
 use super::buckets::Buckets;
 use super::error::s3_read;
+use super::judging::Judged;
 use super::meta;
+use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use s3s::dto::*;
+use s3s::xml::{Deserialize, Deserializer};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 /// Where an object's tags are in its metadata, as `x-amz-tagging` has them.
 pub const TAGGING: &str = ":tagging";
+
+/// The header that has tags; those of a form become one.
+pub const HEADER: HeaderName = HeaderName::from_static("x-amz-tagging");
 
 /// What S3 allows: tags of an object and of a bucket, characters of a name and
 /// of a value.
@@ -73,6 +79,14 @@ pub fn checked(header: Option<String>) -> S3Result<Option<String>> {
     Ok(write(&tags))
 }
 
+/// The tags of a form, which are a document there, as a header has them.
+pub fn of_form(xml: &str) -> S3Result<Option<String>> {
+    let mut reader = Deserializer::new(xml.as_bytes());
+    let tagging = Tagging::deserialize(&mut reader);
+    let tagging = tagging.map_err(|error| s3_error!(MalformedXML, "the form's tags: {error}"))?;
+    Ok(write(&from_xml(tagging, MAX_OBJECT_TAGS)?))
+}
+
 /// How many tags are kept.
 pub fn count(kept: Option<&String>) -> Option<i32> {
     let count = parse(kept?).ok()?.len();
@@ -95,10 +109,11 @@ impl Buckets {
         &self,
         req: S3Request<GetObjectTaggingInput>,
     ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-        let input = req.input;
+        let S3Request { input, extensions, .. } = req;
         meta::only_version(input.version_id.as_deref())?;
         let objects = self.bucket(&input.bucket).await?;
         let info = objects.stat(&input.key).await.map_err(|e| s3_read(e, &input.key))?;
+        Judged::check(&extensions, &info)?;
         let kept = meta::show(&info).1.tagging.unwrap_or_default();
         let tag_set = to_xml(parse(&kept)?);
         Ok(S3Response::new(GetObjectTaggingOutput { tag_set, version_id: None }))
@@ -165,6 +180,14 @@ mod tests {
         assert_eq!(kept, "a=1&b%20c=%C3%A4%26&d=");
         assert_eq!(count(Some(&kept)), Some(3));
         assert_eq!(checked(Some(String::new())).unwrap(), None);
+    }
+
+    #[test]
+    fn tags_of_a_form_are_those_of_its_document() {
+        let xml = "<Tagging><TagSet><Tag><Key>b c</Key><Value>&amp;</Value></Tag>\
+                   <Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
+        assert_eq!(of_form(xml).unwrap().unwrap(), "a=1&b%20c=%26");
+        assert_eq!(of_form("<Tagging>").unwrap_err().code().as_str(), "MalformedXML");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use s3s::{S3Result, s3_error};
 
 /// Whether a header is such a one.
 fn decides(name: &str) -> bool {
-    name == "x-amz-acl" || name == "x-amz-copy-source" || name.starts_with("x-amz-grant-")
+    matches!(name, "x-amz-acl" | "x-amz-copy-source" | "x-amz-tagging")
+        || name.starts_with("x-amz-grant-")
 }
 
 /// Refuses a request whose signature of the fourth version leaves one out;

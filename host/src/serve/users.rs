@@ -60,11 +60,6 @@ impl Users {
         found.map(|(name, _)| name.as_str())
     }
 
-    /// Whether anybody signs.
-    pub fn any_signs(&self) -> bool {
-        !self.by_key.is_empty()
-    }
-
     /// Refuses an address that others can reach, where strangers could change
     /// something.
     pub fn check_reach(&self, listen: SocketAddr) -> anyhow::Result<()> {

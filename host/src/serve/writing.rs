@@ -12,7 +12,7 @@ use super::limits;
 use super::meta::{self, Conditions, kept};
 use super::s3::copy_source;
 use super::settings;
-use super::tagging::TAGGING;
+use super::tagging::{HEADER, TAGGING};
 use crate::config::Right;
 use crate::objects::CHUNK;
 use crate::store::{PutOptions, Trailer};
@@ -37,7 +37,9 @@ impl Buckets {
         let objects = self.bucket(&input.bucket).await?;
         let written = self.written(&input.bucket, &user, &Wish::of(&headers, &uri)).await?;
         let key = &input.key;
-        let kept = kept!(input);
+        let mut kept = kept!(input);
+        let header = headers.get(HEADER).and_then(|tags| tags.to_str().ok());
+        kept.tagging = kept.tagging.or_else(|| header.map(str::to_owned));
         let mut options = PutOptions {
             content_type: input.content_type,
             metadata: meta::keep(input.metadata, kept)?,
