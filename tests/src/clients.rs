@@ -35,34 +35,40 @@ pub fn bin() -> Result<PathBuf> {
 
 /// A `node_modules` with what `js/package-lock.json` names.
 fn node_modules() -> Result<PathBuf> {
+    Ok(npm("js", &here("js"))?.join("node_modules"))
+}
+
+/// A folder of `target/clients` with a package's `package.json` and the
+/// modules that its lock file names. Made once, and again when that changes.
+pub fn npm(name: &str, package: &Path) -> Result<PathBuf> {
     let version = Command::new("node").arg("--version").output();
     let version = version.map(|v| String::from_utf8_lossy(&v.stdout).trim().to_owned());
     let version = version.unwrap_or_else(|error| error.to_string());
     let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse().ok());
     ensure!(
         major.is_some_and(|major: u32| major >= 20),
-        "the tests of the JavaScript SDK need Node.js 20 or newer with npm in PATH; \
+        "the tests of JavaScript packages need Node.js 20 or newer with npm in PATH; \
          `node --version`: {version}"
     );
     let target = here("../target/clients");
     fs::create_dir_all(&target)?;
     let lock = File::create(target.join("lock"))?;
     lock.lock()?;
-    let directory = target.join("js");
-    let wanted = fs::read_to_string(here("js/package-lock.json"))?;
+    let directory = target.join(name);
+    let wanted = fs::read_to_string(package.join("package-lock.json"))?;
     let stamp = directory.join("installed.json");
     if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory)?;
         for file in ["package.json", "package-lock.json"] {
-            fs::copy(here("js").join(file), directory.join(file))?;
+            fs::copy(package.join(file), directory.join(file))?;
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
         run(npm.current_dir(&directory))?;
         fs::write(&stamp, &wanted)?;
     }
-    Ok(directory.join("node_modules"))
+    Ok(directory)
 }
 
 /// The executables of a Python environment with what a file of requirements

@@ -9,6 +9,7 @@
 //! - [`backends`]: subjects that are native backends.
 //! - [`recorded`]: the cases as data, for other runtimes.
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
+//! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`blocking`]: an async store of the host, shown as the sync trait.
 //! - [`strange`]: the keys that stores tend to get wrong.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
@@ -25,6 +26,7 @@ pub mod cases;
 pub mod chains;
 pub mod clients;
 pub mod corpus;
+pub mod embedding;
 pub mod hostile;
 pub mod http;
 pub mod interop;
