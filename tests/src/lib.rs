@@ -16,6 +16,7 @@
 //! - [`servers`]: real S3 servers; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`hostile`]: a plug-in that does harm.
+//! - [`signing`]: signed requests by hand.
 //! - [`corpus`]: the files that they move around.
 
 pub mod archive;
@@ -36,5 +37,6 @@ pub mod proxy;
 pub mod recorded;
 pub mod server;
 pub mod servers;
+pub mod signing;
 pub mod strange;
 pub mod subject;

@@ -71,8 +71,13 @@ impl Server {
 
     /// As [`start`](Self::start), in a directory that may hold data already.
     pub fn start_in(directory: TempDir, stores: &str) -> Result<Self> {
+        Self::start_build(&binary(), directory, stores)
+    }
+
+    /// As [`start_in`](Self::start_in), with another build of the binary.
+    pub fn start_build(binary: &Path, directory: TempDir, stores: &str) -> Result<Self> {
         let keys = format!("credentials: {{access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}");
-        Self::launch(directory, stores, &keys)
+        Self::launch_build(binary, directory, stores, &keys)
     }
 
     /// As [`start`](Self::start), taking unsigned requests.
@@ -99,11 +104,15 @@ impl Server {
     }
 
     fn launch(directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
+        Self::launch_build(&binary(), directory, stores, auth)
+    }
+
+    fn launch_build(binary: &Path, directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
         // The system gives the port: one that was free before may not be now.
         let serve = format!("serve:\n  listen: 127.0.0.1:0\n  staging: staging\n  {auth}\n");
         fs::write(directory.path().join("stores.yaml"), format!("{stores}\n{serve}"))?;
         let log = fs::File::create(directory.path().join("server.log"))?;
-        let child = Command::new(binary())
+        let child = Command::new(binary)
             .current_dir(directory.path())
             .args(["run", "stores.yaml"])
             .env("SECRET", SECRET_KEY)

@@ -11,25 +11,40 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 
 const VERSION: &str = "2.5.0";
-const REGION: &str = "garage";
-const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
-const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// Of every node.
+pub const REGION: &str = "garage";
+/// Of every node.
+pub const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
+/// See [`ACCESS_KEY`].
+pub const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const RPC_SECRET: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 const ADMIN_TOKEN: &str = "tests";
 
+/// How the program is built.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Build {
+    /// It stores little: fast to build beats fast.
+    Quick,
+    /// Optimised as a release is.
+    Optimised,
+}
+
 /// The program, built from its registry when it is not in the cache.
-fn binary() -> Result<PathBuf> {
-    let (root, _lock) = cache(&format!("garage-{VERSION}"))?;
+fn binary(build: Build) -> Result<PathBuf> {
+    let (suffix, level) = match build {
+        Build::Quick => ("", "1"),
+        Build::Optimised => ("-release", "3"),
+    };
+    let (root, _lock) = cache(&format!("garage-{VERSION}{suffix}"))?;
     let binary = root.join("bin/garage");
     if !binary.exists() {
         eprintln!("installing garage {VERSION}, once; this takes about ten minutes");
-        let target = root.with_file_name("garage-build");
+        let target = root.with_file_name(format!("garage-build{suffix}"));
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo.args(["install", "garage", "--version", VERSION, "--locked"]);
         cargo.args(["--no-default-features", "--features", "bundled-libs,sqlite", "--root"]);
         cargo.arg(&root).env("CARGO_TARGET_DIR", &target).stdin(Stdio::null());
-        // It is built once and stores little: fast to build beats fast.
-        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level);
         cargo.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
         cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
         run(&mut cargo)?;
@@ -47,13 +62,28 @@ pub struct Node {
 }
 
 impl Node {
-    fn start(binary: &Path, folder: &Path, replication: u32, single: bool) -> Result<Self> {
+    /// One on its own, whose data is in `folder`. It syncs nothing unless told
+    /// to.
+    pub fn alone(folder: &Path, build: Build, syncs: bool) -> Result<Self> {
+        let node = Self::start(&binary(build)?, folder, 1, true, syncs)?;
+        node.healthy()?;
+        Ok(node)
+    }
+
+    fn start(
+        binary: &Path,
+        folder: &Path,
+        replication: u32,
+        single: bool,
+        syncs: bool,
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let (s3, admin, rpc) = (free_port()?, free_port()?, free_port()?);
         let file = folder.join("garage.toml");
         let shown = folder.display();
         let text = format!(
             "metadata_dir = \"{shown}/meta\"\ndata_dir = \"{shown}/data\"\ndb_engine = \"sqlite\"\n\
+             metadata_fsync = {syncs}\ndata_fsync = {syncs}\n\
              replication_factor = {replication}\nrpc_secret = \"{RPC_SECRET}\"\n\
              rpc_bind_addr = \"127.0.0.1:{rpc}\"\nrpc_public_addr = \"127.0.0.1:{rpc}\"\n\
              [s3_api]\ns3_region = \"{REGION}\"\napi_bind_addr = \"127.0.0.1:{s3}\"\n\
@@ -146,8 +176,7 @@ pub fn shared() -> Result<&'static Node> {
         return Ok(node);
     }
     let folder = tempfile::tempdir()?;
-    let node = Node::start(&binary()?, folder.path(), 1, true)?;
-    node.healthy()?;
+    let node = Node::alone(folder.path(), Build::Quick, false)?;
     Ok(&NODE.get_or_init(|| (node, folder)).0)
 }
 
@@ -163,9 +192,9 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one.
     pub fn start() -> Result<Self> {
-        let binary = binary()?;
+        let binary = binary(Build::Quick)?;
         let folder = tempfile::tempdir()?;
-        let node = |name| Node::start(&binary, &folder.path().join(name), 3, false);
+        let node = |name| Node::start(&binary, &folder.path().join(name), 3, false, false);
         let nodes = vec![node("one")?, node("two")?, node("three")?];
         let first = nodes.first().context("no node")?;
         for node in &nodes {

@@ -4,6 +4,7 @@
 
 pub mod garage;
 pub mod moto;
+pub mod rclone;
 pub mod s3s_fs;
 
 use crate::clients::run;

@@ -1,4 +1,4 @@
-//! s3s-fs: an S3 server over a folder, run in a thread of this process.
+//! s3s-fs: an S3 server over a folder, as a library.
 
 use super::{config, fresh_name};
 use anyhow::{Context, Result};
@@ -8,12 +8,15 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-const ACCESS_KEY: &str = "TESTS";
-const SECRET_KEY: &str = "tests";
+/// Of every server.
+pub const ACCESS_KEY: &str = "TESTS";
+/// See [`ACCESS_KEY`].
+pub const SECRET_KEY: &str = "tests";
 
 /// A running server.
 pub struct S3sFs {
@@ -39,26 +42,30 @@ pub fn shared() -> Result<&'static S3sFs> {
         return Ok(server);
     }
     let root = tempfile::tempdir()?;
-    let files = FileSystem::new(root.path()).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("bind")?;
+    let port = listener.local_addr()?.port();
+    let folder = root.path().to_owned();
+    std::thread::spawn(move || serve(&folder, listener));
+    Ok(SERVER.get_or_init(|| S3sFs { port, root }))
+}
+
+/// Serves a folder as the program `s3s-fs` does, for as long as the process
+/// lives.
+pub fn serve(folder: &Path, listener: std::net::TcpListener) -> Result<()> {
+    let files = FileSystem::new(folder).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
     let service = service.build();
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(2).enable_all().build()?;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("bind")?;
     listener.set_nonblocking(true)?;
-    let port = listener.local_addr()?.port();
-    std::thread::spawn(move || {
-        runtime.block_on(async move {
-            let Ok(listener) = TcpListener::from_std(listener) else { return };
-            while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let http = Builder::new(TokioExecutor::new());
-                    let _ = http.serve_connection(TokioIo::new(socket), service).await;
-                });
-            }
-        });
-    });
-    Ok(SERVER.get_or_init(|| S3sFs { port, root }))
+    tokio::runtime::Runtime::new()?.block_on(async move {
+        let listener = TcpListener::from_std(listener)?;
+        loop {
+            let (socket, _) = listener.accept().await?;
+            let service = service.clone();
+            tokio::spawn(async move {
+                let http = Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    })
 }

@@ -1,0 +1,161 @@
+//! One cell of the table: an operation, a size, a number in flight.
+
+use crate::client::Connection;
+use crate::contender::Running;
+use anyhow::{Context, Result};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long one measurement takes at least, unless the objects are so large
+/// that one for each connection has to do.
+const SPAN: Duration = Duration::from_secs(1);
+const LARGE: u64 = 64 * 1024 * 1024;
+const MEDIUM: u64 = 1024 * 1024;
+
+/// Read once by every connection, before those requests that count.
+const FIRST: &str = "first";
+const FIRST_SIZE: u64 = 1024;
+
+/// What makes every object that is written unlike all before.
+static SEED: AtomicU64 = AtomicU64::new(1 << 32);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Put,
+    Get,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    pub operation: Operation,
+    pub size: u64,
+    pub in_flight: usize,
+}
+
+/// What was measured of one server.
+pub struct Measured {
+    /// Bytes a second.
+    pub rate: f64,
+    /// Of each request.
+    pub latencies: Vec<Duration>,
+}
+
+impl Cell {
+    /// Whether one object for each connection has to do.
+    pub fn is_large(&self) -> bool {
+        self.size >= LARGE
+    }
+
+    /// How many objects are there to be read, or written before they are
+    /// written again, by a connection.
+    fn objects(&self) -> u64 {
+        match self.operation {
+            Operation::Put if self.is_large() => 1,
+            Operation::Get if self.is_large() => 2,
+            Operation::Put if self.size >= MEDIUM => 8,
+            Operation::Get if self.size >= MEDIUM => 32,
+            Operation::Put => 2_000,
+            Operation::Get => 100,
+        }
+    }
+
+    /// Writes what is to be read.
+    pub fn prepare(&self, server: &Running) -> Result<()> {
+        let mut connection = Connection::open(server.port())?;
+        let signer = server.signer()?;
+        let head = signer.head("PUT", &server.path(FIRST), FIRST_SIZE)?;
+        connection.put(&head, 0, FIRST_SIZE).context("the first object")?;
+        for object in 0..self.objects() {
+            let path = server.path(&format!("get/{object:06}"));
+            let head = signer.head("PUT", &path, self.size)?;
+            connection.put(&head, object, self.size).context("prepare")?;
+        }
+        Ok(())
+    }
+
+    pub fn measure(&self, server: &Running) -> Result<Measured> {
+        let start = Barrier::new(self.in_flight);
+        let results: Vec<Result<_>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.in_flight)
+                .map(|number| {
+                    let start = &start;
+                    scope.spawn(move || self.connection(server, number, start))
+                })
+                .collect();
+            let failed = |_| Err(anyhow::anyhow!("a client failed"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(failed)).collect()
+        });
+        let mut latencies = Vec::new();
+        let (mut first, mut last) = (None, None);
+        for result in results {
+            let (begun, ended, taken): (Instant, Instant, Vec<Duration>) = result?;
+            first = Some(first.map_or(begun, |first: Instant| first.min(begun)));
+            last = Some(last.map_or(ended, |last: Instant| last.max(ended)));
+            latencies.extend(taken);
+        }
+        let span = last.zip(first).map_or(SPAN, |(last, first)| last - first);
+        let rate = (latencies.len() as u64 * self.size) as f64 / span.as_secs_f64();
+        Ok(Measured { rate, latencies })
+    }
+
+    fn connection(
+        &self,
+        server: &Running,
+        number: usize,
+        start: &Barrier,
+    ) -> Result<(Instant, Instant, Vec<Duration>)> {
+        // Whoever fails before must not leave the others waiting.
+        let ready = self.ready(server, number);
+        start.wait();
+        let (mut connection, heads) = ready?;
+        let begun = Instant::now();
+        let mut latencies = Vec::new();
+        for (object, head) in heads.iter().enumerate().cycle().skip(number * 7 % heads.len()) {
+            let asked = Instant::now();
+            match self.operation {
+                Operation::Put => {
+                    let seed = SEED.fetch_add(1, Ordering::Relaxed);
+                    connection.put(head, seed, self.size)?;
+                }
+                Operation::Get => connection.get(head, object as u64, self.size)?,
+            }
+            let now = Instant::now();
+            latencies.push(now - asked);
+            if self.is_large() || now - begun > SPAN {
+                break;
+            }
+        }
+        Ok((begun, Instant::now(), latencies))
+    }
+
+    fn ready(&self, server: &Running, number: usize) -> Result<(Connection, Vec<String>)> {
+        let mut connection = Connection::open(server.port())?;
+        let signer = server.signer()?;
+        let heads: Result<Vec<String>> = (0..self.objects())
+            .map(|object| match self.operation {
+                Operation::Get => signer.head("GET", &server.path(&format!("get/{object:06}")), 0),
+                Operation::Put => {
+                    let key = format!("put/{}/{number:02}/{object:06}", self.in_flight);
+                    signer.head("PUT", &server.path(&key), self.size)
+                }
+            })
+            .collect();
+        connection.get(&signer.head("GET", &server.path(FIRST), 0)?, 0, FIRST_SIZE)?;
+        Ok((connection, heads?))
+    }
+
+    /// Removes the large objects that were written.
+    pub fn clean(&self, server: &Running) -> Result<()> {
+        if self.operation == Operation::Get || !self.is_large() {
+            return Ok(());
+        }
+        let mut connection = Connection::open(server.port())?;
+        let signer = server.signer()?;
+        for number in 0..self.in_flight {
+            let path = server.path(&format!("put/{}/{number:02}/000000", self.in_flight));
+            connection.delete(&signer.head("DELETE", &path, 0)?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! The servers that are compared, each over a fresh directory.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use storage_tests::server::{self, Server};
+use storage_tests::servers::garage::{self, Build, Node};
+use storage_tests::servers::rclone::{self, Rclone};
+use storage_tests::servers::s3s_fs;
+use storage_tests::signing::Signer;
+use tempfile::TempDir;
+
+/// The argument that makes this program the server s3s-fs.
+pub const SERVE_S3S_FS: &str = "--serve-s3s-fs";
+
+const BUCKET: &str = "main";
+
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Contender {
+    /// This project: IdentityStore over FilesystemStore.
+    Ours {
+        durable: bool,
+    },
+    /// The same, of another build.
+    Other {
+        durable: bool,
+    },
+    Garage {
+        syncs: bool,
+    },
+    S3sFs,
+    Rclone,
+}
+
+impl Contender {
+    pub const ALL: [Self; 8] = [
+        Self::Ours { durable: true },
+        Self::Ours { durable: false },
+        Self::Other { durable: true },
+        Self::Other { durable: false },
+        Self::Garage { syncs: true },
+        Self::Garage { syncs: false },
+        Self::S3sFs,
+        Self::Rclone,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours { durable: true } => "durable",
+            Self::Ours { durable: false } => "not durable",
+            Self::Other { durable: true } => "other durable",
+            Self::Other { durable: false } => "other not durable",
+            Self::Garage { syncs: true } => "garage+fsync",
+            Self::Garage { syncs: false } => "garage",
+            Self::S3sFs => "s3s-fs",
+            Self::Rclone => "rclone",
+        }
+    }
+}
+
+/// Keeps a server running.
+#[expect(dead_code, reason = "they are held for their drop alone")]
+enum Held {
+    Ours(Server),
+    Garage(Node),
+    S3sFs(Kill),
+    Rclone(Rclone),
+}
+
+struct Kill(Child);
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A running server.
+pub struct Running {
+    _held: Held,
+    port: u16,
+    bucket: String,
+    keys: (&'static str, &'static str, &'static str),
+    _directory: Option<TempDir>,
+}
+
+impl Running {
+    /// Starts one over a directory in `place`; `other` is the binary of another
+    /// build.
+    pub fn start(contender: Contender, place: &Path, other: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir_in(place)?;
+        let path = directory.path().canonicalize()?;
+        let folder = path.join("files");
+        fs::create_dir_all(folder.join(BUCKET))?;
+        let mut bucket = BUCKET.to_owned();
+        let (held, port, keys) = match contender {
+            Contender::Ours { durable } | Contender::Other { durable } => {
+                let stores = format!(
+                    "main: main\nstores:\n  main: {{type: IdentityStore, base: objects}}\n  \
+                     objects:\n    type: FilesystemStore\n    \
+                     config: {{root_path: objects, durable: {durable}}}\n"
+                );
+                let server = match contender {
+                    Contender::Other { .. } => Server::start_build(other, directory, &stores)?,
+                    _ => Server::start_in(directory, &stores)?,
+                };
+                let port = server.port();
+                let keys = ("us-east-1", server::ACCESS_KEY, server::SECRET_KEY);
+                let held = Held::Ours(server);
+                return Ok(Self { _held: held, port, bucket, keys, _directory: None });
+            }
+            Contender::Garage { syncs } => {
+                let node = Node::alone(&folder, Build::Optimised, syncs)?;
+                bucket = node.bucket()?;
+                let port = node.port();
+                (Held::Garage(node), port, (garage::REGION, garage::ACCESS_KEY, garage::SECRET_KEY))
+            }
+            Contender::S3sFs => {
+                let mut server = Command::new(std::env::current_exe()?);
+                server.arg(SERVE_S3S_FS).arg(&folder).stdout(Stdio::piped());
+                let mut server = server.spawn()?;
+                let mut port = String::new();
+                let printed = server.stdout.take().context("no output")?;
+                let held = Held::S3sFs(Kill(server));
+                BufReader::new(printed).read_line(&mut port)?;
+                let port = port.trim().parse().context("s3s-fs does not start")?;
+                (held, port, ("us-east-1", s3s_fs::ACCESS_KEY, s3s_fs::SECRET_KEY))
+            }
+            Contender::Rclone => {
+                let server = Rclone::start(&folder)?;
+                let port = server.port();
+                let keys = ("us-east-1", rclone::ACCESS_KEY, rclone::SECRET_KEY);
+                (Held::Rclone(server), port, keys)
+            }
+        };
+        Ok(Self { _held: held, port, bucket, keys, _directory: Some(directory) })
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn signer(&self) -> Result<Signer> {
+        let (region, access_key, secret_key) = self.keys;
+        Signer::new(self.port, region, access_key, secret_key)
+    }
+
+    pub fn path(&self, key: &str) -> String {
+        format!("/{}/{key}", self.bucket)
+    }
+}
+
+/// Is s3s-fs; its first line is its port.
+pub fn serve_s3s_fs(folder: &str) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?.port());
+    s3s_fs::serve(Path::new(folder), listener)
+}

@@ -1,0 +1,108 @@
+//! The S3 endpoint beside other servers: one client, one run, one disk.
+//!
+//! `cargo build --release --workspace --bins` first, then
+//! `cargo bench -p storage-tests --bench throughput`, with any of
+//!
+//! - `-- --dir DIR`: where the servers keep their objects (else the working
+//!   directory);
+//! - `--rounds N`, `--sizes 4096,1048576`, `--in-flight 1,16`: less, or more;
+//! - `--only durable,rclone`: some of the servers. The first is the one that
+//!   the others are compared with;
+//! - `--other PATH`: the binary of another build beside this one's.
+//!
+//! Every round starts the servers anew, one after the other has its turn in
+//! each cell, and what counts is the median of the rounds' ratios: machines
+//! are noisy, and neighbours in time are noisy alike.
+
+mod cell;
+mod client;
+mod contender;
+mod table;
+
+use anyhow::{Context, Result};
+use cell::{Cell, Operation};
+use contender::{Contender, Running};
+use std::path::{Path, PathBuf};
+use table::Table;
+
+fn main() -> Result<()> {
+    if let Some(folder) = option(contender::SERVE_S3S_FS) {
+        return contender::serve_s3s_fs(&folder);
+    }
+    let place = option("--dir").map_or_else(std::env::current_dir, |dir| Ok(PathBuf::from(dir)))?;
+    let rounds: usize = option("--rounds").map_or(Ok(5), |rounds| rounds.parse())?;
+    let sizes = numbers("--sizes", &[4 * 1024, 1024 * 1024, 256 * 1024 * 1024])?;
+    let in_flight = numbers("--in-flight", &[1, 16])?;
+    let only = option("--only");
+    let is_wanted = |contender: &Contender| {
+        only.as_ref().is_none_or(|only| only.split(',').any(|name| name == contender.name()))
+    };
+    let other = option("--other").map(PathBuf::from);
+    let is_wanted = |contender: &Contender| {
+        is_wanted(contender) && (other.is_some() || !matches!(contender, Contender::Other { .. }))
+    };
+    let contenders: Vec<_> = Contender::ALL.into_iter().filter(is_wanted).collect();
+    let mut cells = Vec::new();
+    for size in sizes {
+        for in_flight in &in_flight {
+            for operation in [Operation::Put, Operation::Get] {
+                cells.push(Cell { operation, size, in_flight: usize::try_from(*in_flight)? });
+            }
+        }
+    }
+    let other = other.unwrap_or_default();
+    for cells in cells.chunk_by(|a, b| a.size == b.size) {
+        let mut table = Table::new(&contenders, cells);
+        for round in 1..=rounds {
+            eprintln!("objects of {}, round {round} of {rounds}", table::size(cells[0].size));
+            measure(cells, &contenders, (&place, &other), &mut table)?;
+        }
+        println!("\n## Objects of {}\n", table::size(cells[0].size));
+        table.print();
+    }
+    Ok(())
+}
+
+/// One round of the cells of one size.
+fn measure(
+    cells: &[Cell],
+    contenders: &[Contender],
+    (place, other): (&Path, &Path),
+    table: &mut Table,
+) -> Result<()> {
+    let mut servers = Vec::new();
+    for contender in contenders {
+        let start = || {
+            let server = Running::start(*contender, place, other)?;
+            let reads = cells.iter().find(|cell| cell.operation == Operation::Get);
+            reads.map(|cell| cell.prepare(&server)).transpose()?;
+            anyhow::Ok(server)
+        };
+        servers.push((*contender, start().with_context(|| contender.name())?));
+    }
+    for cell in cells {
+        for (contender, server) in &servers {
+            if cell.is_large() {
+                // What one left to be written must not burden the next.
+                rustix::fs::sync();
+            }
+            let measured = cell.measure(server).and_then(|measured| {
+                cell.clean(server)?;
+                Ok(measured)
+            });
+            table.add(*contender, cell, measured.with_context(|| contender.name())?);
+        }
+    }
+    Ok(())
+}
+
+fn option(name: &str) -> Option<String> {
+    std::env::args().skip_while(|arg| arg != name).nth(1)
+}
+
+fn numbers(name: &str, default: &[u64]) -> Result<Vec<u64>> {
+    match option(name) {
+        Some(list) => list.split(',').map(|number| Ok(number.parse()?)).collect(),
+        None => Ok(default.to_vec()),
+    }
+}
