@@ -213,6 +213,18 @@ pub fn outgoing(reader: Box<dyn Reader>, length: u64, in_use: Arc<()>) -> Stream
             return Err(crate::Error::InvalidData(text));
         }
         let left = left - chunk.len() as u64;
+        if left == 0 {
+            // At its end a reader lets go of what it holds in good order (an
+            // instance is used again), and checks what can be checked then.
+            let more = reader.next(1).await.inspect_err(|error| {
+                tracing::error!(%error, "an object is not what it should be");
+            })?;
+            if !more.is_empty() {
+                let text = "the object is longer than it was said to be".to_owned();
+                tracing::error!("{text}");
+                return Err(crate::Error::InvalidData(text));
+            }
+        }
         Ok(Some((chunk, (reader, left, in_use))))
     });
     // Streams of answers must be `Sync`, which a stream that is only ever

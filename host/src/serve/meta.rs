@@ -150,6 +150,15 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        let Self { if_match, if_none_match, if_modified_since, if_unmodified_since } = self;
+        if_match.is_none()
+            && if_none_match.is_none()
+            && if_modified_since.is_none()
+            && if_unmodified_since.is_none()
+    }
+
     /// In the order of RFC 9110, section 13.2.2; `unchanged` is the error for
     /// a client that has the object already.
     pub fn check(&self, info: &ObjectInfo, unchanged: S3ErrorCode) -> S3Result<()> {

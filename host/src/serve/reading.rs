@@ -9,7 +9,9 @@ use super::layout::{self, Piece};
 use super::meta::{self, Conditions};
 use super::s3::{range, signed};
 use super::tagging;
-use crate::store::{ByteRange, ObjectInfo, ReadOptions};
+use crate::objects::Objects;
+use crate::store::{ByteRange, Error, ObjectInfo, ReadOptions, Reader};
+use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
@@ -121,30 +123,10 @@ impl Buckets {
             if_modified_since: input.if_modified_since,
             if_unmodified_since: input.if_unmodified_since,
         };
-        // The answer begins with the length, so a size that only reading
-        // tells is learnt first, and holds for that version alone.
-        let stat = objects.stat(key).await.map_err(failed)?;
-        Judged::check(&extensions, &stat)?;
-        conditions.check(&stat, S3ErrorCode::NotModified)?;
-        let measured = match stat.size {
-            Some(_) => None,
-            None => Some(objects.measured(key).await.map_err(failed)?),
-        };
-        // Where a part lies, too, holds for that version alone.
-        let part = part(measured.as_ref().unwrap_or(&stat), input.part_number)?;
-        let wanted = wanted(&part, input.range)?;
-        let mut options = ReadOptions { range: wanted, ..ReadOptions::default() };
-        if measured.is_some() || part.is_some() {
-            options.if_match = measured.as_ref().unwrap_or(&stat).etag.clone();
-        }
-        let reader = objects.read(key, options).await.map_err(failed)?;
+        let (number, range) = (input.part_number, input.range);
+        let opened = Opened::new(&objects, key, &conditions, &extensions, number, range);
+        let Opened { reader, size, part, wanted } = opened.await?;
         let info = reader.info().clone();
-        Judged::check(&extensions, &info)?;
-        conditions.check(&info, S3ErrorCode::NotModified)?;
-        let size = info.size.or(measured.and_then(|measured| measured.size)).ok_or_else(|| {
-            // It was replaced in between by one whose size isn't known.
-            s3_error!(ServiceUnavailable, "the object changed while it was being opened; try again")
-        })?;
         let (start, end) = wanted.unwrap_or_default().resolve(size).map_err(failed)?;
         let (metadata, kept) = meta::show(&info);
         let is_whole = wanted.is_none();
@@ -178,6 +160,67 @@ const CONTENT_TYPE: &str = "binary/octet-stream";
 
 fn content_type(info: &ObjectInfo) -> String {
     info.content_type.clone().unwrap_or_else(|| CONTENT_TYPE.to_owned())
+}
+
+/// An object, ready to be sent.
+struct Opened {
+    reader: Box<dyn Reader>,
+    size: u64,
+    part: Option<Wanted>,
+    wanted: Option<ByteRange>,
+}
+
+impl Opened {
+    async fn new(
+        objects: &Objects,
+        key: &str,
+        conditions: &Conditions,
+        extensions: &Extensions,
+        number: Option<i32>,
+        range: Option<Range>,
+    ) -> S3Result<Self> {
+        let failed = |e| s3_read(e, key);
+        if number.is_none() && conditions.is_empty() {
+            let wanted = wanted(&None, range)?;
+            let options = ReadOptions { range: wanted, ..ReadOptions::default() };
+            match objects.read(key, options).await {
+                Ok(reader) => {
+                    Judged::check(extensions, reader.info())?;
+                    if let Some(size) = reader.info().size {
+                        return Ok(Self { reader, size, part: None, wanted });
+                    }
+                }
+                // Below it is judged first who may know.
+                Err(Error::InvalidRange) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        // The answer begins with the length, so a size that only reading
+        // tells is learnt first, and holds for that version alone.
+        let stat = objects.stat(key).await.map_err(failed)?;
+        Judged::check(extensions, &stat)?;
+        conditions.check(&stat, S3ErrorCode::NotModified)?;
+        let measured = match stat.size {
+            Some(_) => None,
+            None => Some(objects.measured(key).await.map_err(failed)?),
+        };
+        // Where a part lies, too, holds for that version alone.
+        let part = part(measured.as_ref().unwrap_or(&stat), number)?;
+        let wanted = wanted(&part, range)?;
+        let mut options = ReadOptions { range: wanted, ..ReadOptions::default() };
+        if measured.is_some() || part.is_some() {
+            options.if_match = measured.as_ref().unwrap_or(&stat).etag.clone();
+        }
+        let reader = objects.read(key, options).await.map_err(failed)?;
+        let info = reader.info();
+        Judged::check(extensions, info)?;
+        conditions.check(info, S3ErrorCode::NotModified)?;
+        let size = info.size.or(measured.and_then(|measured| measured.size)).ok_or_else(|| {
+            // It was replaced in between by one whose size isn't known.
+            s3_error!(ServiceUnavailable, "the object changed while it was being opened; try again")
+        })?;
+        Ok(Self { reader, size, part, wanted })
+    }
 }
 
 /// The part of an object that a client asks for.

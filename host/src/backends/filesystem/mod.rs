@@ -147,7 +147,8 @@ impl ObjectStore for Filesystem {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
-        let reader = self.with(key, move |root, key| FileReader::open(root, key, &options)).await?;
+        let reader =
+            self.with(key, move |root, key| FileReader::stream(root, key, &options)).await?;
         Ok(Box::new(reader))
     }
 

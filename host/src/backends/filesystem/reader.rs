@@ -9,6 +9,7 @@ use crate::objects::CHUNK;
 use crate::store::{Error, MAX_INLINE_BYTES, ObjectInfo, ReadOptions, Reader, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustix::buffer::spare_capacity;
 use rustix::fd::OwnedFd;
 use rustix::fs::Stat;
 use rustix::io::Errno;
@@ -24,18 +25,19 @@ struct Opened {
 impl Opened {
     fn read(&self, at: u64, length: usize) -> Result<Bytes> {
         let fail = |e: Errno| self.root.error(&self.key, e);
-        let mut bytes = vec![0; length];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match rustix::io::pread(&self.file, rest, at + filled as u64) {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let from = at + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), from) {
                 Ok(0) => break,
-                Ok(more) => filled += more,
-                Err(Errno::INTR) => {}
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(fail(e)),
             }
         }
+        // There may have been more room than was asked for.
+        bytes.truncate(length);
         let now = rustix::fs::fstat(&self.file).map_err(fail)?;
-        if filled < length || version(&now) != version(&self.stat) {
+        if bytes.len() < length || version(&now) != version(&self.stat) {
             return Err(Error::Unavailable(format!(
                 "{}: another program changed the file while it was read",
                 self.root.shown(&self.key)
@@ -51,14 +53,32 @@ pub(super) struct FileReader {
     info: ObjectInfo,
     at: u64,
     end: u64,
+    /// All of it, where it is little.
+    held: Bytes,
 }
+
+/// So many bytes are read as the file is opened: a trip to another thread
+/// costs more than they do.
+const AT_ONCE: u64 = 64 * 1024;
 
 impl FileReader {
     pub(super) fn open(root: Arc<Root>, key: String, options: &ReadOptions) -> Result<Self> {
         let (file, stat, info) = root.open(&key)?;
         options.check(&info)?;
         let (at, end) = options.range.unwrap_or_default().resolve(info.size.unwrap_or(0))?;
-        Ok(Self { file: Arc::new(Opened { root, key, file, stat }), info, at, end })
+        let held = Bytes::new();
+        Ok(Self { file: Arc::new(Opened { root, key, file, stat }), info, at, end, held })
+    }
+
+    /// For streaming.
+    pub(super) fn stream(root: Arc<Root>, key: String, options: &ReadOptions) -> Result<Self> {
+        let mut reader = Self::open(root, key, options)?;
+        let length = reader.end - reader.at;
+        if length <= AT_ONCE {
+            reader.held = reader.file.read(reader.at, length as usize)?;
+            reader.at = reader.end;
+        }
+        Ok(reader)
     }
 
     /// Everything at once.
@@ -81,6 +101,9 @@ impl Reader for FileReader {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes> {
+        if !self.held.is_empty() {
+            return Ok(self.held.split_to(max.min(self.held.len())));
+        }
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let length = max.min(CHUNK).min(left);
         if length == 0 {
