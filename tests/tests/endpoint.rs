@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use storage_tests::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{self, Server};
 
@@ -52,7 +53,8 @@ fn a_client_that_disconnects_in_mid_upload_leaves_nothing_behind() -> Result<()>
     let server = Server::start_anonymous(FILES)?;
     let before = files(server.directory());
     let mut upload = http::open(server.port(), "PUT", "/main/half", &[], 10_000_000)?;
-    upload.write_all(&vec![7; 3_000_000])?;
+    // What compresses well would be gathered for long.
+    upload.write_all(&bytes(3_000_000, 1))?;
     eventually("the upload has begun", || server.being_written() == 1);
     drop(upload);
     let start = "/main/parts?uploads";
@@ -152,7 +154,7 @@ fn a_hangup_takes_a_new_configuration_over_and_keeps_the_old_one_when_it_is_bad(
 #[test]
 fn a_request_under_way_ends_before_the_server_does() -> Result<()> {
     let server = Server::start_anonymous(FILES)?;
-    let body = vec![7; 1_000_000];
+    let body = bytes(1_000_000, 1);
     let mut upload = http::open(server.port(), "PUT", "/main/late", &[], body.len())?;
     upload.write_all(&body[..500_000])?;
     eventually("the upload has begun", || server.being_written() == 1);

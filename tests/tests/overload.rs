@@ -35,10 +35,13 @@ fn answer(stream: &mut TcpStream) -> Result<String> {
 #[test]
 fn requests_above_the_limit_hear_slow_down_at_once_and_the_others_go_on() -> Result<()> {
     let server = start("{requests: 2}")?;
+    // Enough that it is not gathered until more comes.
+    let half = vec![7; 300_000];
+    let whole = half.len() * 2;
     let mut uploads = Vec::new();
     for i in 0..2 {
-        let mut upload = http::open(server.port(), "PUT", &format!("/main/{i}"), &[], 10)?;
-        upload.write_all(b"hello")?;
+        let mut upload = http::open(server.port(), "PUT", &format!("/main/{i}"), &[], whole)?;
+        upload.write_all(&half)?;
         uploads.push(upload);
     }
     let start = Instant::now();
@@ -53,10 +56,10 @@ fn requests_above_the_limit_hear_slow_down_at_once_and_the_others_go_on() -> Res
     assert!(head.to_lowercase().contains("retry-after: 1"), "{head}");
     assert!(body.contains("<Code>SlowDown</Code>"), "{body}");
     for mut upload in uploads {
-        upload.write_all(b"world")?;
+        upload.write_all(&half)?;
         assert!(answer(&mut upload)?.starts_with("HTTP/1.1 200"));
     }
-    assert_eq!(refused()?.2, b"helloworld");
+    assert_eq!(refused()?.2.len(), whole);
     server.stop()?;
     Ok(())
 }

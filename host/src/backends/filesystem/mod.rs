@@ -16,6 +16,7 @@ mod renamed;
 mod root;
 mod side;
 mod together;
+mod writeback;
 mod writer;
 
 pub(super) use flat::Flat;
@@ -123,7 +124,7 @@ impl ObjectStore for Filesystem {
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         self.with(key, move |root, key| {
             root.check(&key, &options)?;
-            let temp = Temp::new(root.clone(), &key)?;
+            let mut temp = Temp::new(root.clone(), &key)?;
             temp.append(&key, &data)?;
             root.publish(&key, temp, &options)
         })
@@ -153,7 +154,7 @@ impl ObjectStore for Filesystem {
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
-        let writer = self.with(key, move |root, key| FileWriter::start(root, key, options)).await?;
+        let writer = FileWriter::start(self.root.clone(), key.to_owned(), options).await?;
         Ok(Box::new(writer))
     }
 

@@ -48,6 +48,11 @@ impl Root {
         self.dir.as_fd()
     }
 
+    /// Whether what is written is synced before it is acknowledged.
+    pub(super) fn durable(&self) -> bool {
+        self.durable
+    }
+
     /// A key as a path that the user knows.
     pub(super) fn shown(&self, key: &str) -> String {
         format!("{}/{key}", self.shown.trim_end_matches('/'))

@@ -1,6 +1,7 @@
 //! Objects being written: a file in the side directory until it is whole.
 
 use super::root::{Root, rename_to_free};
+use super::writeback::Writeback;
 use crate::backends::blocking::{blocking, drop_elsewhere};
 use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
 use crate::streaming::piece;
@@ -18,6 +19,7 @@ pub(super) struct Temp {
     /// Its name in the side directory. A file that can be published without
     /// one has none: that spares two folders' locks, and a crash leaves nothing.
     name: Option<String>,
+    writeback: Writeback,
 }
 
 impl Temp {
@@ -32,18 +34,23 @@ impl Temp {
         let path = name.as_deref().unwrap_or(".");
         let file = rustix::fs::openat(side.own(), path, flags | OFlags::CLOEXEC, mode)
             .map_err(|e| root.error(key, e))?;
-        Ok(Self { root, file, name })
+        Ok(Self { root, file, name, writeback: Writeback::default() })
     }
 
     pub(super) fn file(&self) -> &OwnedFd {
         &self.file
     }
 
-    pub(super) fn append(&self, key: &str, mut bytes: &[u8]) -> Result<()> {
+    pub(super) fn append(&mut self, key: &str, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             match rustix::io::write(&self.file, bytes) {
                 Ok(0) => return Err(self.root.error(key, Errno::NOSPC)),
-                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Ok(written) => {
+                    bytes = bytes.get(written..).unwrap_or_default();
+                    if self.root.durable() {
+                        self.writeback.wrote(&self.file, written);
+                    }
+                }
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(self.root.error(key, e)),
             }
@@ -105,53 +112,98 @@ pub(super) struct FileWriter {
     root: Arc<Root>,
     key: String,
     options: PutOptions,
-    /// Gone after an error, and while a push is under way.
-    temp: Option<Temp>,
-    held: BytesMut,
+    file: Written,
+    /// Pieces are gathered: each trip to another thread costs.
+    held: Vec<Bytes>,
+    /// The small ones after them, together.
+    small: BytesMut,
+    length: usize,
+}
+
+/// Smaller pieces are copied, so that there are never many.
+const SMALL: usize = 8 * 1024;
+
+/// Where the bytes go.
+enum Written {
+    /// There was no trip to another thread yet, which makes the file.
+    None,
+    File(Temp),
+    /// A write failed, or is under way.
+    Broken,
+}
+
+impl Written {
+    /// The file, with these bytes.
+    fn append(self, root: &Arc<Root>, key: &str, pieces: &[Bytes]) -> Result<Temp> {
+        let mut temp = match self {
+            Self::None => Temp::new(root.clone(), key)?,
+            Self::File(temp) => temp,
+            Self::Broken => {
+                return Err(Error::Other(format!("{}: this write failed before", root.shown(key))));
+            }
+        };
+        for piece in pieces {
+            temp.append(key, piece)?;
+        }
+        Ok(temp)
+    }
 }
 
 impl FileWriter {
-    pub(super) fn start(root: Arc<Root>, key: String, options: PutOptions) -> Result<Self> {
-        root.check(&key, &options)?;
-        let temp = Some(Temp::new(root.clone(), &key)?);
-        Ok(Self { root, key, options, temp, held: BytesMut::new() })
+    pub(super) async fn start(root: Arc<Root>, key: String, options: PutOptions) -> Result<Self> {
+        let (root, key, options) = match options.if_absent || options.if_match.is_some() {
+            // This looks at the file.
+            true => {
+                blocking(move || root.check(&key, &options).map(|()| (root, key, options))).await?
+            }
+            false => root.check(&key, &options).map(|()| (root, key, options))?,
+        };
+        let (held, small) = (Vec::new(), BytesMut::new());
+        Ok(Self { root, key, options, file: Written::None, held, small, length: 0 })
     }
 
-    fn temp(&mut self) -> Result<Temp> {
-        self.temp.take().ok_or_else(|| {
-            Error::Other(format!("{}: this write failed before", self.root.shown(&self.key)))
-        })
+    fn take(&mut self) -> Vec<Bytes> {
+        self.length = 0;
+        self.keep_small();
+        std::mem::take(&mut self.held)
+    }
+
+    fn keep_small(&mut self) {
+        if !self.small.is_empty() {
+            self.held.push(self.small.split().freeze());
+        }
     }
 }
 
 #[async_trait]
 impl Writer for FileWriter {
     async fn push(&mut self, chunk: Bytes) -> Result<()> {
-        let chunk = if self.held.is_empty() && chunk.len() >= piece() {
-            chunk
+        self.length += chunk.len();
+        if chunk.len() < SMALL {
+            self.small.extend_from_slice(&chunk);
         } else {
-            // Small pieces are gathered: each trip to another thread costs.
-            self.held.extend_from_slice(&chunk);
-            if self.held.len() < piece() {
-                return Ok(());
-            }
-            self.held.split().freeze()
-        };
-        let temp = self.temp()?;
-        let key = self.key.clone();
-        let temp = blocking(move || temp.append(&key, &chunk).map(|()| temp)).await?;
-        self.temp = Some(temp);
+            self.keep_small();
+            self.held.push(chunk);
+        }
+        if self.length < piece() {
+            return Ok(());
+        }
+        let pieces = self.take();
+        let file = std::mem::replace(&mut self.file, Written::Broken);
+        let (root, key) = (self.root.clone(), self.key.clone());
+        let temp = blocking(move || file.append(&root, &key, &pieces)).await?;
+        self.file = Written::File(temp);
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
-        let temp = self.temp()?;
-        let rest = self.held.split().freeze();
+        let file = std::mem::replace(&mut self.file, Written::Broken);
+        let rest = self.take();
         let mut options = std::mem::take(&mut self.options);
         options.absorb(trailer);
         let (root, key) = (self.root.clone(), self.key.clone());
         blocking(move || {
-            temp.append(&key, &rest)?;
+            let temp = file.append(&root, &key, &rest)?;
             root.publish(&key, temp, &options)
         })
         .await
@@ -160,7 +212,7 @@ impl Writer for FileWriter {
 
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        if let Some(temp) = self.temp.take() {
+        if let Written::File(temp) = std::mem::replace(&mut self.file, Written::Broken) {
             drop_elsewhere(temp);
         }
     }
@@ -184,7 +236,7 @@ mod tests {
             }
             let root = Arc::new(Root::new(dir, "root".to_owned(), Ok(side), true));
             let put = |text: &str, if_absent: bool| {
-                let temp = Temp::new(root.clone(), "a/b").unwrap();
+                let mut temp = Temp::new(root.clone(), "a/b").unwrap();
                 temp.append("a/b", text.as_bytes()).unwrap();
                 let options = PutOptions { if_absent, ..PutOptions::default() };
                 let done = root.publish("a/b", temp, &options);
