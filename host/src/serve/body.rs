@@ -1,13 +1,13 @@
 //! Bytes of requests and answers.
 
 use super::checksum::{Algorithm, Sum};
+use super::digest::Digests;
 use super::error;
 use crate::store::Reader;
 use crate::streaming::piece;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::HeaderMap;
-use md5::{Digest, Md5};
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::{self, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -66,8 +66,7 @@ pub struct Incoming {
     expected: Expected,
     /// Those that the client sends.
     sent: Vec<Algorithm>,
-    hasher: ChecksumHasher,
-    md5: Md5,
+    digests: Digests,
     length: u64,
     trailers: Option<s3s::TrailingHeaders>,
 }
@@ -96,7 +95,7 @@ impl Incoming {
         for algorithm in sent.iter().copied().chain(wanted) {
             algorithm.start(&mut hasher);
         }
-        Self { body, expected, sent, hasher, md5: Md5::new(), length: 0, trailers }
+        Self { body, expected, sent, digests: Digests::new(hasher), length: 0, trailers }
     }
 
     /// The checksums that the client sends, as it announces them.
@@ -115,16 +114,14 @@ impl Incoming {
             self.body = None;
             return Ok(None);
         };
-        self.hasher.update(&chunk);
-        self.md5.update(&chunk);
+        self.digests.update(chunk.clone()).await?;
         self.length += chunk.len() as u64;
         Ok(Some(chunk))
     }
 
     /// Checks that the bytes are those that were announced, after the last of
     /// them (trailers come then).
-    pub fn finish(self) -> S3Result<Arrived> {
-        let md5: [u8; 16] = self.md5.finalize().into();
+    pub async fn finish(self) -> S3Result<Arrived> {
         let bad = |what: &str| {
             let text =
                 format!("the bytes that arrived don't have the {what} that was sent with them");
@@ -134,6 +131,7 @@ impl Incoming {
         if self.expected.length.is_some_and(|expected| expected != length) {
             return Err(S3Error::new(S3ErrorCode::IncompleteBody));
         }
+        let (md5, sums) = self.digests.finish().await?;
         if let Some(expected) = self.expected.content_md5 {
             match base64_simd::STANDARD.decode_to_vec(expected.as_bytes()) {
                 Ok(digest) if digest.len() == md5.len() => {
@@ -148,7 +146,6 @@ impl Incoming {
             }
         }
         let trailers = self.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
-        let sums = self.hasher.finalize();
         for algorithm in &self.sent {
             let header = algorithm.of(&self.expected.sums).map(String::as_str);
             let trailer = trailers.get(algorithm.header()).and_then(|value| value.to_str().ok());

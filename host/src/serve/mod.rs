@@ -12,6 +12,7 @@ mod checksum;
 mod conditions;
 mod cors;
 mod dates;
+mod digest;
 mod dynamic;
 mod encryption;
 mod error;

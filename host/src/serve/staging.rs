@@ -224,7 +224,7 @@ impl PartWriter {
             self.push(&chunk).await?;
         }
         self.flush().await?;
-        body.finish()
+        body.finish().await
     }
 
     pub async fn flush(&mut self) -> S3Result<()> {

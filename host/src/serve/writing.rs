@@ -58,7 +58,7 @@ impl Buckets {
             upload.push(chunk).await.map_err(failed)?;
         }
         // A digest that doesn't match drops the upload unfinished.
-        let arrived = body.finish()?;
+        let arrived = body.finish().await?;
         let metadata = arrived.sum.iter().map(|sum| sum.keep(arrived.length)).collect();
         let trailer = Trailer { etag: Some(hex::encode(arrived.md5)), metadata };
         let info = upload.finish_with(trailer).await.map_err(failed)?;
