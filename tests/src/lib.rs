@@ -8,6 +8,7 @@
 //! - [`chains`]: subjects made of decorators, natively and in the sandbox.
 //! - [`backends`]: subjects that are native backends.
 //! - [`recorded`]: the cases as data, for other runtimes.
+//! - [`embedded`]: a chain in wasmtime alone, without the host.
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`blocking`]: an async store of the host, shown as the sync trait.
@@ -27,6 +28,7 @@ pub mod cases;
 pub mod chains;
 pub mod clients;
 pub mod corpus;
+pub mod embedded;
 pub mod embedding;
 pub mod hostile;
 pub mod http;
