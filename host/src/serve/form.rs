@@ -58,13 +58,16 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
         form.check()?;
         let tags = form.value("tagging").map(tagging::of_form).transpose()?.flatten();
         let tags = tags.and_then(|tags| tags.parse().ok());
-        parts.headers.extend(tags.map(|tags: HeaderValue| (tagging::HEADER, tags)));
+        let tags = tags.map(|tags: HeaderValue| (tagging::HEADER, tags));
         let (rewritten, headers) = form.rewritten();
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         let length =
             length.map(|length: usize| (length + rewritten.len()).saturating_sub(head.len()));
-        parts.headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
-        parts.headers.extend(headers);
+        let length = length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length)));
+        // In the place of those that came: `extend` would put them beside.
+        for (name, value) in length.into_iter().chain(tags).chain(headers) {
+            parts.headers.insert(name, value);
+        }
         head = rewritten;
     }
     let head = stream::iter([Ok(Frame::data(Bytes::from(head)))]);
