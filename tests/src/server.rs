@@ -48,6 +48,15 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// A new certificate for this machine, as `cert.pem` and `key.pem`.
+pub fn certify(directory: &Path) -> Result<()> {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names)?;
+    fs::write(directory.join("cert.pem"), made.cert.pem())?;
+    fs::write(directory.join("key.pem"), made.signing_key.serialize_pem())?;
+    Ok(())
+}
+
 /// Runs the binary to its end.
 pub fn run(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(binary());

@@ -221,6 +221,24 @@ async fn writes_that_are_dropped_or_fail_leave_no_upload() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_others_left_behind_are_aborted_where_that_is_asked_for() -> Result<()> {
+    let moto = moto::shared()?;
+    let config = with(moto.bucket()?, json!({"part_size": PART}));
+    let name = config["bucket_name"].as_str().context("a name")?.to_owned();
+    let store = open(config.clone()).await?;
+    let mut left = store.write("left", PutOptions::default()).await?;
+    left.push(random(2 * PART, 1).into()).await?;
+    // As a process that was killed.
+    std::mem::forget(left);
+    ensure!(moto.unfinished(&name)? == 1, "there is no upload");
+    open(config.clone()).await?.close().await?;
+    ensure!(moto.unfinished(&name)? == 1, "it was aborted unasked");
+    open(with(config, json!({"stale_uploads_days": 1}))).await?.close().await?;
+    ensure!(moto.unfinished(&name)? == 0, "it is still there");
+    Ok(())
+}
+
 /// What must come of an operation: success, or a clean failure.
 fn clean<T>(outcome: &storage_host::Result<T>, fault: Fault) -> Result<bool> {
     match outcome {

@@ -4,11 +4,10 @@ use anyhow::{Context, Result};
 use rustix::process::Signal;
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use storage_tests::clients;
-use storage_tests::server::{self, Server};
+use storage_tests::server::{self, Server, certify};
 
 const STORES: &str = "
 stores:
@@ -21,15 +20,6 @@ const SERVE: &str = "
   tls: {cert: cert.pem, key: key.pem}
   credentials: {access_key: TESTACCESSKEY0000001, secret_key: '${SECRET}'}
 ";
-
-/// A new certificate for this machine, under the names of [`SERVE`].
-fn certify(directory: &Path) -> Result<()> {
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names)?;
-    fs::write(directory.join("cert.pem"), made.cert.pem())?;
-    fs::write(directory.join("key.pem"), made.signing_key.serialize_pem())?;
-    Ok(())
-}
 
 fn start() -> Result<Server> {
     let directory = tempfile::tempdir()?;

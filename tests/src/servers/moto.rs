@@ -37,6 +37,14 @@ impl Moto {
         ensure!(status == 200, "the bucket was answered with {status}");
         Ok(config(self.port, "us-east-1", &name, "tests", "tests"))
     }
+
+    /// How many multipart uploads to a bucket were begun and never ended. Each
+    /// began in 2010, moto says.
+    pub fn unfinished(&self, bucket: &str) -> Result<usize> {
+        let (_, _, body) =
+            http::request(self.port, "GET", &format!("/{bucket}?uploads"), &[], b"")?;
+        Ok(String::from_utf8(body)?.matches("<UploadId>").count())
+    }
 }
 
 /// The one that the tests of a process share.

@@ -118,13 +118,7 @@ impl Headers {
     pub(super) fn new(options: &PutOptions, own: bool, digest: &Digest) -> Result<Self> {
         let mut headers = HashMap::new();
         for (name, value) in &options.metadata {
-            if !is_token(name) {
-                return Err(Error::InvalidData(format!(
-                    "the metadata name {name:?} can't be kept in a bucket: names are letters, \
-                     digits, '-', '_' and '.'"
-                )));
-            }
-            headers.insert(name.clone(), encode(value));
+            headers.insert(encode_name(name)?, encode(value));
         }
         if let Some(etag) = options.etag.as_deref().filter(|_| own) {
             headers.insert(ETAG.to_owned(), encode(etag));
@@ -138,9 +132,57 @@ impl Headers {
     }
 }
 
-fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+/// Whether a name may have it, in a code if not as it is.
+fn is_of_names(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !byte.is_ascii_uppercase()
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte)
+}
+
+/// A name as part of a header's: what no server refuses as it is, other signs
+/// (`:` say) as `-xHH-` with their code in hex.
+fn encode_name(name: &str) -> Result<String> {
+    let (mut encoded, bytes) = (String::new(), name.as_bytes());
+    for (at, byte) in bytes.iter().enumerate() {
+        let like_a_code = matches!(bytes.get(at..at + 4), Some([b'-', b'x', high, low])
+            if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+        match byte {
+            _ if stands_for_itself(*byte) && !like_a_code => encoded.push(char::from(*byte)),
+            _ if is_of_names(*byte) => encoded += &format!("-x{byte:02x}-"),
+            _ => encoded.clear(),
+        }
+        if encoded.is_empty() {
+            break;
+        }
+    }
+    if encoded.is_empty() {
+        return Err(Error::InvalidData(format!(
+            "the metadata name {name:?} can't be kept in a bucket: names are lower-case ASCII \
+             without spaces"
+        )));
+    }
+    Ok(encoded)
+}
+
+fn decode_name(encoded: &str) -> String {
+    let (mut name, mut rest) = (String::new(), encoded);
+    while let Some(next) = rest.chars().next() {
+        let code = rest.strip_prefix("-x").and_then(|code| code.get(..3));
+        let byte = code.and_then(|code| u8::from_str_radix(code.strip_suffix('-')?, 16).ok());
+        match byte.filter(|b| *b == b'-' || (is_of_names(*b) && !stands_for_itself(*b))) {
+            Some(byte) => {
+                name.push(char::from(byte));
+                rest = rest.get(5..).unwrap_or_default();
+            }
+            None => {
+                name.push(next);
+                rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    name
 }
 
 /// Plain ASCII as it is; all else as an encoded word of RFC 2047, as S3 itself
@@ -232,7 +274,7 @@ fn found(answer: Answer<'_>, checks: Checks) -> Found {
         match name.as_str() {
             ETAG | MD5 | PART_SIZE => _ = kept.insert(name.as_str(), decode(value)),
             name if name.starts_with(RESERVED_METADATA) && !own => {}
-            name => metadata.push((name.to_owned(), decode(value))),
+            name => metadata.push((decode_name(name), decode(value))),
         }
     }
     metadata.sort();
@@ -273,6 +315,28 @@ mod tests {
             let encoded = encode(value);
             assert!(encoded.is_ascii() && encoded.starts_with("=?UTF-8?B?"), "{encoded}");
             assert_eq!(decode(&encoded), value);
+        }
+    }
+
+    #[test]
+    fn names_survive_headers_and_plain_ones_stay_as_they_are() {
+        for plain in ["colour", "a-b_c.d", "x-x1", "-x-", "-xg0-"] {
+            assert_eq!(encode_name(plain), Ok(plain.to_owned()));
+            assert_eq!(decode_name(plain), plain);
+        }
+        assert_eq!(encode_name(":checksum"), Ok("-x3a-checksum".to_owned()));
+        for name in
+            [":checksum", "a:b/c", "-x3a-", "-x3a:", ":x41-", "-xa:", "~!$%&'*+^`|", "-x00-"]
+        {
+            let encoded = encode_name(name).unwrap();
+            assert!(encoded.bytes().all(stands_for_itself), "{encoded}");
+            assert_eq!(decode_name(&encoded), name, "{encoded}");
+        }
+        for other in ["-x41-", "-x00-", "-xé", "-x3a"] {
+            assert_eq!(decode_name(other), other, "no code of ours");
+        }
+        for bad in ["", "A", "a b", "ä", "a\n"] {
+            assert!(matches!(encode_name(bad), Err(Error::InvalidData(_))), "{bad:?}");
         }
     }
 
