@@ -36,6 +36,9 @@ old.create_bucket(Bucket="old")
 old.head_bucket(Bucket="old")
 old.put_object(Bucket="old", Key="k", Body=b"old")
 assert [found["Key"] for found in old.list_objects(Bucket="old")["Contents"]] == ["k"]
+rules = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
+old.put_bucket_cors(Bucket="old", CORSConfiguration=rules)
+assert old.get_bucket_cors(Bucket="old")["CORSRules"] == rules["CORSRules"]
 assert code(version_2("another-secret").list_objects, Bucket="old") == "SignatureDoesNotMatch"
 
 # SigV4 by the header Date alone: boto3 drops the other one where both are given.
@@ -97,6 +100,12 @@ sha256 = base64.b64encode(hashlib.sha256(b"summed").digest()).decode()
 fields = {"key": "up/sum", "x-amz-checksum-sha256": sha256}
 assert post(fields, "f", b"summed", [below]) == 204
 assert post(fields, "f", b"others", [below]) == 400
+tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+named = ["eq", "$tagging", tags]
+assert post({"key": "up/tags", "tagging": tags}, "f", b"", [below, named]) == 204
+tagged = new.get_object_tagging(Bucket="old", Key="up/tags")["TagSet"]
+assert tagged == [{"Key": "a", "Value": "b"}], tagged
+assert new.head_object(Bucket="old", Key="up/tags")["ContentType"] == "binary/octet-stream"
 assert post({"key": "up/none", "signature": None}, "f", b"", [below]) == 400
 # What is kept of objects under names that no header has, no form can set.
 fields = {"key": "up/meta", "x-amz-meta-:tagging": "a=b"}
