@@ -1,6 +1,7 @@
 //! What is too much: it is refused, honestly, and the server stays small.
 
 use anyhow::{Context, Result};
+use rustix::process::Signal;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -60,6 +61,30 @@ fn requests_above_the_limit_hear_slow_down_at_once_and_the_others_go_on() -> Res
         assert!(answer(&mut upload)?.starts_with("HTTP/1.1 200"));
     }
     assert_eq!(refused()?.2.len(), whole);
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_burst_of_connections_waits_in_full_while_the_server_is_busy() -> Result<()> {
+    let server = start("{requests: 1000}")?;
+    let address = ([127, 0, 0, 1], server.port()).into();
+    // It can't take any for now.
+    server.signal(Signal::STOP)?;
+    let mut burst = Vec::new();
+    for _ in 0..500 {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
+        // Linux could take what comes second for the beginning.
+        for piece in ["GET", " /main/k HTTP/1.1\r\nhost: h\r\n", "connection: close\r\n\r\n"] {
+            stream.write_all(piece.as_bytes())?;
+        }
+        burst.push(stream);
+    }
+    server.signal(Signal::CONT)?;
+    for mut stream in burst {
+        let answer = answer(&mut stream)?;
+        assert!(answer.contains("<Code>NoSuchKey</Code>"), "{answer}");
+    }
     server.stop()?;
     Ok(())
 }

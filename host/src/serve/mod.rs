@@ -58,13 +58,13 @@ use patience::Patient;
 use s3s::service::S3ServiceBuilder;
 use staging::Staging;
 use std::future::Future;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
@@ -75,6 +75,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long requests under way may take when the server is asked to end.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// Connections that wait to be taken; the system may allow fewer.
+const WAITING: u32 = 4_096;
 
 /// The most bytes of a request's head, and the most that a connection holds
 /// of what it sends and of what it takes.
@@ -123,7 +126,7 @@ impl Server {
     /// nothing.
     pub async fn bind(listen: SocketAddr, offer: Offer, staging: &Path) -> anyhow::Result<Self> {
         offer.users.check_reach(listen)?;
-        let listener = TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        let listener = listener(listen).map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => anyhow::anyhow!(
                 "{listen} is in use by another program; end it, or choose another with --listen"
             ),
@@ -186,6 +189,18 @@ impl Server {
             tracing::warn!("some requests did not end in {DRAIN:?} and were cut off");
         }
     }
+}
+
+/// Listens, with room for a burst of new connections. Where the system's queue
+/// for them is full, Linux may lose the first bytes of one without either side
+/// knowing (SYN cookies: the first segment that arrives counts as the
+/// beginning), so the customary 128 are too few.
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else a restart would wait for the old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 /// Serves one connection to its end.

@@ -1,0 +1,43 @@
+//! Files that are opened as zip archives.
+
+use crate::readable;
+use crate::database::{everything, open};
+use storage_host::store::{Error, PutOptions};
+
+pub fn run(data: &[u8]) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("objects.zip");
+    std::fs::write(&file, data).expect("a file");
+    let store = match open("ZipStore", "path", &file) {
+        Ok(store) => store,
+        Err(error) => {
+            readable(&error);
+            let kept = std::fs::read(&file).expect("the file");
+            assert!(kept == data, "a file that was refused is another now");
+            return;
+        }
+    };
+    let before = everything(&store);
+    let put = crate::runtime().block_on(store.put("new", "content".into(), PutOptions::default()));
+    let put = match put {
+        Ok(_) => true,
+        Err(error) => {
+            readable(&error);
+            false
+        }
+    };
+    crate::runtime().block_on(store.close()).unwrap_or_else(|error| readable(&error));
+    drop(store);
+    // What could be read before can be read now.
+    let store = open("ZipStore", "path", &file).expect("it was opened before");
+    let after = everything(&store);
+    for (key, content) in before {
+        if let Ok(content) = content {
+            let now = after.get(&key).map(|now| now.as_ref().map_err(Error::code));
+            assert_eq!(now, Some(Ok(&content)), "{key:?} was read before");
+        }
+    }
+    if put {
+        assert_eq!(after.get("new"), Some(&Ok(b"content".to_vec())));
+    }
+}

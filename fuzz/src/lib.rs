@@ -1,0 +1,65 @@
+//! What hostile input must not do, as functions of bytes: they panic where a
+//! promise is broken.
+//!
+//! `libfuzzer/` runs each of them for hours with coverage as its guide, and
+//! `tests/replay.rs` runs each for moments: over `corpus/`, which has what was
+//! ever found, and over mutations of it.
+
+mod archive;
+mod config;
+mod database;
+mod endpoint;
+mod keys;
+mod plugin;
+mod streams;
+
+use std::sync::OnceLock;
+use storage_core::types::Error;
+use tokio::runtime::Runtime;
+
+/// Something to try bytes on.
+pub struct Target {
+    /// Its name: that of its directory in `corpus/`.
+    pub name: &'static str,
+    /// Panics where the bytes break a promise.
+    pub run: fn(&[u8]),
+    /// How many mutations a short run tries.
+    pub short: usize,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "config", run: config::run, short: 4_000 },
+    Target { name: "keys", run: keys::run, short: 4_000 },
+    Target { name: "streams", run: streams::run, short: 8_000 },
+    Target { name: "archive", run: archive::run, short: 300 },
+    Target { name: "database", run: database::run, short: 200 },
+    Target { name: "endpoint", run: endpoint::run, short: 1_000 },
+    Target { name: "plugin", run: plugin::run, short: 100 },
+];
+
+/// The target with this name.
+///
+/// # Panics
+///
+/// Where there is none.
+pub fn target(name: &str) -> &'static Target {
+    let found = TARGETS.iter().find(|target| target.name == name);
+    found.unwrap_or_else(|| panic!("there is no target {name:?}"))
+}
+
+/// What drives the host's stores, in this thread alone.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().expect("a runtime")
+    })
+}
+
+/// An error must say something to whoever reads it, on one line.
+fn readable(error: &Error) {
+    let text = error.to_string();
+    assert!(!text.trim().is_empty(), "{error:?} says nothing");
+    assert!(!text.contains("panicked"), "{text}");
+}
