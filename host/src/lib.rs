@@ -4,6 +4,7 @@
 //! - [`store`]: the traits behind which every store stands.
 //! - [`objects`]: the face of a store for whoever uses it.
 //! - [`backends`]: one file per native backend.
+//! - [`blocking`]: an async store, shown as the sync trait.
 //! - [`config`]: from YAML to a checked description; [`factory`]: from that to
 //!   open stores.
 //! - [`transfer`]: many objects at once: copy, sync, move, clear.
@@ -11,6 +12,7 @@
 
 pub mod allocator;
 pub mod backends;
+pub mod blocking;
 pub mod cli;
 pub mod config;
 pub mod coordinator;

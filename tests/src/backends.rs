@@ -1,15 +1,15 @@
 //! Subjects that are native backends, and chains described in YAML over them.
 
-use crate::blocking::{Blocking, runtime};
 use crate::servers::{garage, moto, s3s_fs};
-use crate::subject::{Dialect, Maker, Subject};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::rc::Rc;
+use storage_conformance::subject::{Dialect, Maker, Subject};
 use storage_core::memory::Memory;
 use storage_host::StoreFactory;
 use storage_host::backends::{BACKENDS, Backend, OpenArgs};
+use storage_host::blocking::{Blocking, runtime};
 
 /// A backend as the suite opens it.
 struct Entry {

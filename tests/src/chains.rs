@@ -1,18 +1,18 @@
 //! Subjects made of decorators: natively over [`Memory`], and through the
 //! component over the host's memory store.
 
-use crate::blocking::{Blocking, runtime};
 use crate::kinds::{Beside, Entry, entries};
-use crate::subject::{Dialect, Maker, Subject};
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use std::sync::Arc;
+use storage_conformance::subject::{Dialect, Maker, Subject};
 use storage_core::chain::{Base, Node, build, kind};
 use storage_core::env::Env;
 use storage_core::kind::BaseShape;
 use storage_core::memory::Memory;
 use storage_core::types::Error;
 use storage_host::backends::memory::Memory as HostMemory;
+use storage_host::blocking::{Blocking, runtime};
 use storage_host::engine::Shared;
 use storage_host::store::SharedStore as HostStore;
 

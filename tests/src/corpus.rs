@@ -1,9 +1,9 @@
 //! Files for clients to move around: the same on every run.
 
-use crate::strange;
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
+use storage_conformance::strange;
 
 /// Names that clients or servers tend to get wrong, and that every client
 /// here takes.

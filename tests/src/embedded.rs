@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use storage_conformance::subject::{Dialect, Subject};
 use storage_core::chain::{Base, Node};
 use storage_core::types as core;
 use storage_core::types::{
@@ -23,7 +24,6 @@ use wasmtime::component::{Component, HasSelf, Linker, ResourceAny};
 use wasmtime::{Config, Engine};
 
 use crate::recorded::Chain;
-use crate::subject::{Dialect, Subject};
 
 mod convert {
     storage_core::conversions!(embed_rust::bindings::storage::object_store::types);

@@ -1,7 +1,7 @@
 //! How each decorator is configured here, and what it accepts.
 
-use crate::subject::Dialect;
 use anyhow::{Context, Result};
+use storage_conformance::subject::Dialect;
 use storage_core::decorators::KINDS;
 
 /// Where the objects under a store can be written, read and deleted.

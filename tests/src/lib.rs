@@ -1,9 +1,6 @@
-//! What the tests of the workspace share: one suite of cases for every object
-//! store, and the real binary with its clients.
+//! What the tests of the workspace share: stores for the conformance suite
+//! (`storage_conformance`) to run over, and the real binary with its clients.
 //!
-//! - [`cases`]: what every store must do, picked by what it declares.
-//! - [`model`]: random operations, compared with a `BTreeMap`.
-//! - [`subject`]: a store under test, and how it is observed from beside it.
 //! - [`kinds`]: how each decorator is configured here, and what it accepts.
 //! - [`chains`]: subjects made of decorators, natively and in the sandbox.
 //! - [`backends`]: subjects that are native backends.
@@ -11,8 +8,6 @@
 //! - [`embedded`]: a chain in wasmtime alone, without the host.
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
-//! - [`blocking`]: an async store of the host, shown as the sync trait.
-//! - [`strange`]: the keys that stores tend to get wrong.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
 //! - [`servers`]: real S3 servers; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
@@ -23,8 +18,6 @@
 pub mod archive;
 pub mod artifacts;
 pub mod backends;
-pub mod blocking;
-pub mod cases;
 pub mod chains;
 pub mod clients;
 pub mod corpus;
@@ -34,11 +27,8 @@ pub mod hostile;
 pub mod http;
 pub mod interop;
 pub mod kinds;
-pub mod model;
 pub mod proxy;
 pub mod recorded;
 pub mod server;
 pub mod servers;
 pub mod signing;
-pub mod strange;
-pub mod subject;

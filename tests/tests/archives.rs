@@ -5,10 +5,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::process::Command;
+use storage_conformance::cases::bytes;
 use storage_host::store::{PutOptions, ReadOptions};
 use storage_host::{Error, Objects};
 use storage_tests::archive::{Archive, as_python_reads, check_with_unzip, python, script};
-use storage_tests::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{Server, run};
 

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use storage_conformance::cases::bytes as random;
 use storage_host::backends::{BACKENDS, OpenArgs};
 use storage_host::store::{
     DeleteOptions, Error, ListOptions, PutOptions, ReadOptions, SharedStore, Trailer,
 };
-use storage_tests::cases::bytes as random;
 use storage_tests::proxy::{Fault, Proxy};
 use storage_tests::servers::garage::{self, Cluster};
 use storage_tests::servers::{moto, s3s_fs};

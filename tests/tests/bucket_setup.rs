@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use storage_tests::cases::bytes;
+use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{ACCESS_KEY, SECRET_KEY, Server, binary, certify};
 use storage_tests::servers::garage;

@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use storage_conformance::subject::Maker;
+use storage_conformance::{cases, model};
 use storage_core::types::Capabilities;
-use storage_tests::subject::Maker;
-use storage_tests::{backends, cases, chains, model};
+use storage_tests::{backends, chains};
 
 const SEED: u64 = 20_261_123;
 

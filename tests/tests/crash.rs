@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use storage_tests::cases::bytes;
+use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::Server;
 

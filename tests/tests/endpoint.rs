@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use storage_tests::cases::bytes;
+use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{self, Server};
 

@@ -1,11 +1,11 @@
 //! The byte strings of the cases: each once, large ones by their recipe.
 
-use crate::cases::{LENGTHS, bytes};
-use crate::subject::Dialect;
 use anyhow::{Context, Result, bail, ensure};
 use base64_simd::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use storage_conformance::cases::{LENGTHS, bytes};
+use storage_conformance::subject::Values;
 
 /// A byte string.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,9 +55,9 @@ impl Form {
         let bytes = bytes(length, seed);
         match self {
             Form::Bytes => bytes,
-            Form::Text => (Dialect::TEXT.value)(&bytes),
-            Form::Json => (Dialect::JSON.value)(&bytes),
-            Form::SpacedJson => (Dialect::JSON.becomes)(&(Dialect::JSON.value)(&bytes)),
+            Form::Text => Values::Text.made_of(&bytes),
+            Form::Json => Values::Json.made_of(&bytes),
+            Form::SpacedJson => Values::Json.become_of(&Values::Json.made_of(&bytes)),
         }
     }
 }

@@ -3,11 +3,11 @@
 use super::data::Table;
 use super::record::record;
 use super::{Base, Cases, Chain, FORMAT, Node, Refused};
-use crate::cases;
 use crate::chains::{Plan, plans};
-use crate::subject::Subject;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
+use storage_conformance::cases;
+use storage_conformance::subject::Subject;
 use storage_core::chain;
 
 /// Random chains come from this seed; there are so many of them.

@@ -2,11 +2,12 @@
 
 use super::data::Table;
 use super::{Call, Case, Entry, Info, Number, Object, Page, Range, Step};
-use crate::subject::{Snapshot, Subject, snapshot};
 use anyhow::Result;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use storage_conformance::cases;
+use storage_conformance::subject::{Snapshot, Subject, snapshot};
 use storage_core::types as core;
 use storage_core::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Trailer,
@@ -14,7 +15,7 @@ use storage_core::types::{
 use storage_core::{Reader, SharedStore, Store, Writer};
 
 /// Runs a case over a fresh subject; gives what it did.
-pub fn record(case: &crate::cases::Case, subject: Subject, table: &mut Table) -> Result<Case> {
+pub fn record(case: &cases::Case, subject: Subject, table: &mut Table) -> Result<Case> {
     let tape = Tape::default();
     let around = !Rc::ptr_eq(&subject.store, &subject.beside);
     let store: SharedStore =

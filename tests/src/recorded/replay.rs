@@ -1,9 +1,9 @@
 //! A chain must answer as the recorded one did.
 
 use super::{Call, Case, Info, Number, Step};
-use crate::subject::{Snapshot, Subject};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
+use storage_conformance::subject::{Snapshot, Subject};
 use storage_core::types as core;
 use storage_core::types::{
     ByteRange, DeleteOptions, ListOptions, ObjectInfo, PutOptions, ReadOptions, Trailer,

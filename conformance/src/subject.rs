@@ -10,29 +10,22 @@ use storage_core::{SharedStore, Store};
 pub struct Dialect {
     /// Put before every key.
     pub key_prefix: &'static str,
-    /// A value that the store accepts, another for other bytes.
-    pub value: fn(&[u8]) -> Vec<u8>,
-    /// What is read where that value was written.
-    pub becomes: fn(&[u8]) -> Vec<u8>,
+    /// The values that the store accepts.
+    pub values: Values,
     /// Whether the store may refuse this key, which the contract allows.
     pub may_refuse: fn(&str) -> bool,
 }
 
 impl Dialect {
     /// Every key, every value.
-    pub const PLAIN: Dialect = Dialect {
-        key_prefix: "",
-        value: <[u8]>::to_vec,
-        becomes: <[u8]>::to_vec,
-        may_refuse: |_| false,
-    };
+    pub const PLAIN: Dialect =
+        Dialect { key_prefix: "", values: Values::Any, may_refuse: |_| false };
 
     /// ASCII text instead of any bytes.
-    pub const TEXT: Dialect = Dialect { value: text, ..Dialect::PLAIN };
+    pub const TEXT: Dialect = Dialect { values: Values::Text, ..Dialect::PLAIN };
 
     /// JSON, kept with the spaces that Python puts in.
-    pub const JSON: Dialect =
-        Dialect { value: json, becomes: json_as_python_writes_it, ..Dialect::PLAIN };
+    pub const JSON: Dialect = Dialect { values: Values::Json, ..Dialect::PLAIN };
 
     /// The keys of a store that keeps paths under a directory.
     pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
@@ -48,17 +41,50 @@ impl Dialect {
     pub const FILE_NAMES: Dialect = Dialect { may_refuse: |key| key.len() > 155, ..Dialect::PLAIN };
 }
 
-fn text(bytes: &[u8]) -> Vec<u8> {
+/// What values a store accepts: one is made of any bytes, another of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// The bytes themselves.
+    Any,
+    /// A lower-case letter for each byte.
+    Text,
+    /// JSON without spaces, which is read with those that Python puts in.
+    Json,
+    /// Letters between two texts.
+    Between(&'static str, &'static str),
+}
+
+impl Values {
+    /// The value made of these bytes.
+    pub fn made_of(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Values::Any => bytes.to_vec(),
+            Values::Text => letters(bytes),
+            Values::Json => between("{\"is\":\"", bytes, "\"}"),
+            Values::Between(before, after) => between(before, bytes, after),
+        }
+    }
+
+    /// What is read where that value was written.
+    pub fn become_of(self, value: &[u8]) -> Vec<u8> {
+        match (self, value.strip_prefix(b"{\"is\":")) {
+            (Values::Json, Some(rest)) => [b"{\"is\": ", rest].concat(),
+            _ => value.to_vec(),
+        }
+    }
+
+    /// Whether there is a value of no bytes.
+    pub fn may_be_empty(self) -> bool {
+        self.made_of(b"").is_empty()
+    }
+}
+
+fn letters(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|b| b'a' + (b % 26)).collect()
 }
 
-fn json(bytes: &[u8]) -> Vec<u8> {
-    [b"{\"is\":\"", text(bytes).as_slice(), b"\"}"].concat()
-}
-
-fn json_as_python_writes_it(value: &[u8]) -> Vec<u8> {
-    let rest = value.strip_prefix(b"{\"is\":").unwrap_or(value);
-    [b"{\"is\": ", rest].concat()
+fn between(before: &str, bytes: &[u8], after: &str) -> Vec<u8> {
+    [before.as_bytes(), &letters(bytes), after.as_bytes()].concat()
 }
 
 fn no_path(key: &str) -> bool {
@@ -103,8 +129,8 @@ impl Subject {
 
     /// A value made from these bytes, and what it is when read.
     pub fn value(&self, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        let value = (self.dialect.value)(bytes);
-        let becomes = (self.dialect.becomes)(&value);
+        let value = self.dialect.values.made_of(bytes);
+        let becomes = self.dialect.values.become_of(&value);
         (value, becomes)
     }
 
