@@ -12,6 +12,7 @@
 //! - [`servers`]: real S3 servers; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`hostile`]: a plug-in that does harm.
+//! - [`templates`]: what `plugin new` writes, built as its README says.
 //! - [`signing`]: signed requests by hand.
 //! - [`corpus`]: the files that they move around.
 
@@ -32,3 +33,4 @@ pub mod recorded;
 pub mod server;
 pub mod servers;
 pub mod signing;
+pub mod templates;

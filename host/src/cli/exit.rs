@@ -1,6 +1,7 @@
 //! How a run ends: exit codes, and errors for people or programs.
 
 use super::context::{Context, StoreError};
+use super::plugin::Unusable;
 use crate::config::ConfigError;
 use crate::store::Error;
 use crate::transfer::Failure;
@@ -9,7 +10,7 @@ use crate::transfer::Failure;
 pub const DONE: u8 = 0;
 /// No such object; the answer is no.
 pub const NO: u8 = 1;
-/// The configuration is wrong.
+/// The configuration is wrong, or a plug-in.
 pub const CONFIG: u8 = 3;
 /// Some items failed, others did not.
 pub const PARTLY: u8 = 4;
@@ -34,8 +35,10 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
     let store = error.downcast_ref::<StoreError>();
     let cause = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
     let config = error.chain().find_map(|cause| cause.downcast_ref::<ConfigError>());
+    let unusable = error.is::<Unusable>();
     let code = match (config, cause) {
         (Some(_), _) | (None, Some(Error::InvalidConfig(_))) => CONFIG,
+        _ if unusable => CONFIG,
         (None, Some(Error::NotFound)) => NO,
         _ => STORE,
     };
@@ -49,8 +52,8 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
             };
             config.problems.iter().map(problem).collect::<Vec<_>>()
         });
-        let name =
-            cause.map_or(if config.is_some() { "invalid-config" } else { "other" }, Error::code);
+        let described = config.is_some() || unusable;
+        let name = cause.map_or(if described { "invalid-config" } else { "other" }, Error::code);
         let json = serde_json::json!({"error": {
             "code": name,
             "store": store.map(|s| s.store.clone()),

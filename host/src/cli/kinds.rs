@@ -43,14 +43,16 @@ fn base(info: &TypeInfo) -> &'static str {
     }
 }
 
-fn as_json(info: &TypeInfo) -> Value {
+/// A store type, for programs.
+pub fn as_json(info: &TypeInfo) -> Value {
     json!({
         "name": info.name, "aliases": info.aliases, "base": base(info),
         "doc": info.doc, "config": info.schema,
     })
 }
 
-fn as_text(info: &TypeInfo) -> String {
+/// A store type, for people.
+pub fn as_text(info: &TypeInfo) -> String {
     let mut text = info.name.clone();
     if !info.aliases.is_empty() {
         text.push_str(&format!(" (also {})", info.aliases.join(", ")));

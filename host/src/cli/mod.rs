@@ -15,6 +15,7 @@ mod kinds;
 mod ls;
 mod mv;
 mod output;
+mod plugin;
 mod presign;
 mod put;
 mod range;
@@ -93,6 +94,7 @@ enum Verb {
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
     Kinds(kinds::KindsArgs),
+    Plugin(plugin::PluginArgs),
     /// Print a script that completes verbs and options in a shell
     #[command(
         after_help = "Example:\n  storage-host completions bash > ~/.local/share/bash-completion/completions/storage-host"
@@ -158,6 +160,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Check(args) => args.run(context).await,
         Verb::Graph(args) => args.run(context),
         Verb::Kinds(args) => args.run(context),
+        Verb::Plugin(args) => args.run(context).await,
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "storage-host", &mut script);
@@ -175,7 +178,9 @@ mod tests {
     fn every_verb_has_an_example() {
         let command = Cli::command();
         command.clone().debug_assert();
-        for verb in command.get_subcommands() {
+        let nested = |verb: &clap::Command| verb.get_subcommands().cloned().collect::<Vec<_>>();
+        let verbs = nested(&command);
+        for verb in verbs.iter().cloned().chain(verbs.iter().flat_map(nested)) {
             let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.starts_with("Example"), "{} has no example", verb.get_name());
             assert!(verb.get_about().is_some(), "{} says not what it does", verb.get_name());

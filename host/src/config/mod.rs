@@ -1,6 +1,7 @@
 //! From a YAML file to a checked description of stores.
 
 mod access;
+pub(crate) mod alone;
 mod env;
 mod load;
 pub(crate) mod plugins;

@@ -24,7 +24,7 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required"
 
 /// The memory that a plug-in may be given: one page group of a small guest, up
 /// to all that a 32-bit one can address.
-const MEMORY: std::ops::RangeInclusive<u64> = 1 << 20..=4 << 30;
+pub(crate) const MEMORY: std::ops::RangeInclusive<u64> = 1 << 20..=4 << 30;
 
 /// How long a call may take, at the least and at the most.
 const TIME: std::ops::RangeInclusive<Duration> =

@@ -1,0 +1,58 @@
+//! A file of a plug-in without a configuration around it.
+
+use crate::config::plugins::is_name;
+use crate::config::{Place, PluginDef, PluginLimits, Refusal};
+use crate::engine::Plugin;
+use crate::engine::plugin::outline::{Outline, outline};
+use crate::engine::plugin::read;
+use crate::observe::Log;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Why a file is no plug-in that can be used.
+#[derive(Debug)]
+pub struct Unusable(pub String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// What can be said of a file before anything in it runs.
+pub struct Seen {
+    pub size: u64,
+    /// In lower-case hex.
+    pub sha256: String,
+    pub outline: Outline,
+}
+
+/// Looks at a file.
+pub fn look(file: &Path) -> Result<Seen, Unusable> {
+    let bytes = read(file).map_err(Unusable)?;
+    let found = outline(&bytes);
+    let outline = found.map_err(|text| Unusable(format!("{}: {text}", file.display())))?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    Ok(Seen { size: bytes.len() as u64, sha256, outline })
+}
+
+/// Loads it as `run` would, under the name that its file has. What it says goes
+/// to the log.
+pub async fn load(file: &Path, limits: PluginLimits) -> anyhow::Result<Arc<Plugin>> {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).filter(|stem| is_name(stem));
+    let def = PluginDef {
+        name: stem.unwrap_or("plugin").to_owned(),
+        component: file.to_owned(),
+        sha256: None,
+        limits,
+        config_env: Vec::new(),
+        place: Place { line: 1, column: 1 },
+    };
+    let loading = tokio::task::spawn_blocking(|| Plugin::load(def, Arc::new(Log(|_| ()))));
+    let loaded = loading.await?;
+    Ok(loaded.map_err(|(Refusal::Component(text) | Refusal::Sha256(text))| Unusable(text))?)
+}

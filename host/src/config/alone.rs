@@ -1,0 +1,54 @@
+//! A config that stands alone, without a file of stores around it.
+
+use super::schema::Converter;
+use super::yaml::{Data, Node, parse};
+use super::{Place, Problem};
+use serde_json::{Map, Value};
+
+/// The config that `text` (JSON, or YAML) gives, as `schema` wants it and with
+/// the environment expanded; or everything that is wrong with it.
+pub fn config(text: &str, schema: &Value) -> Result<Map<String, Value>, Vec<Problem>> {
+    let place = Place { line: 1, column: 1 };
+    let node = match parse(text).map_err(|problem| vec![problem])? {
+        Some(node) if !node.is_null() => node,
+        _ => Node { place, data: Data::Map(Vec::new()) },
+    };
+    if !matches!(node.data, Data::Map(_)) {
+        let message = format!("a config is a mapping, not {}", node.what());
+        return Err(vec![Problem { place, message }]);
+    }
+    let vars = |name: &str| std::env::var(name).ok();
+    let mut converter =
+        Converter { vars: &vars, only: None, root: schema.clone(), problems: Vec::new() };
+    let value = converter.value(&node, schema, "");
+    match (converter.problems.is_empty(), value) {
+        (true, Value::Object(config)) => Ok(config),
+        _ => Err(converter.problems),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_config_alone_is_held_to_its_schema() {
+        let schema = json!({
+            "type": "object", "required": ["pattern"], "additionalProperties": false,
+            "properties": {"pattern": {"type": "string"}, "full": {"type": "boolean"}},
+        });
+        let good = config(r#"{"pattern": "a\"b", "full": true}"#, &schema).unwrap();
+        assert_eq!(Value::Object(good), json!({"pattern": "a\"b", "full": true}));
+        for (text, wrong) in [
+            ("", "\"pattern\" is missing"),
+            ("{\"patern\": \"\"}", "patern"),
+            ("[]", "a config is a mapping"),
+            ("{\"pattern\": \"a\", \"full\": 1}", "full must be a boolean"),
+            ("{", ""),
+        ] {
+            let problems = config(text, &schema).unwrap_err();
+            assert!(problems.iter().any(|p| p.message.contains(wrong)), "{text}: {problems:?}");
+        }
+    }
+}
