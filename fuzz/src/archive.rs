@@ -1,7 +1,7 @@
 //! Files that are opened as zip archives.
 
-use crate::readable;
 use crate::database::{everything, open};
+use crate::readable;
 use storage_host::store::{Error, PutOptions};
 
 pub fn run(data: &[u8]) {

@@ -8,7 +8,7 @@ pub fn run(data: &[u8]) {
     static TYPES: OnceLock<Vec<TypeInfo>> = OnceLock::new();
     let types = TYPES.get_or_init(|| storage_host::factory::types().expect("store types"));
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let vars = |name: &str| (name.len() % 2 == 0).then(|| format!("the value of {name}"));
+    let vars = |name: &str| name.len().is_multiple_of(2).then(|| format!("the value of {name}"));
     match Config::parse(text, "stores.yaml", types, &vars) {
         Ok(config) => {
             assert!(config.main < config.stores.len());

@@ -18,10 +18,13 @@ const KINDS: &[(&str, &str)] = &[
     ("UrlEncodingStore", "{}"),
     (
         "RegexRoutingStore",
-        r#"{"routes":[{"pattern":"^a","prefix":"b/"},{"pattern":"^b","prefix":"a/"},{"pattern":"","prefix":""}]}"#,
+        r#"{"routes":[{"pattern":"^a","prefix":"b/"},{"pattern":"^b","prefix":"a/"},{"pattern":"","prefix":"c"}]}"#,
     ),
-    ("RegexRoutingStore", r#"{"routes":[{"pattern":"[0-9]+$","prefix":"n"},{"pattern":".","prefix":"x"}]}"#),
-    ("KeyValidatingStore", r#"{"validators":[{"max_bytes":40},"no_control"]}"#),
+    (
+        "RegexRoutingStore",
+        r#"{"routes":[{"pattern":"[0-9]+$","prefix":"n"},{"pattern":".","prefix":"x"}]}"#,
+    ),
+    ("KeyValidatingStore", r#"{"validators":[{"max_bytes":40},{"no_control":true}]}"#),
     ("RegexValidatingStore", r#"{"pattern":"(a|b)*\\w"}"#),
     ("UrlValidatingStore", "{}"),
 ];
@@ -63,7 +66,10 @@ fn own_keys(kind: &str, config: &str, keys: &[String]) {
             Err(error) => {
                 readable(&error);
                 assert!(matches!(error, Error::InvalidKey(_)), "{kind} {key:?}: {error:?}");
-                assert!(!store.exists(key).unwrap_or(false), "{kind} {key:?} is refused, and there");
+                assert!(
+                    !store.exists(key).unwrap_or(false),
+                    "{kind} {key:?} is refused, and there"
+                );
             }
         }
     }

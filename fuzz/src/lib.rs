@@ -1,9 +1,8 @@
 //! What hostile input must not do, as functions of bytes: they panic where a
 //! promise is broken.
 //!
-//! `libfuzzer/` runs each of them for hours with coverage as its guide, and
-//! `tests/replay.rs` runs each for moments: over `corpus/`, which has what was
-//! ever found, and over mutations of it.
+//! `tests/replay.rs` tries each over `corpus/`, which keeps what was found, and
+//! over mutations of it.
 
 mod archive;
 mod config;

@@ -20,7 +20,7 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("TextEncodingStore", r#"{"encoding":"utf-16"}"#, true),
     ("TextEncodingStore", r#"{"encoding":"utf-8-sig"}"#, true),
     ("TextEncodingStore", r#"{"encoding":"shift_jis"}"#, false),
-    ("TextEncodingStore", r#"{"encoding":"gb18030"}"#, false),
+    ("TextEncodingStore", r#"{"encoding":"gbk"}"#, false),
     ("TextEncodingStore", r#"{"encoding":"cp1252"}"#, true),
     ("BufferStore", "{}", true),
 ];
@@ -56,6 +56,9 @@ fn read_as_it_lies(kind: &(&str, &str, bool), size: usize, data: &[u8]) {
     let whole = get(store.as_ref(), None);
     same(kind.0, &whole, &stream(store.as_ref(), None, size));
     let Ok(whole) = whole else { return };
+    if !store.capabilities().range {
+        return;
+    }
     let offset = (size as u64) / 2;
     let range = ByteRange { offset: Some(offset), length: Some(size as u64) };
     let wanted = usize::try_from(offset).ok().filter(|offset| *offset < whole.len());
@@ -128,7 +131,10 @@ fn same(kind: &str, one: &Result<Vec<u8>, Error>, other: &Result<Vec<u8>, Error>
         (Err(one), Err(other)) => {
             readable(one);
             readable(other);
-            assert_eq!(one.code(), other.code(), "{kind}: {one:?}, and in pieces {other:?}");
+            // Of bytes that are wrong and too many, either may be met first.
+            let is_data = |e: &Error| matches!(e, Error::InvalidData(_) | Error::LimitExceeded(_));
+            let alike = one.code() == other.code() || (is_data(one) && is_data(other));
+            assert!(alike, "{kind}: {one:?}, and in pieces {other:?}");
         }
         _ => panic!("{kind}: whole {one:?}, in pieces {other:?}"),
     }

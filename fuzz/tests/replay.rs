@@ -5,8 +5,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use storage_fuzz::{Target, target};
 
 const SEED: u64 = 20_261_127;
@@ -35,7 +35,8 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 fn replay(name: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock();
+    // A failed one must not stop the others.
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         PANICKED.store(true, Ordering::SeqCst);
@@ -57,8 +58,9 @@ fn replay(name: &str) {
 }
 
 fn try_on(target: &Target, input: &[u8]) {
+    PANICKED.store(false, Ordering::SeqCst);
     let ended = std::panic::catch_unwind(|| (target.run)(input));
-    if ended.is_err() || PANICKED.swap(false, Ordering::SeqCst) {
+    if ended.is_err() || PANICKED.load(Ordering::SeqCst) {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fuzz");
         fs::create_dir_all(&directory).expect("a directory");
         let file = directory.join(format!("{}-{}", target.name, input.len()));
@@ -89,8 +91,16 @@ fn mutation(corpus: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
                 input.splice(at..end, other[from..to].iter().copied());
             }
             5 => {
-                const TELLING: &[&[u8]] =
-                    &[b"\0", b"\xff", b"\xff\xff\xff\xff", b"\r\n", b"%00", b"..", b"/", b"\xed\xa0\x80"];
+                const TELLING: &[&[u8]] = &[
+                    b"\0",
+                    b"\xff",
+                    b"\xff\xff\xff\xff",
+                    b"\r\n",
+                    b"%00",
+                    b"..",
+                    b"/",
+                    b"\xed\xa0\x80",
+                ];
                 input.splice(at..at, TELLING[random.usize(..TELLING.len())].iter().copied());
             }
             _ => {
