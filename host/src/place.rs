@@ -69,8 +69,11 @@ pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) ->
             trails.push(trail);
             continue;
         }
+        // What it keeps beside its objects is below its name, as in a journal.
+        let own = Step { prefix: format!("{}/", def.name), keys: false, ..above.clone() };
+        todo.extend(def.beside().iter().map(|base| (*base, own.clone(), trail.clone())));
         let below = through(def, above);
-        todo.extend(def.bases.iter().map(|base| (*base, below.clone(), trail.clone())));
+        todo.extend(def.under().iter().map(|base| (*base, below.clone(), trail.clone())));
     }
     trails
 }

@@ -55,12 +55,24 @@ pub fn build(
                 }),
             })
             .collect::<Result<Vec<_>>>()?;
-        built.push(build_node(node, bases, env)?);
+        let name = |base: &Base| match base {
+            Base::Name(name) => name.clone(),
+            Base::Node(index) => {
+                nodes.get(*index as usize).map(|node| node.name.clone()).unwrap_or_default()
+            }
+        };
+        let names = node.bases.iter().map(name).collect();
+        built.push(build_node(node, bases, names, env)?);
     }
     Ok(built)
 }
 
-fn build_node(node: &Node, bases: Vec<SharedStore>, env: &Env) -> Result<SharedStore> {
+fn build_node(
+    node: &Node,
+    bases: Vec<SharedStore>,
+    names: Vec<String>,
+    env: &Env,
+) -> Result<SharedStore> {
     let kind = kind(&node.kind)
         .ok_or_else(|| invalid(node, &format!("there is no store type {:?}", node.kind)))?;
     let (fits, wanted) = match kind.base {
@@ -76,7 +88,7 @@ fn build_node(node: &Node, bases: Vec<SharedStore>, env: &Env) -> Result<SharedS
         text => serde_json::from_str(text)
             .map_err(|e| invalid(node, &format!("its config is not JSON: {e}")))?,
     };
-    (kind.build)(Args { name: node.name.clone(), config, bases, env: env.clone() })
+    (kind.build)(Args { name: node.name.clone(), config, bases, names, env: env.clone() })
 }
 
 fn invalid(node: &Node, problem: &str) -> Error {

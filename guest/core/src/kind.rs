@@ -45,6 +45,8 @@ pub struct Args {
     pub config: serde_json::Value,
     /// Its bases; as many as the kind's shape asks for.
     pub bases: Vec<SharedStore>,
+    /// What the bases are called, in the same order.
+    pub names: Vec<String>,
     /// What it may reach besides them.
     pub env: Env,
 }

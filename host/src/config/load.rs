@@ -104,6 +104,8 @@ pub(super) struct Found<'a> {
     place: Place,
     info: Option<&'a TypeInfo>,
     bases: Vec<(String, Place)>,
+    /// How many of the bases, at their end, the config names.
+    named: usize,
     config: Map<String, Value>,
 }
 
@@ -170,6 +172,7 @@ impl<'a> Loader<'a> {
                     name: found.name.clone(),
                     kind: found.info.map(|info| info.name.clone()).unwrap_or_default(),
                     plugin: found.info.and_then(|info| info.plugin.clone()),
+                    named: found.named,
                     bases: links[index].iter().map(|base| position[base]).collect(),
                     config: found.config.clone(),
                     place: found.place,
@@ -186,8 +189,8 @@ impl<'a> Loader<'a> {
 
     fn store(&mut self, key: &Node, value: &Node) -> Found<'a> {
         let name = key.text().unwrap_or_default().to_owned();
-        let mut found =
-            Found { name, place: key.place, info: None, bases: Vec::new(), config: Map::new() };
+        let (bases, config) = (Vec::new(), Map::new());
+        let mut found = Found { name, place: key.place, info: None, bases, named: 0, config };
         let name = found.name.clone();
         if name.is_empty() {
             self.report(key.place, "a store needs a name".to_owned());
@@ -221,6 +224,9 @@ impl<'a> Loader<'a> {
         if let Some(info) = found.info {
             found.bases = self.bases(&name, key.place, info, given("base"));
             found.config = self.store_config(&name, key.place, info, given("config"));
+            let named = self.named_in_config(&name, info, &found, given("config"));
+            found.named = named.len();
+            found.bases.extend(named);
         }
         found
     }
@@ -368,6 +374,31 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// The stores that the config names: further bases, after those of `base`.
+    fn named_in_config(
+        &mut self,
+        store: &str,
+        info: &TypeInfo,
+        found: &Found<'_>,
+        node: Option<&Node>,
+    ) -> Vec<(String, Place)> {
+        let mut named = Vec::new();
+        for property in store_properties(info) {
+            let Some(Value::String(name)) = found.config.get(property) else { continue };
+            let entry = node.and_then(|node| entry(node, property));
+            let place = entry.map_or(found.place, |value| value.place);
+            if found.bases.iter().any(|(base, _)| base == name) {
+                let text = format!(
+                    "store {store:?}: {property} must be another store than the bases, not {name:?}"
+                );
+                self.report(place, text);
+                continue;
+            }
+            named.push((name.clone(), place));
+        }
+        named
+    }
+
     /// For each store, its bases as indices into `found`.
     fn links(&mut self) -> Vec<Vec<usize>> {
         let index: HashMap<String, usize> =
@@ -461,6 +492,14 @@ impl<'a> Loader<'a> {
     pub(super) fn named(&self, name: &str) -> Option<usize> {
         self.found.iter().position(|found| found.name == name)
     }
+}
+
+/// The properties of a type's config whose values are names of stores.
+fn store_properties(info: &TypeInfo) -> impl Iterator<Item = &str> {
+    let properties = info.schema.get("properties").and_then(Value::as_object);
+    let is_store = |schema: &Value| schema.get("format").and_then(Value::as_str) == Some("store");
+    let named = properties.into_iter().flatten().filter(move |(_, schema)| is_store(schema));
+    named.map(|(name, _)| name.as_str())
 }
 
 fn wanted(shape: BaseShape) -> &'static str {

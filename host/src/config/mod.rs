@@ -106,10 +106,25 @@ pub struct StoreDef {
     pub plugin: Option<String>,
     /// Its bases, as indices into [`Config::stores`], always smaller than its own.
     pub bases: Vec<usize>,
+    /// How many of the bases, at their end, its config names rather than its
+    /// `base`, such as the journal of a MirroringStore.
+    pub named: usize,
     /// Its config with the environment expanded.
     pub config: Map<String, Value>,
     /// Where the file defines it.
     pub place: Place,
+}
+
+impl StoreDef {
+    /// The stores that keep its objects: those of `base`.
+    pub fn under(&self) -> &[usize] {
+        self.bases.get(..self.bases.len().saturating_sub(self.named)).unwrap_or_default()
+    }
+
+    /// The stores that it uses beside them, named by its config.
+    pub fn beside(&self) -> &[usize] {
+        self.bases.get(self.bases.len().saturating_sub(self.named)..).unwrap_or_default()
+    }
 }
 
 /// A checked configuration.

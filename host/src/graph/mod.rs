@@ -60,6 +60,7 @@ fn role(def: &StoreDef, position: usize) -> &'static str {
     match (def.kind.as_str(), position) {
         ("CachingStore", 0) => "main",
         ("CachingStore", 1) => "cache",
+        ("MirroringStore", position) if position >= def.under().len() => "journal",
         _ => "",
     }
 }

@@ -53,8 +53,8 @@ export function planOf(config, { kinds, types, backends }) {
   const place = (name, { type, base, config }) => {
     const kind = decorators.get(type);
     if (kind) {
-      const bases = basesOf(name, kind, base).map(visit);
       checkConfig(name, kind, config);
+      const bases = [...basesOf(name, kind, base), ...basesInConfig(kind, config)].map(visit);
       return { tag: 'node', val: plan.nodes.push({ name, type: kind.name, config: JSON.stringify(config), bases }) - 1 };
     }
     if (!Object.hasOwn(types, type)) {
@@ -104,6 +104,14 @@ function basesOf(name, kind, base) {
     'main-and-cache': 'a mapping with "main_store" and "cache_store"',
   };
   throw invalidConfig(`store "${name}": the base of ${kind.name} is ${wanted[kind.base]}`);
+}
+
+/** The stores that the config names, such as the journal of a mirror: they
+ * follow those of `base`. */
+function basesInConfig(kind, config) {
+  const { properties = {} } = JSON.parse(kind.configSchema);
+  const named = Object.keys(properties).filter((name) => properties[name].format === 'store');
+  return named.map((name) => config[name]).filter((name) => typeof name === 'string');
 }
 
 /** Refuses what the type doesn't know; text is taken as a number or boolean

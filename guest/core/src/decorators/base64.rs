@@ -210,7 +210,11 @@ mod tests {
         let memory = Memory::default();
         let bases = vec![Rc::new(memory.clone()) as SharedStore];
         let env = crate::env::Env::local();
-        (memory, build(Args { name: "base64".to_owned(), config, bases, env }).unwrap())
+        (
+            memory,
+            build(Args { name: "base64".to_owned(), config, bases, names: Vec::new(), env })
+                .unwrap(),
+        )
     }
 
     fn decode(stored: &str, config: serde_json::Value) -> Result<Vec<u8>> {

@@ -221,8 +221,9 @@ impl Coordinator for Shared {
 
 pub(super) fn args(shared: &Rc<Shared>, config: &str, bases: &[&Faulty]) -> Args {
     let env = Env { observer: Rc::new(Silent), coordinator: shared.clone() };
+    let names = (0..bases.len()).map(|number| format!("base-{number}")).collect();
     let bases = bases.iter().map(|base| base.shared()).collect();
-    Args { name: "s".to_owned(), config: serde_json::from_str(config).unwrap(), bases, env }
+    Args { name: "s".to_owned(), config: serde_json::from_str(config).unwrap(), bases, names, env }
 }
 
 pub(super) fn read_all(reader: &mut dyn Reader, chunk: usize) -> Result<Vec<u8>> {

@@ -230,7 +230,8 @@ mod tests {
         let memory = Memory::default();
         let bases = vec![Rc::new(memory.clone()) as SharedStore];
         let env = crate::env::Env::local();
-        let store = build(Args { name: "gzip".to_owned(), config, bases, env }).unwrap();
+        let store =
+            build(Args { name: "gzip".to_owned(), config, bases, names: Vec::new(), env }).unwrap();
         (memory, store)
     }
 

@@ -108,7 +108,7 @@ mod tests {
             let memory = Memory::default();
             let bases = vec![Rc::new(memory.clone()) as SharedStore];
             let config = serde_json::json!({});
-            let store = build(Args { name: "h".to_owned(), config, bases, env: Env::local() }).unwrap();
+            let store = build(Args { name: "h".to_owned(), config, bases, names: Vec::new(), env: Env::local() }).unwrap();
             check_listing(&*store, &memory, &keys, &prefix, limit);
         }
     }

@@ -242,7 +242,13 @@ mod tests {
     fn store(kind: &Kind, config: serde_json::Value) -> Result<(Memory, SharedStore)> {
         let memory = Memory::default();
         let bases = vec![Rc::new(memory.clone()) as SharedStore];
-        let store = (kind.build)(Args { name: "v".to_owned(), config, bases, env: Env::local() })?;
+        let store = (kind.build)(Args {
+            name: "v".to_owned(),
+            config,
+            bases,
+            names: Vec::new(),
+            env: Env::local(),
+        })?;
         Ok((memory, store))
     }
 

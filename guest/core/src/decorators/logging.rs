@@ -279,7 +279,9 @@ mod tests {
         let lines = Rc::new(Lines::default());
         let env = Env { observer: lines.clone(), coordinator: Rc::new(Local::default()) };
         let bases = vec![Rc::new(Memory::default()) as SharedStore];
-        let store = (kind.build)(Args { name: "log".to_owned(), config, bases, env }).unwrap();
+        let store =
+            (kind.build)(Args { name: "log".to_owned(), config, bases, names: Vec::new(), env })
+                .unwrap();
         (lines, store)
     }
 

@@ -139,7 +139,9 @@ mod tests {
         let env = Env { observer: events.clone(), coordinator: Rc::new(Local::default()) };
         let bases = vec![Rc::new(Memory::default()) as SharedStore];
         let config = serde_json::json!({});
-        let store = (KIND.build)(Args { name: "n".to_owned(), config, bases, env }).unwrap();
+        let store =
+            (KIND.build)(Args { name: "n".to_owned(), config, bases, names: Vec::new(), env })
+                .unwrap();
         store.put("a", b"12", &PutOptions::default()).unwrap();
         let mut writer = store.write("b", &PutOptions::default()).unwrap();
         writer.push(b"123").unwrap();

@@ -119,7 +119,13 @@ mod tests {
         let memory = Memory::default();
         let bases = vec![Rc::new(memory.clone()) as SharedStore];
         let config = serde_json::json!({ "routes": routes });
-        let store = build(Args { name: "r".to_owned(), config, bases, env: Env::local() })?;
+        let store = build(Args {
+            name: "r".to_owned(),
+            config,
+            bases,
+            names: Vec::new(),
+            env: Env::local(),
+        })?;
         Ok((memory, store))
     }
 

@@ -110,7 +110,13 @@ fn nesting_is_bounded() {
 fn store(config: serde_json::Value) -> (Memory, SharedStore) {
     let memory = Memory::default();
     let bases = vec![Rc::new(memory.clone()) as SharedStore];
-    let store = (KIND.build)(Args { name: "j".to_owned(), config, bases, env: Env::local() });
+    let store = (KIND.build)(Args {
+        name: "j".to_owned(),
+        config,
+        bases,
+        names: Vec::new(),
+        env: Env::local(),
+    });
     (memory, store.unwrap())
 }
 

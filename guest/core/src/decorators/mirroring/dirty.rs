@@ -1,159 +1,249 @@
-//! Which child missed which write, shared by all instances of a chain.
-//!
-//! A fixed number of shared values, so that the set can be walked and its
-//! size stays bounded: a bucket that grows too large forgets its keys and
-//! counts the child as behind for every key that belongs to it.
+//! Which child missed which write, shared by all instances of a chain, and
+//! kept in a journal where there is one.
 
+use super::record::{BUCKETS, Bucket, Held, Missed, Seen, bucket_of, decode, encode, image_key};
 use crate::env::{Coordinator, Env, Level};
-use crate::types::Error;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::store::SharedStore;
+use crate::types::{Error, PutOptions, ReadOptions, Result};
+use std::collections::{BTreeSet, HashMap};
 
-/// How many shared values the set is spread over.
-const BUCKETS: u32 = 256;
+/// How often a write of the journal is tried when other processes write it.
+const TRIES: usize = 20;
 
-/// A bucket larger than this forgets its keys; well below the 64 KiB that a
-/// shared value may have.
-const MAX_BUCKET: usize = 32 * 1024;
-
-/// The state of one key, or of what a bucket no longer tells apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missed {
-    /// Children that missed a write, counted from 0.
-    pub children: BTreeSet<usize>,
-    /// A write was begun and its end has not been recorded: under way, or
-    /// whoever wrote vanished, and the children may differ.
-    pub pending: bool,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct Bucket {
-    keys: BTreeMap<String, Missed>,
-    /// What is true of every key in the bucket.
-    every: Missed,
-}
-
-/// The dirty set of one mirroring store.
+/// What was missed, of one mirroring store.
 pub(super) struct Dirty {
     store: String,
     env: Env,
+    journal: Option<Journal>,
+}
+
+/// Where what was missed outlives the process.
+pub(super) struct Journal {
+    pub(super) store: SharedStore,
+    /// What the children are called in it.
+    pub(super) names: Vec<String>,
 }
 
 /// Remembers buckets for the length of one operation over many keys.
-pub(super) type Memo = HashMap<u32, BTreeMap<String, BTreeSet<usize>>>;
+pub(super) type Memo = HashMap<u32, Bucket>;
 
 impl Dirty {
-    pub(super) fn new(store: &str, env: &Env) -> Self {
-        Self { store: store.to_owned(), env: env.clone() }
+    pub(super) fn new(store: &str, env: &Env, journal: Option<Journal>) -> Self {
+        Self { store: store.to_owned(), env: env.clone(), journal }
     }
 
     fn name(&self, bucket: u32) -> String {
         format!("{}/dirty/{bucket:02x}", self.store)
     }
 
-    fn load(&self, bucket: u32) -> (Bucket, u64) {
-        match self.env.coordinator.load(&self.name(bucket)) {
-            Some(held) => (serde_json::from_slice(&held.value).unwrap_or_default(), held.version),
-            None => (Bucket::default(), 0),
+    /// A bucket and the version of the shared value; what nobody has in memory
+    /// yet comes from the journal.
+    fn load(&self, bucket: u32) -> Result<(Held, u64)> {
+        let name = self.name(bucket);
+        loop {
+            let mut expected = 0;
+            if let Some(value) = self.env.coordinator.load(&name) {
+                let held: Held = serde_json::from_slice(&value.value).unwrap_or_default();
+                if held.seen.is_some() || self.journal.is_none() {
+                    return Ok((held, value.version));
+                }
+                expected = value.version;
+            }
+            let Some(journal) = &self.journal else { return Ok((Held::default(), 0)) };
+            let held = self.fetch(journal, bucket)?;
+            let value = serde_json::to_vec(&held).unwrap_or_default();
+            match self.env.coordinator.compare_and_set(&name, expected, Some(&value)) {
+                Ok(version) => return Ok((held, version)),
+                Err(Error::PreconditionFailed) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 
+    /// A bucket as the journal has it.
+    fn fetch(&self, journal: &Journal, bucket: u32) -> Result<Held> {
+        let key = image_key(&self.store, bucket);
+        let failed = |error: &Error| {
+            Error::Unavailable(format!(
+                "store {:?}: its journal can't be read, so it is not known which children are \
+                 behind: {key:?}: {error}",
+                self.store
+            ))
+        };
+        let (info, text) = match journal.store.get(&key, &ReadOptions::default()) {
+            Ok(got) => got,
+            Err(Error::NotFound) => {
+                return Ok(Held { seen: Some(Seen::default()), ..Held::default() });
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let (bucket, serial, problem) =
+            decode(&text, &journal.names).map_err(|error| failed(&error))?;
+        if let Some(problem) = problem {
+            let text = format!(
+                "its journal: {key:?} can't be understood ({problem}): all that it may have told \
+                 of counts as being written; `storage-host heal` compares the children"
+            );
+            self.env.observer.log(Level::Error, &self.store, &text);
+        }
+        let seen = Some(Seen { there: true, etag: info.etag, serial });
+        Ok(Held { bucket, seen, ..Held::default() })
+    }
+
     /// The children that are known to be behind for this key.
-    pub(super) fn of(&self, key: &str) -> BTreeSet<usize> {
-        let (mut bucket, _) = self.load(bucket_of(key));
-        let mut children = bucket.keys.remove(key).unwrap_or_default().children;
-        children.extend(bucket.every.children);
-        children
+    pub(super) fn of(&self, key: &str) -> Result<BTreeSet<usize>> {
+        Ok(self.load(bucket_of(key))?.0.bucket.behind(key))
     }
 
     /// As [`of`](Self::of), for many keys in a row.
-    pub(super) fn is_behind(&self, memo: &mut Memo, key: &str, child: usize) -> bool {
-        let bucket = bucket_of(key);
-        let known = memo.entry(bucket).or_insert_with(|| {
-            let (bucket, _) = self.load(bucket);
-            let mut known: BTreeMap<String, BTreeSet<usize>> =
-                bucket.keys.into_iter().map(|(key, missed)| (key, missed.children)).collect();
-            // No key is empty, so this name is free for "every key".
-            known.insert(String::new(), bucket.every.children);
-            known
-        });
-        ["", key].iter().any(|name| known.get(*name).is_some_and(|c| c.contains(&child)))
+    pub(super) fn is_behind(&self, memo: &mut Memo, key: &str, child: usize) -> Result<bool> {
+        let number = bucket_of(key);
+        let bucket = match memo.entry(number) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                new.insert(self.load(number)?.0.bucket)
+            }
+        };
+        let own = bucket.keys.get(key).is_some_and(|missed| missed.children.contains(&child));
+        Ok(own || bucket.every.children.contains(&child))
     }
 
-    /// Notes that a write of the key begins. If whoever writes vanishes, this
-    /// is what tells that the children may differ.
-    pub(super) fn begin(&self, key: &str) {
-        self.update(key, |missed| missed.pending = true);
+    /// Notes that a write of the key begins, in the journal, too. If whoever
+    /// writes vanishes, this is what tells that the children may differ.
+    pub(super) fn begin(&self, key: &str) -> Result<()> {
+        self.note(key, true, |missed| missed.pending = true)
     }
 
     /// Notes how it ended: `clean` children have the newest state, `behind`
-    /// ones may not.
-    pub(super) fn end(&self, key: &str, clean: &[usize], behind: &[usize]) {
-        self.update(key, |missed| {
+    /// ones may not. The journal hears only of those that are behind: without
+    /// any it says too much until it is written the next time, never too little.
+    pub(super) fn end(&self, key: &str, clean: &[usize], behind: &[usize]) -> Result<()> {
+        let change = |missed: &mut Missed| {
             missed.pending = false;
             missed.children.retain(|child| !clean.contains(child));
             missed.children.extend(behind);
-        });
+        };
+        let noted = self.note(key, !behind.is_empty(), change);
+        if noted.is_err() {
+            // This process knows, at least.
+            let _ = self.swap(bucket_of(key), |held| held.bucket.change(key, change));
+        }
+        noted
+    }
+
+    /// As [`end`](Self::end), where an error is on its way to the caller
+    /// already: that the journal failed as well goes to the log.
+    pub(super) fn end_failed(&self, key: &str, clean: &[usize], behind: &[usize]) {
+        if let Err(error) = self.end(key, clean, behind) {
+            let text = format!("key {key:?}: what its children missed is not noted: {error}");
+            self.env.observer.log(Level::Error, &self.store, &text);
+        }
     }
 
     /// Everything recorded; `None` stands for keys no longer told apart.
-    pub(super) fn all(&self) -> Vec<(Option<String>, Missed)> {
+    pub(super) fn all(&self) -> Result<Vec<(Option<String>, Missed)>> {
         let mut all = Vec::new();
         for number in 0..BUCKETS {
-            let (bucket, _) = self.load(number);
-            if bucket.every != Missed::default() {
+            let bucket = self.load(number)?.0.bucket;
+            if !bucket.every.is_clean() {
                 all.push((None, bucket.every));
             }
             all.extend(bucket.keys.into_iter().map(|(key, missed)| (Some(key), missed)));
         }
-        all
+        Ok(all)
     }
 
-    fn update(&self, key: &str, change: impl Fn(&mut Missed)) {
+    fn note(&self, key: &str, durably: bool, change: impl Fn(&mut Missed)) -> Result<()> {
         let number = bucket_of(key);
-        let name = self.name(number);
-        loop {
-            let (mut bucket, version) = self.load(number);
-            let missed = bucket.keys.entry(key.to_owned()).or_default();
-            change(missed);
-            if *missed == Missed::default() {
-                bucket.keys.remove(key);
+        let Some(journal) = &self.journal else {
+            let done = self.swap(number, |held| held.bucket.change(key, &change));
+            if let Err(error) = done {
+                let text = format!("key {key:?}: what its children missed is not noted: {error}");
+                self.env.observer.log(Level::Error, &self.store, &text);
             }
-            let empty = bucket.keys.is_empty() && bucket.every == Missed::default();
-            if empty && version == 0 {
-                return;
-            }
-            let value = (!empty).then(|| encode(&mut bucket));
-            match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
-                Ok(_) => return,
-                Err(Error::PreconditionFailed) => {}
+            return Ok(());
+        };
+        if !durably {
+            return self.swap(number, |held| {
+                held.bucket.change(key, &change);
+                held.stale = true;
+            });
+        }
+        let _turn = self.env.coordinator.lock(&format!("{}/journal/{number:02x}", self.store))?;
+        for _ in 0..TRIES {
+            let (held, _) = self.load(number)?;
+            let mut bucket = held.bucket;
+            bucket.change(key, &change);
+            let seen = held.seen.unwrap_or_default();
+            match self.replace(journal, number, &bucket, &seen) {
+                Ok(seen) => {
+                    return self.swap(number, |held| {
+                        held.bucket.change(key, &change);
+                        held.seen = Some(seen.clone());
+                        // Writes of other keys may have ended meanwhile.
+                        held.stale = held.bucket != bucket;
+                    });
+                }
+                // Another process wrote it, such as one that heals.
+                Err(Error::PreconditionFailed | Error::AlreadyExists | Error::NotFound) => {
+                    let found = self.fetch(journal, number)?;
+                    self.swap(number, |held| held.take_over(found.clone()))?;
+                }
                 Err(error) => {
-                    let text =
-                        format!("key {key:?}: what its children missed is not noted: {error}");
-                    return self.env.observer.log(Level::Error, &self.store, &text);
+                    return Err(Error::Unavailable(format!(
+                        "store {:?}: its journal can't be written: {:?}: {error}",
+                        self.store,
+                        image_key(&self.store, number)
+                    )));
                 }
             }
         }
+        Err(Error::Unavailable(format!(
+            "store {:?}: its journal is being written by others all the time",
+            self.store
+        )))
     }
-}
 
-fn encode(bucket: &mut Bucket) -> Vec<u8> {
-    let value = serde_json::to_vec(bucket).unwrap_or_default();
-    if value.len() <= MAX_BUCKET {
-        return value;
+    /// Writes a bucket's object, if it is still the one that was seen.
+    fn replace(
+        &self,
+        journal: &Journal,
+        number: u32,
+        bucket: &Bucket,
+        seen: &Seen,
+    ) -> Result<Seen> {
+        // Never the same text twice, not after the object was away, either.
+        let serial = self.env.coordinator.now().max(seen.serial.saturating_add(1));
+        let conditional = journal.store.capabilities().conditional;
+        let options = PutOptions {
+            content_type: Some("application/json".to_owned()),
+            if_absent: conditional && !seen.there,
+            if_match: seen.etag.clone().filter(|_| conditional && seen.there),
+            ..PutOptions::default()
+        };
+        let text = encode(bucket, serial, &journal.names);
+        let info = journal.store.put(&image_key(&self.store, number), &text, &options)?;
+        Ok(Seen { there: true, etag: info.etag, serial })
     }
-    for missed in std::mem::take(&mut bucket.keys).into_values() {
-        bucket.every.children.extend(missed.children);
-        bucket.every.pending |= missed.pending;
-    }
-    serde_json::to_vec(bucket).unwrap_or_default()
-}
 
-/// FNV-1a: spreads keys well enough, and is the same in every instance.
-fn bucket_of(key: &str) -> u32 {
-    let hash =
-        key.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    (hash ^ (hash >> 16)) % BUCKETS
+    /// Changes what is in memory.
+    fn swap(&self, number: u32, change: impl Fn(&mut Held)) -> Result<()> {
+        let name = self.name(number);
+        loop {
+            let (mut held, version) = self.load(number)?;
+            change(&mut held);
+            let empty = held.bucket.is_empty() && held.seen.is_none();
+            if empty && version == 0 {
+                return Ok(());
+            }
+            let value = (!empty).then(|| serde_json::to_vec(&held).unwrap_or_default());
+            match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
+                Ok(_) => return Ok(()),
+                Err(Error::PreconditionFailed) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 /// An etag for an object whose writer gave none, the same for every child.

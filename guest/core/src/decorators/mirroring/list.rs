@@ -35,7 +35,7 @@ impl Mirror {
                 horizon = Some(last.key.clone());
             }
             for entry in page.entries {
-                if !self.dirty.is_behind(&mut memo, &entry.key, index) {
+                if !self.dirty.is_behind(&mut memo, &entry.key, index)? {
                     merged.entry(entry.key.clone()).or_insert(entry);
                 }
             }
@@ -80,7 +80,7 @@ impl Mirror {
         let mut memo = Memo::new();
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in page.entries {
-            if !self.dirty.is_behind(&mut memo, &entry.key, child)
+            if !self.dirty.is_behind(&mut memo, &entry.key, child)?
                 && !self.listed_before(&mut memo, &entry.key, child)?
             {
                 entries.push(entry);
@@ -96,7 +96,7 @@ impl Mirror {
 
     fn listed_before(&self, memo: &mut Memo, key: &str, child: usize) -> Result<bool> {
         for (index, earlier) in self.children.iter().enumerate().take(child) {
-            if !self.dirty.is_behind(memo, key, index) && earlier.exists(key)? {
+            if !self.dirty.is_behind(memo, key, index)? && earlier.exists(key)? {
                 return Ok(true);
             }
         }

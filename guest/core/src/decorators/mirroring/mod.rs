@@ -2,8 +2,9 @@
 //!
 //! Reads ask one child after the other until one answers. Writes go to all;
 //! `write` says how many must succeed: `all`, a `quorum` or `any`. A child
-//! that missed a write is remembered while the process runs and is not read
-//! for that key until a later write reaches it.
+//! that missed a write is remembered and is not read for that key until a
+//! later write reaches it or it is healed: while the process runs, or with a
+//! `journal`, a further store given after the children, for good.
 //!
 //! A write that fails under its policy is taken back where the object is
 //! known to have been new; where it replaced another, the children that took
@@ -15,22 +16,26 @@
 //! the mirror, straight to another child, are not seen.
 
 mod dirty;
+#[cfg(test)]
+mod journal_tests;
 mod list;
 mod read;
+pub mod record;
 mod report;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use dirty::Missed;
+pub use record::Missed;
 
 use crate::env::{Env, Guard};
 use crate::kind::{Args, BaseShape, Kind};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions, Result,
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Result,
 };
-use dirty::Dirty;
+use dirty::{Dirty, Journal};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -48,6 +53,12 @@ pub static KIND: Kind = Kind {
                 "enum": ["all", "quorum", "any"],
                 "description": "How many children must take a write or a delete: all of them, more than half, or one",
                 "default": "all"
+            },
+            "journal": {
+                "type": "string",
+                "format": "store",
+                "minLength": 1,
+                "description": "A store that remembers what children missed when the process ends; without it, that is forgotten"
             }
         },
         "additionalProperties": false
@@ -70,6 +81,8 @@ enum Policy {
 struct Config {
     #[serde(default)]
     write: Policy,
+    #[serde(default)]
+    journal: Option<String>,
 }
 
 /// A store on several others.
@@ -89,18 +102,53 @@ impl MirroringStore {
     /// A mirror over the bases in `args`.
     pub fn new(args: Args) -> Result<Self> {
         let config: Config = args.config()?;
-        let dirty = Dirty::new(&args.name, &args.env);
-        let Args { name, bases, env, .. } = args;
+        let Args { name, mut bases, mut names, env, .. } = args;
+        let journal = match config.journal {
+            None => None,
+            Some(journal) => Some(take_journal(&name, &journal, &mut bases, &mut names)?),
+        };
+        let dirty = Dirty::new(&name, &env, journal);
         let mirror = Mirror { name, env, policy: config.write, children: bases, dirty };
         Ok(Self { mirror: Rc::new(mirror) })
     }
 
     /// What is known of children that missed writes: the key, or `None` for
-    /// keys that are no longer told apart, and what was missed. Forgotten at
-    /// a restart.
-    pub fn dirty(&self) -> Vec<(Option<String>, Missed)> {
+    /// keys that are no longer told apart, and what was missed. Without a
+    /// journal, forgotten at a restart. Fails only when the journal does.
+    pub fn dirty(&self) -> Result<Vec<(Option<String>, Missed)>> {
         self.mirror.dirty.all()
     }
+}
+
+/// Takes the journal from the end of the bases, where whoever built the chain
+/// has to put it.
+fn take_journal(
+    store: &str,
+    journal: &str,
+    bases: &mut Vec<SharedStore>,
+    names: &mut Vec<String>,
+) -> Result<Journal> {
+    let invalid = |problem: String| Error::InvalidConfig(format!("store {store:?}: {problem}"));
+    if names.pop().as_deref() != Some(journal) || names.is_empty() {
+        return Err(invalid(format!(
+            "its journal {journal:?} must be given as its last base, after the children"
+        )));
+    }
+    let twice = |name: &&String| names.iter().filter(|other| other == name).count() > 1;
+    if let Some(name) = names.iter().find(twice) {
+        return Err(invalid(format!("with a journal, no child may be there twice: {name:?} is")));
+    }
+    if names.iter().any(|name| name == journal) {
+        return Err(invalid(format!("its journal {journal:?} can't be one of its children")));
+    }
+    let taken = bases.pop().ok_or_else(|| invalid("it has no base".to_owned()))?;
+    let can = taken.capabilities();
+    if !(can.read && can.write && can.replace && can.delete) {
+        return Err(invalid(format!(
+            "its journal {journal:?} must be able to read, write, replace and delete objects"
+        )));
+    }
+    Ok(Journal { store: taken, names: names.clone() })
 }
 
 impl Mirror {
@@ -109,8 +157,8 @@ impl Mirror {
         self.env.coordinator.lock(&format!("{}/write/{key}", self.name))
     }
 
-    fn dirty_of(&self, key: &str) -> BTreeSet<usize> {
-        if self.children.len() == 1 { BTreeSet::new() } else { self.dirty.of(key) }
+    fn dirty_of(&self, key: &str) -> Result<BTreeSet<usize>> {
+        if self.children.len() == 1 { Ok(BTreeSet::new()) } else { self.dirty.of(key) }
     }
 
     fn all(&self, flag: impl Fn(Capabilities) -> bool) -> bool {
@@ -147,11 +195,11 @@ impl Store for MirroringStore {
     fn exists(&self, key: &str) -> Result<bool> {
         let found = self.mirror.first("looking for", key, |child| match child.exists(key)? {
             true => Ok(()),
-            false => Err(crate::Error::NotFound),
+            false => Err(Error::NotFound),
         });
         match found {
             Ok(_) => Ok(true),
-            Err(crate::Error::NotFound) => Ok(false),
+            Err(Error::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -191,6 +239,6 @@ impl MirroringStore {
             return Ok(());
         }
         let text = format!("store {:?}: not every child can {what}", self.mirror.name);
-        Err(crate::Error::Unsupported(text))
+        Err(Error::Unsupported(text))
     }
 }

@@ -25,7 +25,7 @@ impl Mirror {
         key: &str,
         mut ask: impl FnMut(&SharedStore) -> Result<T>,
     ) -> Result<(usize, T)> {
-        let behind = self.dirty_of(key);
+        let behind = self.dirty_of(key)?;
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         let (mut missing, mut asked) = (0, 0);
         for (index, child) in self.children.iter().enumerate() {

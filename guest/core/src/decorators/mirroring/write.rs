@@ -22,7 +22,7 @@ impl Mirror {
     /// preconditions, in one step with its own write; so it must be one that
     /// knows the current object.
     fn write_order(&self, key: &str, options: &PutOptions) -> Result<Vec<usize>> {
-        let behind = self.dirty_of(key);
+        let behind = self.dirty_of(key)?;
         let mut order: Vec<usize> = (0..self.children.len()).collect();
         order.sort_by_key(|index| behind.contains(index));
         if is_conditional(options) && self.children.len() > 1 {
@@ -79,7 +79,7 @@ impl Mirror {
         known_new: bool,
         mut write: impl FnMut(usize, bool) -> Result<ObjectInfo>,
     ) -> Result<ObjectInfo> {
-        self.dirty.begin(key);
+        self.dirty.begin(key)?;
         let mut written: Option<ObjectInfo> = None;
         for &index in order {
             match write(index, written.is_none()) {
@@ -105,7 +105,7 @@ impl Mirror {
         if let Some(info) = written
             && done.len() >= self.needed()
         {
-            self.dirty.end(key, &done, &others);
+            self.dirty.end(key, &done, &others)?;
             return Ok(info);
         }
         if done.is_empty() {
@@ -121,11 +121,11 @@ impl Mirror {
             }
             let undone = with(&outcomes, |o| matches!(o, Outcome::Undone));
             if undone.is_empty() {
-                self.dirty.end(key, &done, &others);
+                self.dirty.end_failed(key, &done, &others);
             } else {
                 // Children left alone are what they were before.
                 let doubtful = |o: &Outcome| matches!(o, Outcome::Done | Outcome::Failed(_));
-                self.dirty.end(key, &undone, &with(&outcomes, doubtful));
+                self.dirty.end_failed(key, &undone, &with(&outcomes, doubtful));
             }
         }
         Err(combine(&self.name, "writing", key, &outcomes))
@@ -136,13 +136,13 @@ impl Mirror {
     /// it all the same, so then the write stays on record as not ended.
     fn nothing_done(&self, key: &str, outcomes: &[Outcome]) {
         if failed(outcomes).is_empty() {
-            self.dirty.end(key, &[], &[]);
+            self.dirty.end_failed(key, &[], &[]);
         }
     }
 
     /// Whether a child that was not written says that there was no object.
     fn was_absent(&self, key: &str, others: &[usize]) -> bool {
-        let behind = self.dirty_of(key);
+        let Ok(behind) = self.dirty_of(key) else { return false };
         others
             .iter()
             .filter(|index| !behind.contains(index))
@@ -162,7 +162,7 @@ impl Mirror {
             }
             order.sort_by_key(|index| *index != decider);
         }
-        self.dirty.begin(key);
+        self.dirty.begin(key)?;
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         let (mut found, mut decided) = (false, false);
         for index in order {
@@ -187,7 +187,7 @@ impl Mirror {
         if gone.is_empty() {
             self.nothing_done(key, &outcomes);
         } else {
-            self.dirty.end(key, &gone, &others);
+            self.dirty.end(key, &gone, &others)?;
         }
         if gone.len() < self.needed() || (!found && !others.is_empty()) {
             return Err(combine(&self.name, "deleting", key, &outcomes));

@@ -9,7 +9,7 @@ fn store(encoding: &str) -> (Memory, SharedStore) {
     let memory = Memory::default();
     let bases = vec![Rc::new(memory.clone()) as SharedStore];
     let config = serde_json::json!({"encoding": encoding});
-    let args = Args { name: "t".to_owned(), config, bases, env: Env::local() };
+    let args = Args { name: "t".to_owned(), config, bases, names: Vec::new(), env: Env::local() };
     (memory, build(args).unwrap())
 }
 
@@ -107,7 +107,7 @@ fn bytes_that_are_no_text_are_refused_with_their_offset() {
 fn an_unknown_encoding_is_refused_with_the_known_ones() {
     let bases = vec![Rc::new(Memory::default()) as SharedStore];
     let config = serde_json::json!({"encoding": "euc_jp"});
-    let args = Args { name: "t".to_owned(), config, bases, env: Env::local() };
+    let args = Args { name: "t".to_owned(), config, bases, names: Vec::new(), env: Env::local() };
     let error = build(args).err().unwrap().to_string();
     assert!(error.contains("\"euc_jp\" is not supported; there are: ascii, latin-1"), "{error}");
 }
