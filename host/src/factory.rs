@@ -4,6 +4,7 @@ use crate::backends::{BACKENDS, Method, OpenArgs, presign};
 use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, Observer, Plugin, Shared};
+use crate::mirrors::Mirror;
 use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
@@ -114,13 +115,7 @@ impl StoreFactory {
 
     /// Opens a store by name, and what it stands on.
     pub async fn open(&self, name: &str) -> anyhow::Result<Objects> {
-        let index = self
-            .config
-            .stores
-            .iter()
-            .position(|s| s.name == name)
-            .ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))?;
-        self.open_index(index).await
+        self.open_index(self.index(name)?).await
     }
 
     /// Makes a URL with which whoever holds it may read or write one object of
@@ -136,14 +131,51 @@ impl StoreFactory {
         method: Method,
         expires: Duration,
     ) -> anyhow::Result<String> {
-        let stores = &self.config.stores;
-        let index = stores
-            .iter()
-            .position(|s| s.name == name)
-            .ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))?;
-        let def = self.def(index);
+        let def = self.def(self.index(name)?);
         let args = self.args(def);
         presign(&def.kind, &args, key, method, expires).await.map_err(|error| named(def, error))
+    }
+
+    /// The MirroringStores of the configuration, by name; with `under`, those
+    /// that this store stands on, itself included.
+    pub fn mirrors(&self, under: Option<&str>) -> anyhow::Result<Vec<String>> {
+        let stores = &self.config.stores;
+        let mut wanted: Vec<bool> = vec![under.is_none(); stores.len()];
+        if let Some(name) = under {
+            let mut todo = vec![self.index(name)?];
+            while let Some(index) = todo.pop() {
+                if let Some(wanted) = wanted.get_mut(index) {
+                    *wanted = true;
+                }
+                todo.extend(&self.def(index).bases);
+            }
+        }
+        let mirror = |(def, wanted): (&StoreDef, bool)| {
+            (wanted && def.kind == "MirroringStore").then(|| def.name.clone())
+        };
+        Ok(stores.iter().zip(wanted).filter_map(mirror).collect())
+    }
+
+    /// Opens the children of a MirroringStore one by one, and its journal.
+    pub async fn mirror(&self, name: &str) -> anyhow::Result<Mirror> {
+        let def = self.def(self.index(name)?);
+        if def.kind != "MirroringStore" {
+            return Err(anyhow!("store {name:?} is a {}, not a MirroringStore", def.kind));
+        }
+        let mut children = Vec::new();
+        for child in def.under() {
+            children.push(self.open_index(*child).await?);
+        }
+        let journal = match def.beside() {
+            [journal, ..] => Some(self.open_index(*journal).await?),
+            [] => None,
+        };
+        Ok(Mirror::new(name, children, journal, self.shared.coordinator.clone()))
+    }
+
+    fn index(&self, name: &str) -> anyhow::Result<usize> {
+        let found = self.config.stores.iter().position(|s| s.name == name);
+        found.ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))
     }
 
     /// Closes every open store, the outermost first, and delivers what events

@@ -8,6 +8,7 @@
 //! - [`config`]: from YAML to a checked description; [`factory`]: from that to
 //!   open stores.
 //! - [`transfer`]: many objects at once: copy, sync, move, clear.
+//! - [`mirrors`]: what the children of mirrors missed; healing and comparing.
 //! - [`notify`]: where the events of notifying stores go.
 
 pub mod allocator;
@@ -19,6 +20,7 @@ pub mod coordinator;
 pub mod engine;
 pub mod factory;
 pub mod graph;
+pub mod mirrors;
 pub mod notify;
 pub mod objects;
 pub mod observe;

@@ -11,6 +11,7 @@ mod exit;
 mod find;
 mod get;
 mod graph;
+mod heal;
 mod kinds;
 mod ls;
 mod mv;
@@ -91,6 +92,7 @@ enum Verb {
     Mv(mv::MvArgs),
     Clear(clear::ClearArgs),
     Presign(presign::PresignArgs),
+    Heal(heal::HealArgs),
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
     Kinds(kinds::KindsArgs),
@@ -157,6 +159,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Du(args) => args.run(context).await,
         Verb::Mv(args) => args.run(context).await,
         Verb::Presign(args) => args.run(context).await,
+        Verb::Heal(args) => args.run(context).await,
         Verb::Check(args) => args.run(context).await,
         Verb::Graph(args) => args.run(context),
         Verb::Kinds(args) => args.run(context),

@@ -2,11 +2,13 @@
 
 use crate::StoreFactory;
 use crate::config::{Config, Credentials, Scope, User};
+use crate::mirrors::Background;
 use crate::objects::Objects;
 use crate::serve::{Exposed, Offer, Server, Switch, Users};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub struct RunArgs {
 struct Opened {
     factory: Arc<StoreFactory>,
     exposed: Exposed,
+    healing: Background,
     /// Held by whatever still uses the stores.
     in_use: Arc<()>,
 }
@@ -89,6 +92,7 @@ impl RunArgs {
         for task in retiring {
             task.await.context("a replaced configuration")?;
         }
+        current.healing.stop().await;
         current.factory.close().await
     }
 
@@ -137,12 +141,34 @@ async fn open(file: &Path) -> anyhow::Result<Opened> {
         tracing::info!(target: "storage", "{}", plugin.grants());
     }
     match exposed(&factory).await {
-        Ok(exposed) => Ok(Opened { factory, exposed, in_use: Arc::default() }),
+        Ok(exposed) => Ok(Opened {
+            healing: healing(&factory).await?,
+            factory,
+            exposed,
+            in_use: Arc::default(),
+        }),
         Err(error) => {
             let _ = factory.close().await;
             Err(error)
         }
     }
+}
+
+/// Looks after the mirrors that are served.
+async fn healing(factory: &StoreFactory) -> anyhow::Result<Background> {
+    let mut mirrors = Vec::new();
+    let config = factory.config();
+    let served = config.serve.expose.iter().map(|(_, store)| *store);
+    // What is not served stays closed.
+    let served = if config.serve.expose.is_empty() { vec![config.main] } else { served.collect() };
+    let mut names = BTreeSet::new();
+    for def in served.into_iter().filter_map(|store| config.stores.get(store)) {
+        names.extend(factory.mirrors(Some(&def.name))?);
+    }
+    for name in &names {
+        mirrors.push(factory.mirror(name).await?);
+    }
+    Ok(Background::start(mirrors))
 }
 
 async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
@@ -173,6 +199,7 @@ async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
 /// request that uses them has ended.
 fn retire(old: Opened) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
+        old.healing.stop().await;
         while Arc::strong_count(&old.in_use) > 1 {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }

@@ -1,0 +1,143 @@
+//! One object from a child to another, as it is: bytes, media type, metadata
+//! and etag.
+
+use crate::objects::{CHUNK, Objects};
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
+use bytes::Bytes;
+
+/// What went wrong, and on which side.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// What was seen is not there any more: look again.
+    Moved,
+    Source(Error),
+    Target(Error),
+}
+
+/// Copies the version `info` of an object over what was seen on the target,
+/// `None` where that has none; gives the bytes. Where the target checks and
+/// writes in one step, a newer object is never replaced.
+pub(super) async fn copy(
+    from: &Objects,
+    to: &Objects,
+    key: &str,
+    info: &ObjectInfo,
+    seen: Option<&ObjectInfo>,
+) -> Result<u64, Fault> {
+    let source = |error| match error {
+        Error::NotFound | Error::PreconditionFailed => Fault::Moved,
+        error => Fault::Source(error),
+    };
+    let target = |error| match error {
+        Error::NotFound | Error::PreconditionFailed | Error::AlreadyExists => Fault::Moved,
+        error => Fault::Target(error),
+    };
+    let read = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
+    let mut reader = from.store().read(key, read).await.map_err(source)?;
+    let info = reader.info().clone();
+    let can = to.capabilities();
+    let mut options = PutOptions {
+        if_absent: can.conditional && seen.is_none(),
+        if_match: seen.and_then(|seen| seen.etag.clone()).filter(|_| can.conditional),
+        ..PutOptions::default()
+    };
+    if can.metadata {
+        options.content_type = info.content_type.clone();
+        options.metadata = info.metadata.clone();
+        options.etag = info.etag.clone();
+    }
+    let mut chunk = reader.next(CHUNK).await.map_err(source)?;
+    if info.size == Some(chunk.len() as u64) {
+        let bytes = chunk.len() as u64;
+        to.store().put(key, chunk, options).await.map_err(target)?;
+        return Ok(bytes);
+    }
+    let mut writer = to.store().write(key, options).await.map_err(target)?;
+    let mut bytes = 0_u64;
+    while !chunk.is_empty() {
+        bytes = bytes.saturating_add(chunk.len() as u64);
+        writer.push(chunk).await.map_err(target)?;
+        chunk = reader.next(CHUNK).await.map_err(source)?;
+    }
+    // A source that ends early must not leave half an object as the whole.
+    if let Some(size) = info.size
+        && size != bytes
+    {
+        let problem = format!("{bytes} bytes came where {size} were announced");
+        return Err(Fault::Source(Error::InvalidData(problem)));
+    }
+    writer.finish(Trailer::default()).await.map_err(target)?;
+    Ok(bytes)
+}
+
+/// Removes what was seen from the target.
+pub(super) async fn remove(to: &Objects, key: &str, seen: &ObjectInfo) -> Result<(), Fault> {
+    let if_match = seen.etag.clone().filter(|_| to.capabilities().conditional);
+    let done = match to.store().delete(key, DeleteOptions { if_match }).await {
+        Err(Error::Unsupported(_)) => to.store().delete(key, DeleteOptions::default()).await,
+        done => done,
+    };
+    match done {
+        Ok(()) | Err(Error::NotFound) => Ok(()),
+        Err(Error::PreconditionFailed) => Err(Fault::Moved),
+        Err(error) => Err(Fault::Target(error)),
+    }
+}
+
+/// Whether two copies are one: by size, by etag where both sides keep the one
+/// they are given, else by what goes with them and their bytes. `strict`: a
+/// target that keeps etags must have the source's.
+pub(super) async fn same(
+    from: &Objects,
+    to: &Objects,
+    key: &str,
+    ours: &ObjectInfo,
+    theirs: &ObjectInfo,
+    strict: bool,
+) -> Result<bool, Fault> {
+    if let (Some(a), Some(b)) = (ours.size, theirs.size)
+        && a != b
+    {
+        return Ok(false);
+    }
+    let keeps = to.capabilities().metadata;
+    if keeps && ours.etag.is_some() && ours.etag == theirs.etag {
+        return Ok(true);
+    }
+    let kept = ours.content_type == theirs.content_type && ours.metadata == theirs.metadata;
+    if keeps && (strict || (from.capabilities().metadata && !kept)) {
+        return Ok(false);
+    }
+    let read =
+        |info: &ObjectInfo| ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
+    let source = |error| match error {
+        Error::NotFound | Error::PreconditionFailed => Fault::Moved,
+        error => Fault::Source(error),
+    };
+    let target = |error| match error {
+        Error::NotFound | Error::PreconditionFailed => Fault::Moved,
+        error => Fault::Target(error),
+    };
+    let mut a = from.store().read(key, read(ours)).await.map_err(source)?;
+    let mut b = to.store().read(key, read(theirs)).await.map_err(target)?;
+    let (mut left, mut right) = (Bytes::new(), Bytes::new());
+    loop {
+        if left.is_empty() {
+            left = a.next(CHUNK).await.map_err(source)?;
+        }
+        if right.is_empty() {
+            // What a child can't read is not the same, and is replaced.
+            right = match b.next(CHUNK).await {
+                Err(Error::InvalidData(_)) => return Ok(false),
+                next => next.map_err(target)?,
+            };
+        }
+        let count = left.len().min(right.len());
+        if count == 0 {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        if left.split_to(count) != right.split_to(count) {
+            return Ok(false);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! One key: looks at all children, decides which copy is right, and makes the
+//! others equal to it.
+
+use super::carry::{Fault, copy, remove, same};
+use super::report::{Event, Left, Watcher};
+use super::truth::{Recorded, Truth, View, decide};
+use super::{Alive, Mirror};
+use crate::store::{Error, ObjectInfo, Result};
+use futures::future::join_all;
+
+/// How often a key is looked at anew when it changes meanwhile.
+const TRIES: usize = 5;
+
+/// How to go about it.
+#[derive(Clone)]
+pub(super) struct Mending {
+    pub dry_run: bool,
+    /// Compares keys that are not on record, too.
+    pub full: bool,
+    pub watch: Watcher,
+}
+
+/// What was done to one key, by child.
+#[derive(Debug, Default)]
+pub(super) struct Mended {
+    pub copied: Vec<(usize, u64)>,
+    pub removed: Vec<usize>,
+    pub left: Vec<Left>,
+}
+
+/// What became of one look at a key.
+enum Look {
+    Done,
+    /// It changed meanwhile.
+    Again,
+}
+
+impl Mirror {
+    /// Makes the children equal for one key: those that are on record as
+    /// behind, and all of them where a write was cut off or nothing is on
+    /// record. The error is that of the journal.
+    pub(super) async fn mend(&self, key: &str, alive: &Alive, how: &Mending) -> Result<Mended> {
+        let mut mended = Mended::default();
+        // Nobody is to wait for a child that does not answer.
+        if let Some(left) = self.hopeless(key, alive, how).await? {
+            self.tell(key, &left, how);
+            mended.left = left;
+            return Ok(mended);
+        }
+        for _ in 0..TRIES {
+            mended.left.clear();
+            // Writers in this process wait; those in others are noticed.
+            let _turn = self.coordinator.lock(&format!("{}/write/{key}", self.name)).await?;
+            if let Look::Done = self.look(key, alive, how, &mut mended).await? {
+                self.tell(key, &mended.left, how);
+                return Ok(mended);
+            }
+        }
+        let why = "it is being written all the time".to_owned();
+        mended.left = vec![Left { child: None, why }];
+        self.tell(key, &mended.left, how);
+        Ok(mended)
+    }
+
+    fn tell(&self, key: &str, left: &[Left], how: &Mending) {
+        for Left { child, why } in left {
+            let child = child.map(|child| self.child(child));
+            (how.watch)(Event::Left { child, key, why });
+        }
+    }
+
+    /// Whether nothing can be done for this key now, and why.
+    async fn hopeless(&self, key: &str, alive: &Alive, how: &Mending) -> Result<Option<Vec<Left>>> {
+        let noted = self.book.of(key).await?;
+        if noted.recorded.is_clean() && !how.full {
+            return Ok(None);
+        }
+        let views = self.views(key, alive).await;
+        let truth = match decide(&noted.recorded, &views) {
+            Ok(truth) => truth,
+            Err(why) => return Ok(Some(vec![Left { child: None, why }])),
+        };
+        let mut left = Vec::new();
+        for (child, view) in targets(&noted.recorded, &truth, &views) {
+            let View::Failed(error) = view else { return Ok(None) };
+            left.push(Left { child: Some(child), why: error.to_string() });
+        }
+        Ok((!left.is_empty()).then_some(left))
+    }
+
+    async fn views(&self, key: &str, alive: &Alive) -> Vec<View> {
+        join_all((0..self.children.len()).map(|child| self.view(child, key, alive))).await
+    }
+
+    async fn look(
+        &self,
+        key: &str,
+        alive: &Alive,
+        how: &Mending,
+        mended: &mut Mended,
+    ) -> Result<Look> {
+        let noted = self.book.of(key).await?;
+        if noted.recorded.is_clean() && !how.full {
+            // A write has made it good meanwhile.
+            return Ok(Look::Done);
+        }
+        let views = self.views(key, alive).await;
+        let truth = match decide(&noted.recorded, &views) {
+            Ok(truth) => truth,
+            Err(why) => {
+                mended.left.push(Left { child: None, why });
+                return Ok(Look::Done);
+            }
+        };
+        let mut left = Vec::new();
+        for (child, view) in targets(&noted.recorded, &truth, &views) {
+            let strict = noted.recorded.own.pending || noted.recorded.behind().contains(&child);
+            match self.equalise(key, &truth, child, view, strict, how, mended).await {
+                Ok(()) => {}
+                Err(Fault::Moved) => return Ok(Look::Again),
+                Err(Fault::Source(error)) => {
+                    let why = format!("the right copy can't be read: {error}");
+                    mended.left.push(Left { child: Some(child), why });
+                    left.push(child);
+                }
+                Err(Fault::Target(error)) => {
+                    mended.left.push(Left { child: Some(child), why: error.to_string() });
+                    left.push(child);
+                }
+            }
+        }
+        if how.dry_run || noted.recorded.own.is_clean() {
+            return Ok(Look::Done);
+        }
+        match self.book.settle(key, &noted, &left).await? {
+            true => Ok(Look::Done),
+            false => Ok(Look::Again),
+        }
+    }
+
+    /// Makes one child equal to what is right.
+    #[expect(clippy::too_many_arguments, reason = "what one look at a key knows")]
+    async fn equalise(
+        &self,
+        key: &str,
+        truth: &Truth,
+        child: usize,
+        view: &View,
+        strict: bool,
+        how: &Mending,
+        mended: &mut Mended,
+    ) -> Result<(), Fault> {
+        let Some(to) = self.children.get(child) else { return Ok(()) };
+        match (truth, view) {
+            (_, View::Failed(error)) => return Err(Fault::Target(error.clone())),
+            (Truth::Absent, View::Absent) => {}
+            (Truth::Absent, View::Present(seen)) => {
+                if !how.dry_run {
+                    remove(to, key, seen).await?;
+                }
+                mended.removed.push(child);
+                (how.watch)(Event::Removed { child: to.name(), key });
+            }
+            (Truth::As(source, info), view) => {
+                let Some(from) = self.children.get(*source) else { return Ok(()) };
+                let seen = match view {
+                    View::Present(seen) => Some(seen),
+                    _ => None,
+                };
+                if let Some(seen) = seen
+                    && same(from, to, key, info, seen, strict).await?
+                {
+                    return Ok(());
+                }
+                let bytes = match how.dry_run {
+                    true => info.size.unwrap_or(0),
+                    false => copy(from, to, key, info, seen).await?,
+                };
+                mended.copied.push((child, bytes));
+                (how.watch)(Event::Copied { child: to.name(), key, bytes });
+            }
+        }
+        Ok(())
+    }
+
+    async fn view(&self, child: usize, key: &str, alive: &Alive) -> View {
+        let Some(objects) = self.children.get(child) else { return View::Absent };
+        if !objects.capabilities().read {
+            let text = "it can't be read, so what it has is not known".to_owned();
+            return View::Failed(Error::Unsupported(text));
+        }
+        if !alive.is_alive(child) {
+            let text = "it did not answer before, and was not asked again".to_owned();
+            return View::Failed(Error::Unavailable(text));
+        }
+        let found = objects.store().stat(key).await;
+        alive.answered(child, matches!(found, Ok(_) | Err(Error::NotFound | Error::InvalidKey(_))));
+        match found {
+            Ok(info) => View::Present(info),
+            Err(Error::NotFound) => View::Absent,
+            Err(error) => View::Failed(error),
+        }
+    }
+}
+
+/// The children that may have to change, and what they say.
+fn targets<'a>(
+    recorded: &Recorded,
+    truth: &'a Truth,
+    views: &'a [View],
+) -> impl Iterator<Item = (usize, &'a View)> {
+    let (behind, all) = (recorded.behind(), recorded.any_may_differ());
+    views.iter().enumerate().filter(move |(child, _)| {
+        let right = matches!(truth, Truth::As(source, _) if source == child);
+        !right && (all || behind.contains(child))
+    })
+}
+
+/// Whether listings alone say that all copies are one.
+pub(super) fn all_equal(row: &[super::union::Listed], keeps: impl Fn(usize) -> bool) -> bool {
+    let info = |listed: &super::union::Listed| match listed {
+        super::union::Listed::Present(info) => Some(info.clone()),
+        _ => None,
+    };
+    let infos: Option<Vec<ObjectInfo>> = row.iter().map(info).collect();
+    let Some(infos) = infos else { return false };
+    let Some(first) = infos.first() else { return true };
+    let same = |info: &ObjectInfo| {
+        info.etag.is_some() && info.etag == first.etag && info.size == first.size
+    };
+    infos.len() == 1 || (infos.iter().all(same) && (0..infos.len()).all(keeps))
+}

@@ -1,0 +1,168 @@
+//! Which of several copies is the right one.
+
+use crate::store::{Error, ObjectInfo};
+use std::collections::BTreeSet;
+use storage_core::decorators::mirroring::Missed;
+
+/// What a child says of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum View {
+    Absent,
+    Present(ObjectInfo),
+    /// It does not answer.
+    Failed(Error),
+}
+
+/// What all children should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Truth {
+    Absent,
+    /// The copy of this child.
+    As(usize, ObjectInfo),
+}
+
+/// What is on record of a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Recorded {
+    /// Of this very key.
+    pub own: Missed,
+    /// Of every key that is recorded together with it.
+    pub every: Missed,
+}
+
+impl Recorded {
+    pub fn is_clean(&self) -> bool {
+        self.own.is_clean() && self.every.is_clean()
+    }
+
+    /// The children that are on record as behind.
+    pub fn behind(&self) -> BTreeSet<usize> {
+        self.own.children.union(&self.every.children).copied().collect()
+    }
+
+    /// Whether any child may differ from any other.
+    pub fn any_may_differ(&self) -> bool {
+        self.own.pending || self.every.pending || self.is_clean()
+    }
+}
+
+/// Decides; the error says why it can't be.
+///
+/// - A key on record: the children that are not behind have the last
+///   acknowledged write or delete. Where a write was cut off, it is undecided
+///   whether it happened, and the answer is what a reader of the mirror sees
+///   already: the object of the first of these children that has one.
+/// - Where the record no longer tells keys apart, could not be understood, or
+///   there is none: the copy that was changed last, by the children's clocks,
+///   of equals the first. A key that some child has is not taken for deleted.
+pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, String> {
+    let behind = recorded.behind();
+    let trusted: Vec<usize> = (0..views.len()).filter(|child| !behind.contains(child)).collect();
+    if recorded.is_clean() || recorded.every.pending || trusted.is_empty() {
+        return newest(views);
+    }
+    let view = |child: &usize| views.get(*child);
+    let mut failed = trusted.iter().filter_map(|child| match view(child) {
+        Some(View::Failed(error)) => Some((*child, error)),
+        _ => None,
+    });
+    let present = trusted.iter().find_map(|child| match view(child) {
+        Some(View::Present(info)) => Some((*child, info.clone())),
+        _ => None,
+    });
+    match (present, failed.next()) {
+        (Some((child, info)), None) => Ok(Truth::As(child, info)),
+        // Where no write was cut off, those that are not behind are equal.
+        (Some((child, info)), Some(_)) if !recorded.own.pending => Ok(Truth::As(child, info)),
+        (None, None) => Ok(Truth::Absent),
+        (_, Some((_, error))) => {
+            Err(format!("a child that should have the last version does not answer: {error}"))
+        }
+    }
+}
+
+fn newest(views: &[View]) -> Result<Truth, String> {
+    let mut best: Option<(usize, &ObjectInfo)> = None;
+    for (child, view) in views.iter().enumerate() {
+        match view {
+            View::Failed(error) => {
+                return Err(format!(
+                    "a child that may have the last version does not answer: {error}"
+                ));
+            }
+            View::Present(info) if best.is_none_or(|(_, b)| info.modified > b.modified) => {
+                best = Some((child, info));
+            }
+            _ => {}
+        }
+    }
+    Ok(best.map_or(Truth::Absent, |(child, info)| Truth::As(child, info.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(modified: u64) -> View {
+        View::Present(ObjectInfo { modified: Some(modified), ..ObjectInfo::default() })
+    }
+
+    fn down() -> View {
+        View::Failed(Error::Unavailable("down".to_owned()))
+    }
+
+    fn missed(children: &[usize], pending: bool) -> Missed {
+        Missed { children: children.iter().copied().collect(), pending }
+    }
+
+    fn own(children: &[usize], pending: bool) -> Recorded {
+        Recorded { own: missed(children, pending), ..Recorded::default() }
+    }
+
+    fn every(children: &[usize], pending: bool) -> Recorded {
+        Recorded { every: missed(children, pending), ..Recorded::default() }
+    }
+
+    /// The child whose copy is right; `None`: there is none.
+    fn decided(recorded: &Recorded, views: &[View]) -> Result<Option<usize>, String> {
+        decide(recorded, views).map(|truth| match truth {
+            Truth::Absent => None,
+            Truth::As(child, _) => Some(child),
+        })
+    }
+
+    #[test]
+    fn a_child_that_is_behind_is_never_right_however_new_its_copy_looks() {
+        assert_eq!(decided(&own(&[0], false), &[copy(9), copy(1)]), Ok(Some(1)));
+        assert_eq!(decided(&own(&[0], false), &[copy(9), View::Absent]), Ok(None));
+        assert_eq!(decided(&every(&[0], false), &[copy(9), View::Absent]), Ok(None));
+        assert!(decided(&own(&[0], false), &[copy(9), down()]).is_err());
+    }
+
+    #[test]
+    fn one_answer_is_enough_where_no_write_was_cut_off() {
+        assert_eq!(decided(&own(&[2], false), &[down(), copy(1), copy(2)]), Ok(Some(1)));
+        assert!(decided(&own(&[2], false), &[down(), View::Absent, copy(2)]).is_err());
+    }
+
+    #[test]
+    fn of_a_write_that_was_cut_off_stays_what_readers_see_already() {
+        assert_eq!(decided(&own(&[], true), &[copy(1), copy(2)]), Ok(Some(0)));
+        assert_eq!(decided(&own(&[], true), &[View::Absent, copy(2)]), Ok(Some(1)));
+        assert_eq!(decided(&own(&[0], true), &[copy(3), copy(2), copy(1)]), Ok(Some(1)));
+        assert!(decided(&own(&[], true), &[copy(1), down()]).is_err());
+    }
+
+    #[test]
+    fn without_a_record_the_newest_copy_is_right_and_nothing_counts_as_deleted() {
+        let none = Recorded::default();
+        assert_eq!(decided(&none, &[copy(1), copy(2)]), Ok(Some(1)));
+        assert_eq!(decided(&none, &[copy(2), copy(2)]), Ok(Some(0)));
+        assert_eq!(decided(&none, &[View::Absent, copy(2)]), Ok(Some(1)));
+        assert_eq!(decided(&none, &[View::Present(ObjectInfo::default()), copy(1)]), Ok(Some(1)));
+        assert!(decided(&none, &[copy(1), down()]).is_err());
+        // The same where the record tells of no child that has the last one.
+        assert_eq!(decided(&every(&[0, 1], false), &[copy(1), copy(2)]), Ok(Some(1)));
+        assert_eq!(decided(&every(&[0], true), &[copy(2), copy(1)]), Ok(Some(0)));
+    }
+}
