@@ -1,6 +1,7 @@
 //! `check`: whether a configuration would work, without writing anything.
 
 use super::context::Context;
+use super::deep;
 use super::exit::{DONE, Outcome, STORE};
 use super::output;
 use crate::StoreFactory;
@@ -11,10 +12,15 @@ use std::path::PathBuf;
 
 /// Check a configuration and reach each store in it, without writing
 #[derive(Args)]
-#[command(after_help = "Example:\n  storage-host check stores.yaml")]
+#[command(
+    after_help = "Examples:\n  storage-host check stores.yaml\n  storage-host check --deep\n  storage-host -c stores.yaml check --deep both\n\n--deep reads every object: of a mirror on all its children, whose bytes are\ncompared, and of STORE itself to its end. Without STORE it takes all mirrors and\nall stores that no other stands on."
+)]
 pub struct CheckArgs {
     /// The configuration; default: --config
     file: Option<PathBuf>,
+    /// Read every object, and compare those of mirrors over all children
+    #[arg(long, value_name = "STORE", num_args = 0..=1, default_missing_value = "")]
+    deep: Option<String>,
 }
 
 /// How a store is doing.
@@ -28,6 +34,14 @@ enum State {
 impl CheckArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         let file = self.file.as_ref().unwrap_or(&context.file);
+        if let Some(store) = &self.deep {
+            let factory = StoreFactory::from_yaml(file)?.check_only();
+            let outcome = deep::check(&factory, store, context).await;
+            let closed = factory.close().await;
+            let code = outcome?;
+            closed?;
+            return Ok(code);
+        }
         let factory = StoreFactory::from_yaml(file)?.check_only();
         let mut code = DONE;
         for def in &factory.config().stores {

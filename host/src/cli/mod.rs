@@ -5,6 +5,7 @@ mod check;
 mod clear;
 mod context;
 mod copy;
+mod deep;
 mod du;
 mod exists;
 mod exit;

@@ -8,6 +8,7 @@
 
 mod background;
 mod carry;
+mod compare;
 mod heal;
 mod journal;
 mod mend;
@@ -16,6 +17,7 @@ mod truth;
 mod union;
 
 pub use background::Background;
+pub use compare::{Finding, Seen, compare, read_through};
 pub use heal::{Heal, heal};
 pub use report::{ChildCounts, Event, Left, Report, Watcher};
 

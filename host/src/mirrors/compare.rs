@@ -1,0 +1,199 @@
+//! Reads everything: the objects of a mirror on all its children, to compare
+//! them, and those of any other store to their ends.
+
+use super::union::union;
+use super::{CONCURRENCY, Mirror};
+use crate::objects::{CHUNK, Objects};
+use crate::store::{Error, ReadOptions, Result};
+use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt};
+use md5::{Digest, Md5};
+
+/// What a child has under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing.
+    Absent,
+    /// An object that can be read to its end.
+    Whole {
+        /// Its bytes.
+        size: u64,
+        /// The MD5 of its bytes, in hex.
+        md5: String,
+        /// Its etag.
+        etag: Option<String>,
+    },
+    /// An object that can't be read, and why.
+    Broken(Error),
+}
+
+/// Something wrong with one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The key.
+    pub key: String,
+    /// What each child has, by its name. Of a store that is no mirror, what
+    /// the store itself gives.
+    pub seen: Vec<(String, Seen)>,
+    /// The children that are on record as behind for it.
+    pub behind: Vec<String>,
+    /// The only child whose bytes have the MD5 that is the etag of all.
+    pub sound: Option<String>,
+}
+
+/// Compares every object over all children: sizes and bytes. Hears of each key
+/// that was read, and what is wrong with it.
+pub async fn compare(mirror: &Mirror, mut hear: impl FnMut(u64, Option<Finding>)) -> Result<()> {
+    let mut compared =
+        union(mirror)?.map_ok(|(key, _)| one(mirror, key)).try_buffer_unordered(CONCURRENCY / 2);
+    while let Some((bytes, finding)) = compared.try_next().await? {
+        hear(bytes, finding);
+    }
+    Ok(())
+}
+
+/// Reads every object of a store to its end.
+pub async fn read_through(
+    objects: &Objects,
+    mut hear: impl FnMut(u64, Option<Finding>),
+) -> Result<()> {
+    let mut read = objects
+        .entries("")
+        .map_ok(|entry| async move {
+            let mut seen = look(objects, &entry.key).await;
+            let (mut bytes, mut finding) = (0, None);
+            if let (Seen::Whole { size, .. }, Some(listed)) = (&seen, entry.info.size)
+                && *size != listed
+            {
+                // It may have been replaced since it was listed.
+                let again = objects.stat(&entry.key).await;
+                if again.is_ok_and(|info| info.etag == entry.info.etag) {
+                    let text = format!("it has {size} bytes and is listed with {listed}");
+                    seen = Seen::Broken(Error::InvalidData(text));
+                }
+            }
+            match seen {
+                Seen::Whole { size, .. } => bytes = size,
+                // Deleted since it was listed.
+                Seen::Absent => {}
+                Seen::Broken(_) => {
+                    let seen = vec![(objects.name().to_owned(), seen)];
+                    let key = entry.key;
+                    finding = Some(Finding { key, seen, behind: Vec::new(), sound: None });
+                }
+            }
+            Ok((bytes, finding))
+        })
+        .try_buffer_unordered(CONCURRENCY / 2)
+        .boxed();
+    while let Some((bytes, finding)) = read.try_next().await? {
+        hear(bytes, finding);
+    }
+    Ok(())
+}
+
+async fn one(mirror: &Mirror, key: String) -> Result<(u64, Option<Finding>)> {
+    let seen = join_all(mirror.children.iter().map(|child| look(child, &key))).await;
+    let read = |seen: &Seen| if let Seen::Whole { size, .. } = seen { *size } else { 0 };
+    let bytes = seen.iter().map(read).sum();
+    if equal(&seen) {
+        return Ok((bytes, None));
+    }
+    // It may have been written meanwhile: what is wrong stays wrong.
+    let again = join_all(mirror.children.iter().map(|child| look(child, &key))).await;
+    if equal(&again) || (again != seen && again.iter().all(|seen| !matches!(seen, Seen::Broken(_))))
+    {
+        let third = join_all(mirror.children.iter().map(|child| look(child, &key))).await;
+        if equal(&third) || third != again {
+            return Ok((bytes, None));
+        }
+    }
+    let behind = mirror.book.of(&key).await?.recorded.behind();
+    let behind = behind.iter().map(|child| mirror.child(*child).to_owned()).collect();
+    let sound = sound(&again).map(|child| mirror.child(child).to_owned());
+    let names = mirror.children.iter().map(|child| child.name().to_owned());
+    Ok((bytes, Some(Finding { key, seen: names.zip(again).collect(), behind, sound })))
+}
+
+fn equal(seen: &[Seen]) -> bool {
+    let bytes = |seen: &Seen| match seen {
+        Seen::Whole { md5, size, .. } => Some((*size, md5.clone())),
+        _ => None,
+    };
+    let broken = seen.iter().any(|seen| matches!(seen, Seen::Broken(_)));
+    let mut all = seen.iter().map(bytes);
+    let first = all.next().flatten();
+    !broken && all.all(|other| other == first)
+}
+
+/// The only child whose bytes are those that every child's etag speaks of.
+fn sound(seen: &[Seen]) -> Option<usize> {
+    let mut etags = seen.iter().filter_map(|seen| match seen {
+        Seen::Whole { etag, .. } => etag.clone(),
+        _ => None,
+    });
+    let etag = etags.next()?;
+    let others: Vec<_> = etags.collect();
+    let fits = |seen: &Seen| matches!(seen, Seen::Whole { md5, .. } if *md5 == etag);
+    let mut fitting = (0..).zip(seen).filter(|(_, seen)| fits(seen));
+    let (child, _) = fitting.next()?;
+    let one = fitting.next().is_none() && !others.is_empty();
+    (one && others.iter().all(|other| *other == etag)).then_some(child)
+}
+
+/// Reads an object to its end.
+async fn look(objects: &Objects, key: &str) -> Seen {
+    let whole = async {
+        let mut reader = objects.store().read(key, ReadOptions::default()).await?;
+        let (mut size, mut digest) = (0_u64, Md5::new());
+        loop {
+            let chunk = reader.next(CHUNK).await?;
+            if chunk.is_empty() {
+                break;
+            }
+            size += chunk.len() as u64;
+            digest.update(&chunk);
+        }
+        let info = reader.info();
+        if let Some(told) = info.size
+            && told != size
+        {
+            let text = format!("{size} bytes came where {told} were announced");
+            return Err(Error::InvalidData(text));
+        }
+        let md5 = hex::encode(digest.finalize());
+        Ok(Seen::Whole { size, md5, etag: info.etag.clone() })
+    };
+    match whole.await {
+        Ok(seen) => seen,
+        Err(Error::NotFound) => Seen::Absent,
+        Err(error) => Seen::Broken(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(md5: &str, etag: &str) -> Seen {
+        Seen::Whole { size: 3, md5: md5.to_owned(), etag: Some(etag.to_owned()) }
+    }
+
+    #[test]
+    fn copies_are_equal_by_their_bytes() {
+        assert!(equal(&[whole("a", "x"), whole("a", "y")]));
+        assert!(equal(&[Seen::Absent, Seen::Absent]));
+        assert!(!equal(&[whole("a", "x"), whole("b", "x")]));
+        assert!(!equal(&[whole("a", "x"), Seen::Absent]));
+        let broken = || Seen::Broken(Error::InvalidData(String::new()));
+        assert!(!equal(&[broken(), broken()]));
+    }
+
+    #[test]
+    fn a_copy_is_sound_when_its_md5_is_the_etag_of_all() {
+        assert_eq!(sound(&[whole("b", "a"), whole("a", "a")]), Some(1));
+        assert_eq!(sound(&[whole("a", "a"), whole("b", "c")]), None, "two versions");
+        assert_eq!(sound(&[whole("b", "x"), whole("a", "x")]), None, "no digest");
+        assert_eq!(sound(&[whole("a", "a"), Seen::Absent]), None, "nothing to tell it from");
+    }
+}
