@@ -3,6 +3,7 @@
 use anyhow::Result;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub struct Proxy {
     port: u16,
     plan: Arc<Mutex<Vec<Fault>>>,
     open: Arc<Mutex<Vec<TcpStream>>>,
+    down: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -43,9 +45,13 @@ impl Proxy {
         let port = listener.local_addr()?.port();
         let plan: Arc<Mutex<Vec<Fault>>> = Arc::default();
         let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
-        let (faults, held) = (plan.clone(), open.clone());
+        let down: Arc<AtomicBool> = Arc::default();
+        let (faults, held, cut) = (plan.clone(), open.clone(), down.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if cut.load(Ordering::SeqCst) {
+                    continue;
+                }
                 held.lock().unwrap_or_else(PoisonError::into_inner).extend(client.try_clone());
                 let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
                 let fault = if faults.is_empty() { Fault::None } else { faults.remove(0) };
@@ -53,7 +59,7 @@ impl Proxy {
                 std::thread::spawn(move || serve(client, server, fault));
             }
         });
-        Ok(Self { port, plan, open })
+        Ok(Self { port, plan, open, down })
     }
 
     /// Where it listens.
@@ -70,6 +76,13 @@ impl Proxy {
         }
         // Time for the client to see it.
         std::thread::sleep(Duration::from_millis(50));
+    }
+
+    /// Cuts the way to the server, all connections that are open included, or
+    /// lets it be again.
+    pub fn down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+        self.plan(&[]);
     }
 
     /// Whether every planned fault has happened.
