@@ -13,6 +13,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use storage_host::StoreFactory;
 use storage_host::backends::{BACKENDS, OpenArgs};
 use storage_host::store::{PutOptions, SharedStore};
 
@@ -28,6 +29,22 @@ const CASES: &[Case] = &[
     ("HashdirStore", |dir| json!({"root_path": dir.join("files")})),
     ("SqliteStore", |dir| json!({"db_path": dir.join("objects.db")})),
     ("ZipStore", |dir| json!({"path": dir.join("objects.zip")})),
+];
+
+/// Mirrors of two FilesystemStores, whole with their sandbox: what a journal
+/// costs each write.
+const MIRRORS: &[(&str, &str)] = &[
+    ("mirror, no journal", "both: {type: MirroringStore, base: [one, two]}"),
+    (
+        "mirror, journal files",
+        "both: {type: MirroringStore, base: [one, two], config: {journal: log}}
+  log: {type: FilesystemStore, config: {root_path: log}}",
+    ),
+    (
+        "mirror, journal SQLite",
+        "both: {type: MirroringStore, base: [one, two], config: {journal: log}}
+  log: {type: SqliteStore, config: {db_path: log.db}}",
+    ),
 ];
 
 fn main() {
@@ -49,6 +66,11 @@ fn main() {
             many / one,
             rate(false, IN_FLIGHT)
         );
+    }
+    for (name, stores) in MIRRORS {
+        let rate = |in_flight| runtime.block_on(mirror_rate(stores, &place, in_flight));
+        let (one, many) = (rate(1), rate(IN_FLIGHT));
+        println!("{name:<24}{one:>12.0}{many:>14.0}{:>9.1}x", many / one);
     }
 }
 
@@ -75,6 +97,43 @@ fn slowly(ms: u64) {
 async fn rate(case: Case, place: &Path, durable: bool, in_flight: usize) -> f64 {
     let directory = tempfile::tempdir_in(place).unwrap();
     let store = open(case, directory.path(), durable).await;
+    let rate = puts(&store, in_flight).await;
+    store.close().await.unwrap();
+    // What was under way has to end before the directory goes.
+    drop(store);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    rate
+}
+
+/// As [`rate`], into a mirror of two directories.
+async fn mirror_rate(stores: &str, place: &Path, in_flight: usize) -> f64 {
+    let directory = tempfile::tempdir_in(place).unwrap();
+    let (one, two) = (directory.path().join("one"), directory.path().join("two"));
+    let stores = stores
+        .replace(
+            "root_path: log",
+            &format!("root_path: {}", directory.path().join("log").display()),
+        )
+        .replace("log.db", &directory.path().join("log.db").display().to_string());
+    let text = format!(
+        "stores:\n  {stores}\n  one: {{type: FilesystemStore, config: {{root_path: {}}}}}\n  \
+         two: {{type: FilesystemStore, config: {{root_path: {}}}}}\nmain: both\n",
+        one.display(),
+        two.display()
+    );
+    let file = directory.path().join("stores.yaml");
+    std::fs::write(&file, text).unwrap();
+    let factory = StoreFactory::from_yaml(&file).unwrap();
+    let store = factory.build().await.unwrap().store().clone();
+    let rate = puts(&store, in_flight).await;
+    factory.close().await.unwrap();
+    drop(store);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    rate
+}
+
+/// Puts a second.
+async fn puts(store: &SharedStore, in_flight: usize) -> f64 {
     let data = Bytes::from(vec![7; 1024]);
     let start = Instant::now();
     let puts = futures::stream::iter(0_u64..).map(|i| {
@@ -89,12 +148,7 @@ async fn rate(case: Case, place: &Path, durable: bool, in_flight: usize) -> f64 
             done += 1;
         }
     }
-    let rate = f64::from(done) / start.elapsed().as_secs_f64();
-    store.close().await.unwrap();
-    // What was under way has to end before the directory goes.
-    drop(store);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    rate
+    f64::from(done) / start.elapsed().as_secs_f64()
 }
 
 async fn open(case: Case, directory: &Path, durable: bool) -> SharedStore {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use storage_conformance::cases::bytes;
 use storage_tests::http;
-use storage_tests::server::Server;
+use storage_tests::server::{Server, run};
 
 const CLIENTS: usize = 8;
 const KEYS: u64 = 16;
@@ -96,6 +96,48 @@ fn a_zip_store_survives_being_killed() -> Result<()> {
             only(directory, &["objects.zip"])?;
             readable_by_python(&directory.join("objects.zip"), objects)
         },
+    })
+}
+
+#[test]
+fn a_mirror_with_a_journal_survives_being_killed_and_its_children_are_made_equal() -> Result<()> {
+    survives(&Backend {
+        name: "MirroringStore",
+        store: "{type: MirroringStore, base: [first, second], config: {journal: journal}}
+  first: {type: FilesystemStore, config: {root_path: objects}}
+  second: {type: SqliteStore, config: {db_path: objects.db}}
+  journal: {type: FilesystemStore, config: {root_path: journal}}",
+        changes: true,
+        list: true,
+        tidy: healed,
+    })
+}
+
+#[test]
+fn a_mirror_with_its_journal_in_sqlite_survives_being_killed() -> Result<()> {
+    survives(&Backend {
+        name: "MirroringStore of HashdirStores",
+        store:
+            "{type: MirroringStore, base: [first, second], config: {write: any, journal: journal}}
+  first: {type: HashdirStore, config: {root_path: objects, index: true}}
+  second: {type: SafeFilesystemStore, config: {root_path: copies}}
+  journal: {type: SqliteStore, config: {db_path: journal.db}}",
+        changes: true,
+        list: true,
+        tidy: healed,
+    })
+}
+
+#[test]
+fn a_cache_over_a_durable_store_survives_being_killed() -> Result<()> {
+    survives(&Backend {
+        name: "CachingStore",
+        store: "{type: CachingStore, base: {main_store: kept, cache_store: cache}}
+  kept: {type: SqliteStore, config: {db_path: objects.db}}
+  cache: {type: FilesystemStore, config: {root_path: cache}}",
+        changes: true,
+        list: true,
+        tidy: |_, _| Ok(()),
     })
 }
 
@@ -283,6 +325,30 @@ fn only(directory: &Path, names: &[&str]) -> Result<()> {
     let found = files(directory)?;
     let stray: Vec<_> = found.iter().filter(|path| !names.contains(&path.as_str())).collect();
     ensure!(stray.is_empty(), "these should not be there: {stray:?}");
+    Ok(())
+}
+
+/// `heal` makes the children equal, beside the server, and leaves nothing to
+/// do for a second time.
+fn healed(directory: &Path, objects: usize) -> Result<()> {
+    let cli = |args: &[&str]| -> Result<String> {
+        let output = run(directory, args);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{args:?}: {text}{error}");
+        Ok(text)
+    };
+    cli(&["heal"])?;
+    // The server heals as well, and may have put down what it did not see.
+    let done = (0..3)
+        .map(|_| cli(&["heal"]))
+        .find(|again| again.as_ref().map_or(true, |text| text.contains(": 0 keys looked at")));
+    done.context("it is never done")??;
+    let deep = cli(&["check", "--deep"])?;
+    ensure!(deep.contains(&format!("main: {objects} objects")), "{deep}");
+    let files = files(directory)?;
+    let held = files.iter().filter(|path| path.starts_with("objects/")).count();
+    ensure!(held == objects, "{held} files for {objects} objects");
     Ok(())
 }
 
