@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use storage_host::engine::DECORATORS;
 use wit_component::ComponentEncoder;
 
@@ -50,6 +51,12 @@ pub fn write(directory: &Path) -> Result<()> {
 
 /// Where the tests find them all: made once for each program of tests.
 pub fn directory() -> Result<PathBuf> {
+    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let made = MADE.get_or_init(|| make_directory().map_err(|error| format!("{error:#}")));
+    made.clone().map_err(anyhow::Error::msg)
+}
+
+fn make_directory() -> Result<PathBuf> {
     let directory = root().join("target/artifacts");
     fs::create_dir_all(&directory)?;
     // Several test programs may come here at a time.
@@ -66,18 +73,25 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
-/// The decorators for a machine without WASI. The environment is cleaned as
-/// `host/build.rs` does it: the outer build's settings are for the host.
-fn core_module() -> Result<Vec<u8>> {
-    let target_dir = root().join("target/bare");
+/// Cargo for a build of its own. The outer build's settings are for the host:
+/// the environment is cleaned as `host/build.rs` does it.
+pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&text.as_ref());
-        if (text.starts_with("CARGO") && !kept) || text.starts_with("RUSTC") {
+        let flags = ["RUSTFLAGS", "RUSTDOCFLAGS"].contains(&text.as_ref());
+        if (text.starts_with("CARGO") && !kept) || text.starts_with("RUSTC") || flags {
             cargo.env_remove(&name);
         }
     }
+    cargo
+}
+
+/// The decorators for a machine without WASI.
+fn core_module() -> Result<Vec<u8>> {
+    let target_dir = root().join("target/bare");
+    let mut cargo = cargo();
     cargo
         .args(["build", "--release", "--locked", "--target", TARGET])
         .arg("--manifest-path")

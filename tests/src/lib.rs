@@ -5,7 +5,8 @@
 //! - [`chains`]: subjects made of decorators, natively and in the sandbox.
 //! - [`backends`]: subjects that are native backends.
 //! - [`recorded`]: the cases as data, for other runtimes.
-//! - [`embedded`]: a chain in wasmtime alone, without the host.
+//! - [`embedded`]: a chain in wasmtime alone, without the host; [`exported`]: what
+//!   it exports.
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
@@ -24,6 +25,7 @@ pub mod clients;
 pub mod corpus;
 pub mod embedded;
 pub mod embedding;
+pub mod exported;
 pub mod hostile;
 pub mod http;
 pub mod interop;

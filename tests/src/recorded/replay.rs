@@ -1,6 +1,6 @@
 //! A chain must answer as the recorded one did.
 
-use super::{Call, Case, Info, Number, Step};
+use super::{Call, Case, Cases, Chain, Info, Number, Step};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
 use storage_conformance::subject::{Snapshot, Subject};
@@ -26,6 +26,22 @@ pub fn replay(case: &Case, data: &[Vec<u8>], subject: &Subject) -> Result<()> {
         replay.step(step).with_context(|| format!("{}, step {number}: {}", case.name, told()))?;
     }
     Ok(())
+}
+
+/// Every case over every chain, each with a fresh subject; gives how many there
+/// were.
+pub fn all(cases: &Cases, subject: impl Fn(&Chain) -> Result<Subject>) -> Result<usize> {
+    let data = super::data::all(&cases.data)?;
+    let mut passed = 0;
+    for chain in &cases.chains {
+        for case in &chain.cases {
+            let case = cases.cases.get(*case).context("a case is missing")?;
+            let subject = subject(chain).with_context(|| chain.name.clone())?;
+            replay(case, &data, &subject).with_context(|| chain.name.clone())?;
+            passed += 1;
+        }
+    }
+    Ok(passed)
 }
 
 /// Etags by their symbols.

@@ -1,5 +1,5 @@
 //! The decorators in a program of one's own: the contract as Rust, and a store
-//! in memory behind it. `main.rs` puts them together.
+//! in memory behind it. [`example`] puts them together.
 
 /// What `wit/` generates: traits to implement for what the component imports,
 /// and functions to call what it exports.
@@ -18,5 +18,6 @@ pub mod bindings {
     });
 }
 
+pub mod example;
 pub mod memory;
 pub mod surroundings;

@@ -1,49 +1,9 @@
-//! Embeds the component with wasmtime: compressed objects under a prefix, in a
-//! store of this program's own. Give it the path of `decorators-bare.wasm`.
+//! Runs the example. Give it the path of `decorators-bare.wasm`.
 
-use embed_rust::bindings::DecoratorPack;
-use embed_rust::bindings::exports::storage::object_store::decorators::{Base, Node};
-use embed_rust::bindings::storage::object_store::types::{ListOptions, PutOptions, ReadOptions};
-use embed_rust::{memory::Memory, surroundings::Surroundings};
-use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine, Result, Store, error::Context};
+use std::path::Path;
+use wasmtime::{Result, error::Context};
 
 fn main() -> Result<()> {
     let path = std::env::args_os().nth(1).context("usage: embed-rust COMPONENT")?;
-    // The contract is sync: calls are twice as fast without concurrency.
-    let engine = Engine::new(Config::new().concurrency_support(false))?;
-    let component = Component::from_file(&engine, path)?;
-    let mut linker = Linker::new(&engine);
-    DecoratorPack::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-
-    let base = Memory::default();
-    let given = [("memory".to_owned(), base.clone())];
-    let mut store = Store::new(&engine, Surroundings::new(given));
-    let pack = DecoratorPack::instantiate(&mut store, &component, &linker)?;
-    let node = |kind: &str, config: &str, base| Node {
-        name: kind.to_lowercase(),
-        type_: kind.to_owned(),
-        config: config.to_owned(),
-        bases: vec![base],
-    };
-    let chain = [
-        node("PrefixStore", r#"{"prefix": "notes/"}"#, Base::Name("memory".to_owned())),
-        node("GzipStore", r#"{"level": 9}"#, Base::Node(0)),
-    ];
-    let root = pack.storage_object_store_decorators().call_build(&mut store, &chain)??;
-
-    let objects = pack.storage_object_store_object_store().store();
-    let text = "to be or not to be, ".repeat(50);
-    let content_type = Some("text/plain".to_owned());
-    let (metadata, etag, if_absent, if_match) = (Vec::new(), None, false, None);
-    let options = PutOptions { content_type, metadata, etag, if_absent, if_match };
-    objects.call_put(&mut store, root, "today", text.as_bytes(), &options)??;
-    let all = ReadOptions { range: None, if_match: None, if_none_match: None };
-    let (info, data) = objects.call_get(&mut store, root, "today", &all)??;
-    println!("read {} bytes, etag {}", data.len(), info.etag.unwrap_or_default());
-    let every = ListOptions { prefix: String::new(), start_after: None, limit: None };
-    for entry in base.list(&every).entries {
-        println!("kept {} in {:?} bytes", entry.key, entry.info.size.unwrap_or_default());
-    }
-    Ok(())
+    embed_rust::example::run(Path::new(&path), &mut std::io::stdout())
 }
