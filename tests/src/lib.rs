@@ -5,8 +5,8 @@
 //! - [`chains`]: subjects made of decorators, natively and in the sandbox.
 //! - [`backends`]: subjects that are native backends.
 //! - [`recorded`]: the cases as data, for other runtimes.
-//! - [`embedded`]: a chain in wasmtime alone, without the host; [`exported`]: what
-//!   it exports.
+//! - [`embedded`]: a chain in wasmtime alone, without the host; [`composed`]:
+//!   one among other components; [`exported`]: what both export.
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
@@ -22,6 +22,7 @@ pub mod artifacts;
 pub mod backends;
 pub mod chains;
 pub mod clients;
+pub mod composed;
 pub mod corpus;
 pub mod embedded;
 pub mod embedding;

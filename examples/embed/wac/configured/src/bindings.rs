@@ -1,0 +1,17 @@
+//! What `wit/` generates.
+
+use super::Component;
+
+wit_bindgen::generate!({
+    path: "../../../../wit",
+    generate_all,
+    inline: "package example:configured;
+        world configured {
+            import storage:object-store/types@0.1.0;
+            import storage:object-store/object-store@0.1.0;
+            import storage:object-store/decorators@0.1.0;
+            export storage:object-store/object-store@0.1.0;
+        }",
+});
+
+export!(Component);

@@ -1,0 +1,93 @@
+//! What decorators import besides stores: a log, which is standard error, and
+//! the locks and small values of one instance.
+
+mod bindings;
+
+use bindings::exports::storage::object_store::coordinator::{self, Versioned};
+use bindings::exports::storage::object_store::observer::{self, Action, Event, Level};
+use bindings::storage::object_store::types::Error;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// As the contract has it.
+const LARGEST_VALUE: usize = 64 * 1024;
+
+thread_local! {
+    static VALUES: RefCell<HashMap<String, Versioned>> = RefCell::default();
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    static HELD: RefCell<HashSet<String>> = RefCell::default();
+}
+
+struct Component;
+
+impl observer::Guest for Component {
+    fn log(level: Level, store: String, message: String) {
+        let level = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warning",
+            Level::Error => "error",
+        };
+        eprintln!("{level}: {store}: {message}");
+    }
+
+    fn changed(event: Event) {
+        let action = match event.action {
+            Action::Put => "put",
+            Action::Delete => "delete",
+        };
+        let outcome = event.failure.map_or("done".to_owned(), |error| format!("{error:?}"));
+        eprintln!("changed: {}: {action} {}: {outcome}", event.store, event.key);
+    }
+}
+
+impl coordinator::Guest for Component {
+    type Guard = Guard;
+
+    fn lock(name: String) -> Result<coordinator::Guard, Error> {
+        // There is one instance: whoever holds it can't let go while we wait.
+        match HELD.with_borrow_mut(|held| held.insert(name.clone())) {
+            true => Ok(coordinator::Guard::new(Guard(name))),
+            false => Err(Error::Unavailable(format!("the lock {name:?} is held"))),
+        }
+    }
+
+    fn load(name: String) -> Option<Versioned> {
+        VALUES.with_borrow(|values| values.get(&name).cloned())
+    }
+
+    fn compare_and_set(name: String, expected: u64, value: Option<Vec<u8>>) -> Result<u64, Error> {
+        if value.as_ref().is_some_and(|value| value.len() > LARGEST_VALUE) {
+            return Err(Error::LimitExceeded("a shared value has at most 64 KiB".to_owned()));
+        }
+        VALUES.with_borrow_mut(|values| {
+            if values.get(&name).map_or(0, |held| held.version) != expected {
+                return Err(Error::PreconditionFailed);
+            }
+            let version = CHANGES.get() + 1;
+            CHANGES.set(version);
+            match value {
+                Some(value) => values.insert(name, Versioned { value, version }),
+                None => values.remove(&name),
+            };
+            Ok(version)
+        })
+    }
+
+    fn now() -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The name of a lock that is held.
+struct Guard(String);
+
+impl coordinator::GuestGuard for Guard {}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        HELD.with_borrow_mut(|held| held.remove(&self.0));
+    }
+}
