@@ -24,6 +24,7 @@ pub mod mirrors;
 pub mod notify;
 pub mod objects;
 pub mod observe;
+pub mod oci;
 mod place;
 pub mod serve;
 pub mod store;

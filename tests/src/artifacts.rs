@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use storage_host::engine::DECORATORS;
 use wit_component::ComponentEncoder;
+use wit_parser::Resolve;
 
 /// The component for WASI 0.2, as the host runs it.
 pub const COMPONENT: &str = "decorators.wasm";
@@ -19,6 +20,9 @@ pub const BARE: &str = "decorators-bare.wasm";
 
 /// The core module of the bare component.
 pub const CORE: &str = "decorators-core.wasm";
+
+/// The contract as a package that registries take.
+pub const WIT: &str = "object-store.wasm";
 
 /// The cases as data.
 pub const CASES: &str = "cases.json";
@@ -46,6 +50,7 @@ pub fn write(directory: &Path) -> Result<()> {
     put(&directory.join(COMPONENT), DECORATORS)?;
     put(&directory.join(BARE), &bare)?;
     put(&directory.join(CORE), &core)?;
+    put(&directory.join(WIT), &contract()?)?;
     put(&directory.join(CASES), &serde_json::to_vec(&make()?)?)
 }
 
@@ -64,6 +69,13 @@ fn make_directory() -> Result<PathBuf> {
     lock.lock()?;
     write(&directory)?;
     Ok(directory)
+}
+
+fn contract() -> Result<Vec<u8>> {
+    let mut resolve = Resolve::default();
+    let read = resolve.push_dir(root().join("wit"));
+    let encoded = read.and_then(|(package, _)| wit_component::encode(&resolve, package));
+    encoded.map_err(|error| anyhow::anyhow!("the contract can't be encoded: {error:?}"))
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

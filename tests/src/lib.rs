@@ -10,7 +10,8 @@
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
-//! - [`servers`]: real S3 servers; [`proxy`]: faults on the way to them.
+//! - [`lying`]: a registry that answers as a test says.
+//! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`hostile`]: a plug-in that does harm.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
@@ -31,6 +32,7 @@ pub mod hostile;
 pub mod http;
 pub mod interop;
 pub mod kinds;
+pub mod lying;
 pub mod proxy;
 pub mod recorded;
 pub mod server;

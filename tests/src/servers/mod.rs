@@ -1,10 +1,11 @@
-//! Real S3 servers, each installed on first use into a cache that survives
+//! Real S3 servers and an OCI registry, each installed on first use into a cache that survives
 //! `cargo clean`, on free ports of the loopback. They end with the process
 //! that started them.
 
 pub mod garage;
 pub mod moto;
 pub mod rclone;
+pub mod registry;
 pub mod s3s_fs;
 
 use crate::clients::run;

@@ -1,11 +1,14 @@
-//! `plugin`: for those who write plug-ins, and those who look at them.
+//! `plugin`: for those who write plug-ins, and those who take them from others.
 
 mod check;
 mod inspect;
 mod load;
 mod new;
+mod pull;
+mod push;
 mod suite;
 mod templates;
+mod transport;
 
 use super::context::Context;
 use super::exit::Outcome;
@@ -13,10 +16,10 @@ use clap::{Args, Subcommand};
 
 pub use load::Unusable;
 
-/// Look at plug-ins and check them
+/// Look at plug-ins, check them, and move them through registries
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  storage-host plugin inspect redact.wasm\n  storage-host plugin check redact.wasm"
+    after_help = "Examples:\n  storage-host plugin inspect redact.wasm\n  storage-host plugin check redact.wasm\n  storage-host plugin pull registry.example.org/team/redact:1.2.0"
 )]
 pub struct PluginArgs {
     #[command(subcommand)]
@@ -28,6 +31,8 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Check(check::CheckArgs),
     New(new::NewArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
 }
 
 impl PluginArgs {
@@ -36,6 +41,8 @@ impl PluginArgs {
             Verb::Inspect(args) => args.run(context).await,
             Verb::Check(args) => args.run(context).await,
             Verb::New(args) => args.run(context),
+            Verb::Pull(args) => args.run(context).await,
+            Verb::Push(args) => args.run(context).await,
         }
     }
 }

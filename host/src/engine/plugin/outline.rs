@@ -144,7 +144,7 @@ fn answer(name: &str) -> Option<Answer> {
 }
 
 /// The names of imports and exports.
-fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
+pub(crate) fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
     if !bytes.starts_with(b"\0asm") {
         return Err("it is no wasm file".to_owned());
     }

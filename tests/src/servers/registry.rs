@@ -1,0 +1,128 @@
+//! An OCI registry: the reference implementation, as Debian packages it.
+
+use super::{Process, cache, free_port, listens, run};
+use crate::server::certify;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use tempfile::TempDir;
+
+const PACKAGE: &str = "docker-registry";
+
+/// Of a guarded registry.
+pub const USER: &str = "tests";
+/// See [`USER`].
+pub const PASSWORD: &str = "correct horse";
+/// [`PASSWORD`] by bcrypt, the only form that it takes.
+const HASH: &str = "$2y$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+
+/// The program: the one in `PATH`, or that of the package, which is unpacked
+/// and not installed, so that no service is set up.
+fn binary() -> Result<PathBuf> {
+    if Command::new(PACKAGE).arg("--version").output().is_ok_and(|done| done.status.success()) {
+        return Ok(PACKAGE.into());
+    }
+    let (root, _lock) = cache(PACKAGE)?;
+    let binary = root.join("usr/bin").join(PACKAGE);
+    if binary.exists() {
+        return Ok(binary);
+    }
+    let _ = fs::remove_dir_all(&root);
+    let folder = root.with_extension("package");
+    fs::create_dir_all(&folder)?;
+    let get = || run(Command::new("apt-get").args(["download", PACKAGE]).current_dir(&folder));
+    let got = get().or_else(|_| {
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        get()
+    });
+    got.context(
+        "there is no docker-registry in PATH, and Debian's package of it can't be had; put the \
+         reference implementation of an OCI registry into PATH under this name",
+    )?;
+    let packages = fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?;
+    ensure!(packages.len() == 1, "{} has {} files", folder.display(), packages.len());
+    for package in packages {
+        run(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(&root))?;
+    }
+    fs::remove_dir_all(folder)?;
+    Ok(binary)
+}
+
+enum Kind {
+    Open,
+    Guarded,
+    Secured,
+}
+
+/// A running registry over an empty directory.
+pub struct Registry {
+    _process: Process,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Registry {
+    /// One that anybody may write to.
+    pub fn open() -> Result<Self> {
+        Self::start(Kind::Open)
+    }
+
+    /// One that wants [`USER`] and [`PASSWORD`].
+    pub fn guarded() -> Result<Self> {
+        Self::start(Kind::Guarded)
+    }
+
+    /// One over TLS.
+    pub fn secured() -> Result<Self> {
+        Self::start(Kind::Secured)
+    }
+
+    fn start(kind: Kind) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = free_port()?;
+        let shown = folder.path().display();
+        let mut config = format!(
+            "version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem:\n    \
+             rootdirectory: {shown}/data\nhttp:\n  addr: 127.0.0.1:{port}\n"
+        );
+        match kind {
+            Kind::Open => {}
+            Kind::Secured => {
+                certify(folder.path())?;
+                config += &format!(
+                    "  tls:\n    certificate: {shown}/cert.pem\n    key: {shown}/key.pem\n"
+                );
+            }
+            Kind::Guarded => {
+                fs::write(folder.path().join("users"), format!("{USER}:{HASH}\n"))?;
+                config +=
+                    &format!("auth:\n  htpasswd:\n    realm: tests\n    path: {shown}/users\n");
+            }
+        }
+        let file = folder.path().join("config.yml");
+        fs::write(&file, config)?;
+        let mut command = Command::new(binary()?);
+        command.arg("serve").arg(&file);
+        let process = Process::start(&command, folder.path().join("log"))?;
+        process.wait(|| listens(port))?;
+        Ok(Self { _process: process, folder, port })
+    }
+
+    /// As a reference begins.
+    pub fn name(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The certificate of a secured one.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+
+    /// The file in which it keeps what has this SHA-256.
+    pub fn blob(&self, hex: &str) -> PathBuf {
+        let start = hex.get(..2).unwrap_or_default();
+        let blobs = self.folder.path().join("data/docker/registry/v2/blobs/sha256");
+        blobs.join(start).join(hex).join("data")
+    }
+}
