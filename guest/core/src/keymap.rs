@@ -15,10 +15,19 @@ use std::borrow::Cow;
 pub trait Mapping: 'static {
     /// The base's key. Two keys never give the same one.
     fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>>;
+    /// What `map` gives for any text; `None`: it can be no key.
+    fn image<'a>(&self, text: &'a str) -> Result<Option<Cow<'a, str>>> {
+        Ok(self.map(text).ok())
+    }
     /// A key that `map` may give `base_key` for, if there is one.
-    fn unmap(&self, base_key: &str) -> Option<String>;
+    fn unmap(&self, base_key: &str) -> Result<Option<String>>;
     /// A prefix of the base keys of all keys that begin with `prefix`.
-    fn base_prefix(&self, prefix: &str) -> String;
+    fn base_prefix(&self, prefix: &str) -> Result<String>;
+    /// Where an ordered listing of the base goes on after `after`, which need
+    /// not be a key; `None`: somewhere unknown.
+    fn base_start(&self, after: &str) -> Result<Option<String>> {
+        self.base_prefix(after).map(Some)
+    }
     /// Whether keys and their base keys are in the same order of bytes.
     fn ordered(&self) -> bool;
 }
@@ -52,10 +61,13 @@ impl<M: Mapping> KeyMapping<M> {
     }
 
     /// The key of ours that has this base key.
-    fn unmap(&self, base_key: &str) -> Option<String> {
-        let key = self.mapping.unmap(base_key)?;
-        let own = check_key(&key).is_ok() && self.mapping.map(&key).ok()? == base_key;
-        own.then_some(key)
+    fn unmap(&self, base_key: &str) -> Result<Option<String>> {
+        let Some(key) = self.mapping.unmap(base_key)? else { return Ok(None) };
+        if check_key(&key).is_err() {
+            return Ok(None);
+        }
+        let own = self.mapping.image(&key)?.is_some_and(|mapped| mapped == base_key);
+        Ok(own.then_some(key))
     }
 
     fn ordered(&self) -> bool {
@@ -67,7 +79,7 @@ impl<M: Mapping> KeyMapping<M> {
         let Some(after) = after else { return Ok(None) };
         if self.ordered() {
             // An empty string is before every key.
-            return Ok((!after.is_empty()).then(|| self.mapping.base_prefix(after)));
+            return if after.is_empty() { Ok(None) } else { self.mapping.base_start(after) };
         }
         match after.strip_prefix(TOKEN) {
             Some(token) => Ok(Some(token.to_owned())),
@@ -77,16 +89,19 @@ impl<M: Mapping> KeyMapping<M> {
         }
     }
 
-    /// What our callers go on with, where the base goes on with `token`.
-    fn next(&self, token: String) -> Result<String> {
+    /// What our callers go on with, where the base goes on with `token`;
+    /// `None`: no key of ours has come by yet to go on after.
+    fn next(&self, token: &str, page: &Page) -> Result<Option<String>> {
         if !self.ordered() {
-            return Ok(format!("{TOKEN}{token}"));
+            return Ok(Some(format!("{TOKEN}{token}")));
         }
-        self.mapping.unmap(&token).ok_or_else(|| {
-            Error::Other(format!(
-                "the base goes on after {token:?}, which is not below what was listed"
-            ))
-        })
+        // The base's own token: the last key of the page may be foreign.
+        if let Some(text) = self.mapping.unmap(token)?
+            && self.mapping.image(&text)?.is_some_and(|mapped| mapped == token)
+        {
+            return Ok(Some(text));
+        }
+        Ok(page.entries.last().map(|entry| entry.key.clone()))
     }
 }
 
@@ -117,21 +132,32 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
-        let mut page = self.base.list(&ListOptions {
-            prefix: self.mapping.base_prefix(&options.prefix),
-            start_after: self.base_start(options.start_after.as_deref())?,
+        let after = options.start_after.as_deref();
+        let mut inner = ListOptions {
+            prefix: self.mapping.base_prefix(&options.prefix)?,
+            start_after: self.base_start(after)?,
             limit: options.limit,
-        })?;
-        page.entries.retain_mut(|entry| match self.unmap(&entry.key) {
-            Some(key) => {
-                entry.key = key;
-                entry.key.starts_with(&options.prefix)
+        };
+        let after = after.filter(|_| self.ordered());
+        loop {
+            let mut page = self.base.list(&inner)?;
+            let entries = std::mem::take(&mut page.entries);
+            for mut entry in entries {
+                if let Some(key) = self.unmap(&entry.key)?
+                    && key.starts_with(&options.prefix)
+                    && after.is_none_or(|after| key.as_str() > after)
+                {
+                    entry.key = key;
+                    page.entries.push(entry);
+                }
             }
-            None => false,
-        });
-        // The base's own token: its last key may be foreign.
-        page.next = page.next.map(|token| self.next(token)).transpose()?;
-        Ok(page)
+            let Some(token) = page.next.take() else { return Ok(page) };
+            page.next = self.next(&token, &page)?;
+            if page.next.is_some() {
+                return Ok(page);
+            }
+            inner.start_after = Some(token);
+        }
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {

@@ -64,13 +64,13 @@ impl Mapping for HashPrefix {
         Ok(mapped.into())
     }
 
-    fn unmap(&self, base_key: &str) -> Option<String> {
-        let rest = base_key.get(self.hash_length..)?;
-        rest.strip_prefix(&self.separator).map(str::to_owned)
+    fn unmap(&self, base_key: &str) -> Result<Option<String>> {
+        let rest = base_key.get(self.hash_length..);
+        Ok(rest.and_then(|rest| rest.strip_prefix(&self.separator)).map(str::to_owned))
     }
 
-    fn base_prefix(&self, _: &str) -> String {
-        String::new()
+    fn base_prefix(&self, _: &str) -> Result<String> {
+        Ok(String::new())
     }
 
     fn ordered(&self) -> bool {

@@ -36,12 +36,12 @@ impl Mapping for Prefix {
         Ok(format!("{}{key}", self.prefix).into())
     }
 
-    fn unmap(&self, base_key: &str) -> Option<String> {
-        base_key.strip_prefix(&self.prefix).map(str::to_owned)
+    fn unmap(&self, base_key: &str) -> Result<Option<String>> {
+        Ok(base_key.strip_prefix(&self.prefix).map(str::to_owned))
     }
 
-    fn base_prefix(&self, prefix: &str) -> String {
-        format!("{}{prefix}", self.prefix)
+    fn base_prefix(&self, prefix: &str) -> Result<String> {
+        Ok(format!("{}{prefix}", self.prefix))
     }
 
     fn ordered(&self) -> bool {

@@ -86,17 +86,17 @@ impl Mapping for Routing {
         }
     }
 
-    fn unmap(&self, base_key: &str) -> Option<String> {
-        self.routes.iter().find_map(|route| {
+    fn unmap(&self, base_key: &str) -> Result<Option<String>> {
+        Ok(self.routes.iter().find_map(|route| {
             let key = base_key.strip_prefix(&route.prefix)?;
             self.map(key).is_ok_and(|mapped| mapped == base_key).then(|| key.to_owned())
-        })
+        }))
     }
 
-    fn base_prefix(&self, prefix: &str) -> String {
+    fn base_prefix(&self, prefix: &str) -> Result<String> {
         match self.routes.as_slice() {
-            [only] => format!("{}{prefix}", only.prefix),
-            _ => String::new(),
+            [only] => Ok(format!("{}{prefix}", only.prefix)),
+            _ => Ok(String::new()),
         }
     }
 
