@@ -10,6 +10,7 @@
 //! - [`codec`]: decorators that change an object's bytes.
 //! - [`keymap`]: decorators that change keys.
 //! - [`decorators`]: one file per store type.
+//! - [`transforming`]: stores made of transformers.
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
 pub mod chain;
@@ -23,6 +24,7 @@ pub mod kind;
 pub mod memory;
 mod pattern;
 pub mod store;
+pub mod transforming;
 pub mod types;
 
 pub use store::{Reader, SharedStore, Store, Writer};

@@ -5,8 +5,8 @@
 //! metadata, and shows sizes and etags as its readers must see them.
 
 mod feed;
-mod marks;
-mod stream;
+pub(crate) mod marks;
+pub(crate) mod stream;
 
 pub use feed::Feed;
 
@@ -200,7 +200,7 @@ impl<C: Codec> Store for Transforming<C> {
 }
 
 /// All that `next` gives, as long as it is small.
-fn collect(mut next: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+pub(crate) fn collect(mut next: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     const CHUNK: usize = 1024 * 1024;
     let mut data = next(CHUNK)?;
     loop {

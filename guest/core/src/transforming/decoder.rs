@@ -1,0 +1,176 @@
+//! Reading chunks from frames.
+
+use super::Part;
+use super::Transform;
+use super::checked::Checked;
+use super::format::{END, End, FRAME, Frame, HEAD, Head, MAX_TABLE, corrupt, most_encoded};
+use crate::codec::{self, Feed};
+use crate::types::Result;
+use std::rc::Rc;
+
+/// Which chunks there are, and which are wanted.
+struct Window {
+    head: Head,
+    /// The first one that is decoded; those before it are passed over.
+    first: u64,
+    /// The last one that is.
+    last: u64,
+    /// How many the object has, where that is known.
+    chunks: Option<u64>,
+}
+
+/// Decodes one object, or a run of its chunks.
+pub struct Decoder<T> {
+    transform: Rc<Checked<T>>,
+    key: String,
+    feed: Feed,
+    window: Option<Window>,
+    /// The chunk whose frame comes next.
+    index: u64,
+    /// Plain bytes so far, of a whole object.
+    size: u64,
+    plain: Vec<u8>,
+    given: usize,
+    done: bool,
+}
+
+impl<T: Transform> Decoder<T> {
+    /// The whole object is in `feed`.
+    pub fn whole(transform: Rc<Checked<T>>, key: &str, feed: Feed) -> Self {
+        Self {
+            transform,
+            key: key.to_owned(),
+            feed,
+            window: None,
+            index: 0,
+            size: 0,
+            plain: Vec::new(),
+            given: 0,
+            done: false,
+        }
+    }
+
+    /// The frames from that of chunk `index` on are in `feed`; chunks `first`
+    /// to `last` are wanted.
+    pub fn part(
+        transform: Rc<Checked<T>>,
+        key: &str,
+        feed: Feed,
+        end: &End,
+        index: u64,
+        (first, last): (u64, u64),
+    ) -> Self {
+        let window = Window { head: end.head, first, last, chunks: Some(end.chunks()) };
+        Self { window: Some(window), index, ..Self::whole(transform, key, feed) }
+    }
+
+    /// Takes exactly `count` bytes.
+    fn exactly(&mut self, count: usize) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        while out.len() < count {
+            let held = self.feed.fill()?;
+            let part = held.get(..held.len().min(count - out.len())).unwrap_or_default();
+            if part.is_empty() {
+                return Err(corrupt("they end in the middle"));
+            }
+            out.extend_from_slice(part);
+            let taken = part.len();
+            self.feed.take(taken);
+        }
+        Ok(out)
+    }
+
+    /// The next wanted chunk, which becomes `plain`.
+    fn advance(&mut self) -> Result<()> {
+        if self.window.is_none() {
+            let head = Head::parse(&self.exactly(HEAD)?)?;
+            self.window = Some(Window { head, first: 0, last: u64::MAX, chunks: None });
+        }
+        let Some(Window { head, first, last, chunks }) = self.window else { return Ok(()) };
+        let frame = Frame::parse(&self.exactly(FRAME)?);
+        let index = self.index;
+        if u64::from(frame.length) > most_encoded(head.chunk_size) {
+            return Err(corrupt(&format!("the length of chunk {index} can't be")));
+        }
+        let wanted = wanted(&head, &frame, index)?;
+        let encoded = self.exactly(usize::try_from(frame.length).unwrap_or(usize::MAX))?;
+        if !frame.fits(&head, index, &encoded) {
+            return Err(corrupt(&format!("chunk {index} is damaged, or not of this object")));
+        }
+        if chunks.is_some_and(|chunks| frame.last != (index + 1 == chunks)) {
+            return Err(corrupt(&format!("chunk {index} is not where the last one must be")));
+        }
+        self.index += 1;
+        self.done = frame.last || index >= last;
+        if index < first {
+            return Ok(());
+        }
+        let part = Part { key: &self.key, object: &head.object, index, last: frame.last };
+        let plain = self.transform.decode_chunk(&part, &encoded, wanted, head.chunk_size)?;
+        self.size += plain.len() as u64;
+        if frame.last && chunks.is_none() {
+            self.check_end(&head)?;
+        }
+        self.plain = plain;
+        self.given = 0;
+        Ok(())
+    }
+
+    /// What follows the last frame of a whole object.
+    fn check_end(&mut self, head: &Head) -> Result<()> {
+        let mut rest = Vec::new();
+        loop {
+            let held = self.feed.fill()?;
+            if held.is_empty() {
+                break;
+            }
+            if rest.len() + held.len() > MAX_TABLE * 8 + END {
+                return Err(corrupt("more follows than can be"));
+            }
+            rest.extend_from_slice(held);
+            let taken = held.len();
+            self.feed.take(taken);
+        }
+        let end = End::parse(&rest)?;
+        let table = rest.get(..rest.len() - END).unwrap_or_default();
+        let right = end.head == *head && end.size == self.size && end.chunks() == self.index;
+        match right && end.fits(table) {
+            true => Ok(()),
+            false => Err(corrupt("their end does not fit what is before it")),
+        }
+    }
+}
+
+/// How many bytes the chunk of a frame must decode to, where that is known.
+fn wanted(head: &Head, frame: &Frame, index: u64) -> Result<Option<u32>> {
+    let whole = (!frame.last).then_some(head.chunk_size);
+    let Some(overhead) = head.overhead else { return Ok(whole) };
+    let plain = frame.length.checked_sub(overhead);
+    let right = match (plain, whole) {
+        (None, _) => false,
+        (Some(plain), Some(whole)) => plain == whole,
+        (Some(plain), None) => plain <= head.chunk_size && (plain > 0 || index == 0),
+    };
+    match right {
+        true => Ok(plain),
+        false => Err(corrupt(&format!("the length of chunk {index} can't be"))),
+    }
+}
+
+impl<T: Transform> codec::Decoder for Decoder<T> {
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        while self.given == self.plain.len() {
+            if self.done {
+                return Ok(Vec::new());
+            }
+            self.advance()?;
+        }
+        if self.given == 0 && self.plain.len() <= max {
+            return Ok(std::mem::take(&mut self.plain));
+        }
+        let end = self.plain.len().min(self.given.saturating_add(max));
+        let part = self.plain.get(self.given..end).unwrap_or_default().to_vec();
+        self.given = end;
+        Ok(part)
+    }
+}

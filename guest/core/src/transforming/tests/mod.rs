@@ -1,0 +1,6 @@
+//! Stores made of small transformers.
+
+mod bytes;
+mod keys;
+mod kit;
+mod refusals;
