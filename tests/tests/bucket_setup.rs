@@ -84,6 +84,39 @@ fn a_server_with_a_certificate_of_its_own_is_trusted_where_ca_file_has_it() -> R
 }
 
 #[test]
+fn the_bucket_may_be_that_of_another_host_with_large_objects_and_etags_of_their_own() -> Result<()>
+{
+    let below = Server::start(DICT)?;
+    // A GzipStore gives the bucket an etag that is not that of its bytes.
+    let stores = format!(
+        "stores:
+  bucket:
+    type: BucketStore
+    config: {{bucket_name: main, endpoint_url: '{}', s3_access_key: {ACCESS_KEY}, s3_secret_key: {SECRET_KEY}}}
+  main: {{type: GzipStore, base: bucket}}
+main: main",
+        below.endpoint()
+    );
+    let above = Server::start_anonymous(&stores)?;
+    for size in [0, 10, 12_000_000] {
+        let data = bytes(size, 7);
+        let headers = [("x-amz-meta-storage-of", "mine")];
+        let (status, put, body) = http::request(above.port(), "PUT", "/main/k", &headers, &data)?;
+        ensure!(status == 200, "{size}: {put}{}", String::from_utf8_lossy(&body));
+        let (status, got, body) = http::request(above.port(), "GET", "/main/k", &[], b"")?;
+        ensure!(status == 200 && body == data, "{size}: {got}");
+        ensure!(got.contains("x-amz-meta-storage-of: mine"), "{got}");
+        let etag = |head: &str| {
+            head.lines().find_map(|line| line.strip_prefix("etag: ").map(str::to_owned))
+        };
+        ensure!(etag(&put).is_some() && etag(&put) == etag(&got), "{put}\n{got}");
+    }
+    above.stop()?;
+    below.stop()?;
+    Ok(())
+}
+
+#[test]
 fn keys_come_from_the_environment_or_from_a_profile() -> Result<()> {
     let server = Server::start(DICT)?;
     let config = format!("bucket_name: main, endpoint_url: '{}'", server.endpoint());

@@ -41,8 +41,6 @@ impl Setup {
       s3_access_key: {ACCESS_KEY}
       s3_secret_key: {SECRET_KEY}
       conditional: true
-      # In one piece: an endpoint of ours takes no parts with an etag of another's.
-      part_size: 16777216
       retry_deadline: 0
       connect_timeout: 2
   near: {{type: FilesystemStore, config: {{root_path: near}}}}

@@ -2,7 +2,8 @@
 //!
 //! User metadata goes under its own names. Headers that S3 gives back as they
 //! came (`cache-control` and the like) go under names that begin with a colon,
-//! which no header, and so no user metadata, can have.
+//! which no header, and so no user metadata, can have; so do user metadata whose
+//! names are those of stores.
 
 use super::checksum::{CHECKSUM, Sum};
 use super::tagging::TAGGING;
@@ -12,6 +13,10 @@ use http::{HeaderMap, HeaderValue};
 use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::time::{Duration, UNIX_EPOCH};
+
+/// Before a name of user metadata that is reserved for stores: the stores of
+/// another host, whose bucket this is, use such names.
+const USERS: &str = ":user:";
 
 /// The most bytes of user metadata: what S3 itself allows.
 const MAX_METADATA: usize = 2 * 1024;
@@ -63,6 +68,10 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
         let text = format!("user metadata has {size} bytes, more than {MAX_METADATA}");
         return Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, text));
     }
+    let reserved = storage_core::RESERVED_METADATA;
+    for (name, _) in metadata.iter_mut().filter(|(name, _)| name.starts_with(reserved)) {
+        name.insert_str(0, USERS);
+    }
     let expires = kept.expires.and_then(|time| {
         let mut text = Vec::new();
         time.format(TimestampFormat::HttpDate, &mut text).ok()?;
@@ -102,14 +111,15 @@ pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
             CHECKSUM => kept.sum = Sum::kept(&value, info.size),
             TAGGING => kept.tagging = Some(value),
             ":expires" => kept.expires = Timestamp::parse(TimestampFormat::HttpDate, &value).ok(),
-            name if name.starts_with(':') || name.starts_with(storage_core::RESERVED_METADATA) => {}
+            name if name.starts_with(storage_core::RESERVED_METADATA) => {}
             // Whatever others wrote: what no header can carry is left out.
-            name if name.parse::<http::HeaderName>().is_ok()
-                && HeaderValue::from_str(&value).is_ok() =>
-            {
-                user.insert(name.to_owned(), value);
+            name => {
+                let name = name.strip_prefix(USERS).unwrap_or(name);
+                if name.parse::<http::HeaderName>().is_ok() && HeaderValue::from_str(&value).is_ok()
+                {
+                    user.insert(name.to_owned(), value);
+                }
             }
-            _ => {}
         }
     }
     (user, kept)
