@@ -72,9 +72,9 @@ fn make() -> Result<Made> {
     // As the README has it.
     let backed = plug("backed.wasm", &pack, &[part("memory"), part("surroundings")])?;
     let stores = plug("stores.wasm", &part("configured"), &[backed])?;
-    let application = plug("app.wasm", &part("notes"), &[stores.clone()])?;
+    let application = plug("app.wasm", &part("notes"), std::slice::from_ref(&stores))?;
     let measures = [
-        plug("measure-stores.wasm", &part("measure"), &[stores.clone()])?,
+        plug("measure-stores.wasm", &part("measure"), std::slice::from_ref(&stores))?,
         plug("measure-memory.wasm", &part("measure"), &[part("memory")])?,
     ];
     Ok(Made { stores, application, measures })
