@@ -1,4 +1,4 @@
-//! Builds the decorators for wasm and hands their place to the crate, so that
+//! Builds the guests for wasm and hands their places to the crate, so that
 //! `cargo build` is all there is to do.
 
 use std::env;
@@ -9,18 +9,22 @@ const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for path in ["guest/core/src", "guest/core/Cargo.toml", "guest/component/src", "wit"] {
+    for path in ["guest/core/src", "guest/component/src", "guest/transforming/src", "wit"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
-    for path in ["guest/component/Cargo.toml", "guest/component/Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", root.join(path).display());
+    for part in ["core", "component", "transforming"] {
+        println!(
+            "cargo::rerun-if-changed={}",
+            root.join(format!("guest/{part}/Cargo.toml")).display()
+        );
     }
+    println!("cargo::rerun-if-changed={}", root.join("guest/component/Cargo.lock").display());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let target_dir = out.join("guest");
 
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "--release", "--target", TARGET])
+        .args(["build", "--release", "--workspace", "--target", TARGET])
         .arg("--manifest-path")
         .arg(root.join("guest/component/Cargo.toml"))
         .arg("--target-dir")
@@ -48,8 +52,12 @@ fn main() {
         Err(failure) => fail(&failure.to_string()),
         Ok(()) => {}
     }
-    let wasm = target_dir.join(TARGET).join("release/storage_decorators.wasm");
-    println!("cargo::rustc-env=DECORATORS_WASM={}", wasm.display());
+    for (variable, name) in
+        [("DECORATORS_WASM", "storage_decorators"), ("TRANSFORMING_WASM", "storage_transforming")]
+    {
+        let wasm = target_dir.join(TARGET).join(format!("release/{name}.wasm"));
+        println!("cargo::rustc-env={variable}={}", wasm.display());
+    }
 }
 
 enum Failure {

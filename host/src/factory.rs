@@ -268,14 +268,17 @@ impl StoreFactory {
         Ok(open.keep(root, Arc::new(chain)))
     }
 
-    /// The decorators from `root` down that are of the same component, and the
-    /// stores under them that are not, each bases first.
+    /// The decorators from `root` down that go into one instance with it, and the
+    /// stores under them that do not, each bases first.
     fn below(&self, root: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
         let (mut decorators, mut others) = (BTreeSet::new(), BTreeSet::new());
+        let plugin = self.def(root).plugin.as_ref().and_then(|name| self.plugins.get(name));
+        let merges = plugin.is_none_or(|plugin| plugin.merges());
         let mut todo = vec![root];
         while let Some(index) = todo.pop() {
             let def = self.def(index);
-            if backend(def).is_some() || def.plugin != self.def(root).plugin {
+            let same = index == root || (merges && def.plugin == self.def(root).plugin);
+            if backend(def).is_some() || !same {
                 others.insert(index);
             } else if decorators.insert(index) {
                 todo.extend(&def.bases);

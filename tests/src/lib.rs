@@ -13,8 +13,8 @@
 //! - [`lying`]: a registry that answers as a test says.
 //! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
-//! - [`hostile`]: a plug-in that does harm.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
+//! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
 //! - [`signing`]: signed requests by hand.
 //! - [`corpus`]: the files that they move around.
 
@@ -28,7 +28,7 @@ pub mod corpus;
 pub mod embedded;
 pub mod embedding;
 pub mod exported;
-pub mod hostile;
+pub mod guests;
 pub mod http;
 pub mod interop;
 pub mod kinds;
@@ -39,3 +39,4 @@ pub mod server;
 pub mod servers;
 pub mod signing;
 pub mod templates;
+pub mod transformers;

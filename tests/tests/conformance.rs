@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use storage_conformance::subject::Maker;
 use storage_conformance::{cases, model};
 use storage_core::types::Capabilities;
-use storage_tests::{backends, chains};
+use storage_tests::{backends, chains, transformers};
 
 const SEED: u64 = 20_261_123;
 
@@ -36,6 +36,7 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     let mut makers = backends::all()?;
     makers.extend(chains::decorators()?);
     makers.extend(chains::random(seed, CHAINS)?);
+    makers.extend(transformers::all());
     makers.extend(backends::described());
 
     let mut trials = Vec::new();

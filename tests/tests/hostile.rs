@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use storage_host::store::{Error, ListOptions, MAX_INLINE_BYTES, ReadOptions, SharedStore};
 use storage_host::{Objects, StoreFactory};
-use storage_tests::hostile::{altered, component};
+use storage_tests::guests::HOSTILE;
 use storage_tests::http;
 use storage_tests::server::Server;
 use tempfile::TempDir;
@@ -51,7 +51,7 @@ fn directory(component: &[u8], yaml: &str) -> Result<TempDir> {
 }
 
 async fn host(at: &str, harm: &str) -> Result<Host> {
-    let directory = directory(&component()?, &yaml(at, harm))?;
+    let directory = directory(&HOSTILE.component()?, &yaml(at, harm))?;
     let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
     let other = factory.open("other").await?;
     let bad = factory.open("bad").await?;
@@ -300,7 +300,7 @@ async fn a_build_that_does_harm_fails_to_open_and_says_why() -> Result<()> {
         ("build", "memory", "64 MiB of memory"),
         ("capabilities", "loop", "300ms of processor time"),
     ] {
-        let directory = directory(&component()?, &yaml(at, harm))?;
+        let directory = directory(&HOSTILE.component()?, &yaml(at, harm))?;
         let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
         let other = factory.open("other").await?;
         let opened = beside(&format!("{harm} in {at}"), &other, factory.open("bad")).await?;
@@ -326,8 +326,8 @@ fn refused(component: &[u8], yaml: &str) -> Result<String> {
 
 #[test]
 fn a_component_that_can_not_be_used_is_refused_with_its_place_and_the_reason() -> Result<()> {
-    let good = component()?;
-    let kinds = |mode: &str| altered("kinds: well", &format!("kinds: {mode}"));
+    let good = HOSTILE.component()?;
+    let kinds = |mode: &str| HOSTILE.altered("kinds: well", &format!("kinds: {mode}"));
     for (component, reason) in [
         (b"this is text".to_vec(), "hostile.wasm: it is no wasm file"),
         (Vec::new(), "hostile.wasm: it is no wasm file"),
@@ -335,18 +335,19 @@ fn a_component_that_can_not_be_used_is_refused_with_its_place_and_the_reason() -
         (good[..good.len() / 2].to_vec(), "it is not a sound wasm file, or not all of one"),
         (good[..good.len() - 1].to_vec(), "it is not a sound wasm file, or not all of one"),
         (
-            altered("storage:object-store/types@0.1.0", "storage:object-store/types@0.9.0")?,
+            HOSTILE
+                .altered("storage:object-store/types@0.1.0", "storage:object-store/types@0.9.0")?,
             "version 0.9.0 of the contract storage:object-store; this host takes 0.1.x",
         ),
         (
-            altered(
+            HOSTILE.altered(
                 "storage:object-store/coordinator@0.1.0",
                 "secrets:of-the-host0/everything0@0.1.0",
             )?,
             "it asks for secrets:of-the-host0/everything0@0.1.0, which no plug-in is given",
         ),
         (
-            altered(
+            HOSTILE.altered(
                 "storage:object-store/decorators@0.1.0",
                 "storage:object-store/decorotars@0.1.0",
             )?,
@@ -371,7 +372,7 @@ fn a_component_that_can_not_be_used_is_refused_with_its_place_and_the_reason() -
 
 #[test]
 fn a_later_patch_of_the_contract_is_taken() -> Result<()> {
-    let bytes = altered("@0.1.0", "@0.1.7")?;
+    let bytes = HOSTILE.altered("@0.1.0", "@0.1.7")?;
     let directory = directory(&bytes, &yaml("get", "nothing"))?;
     let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
     let plugin = factory.plugins().next().context("no plug-in")?;
@@ -381,7 +382,7 @@ fn a_later_patch_of_the_contract_is_taken() -> Result<()> {
 
 #[test]
 fn the_section_is_checked_like_any_other() -> Result<()> {
-    let good = component()?;
+    let good = HOSTILE.component()?;
     let with = |plugin: &str, store: &str| {
         format!(
             "plugins:\n  hostile: {plugin}\nstores:\n  base: {{type: DictStore}}\n  \
@@ -453,7 +454,7 @@ fn the_section_is_checked_like_any_other() -> Result<()> {
 async fn an_event_in_the_name_of_another_store_sets_off_none_of_its_handlers() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let heard = directory.path().join("events.jsonl");
-    std::fs::write(directory.path().join("hostile.wasm"), component()?)?;
+    std::fs::write(directory.path().join("hostile.wasm"), HOSTILE.component()?)?;
     let yaml = format!(
         "
 plugins:
@@ -491,7 +492,7 @@ stores:
   plain: {type: DictStore}
 main: mirror
 ";
-    let directory = directory(&component()?, yaml)?;
+    let directory = directory(&HOSTILE.component()?, yaml)?;
     let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
     let objects = factory.build().await?;
     let data = vec![7; 3 * usize::try_from(MAX_INLINE_BYTES)?];
@@ -525,7 +526,7 @@ fn replace(directory: &Path, component: &[u8]) -> Result<()> {
 
 #[test]
 fn a_changed_component_is_taken_over_on_a_hangup_and_a_broken_one_is_not() -> Result<()> {
-    let first = component()?;
+    let first = HOSTILE.component()?;
     let directory = tempfile::tempdir()?;
     std::fs::write(directory.path().join("hostile.wasm"), &first)?;
     let stores = "
@@ -564,7 +565,7 @@ main: main";
     server.signal(rustix::process::Signal::HUP)?;
     wait("not taken over, the old configuration keeps running", 1)?;
     wait("not all of one", 1)?;
-    replace(server.directory(), &altered("Does harm", "Does good")?)?;
+    replace(server.directory(), &HOSTILE.altered("Does harm", "Does good")?)?;
     server.signal(rustix::process::Signal::HUP)?;
     wait("read again", 1)?;
     wait("no files, no network", 2)?;

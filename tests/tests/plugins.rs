@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use storage_host::engine::DECORATORS;
+use storage_tests::guests::HOSTILE;
 use storage_tests::server::run;
-use storage_tests::{hostile, templates};
+use storage_tests::templates;
 use tempfile::TempDir;
 
 /// A directory with these files.
@@ -34,7 +35,7 @@ fn ok(directory: &Path, args: &[&str]) -> Result<String> {
 
 /// The hostile plug-in with a text of it replaced by one as long.
 fn altered(from: &str, to: &str) -> Result<Vec<u8>> {
-    let mut bytes = hostile::component()?;
+    let mut bytes = HOSTILE.component()?;
     let places: Vec<_> = memchr::memmem::find_iter(&bytes, from).collect();
     ensure!(from.len() == to.len() && !places.is_empty(), "{from:?} is not there");
     for place in places {
@@ -66,7 +67,7 @@ fn inspect_says_what_the_built_in_pack_is() -> Result<()> {
 
 #[test]
 fn inspect_says_what_is_given_and_what_is_refused() -> Result<()> {
-    let here = with(&[("hostile.wasm", &hostile::component()?)])?;
+    let here = with(&[("hostile.wasm", &HOSTILE.component()?)])?;
     let told: Value =
         serde_json::from_str(&ok(here.path(), &["inspect", "hostile.wasm", "--json"])?)?;
     let answer = |interface: &str| {
@@ -89,7 +90,7 @@ fn inspect_says_what_is_given_and_what_is_refused() -> Result<()> {
 
 #[test]
 fn inspect_of_what_is_no_plug_in_says_why() -> Result<()> {
-    let hostile = hostile::component()?;
+    let hostile = HOSTILE.component()?;
     let later = altered("storage:object-store/types@0.1.0", "storage:object-store/types@0.9.0")?;
     let here = with(&[
         ("garbage.wasm", b"garbage"),
@@ -170,7 +171,7 @@ fn check_finds_nothing_wrong_with_the_built_in_decorators() -> Result<()> {
 
 #[test]
 fn check_names_what_a_store_fails_and_nothing_else() -> Result<()> {
-    let here = with(&[("hostile.wasm", &hostile::component()?)])?;
+    let here = with(&[("hostile.wasm", &HOSTILE.component()?)])?;
     let text = ok(here.path(), &["check", "hostile.wasm"])?;
     assert!(text.starts_with("HostileStore: all "), "{text}");
     for (config, case, why) in [
@@ -200,7 +201,7 @@ fn check_names_what_a_store_fails_and_nothing_else() -> Result<()> {
 
 #[test]
 fn check_ends_in_time_whatever_a_store_does() -> Result<()> {
-    let here = with(&[("hostile.wasm", &hostile::component()?)])?;
+    let here = with(&[("hostile.wasm", &HOSTILE.component()?)])?;
     let check = |config: &str, time: &str| {
         let args = ["check", "hostile.wasm", "--key-prefix=bad/", "--json", "--time-limit", time];
         plugin(here.path(), &[&args[..], &["--kind-config", config]].concat())

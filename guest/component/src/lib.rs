@@ -5,4 +5,5 @@ mod base;
 mod bindings;
 mod convert;
 mod exports;
+mod store;
 mod surroundings;

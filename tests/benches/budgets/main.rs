@@ -1,10 +1,15 @@
 //! The cost of the sandbox: the same chains natively and in wasm, in one run.
 //!
 //! Wall time on a machine that may be noisy: read the ratios, and the budgets
-//! as a guide. `cargo bench -p storage-tests --bench budgets`.
+//! as a guide. `cargo bench -p storage-tests --bench budgets`; the name of a group
+//! of rows after `--` runs that alone: `instances`, `calls`, `streams`, `codecs`
+//! or `plugins`.
 
-use async_trait::async_trait;
+mod endless;
+mod plugins;
+
 use bytes::Bytes;
+use endless::Endless;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,13 +35,26 @@ fn main() {
     let engine = Engine::new().unwrap();
     println!("engine from a warm cache: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     let bench = Bench { runtime, engine };
-    bench.instances();
-    println!("\n{:<44}{:>12}{:>12}{:>10}   budget", "", "native", "wasm", "ratio");
-    for decorators in [1, 5] {
-        bench.calls(decorators);
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let run = |group: &str| wanted.is_empty() || wanted.iter().any(|name| name == group);
+    if run("instances") {
+        bench.instances();
     }
-    bench.streams();
-    bench.codecs();
+    println!("\n{:<44}{:>12}{:>12}{:>10}   budget", "", "native", "wasm", "ratio");
+    if run("calls") {
+        for decorators in [1, 5] {
+            bench.calls(decorators);
+        }
+    }
+    if run("streams") {
+        bench.streams();
+    }
+    if run("codecs") {
+        bench.codecs();
+    }
+    if run("plugins") {
+        bench.plugins();
+    }
 }
 
 struct Bench {
@@ -222,14 +240,14 @@ fn native_write(store: &dyn storage_core::Store, data: &Bytes, bytes: u64) -> f6
     start.elapsed().as_secs_f64()
 }
 
-async fn async_read(store: &Chain) -> f64 {
+async fn async_read(store: &dyn ObjectStore) -> f64 {
     let start = Instant::now();
     let mut reader = store.read("k", ReadOptions::default()).await.unwrap();
     while !reader.next(CHUNK).await.unwrap().is_empty() {}
     start.elapsed().as_secs_f64()
 }
 
-async fn async_write(store: &Chain, data: Bytes, bytes: u64) -> f64 {
+async fn async_write(store: &dyn ObjectStore, data: Bytes, bytes: u64) -> f64 {
     let start = Instant::now();
     let mut writer = store.write("k", PutOptions::default()).await.unwrap();
     for chunk in chunks(&data, bytes) {
@@ -272,142 +290,4 @@ fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
-}
-
-/// A store of one object of zeroes; what is written is dropped. Costs next to
-/// nothing, so that what is measured is the way through the chain.
-#[derive(Clone, Copy)]
-struct Endless {
-    size: u64,
-}
-
-impl Endless {
-    fn info(self) -> ObjectInfo {
-        ObjectInfo { size: Some(self.size), ..ObjectInfo::default() }
-    }
-}
-
-fn not_here<T>() -> Result<T> {
-    Err(Error::Unsupported("only streams here".to_owned()))
-}
-
-struct NativeZeroes {
-    info: ObjectInfo,
-    left: u64,
-}
-
-impl storage_core::Reader for NativeZeroes {
-    fn info(&self) -> &ObjectInfo {
-        &self.info
-    }
-    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
-        let size = self.left.min(max as u64);
-        self.left -= size;
-        Ok(vec![0; usize::try_from(size).unwrap_or(max)])
-    }
-}
-
-struct Sink;
-
-impl storage_core::Writer for Sink {
-    fn push(&mut self, chunk: &[u8]) -> Result<()> {
-        std::hint::black_box(chunk);
-        Ok(())
-    }
-    fn finish(self: Box<Self>, _: Trailer) -> Result<ObjectInfo> {
-        Ok(ObjectInfo::default())
-    }
-}
-
-impl storage_core::Store for Endless {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::ALL
-    }
-    fn get(&self, _: &str, _: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        not_here()
-    }
-    fn put(&self, _: &str, _: &[u8], _: &PutOptions) -> Result<ObjectInfo> {
-        not_here()
-    }
-    fn exists(&self, _: &str) -> Result<bool> {
-        Ok(true)
-    }
-    fn delete(&self, _: &str, _: &DeleteOptions) -> Result<()> {
-        not_here()
-    }
-    fn stat(&self, _: &str) -> Result<ObjectInfo> {
-        Ok(self.info())
-    }
-    fn list(&self, _: &ListOptions) -> Result<Page> {
-        not_here()
-    }
-    fn read(&self, _: &str, _: &ReadOptions) -> Result<Box<dyn storage_core::Reader>> {
-        Ok(Box::new(NativeZeroes { info: self.info(), left: self.size }))
-    }
-    fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn storage_core::Writer>> {
-        Ok(Box::new(Sink))
-    }
-}
-
-struct Zeroes {
-    info: ObjectInfo,
-    left: u64,
-    chunk: Bytes,
-}
-
-#[async_trait]
-impl store::Reader for Zeroes {
-    fn info(&self) -> &ObjectInfo {
-        &self.info
-    }
-    async fn next(&mut self, max: usize) -> Result<Bytes> {
-        let size = usize::try_from(self.left).unwrap_or(max).min(max).min(self.chunk.len());
-        self.left -= size as u64;
-        Ok(self.chunk.slice(..size))
-    }
-}
-
-#[async_trait]
-impl store::Writer for Sink {
-    async fn push(&mut self, chunk: Bytes) -> Result<()> {
-        std::hint::black_box(chunk);
-        Ok(())
-    }
-    async fn finish(self: Box<Self>, _: Trailer) -> Result<ObjectInfo> {
-        Ok(ObjectInfo::default())
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Endless {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::ALL
-    }
-    async fn get(&self, _: &str, _: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
-        not_here()
-    }
-    async fn put(&self, _: &str, _: Bytes, _: PutOptions) -> Result<ObjectInfo> {
-        not_here()
-    }
-    async fn exists(&self, _: &str) -> Result<bool> {
-        Ok(true)
-    }
-    async fn delete(&self, _: &str, _: DeleteOptions) -> Result<()> {
-        not_here()
-    }
-    async fn stat(&self, _: &str) -> Result<ObjectInfo> {
-        Ok(self.info())
-    }
-    async fn list(&self, _: ListOptions) -> Result<Page> {
-        not_here()
-    }
-    async fn read(&self, _: &str, _: ReadOptions) -> Result<Box<dyn store::Reader>> {
-        Ok(Box::new(Zeroes { info: self.info(), left: self.size, chunk: zeroes(CHUNK) }))
-    }
-    async fn write(&self, _: &str, _: PutOptions) -> Result<Box<dyn store::Writer>> {
-        Ok(Box::new(Sink))
-    }
-    async fn close(&self) -> Result<()> {
-        Ok(())
-    }
 }

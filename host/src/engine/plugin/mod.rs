@@ -3,6 +3,7 @@
 //! A plug-in is refused before it runs unless it is made for this contract and
 //! asks for nothing else; see `docs/plugins.md` for what it is given.
 
+mod compose;
 pub mod outline;
 mod types;
 pub(super) mod voice;
@@ -135,6 +136,11 @@ impl Plugin {
         self.counters.read()
     }
 
+    /// Whether several of its stores may be in one instance.
+    pub fn merges(&self) -> bool {
+        self.outline.world == World::DecoratorPack
+    }
+
     /// The kind's own name in `PLUGIN/Kind`.
     pub fn kind<'a>(&self, name: &'a str) -> &'a str {
         name.strip_prefix(&self.def.name).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name)
@@ -154,13 +160,16 @@ fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Plugin, Refusal> 
     let file = def.component.display().to_string();
     let refuse = |problem: String| Refusal::Component(format!("{file}: {problem}"));
     let outline = outline(&bytes).map_err(refuse)?;
-    if outline.world != World::DecoratorPack {
-        return Err(refuse(format!(
-            "plug-ins of the world {} can't be used yet",
-            outline.world.name()
-        )));
-    }
-    let compiled = compile(&bytes, &outline);
+    let size = bytes.len() as u64;
+    let compiled = match outline.world {
+        World::DecoratorPack => compile(&bytes, &outline),
+        World::Transformer => {
+            // What the host adds to it may ask for more than it does itself.
+            let composed = compose::compose(&bytes).map_err(refuse)?;
+            let outline = outline::outline(&composed).map_err(refuse)?;
+            compile(&composed, &outline)
+        }
+    };
     let pre = compiled.map_err(|error| refuse(format!("it can't be used: {error:#}")))?;
     let name: Arc<str> = def.name.as_str().into();
     let counters = Arc::new(Counters::default());
@@ -170,7 +179,6 @@ fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Plugin, Refusal> 
     let pack = Pack::new(pre, limits, Some(watched));
     let kinds = kinds(&pack, &def).map_err(refuse)?;
     let types = types::types(&def.name, kinds).map_err(refuse)?;
-    let size = bytes.len() as u64;
     let coordinator = Coordinator::default();
     Ok(Plugin { def, sha256, size, outline, types, pack, counters, voice, coordinator })
 }

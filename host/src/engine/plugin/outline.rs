@@ -102,6 +102,12 @@ pub fn outline(bytes: &[u8]) -> Result<Outline, String> {
         }
     };
     let imports = imports.into_iter().map(|name| match answer(&name) {
+        Some(Answer::Contract) if world == World::Transformer && !is(&name, CONTRACT, "types") => {
+            Err(format!(
+                "it asks for {name}, which a transformer is not given: its functions get all that \
+                 they need, and stores of one's own make the world decorator-pack"
+            ))
+        }
         Some(answer) => Ok((name, answer)),
         None => Err(format!(
             "it asks for {name}, which no plug-in is given: there are {CONTRACT}… (the contract) \
@@ -193,6 +199,39 @@ mod tests {
         ] {
             let error = outline(bytes).unwrap_err();
             assert!(error.contains(why), "{bytes:?}: {error}");
+        }
+    }
+
+    /// A component that asks for one interface and offers it as another.
+    fn component(asked: &str, offered: &str) -> Vec<u8> {
+        let name = |name: &str| {
+            let mut bytes = vec![0, u8::try_from(name.len()).unwrap()];
+            bytes.extend(name.as_bytes());
+            bytes
+        };
+        let section = |id: u8, content: Vec<u8>| {
+            [vec![id, u8::try_from(content.len()).unwrap()], content].concat()
+        };
+        // An empty instance type; the import of one; the export of the same.
+        [
+            b"\0asm\x0d\0\x01\0".to_vec(),
+            section(7, vec![1, 0x42, 0]),
+            section(10, [vec![1], name(asked), vec![5, 0]].concat()),
+            section(11, [vec![1], name(offered), vec![5, 0, 0]].concat()),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_transformer_is_given_no_stores() {
+        let transform = "storage:object-store/transform@0.1.0";
+        let found = outline(&component("storage:object-store/types@0.1.0", transform)).unwrap();
+        assert_eq!(found.world, World::Transformer);
+        for asked in ["object-store", "observer", "coordinator"] {
+            let asked = format!("storage:object-store/{asked}@0.1.0");
+            let error = outline(&component(&asked, transform)).unwrap_err();
+            assert!(error.contains("which a transformer is not given"), "{error}");
+            assert!(error.contains(&asked), "{error}");
         }
     }
 

@@ -1,0 +1,95 @@
+//! What a plug-in costs: a pack in an instance of its own, bridged by the host,
+//! and a transformer with the half that the host brings. Beside them, under
+//! `native`, is the backend that they stand on.
+
+use crate::endless::Endless;
+use crate::{
+    Bench, CHUNK, GIB, async_read, async_write, nodes, row_rate, row_time, time_async, zeroes,
+};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::Arc;
+use storage_core::types::*;
+use storage_host::backends::memory::Memory;
+use storage_host::config::{Place, PluginDef, PluginLimits};
+use storage_host::engine::{DECORATORS, Plugin, Shared};
+use storage_host::store::SharedStore;
+use storage_tests::transformers;
+
+/// Makes a store of a plug-in over a base.
+type Make = fn(&Bench, SharedStore) -> SharedStore;
+
+impl Bench {
+    /// The built-in decorators as somebody else's: a pack like any other.
+    fn pack(&self, base: SharedStore) -> SharedStore {
+        let directory = tempfile::tempdir().unwrap();
+        let component = directory.path().join("pack.wasm");
+        std::fs::write(&component, DECORATORS).unwrap();
+        let def = PluginDef {
+            name: "pack".to_owned(),
+            component,
+            sha256: None,
+            limits: PluginLimits::default(),
+            config_env: Vec::new(),
+            place: Place { line: 1, column: 1 },
+        };
+        let plugin = Plugin::load(def, Shared::silent().observer).unwrap();
+        let bases = HashMap::from([("base".to_owned(), base)]);
+        let chain = plugin.chain(nodes("IdentityStore", "{}", 1), bases);
+        Arc::new(self.runtime.block_on(chain).unwrap())
+    }
+
+    fn transformer(&self, config: &str, base: SharedStore) -> SharedStore {
+        self.runtime.block_on(transformers::open(config, base)).unwrap()
+    }
+
+    pub fn plugins(&self) {
+        let sealed = r#"{"as":"sealed"}"#;
+        let kinds: [(&str, Make); 4] = [
+            ("pack", |bench, base| bench.pack(base)),
+            ("transformer, nothing", |bench, base| bench.transformer(r#"{"as":"nothing"}"#, base)),
+            ("transformer, keys", |bench, base| bench.transformer(r#"{"as":"keys"}"#, base)),
+            ("transformer, sealed chunks", |bench, base| {
+                bench.transformer(r#"{"as":"sealed"}"#, base)
+            }),
+        ];
+        for (what, make) in kinds {
+            let base: SharedStore = Arc::new(Memory::new());
+            let store = make(self, base.clone());
+            for (size, label, budget) in
+                [(100, "get 100 B", "≤ 2 µs"), (64 * 1024, "get 64 KiB", "≤ 2 µs + copy")]
+            {
+                let data = Bytes::from(vec![7u8; size]);
+                let put = |store: &SharedStore, data: &Bytes| {
+                    let done = store.put("k", data.clone(), PutOptions::default());
+                    self.runtime.block_on(done).unwrap();
+                };
+                let get = |store: &SharedStore| {
+                    let store = store.clone();
+                    self.runtime.block_on(time_async(async move || {
+                        drop(store.get("k", ReadOptions::default()).await.unwrap());
+                    }))
+                };
+                put(&base, &data);
+                let beside = get(&base);
+                put(&store, &data);
+                row_time(&format!("{label}, {what}"), beside, get(&store), budget);
+            }
+        }
+        let base = || Arc::new(Endless { size: GIB }) as SharedStore;
+        let pack = self.pack(base());
+        let read = self.runtime.block_on(async_read(&*base()));
+        let through = self.runtime.block_on(async_read(&*pack));
+        row_rate("read 1 GiB in 256 KiB chunks, pack", GIB as f64, read, through, "≥ 8 GB/s");
+        let bytes = GIB / 8;
+        let store = self.transformer(sealed, Arc::new(Memory::new()));
+        let direct: SharedStore = Arc::new(Memory::new());
+        let data = zeroes(CHUNK);
+        let beside = self.runtime.block_on(async_write(&*direct, data.clone(), bytes));
+        let write = self.runtime.block_on(async_write(&*store, data, bytes));
+        row_rate("write 128 MiB, transformer, sealed chunks", bytes as f64, beside, write, "");
+        let beside = self.runtime.block_on(async_read(&*direct));
+        let read = self.runtime.block_on(async_read(&*store));
+        row_rate("read 128 MiB, transformer, sealed chunks", bytes as f64, beside, read, "");
+    }
+}

@@ -1,0 +1,85 @@
+//! Subjects made of a transformer: a plug-in over the host's memory store.
+
+use crate::guests::TRANSFORMER;
+use anyhow::{Context, Result, anyhow};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use storage_conformance::subject::{Dialect, Maker, Subject};
+use storage_core::chain::{Base, Node};
+use storage_host::backends::memory::Memory;
+use storage_host::blocking::{Blocking, runtime};
+use storage_host::config::{Place, PluginDef, PluginLimits};
+use storage_host::engine::{Plugin, Shared};
+use storage_host::store::SharedStore;
+
+/// The rules of `tests/transformer` that every store must keep to, with what
+/// they accept.
+const RULES: &[(&str, &str, Dialect)] = &[
+    ("nothing", r#"{"as":"nothing"}"#, Dialect::PLAIN),
+    ("sealed", r#"{"as":"sealed"}"#, Dialect::PLAIN),
+    ("sealed(small)", r#"{"as":"sealed","chunk_size":1000}"#, Dialect::PLAIN),
+    ("runs", r#"{"as":"runs","chunk_size":4096}"#, Dialect::PLAIN),
+    ("backwards", r#"{"as":"backwards"}"#, Dialect::PLAIN),
+    ("redacted", r#"{"as":"redacted"}"#, Dialect::TEXT),
+    ("keys", r#"{"as":"keys"}"#, LONGER),
+    ("checked-keys", r#"{"as":"checked-keys"}"#, Dialect::PLAIN),
+    ("checked", r#"{"as":"checked"}"#, Dialect::PLAIN),
+    ("all", r#"{"as":"all","chunk_size":10000}"#, LONGER),
+];
+
+/// Keys become longer by one byte.
+const LONGER: Dialect = Dialect { may_refuse: |key| key.len() >= 1_024, ..Dialect::PLAIN };
+
+/// How many random sequences each gets.
+const SEQUENCES: u32 = 4;
+
+/// The plug-in, loaded once per process.
+pub fn plugin() -> Result<Arc<Plugin>> {
+    static LOADED: OnceLock<Result<Arc<Plugin>, String>> = OnceLock::new();
+    let load = || -> Result<Arc<Plugin>> {
+        let def = PluginDef {
+            name: "rules".to_owned(),
+            component: TRANSFORMER.file()?,
+            sha256: None,
+            // A test machine may be busy with other tests.
+            limits: PluginLimits {
+                fuel: std::time::Duration::from_secs(20),
+                memory: 128 << 20,
+                ..PluginLimits::default()
+            },
+            config_env: Vec::new(),
+            place: Place { line: 1, column: 1 },
+        };
+        Plugin::load(def, Shared::silent().observer).map_err(|refusal| anyhow!("{refusal:?}"))
+    };
+    LOADED.get_or_init(|| load().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)
+}
+
+/// One store of the transformer, over `base`.
+pub async fn open(config: &str, base: SharedStore) -> Result<SharedStore> {
+    let node = Node {
+        name: "rules".to_owned(),
+        kind: "RulesStore".to_owned(),
+        config: config.to_owned(),
+        bases: vec![Base::Name("base".to_owned())],
+    };
+    let bases = HashMap::from([("base".to_owned(), base)]);
+    let chain = plugin()?.chain(vec![node], bases).await.context(config.to_owned())?;
+    Ok(Arc::new(chain))
+}
+
+/// Every rule, through the component.
+pub fn all() -> Vec<Maker> {
+    let maker = |(name, config, dialect): &(&str, &'static str, Dialect)| {
+        let (config, dialect) = (*config, *dialect);
+        Maker::new(format!("transformer/{name}"), SEQUENCES, move || {
+            let runtime = runtime()?;
+            let base: SharedStore = Arc::new(Memory::new());
+            let store = runtime.block_on(open(config, base.clone()))?;
+            let store = Blocking::shared(&runtime, store);
+            let bases = vec![Blocking::shared(&runtime, base)];
+            Ok(Subject { beside: store.clone(), store, bases, dialect, keep: None })
+        })
+    };
+    RULES.iter().map(maker).collect()
+}

@@ -1,0 +1,7 @@
+//! What `wit/` generates.
+
+use crate::Rules;
+
+wit_bindgen::generate!({ path: "../../wit", world: "transformer" });
+
+export!(Rules);
