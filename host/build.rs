@@ -9,7 +9,14 @@ const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for path in ["guest/core/src", "guest/core/Cargo.toml", "guest/component/src", "wit"] {
+    for path in [
+        "guest/core/src",
+        "guest/core/Cargo.toml",
+        "guest/sdk/src",
+        "guest/sdk/Cargo.toml",
+        "guest/component/src",
+        "wit",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     for path in ["guest/component/Cargo.toml", "guest/component/Cargo.lock"] {

@@ -3,10 +3,10 @@
 
 use crate::clients::run;
 use crate::recorded::make::make;
+use crate::wasm::{cargo, root};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use storage_host::engine::DECORATORS;
 use wit_component::ComponentEncoder;
 
@@ -23,10 +23,6 @@ pub const CORE: &str = "decorators-core.wasm";
 pub const CASES: &str = "cases.json";
 
 const TARGET: &str = "wasm32-unknown-unknown";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// Makes everything in a directory. A file that is right already is left alone.
 pub fn write(directory: &Path) -> Result<()> {
@@ -66,18 +62,10 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
-/// The decorators for a machine without WASI. The environment is cleaned as
-/// `host/build.rs` does it: the outer build's settings are for the host.
+/// The decorators for a machine without WASI.
 fn core_module() -> Result<Vec<u8>> {
     let target_dir = root().join("target/bare");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&text.as_ref());
-        if (text.starts_with("CARGO") && !kept) || text.starts_with("RUSTC") {
-            cargo.env_remove(&name);
-        }
-    }
+    let mut cargo = cargo();
     cargo
         .args(["build", "--release", "--locked", "--target", TARGET])
         .arg("--manifest-path")

@@ -13,6 +13,8 @@
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`hostile`]: a plug-in that does harm.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
+//! - [`plugins`]: the plug-ins in `examples/plugins`, built.
+//! - [`wasm`]: crates built for wasm.
 //! - [`signing`]: signed requests by hand.
 //! - [`corpus`]: the files that they move around.
 
@@ -28,9 +30,11 @@ pub mod hostile;
 pub mod http;
 pub mod interop;
 pub mod kinds;
+pub mod plugins;
 pub mod proxy;
 pub mod recorded;
 pub mod server;
 pub mod servers;
 pub mod signing;
 pub mod templates;
+pub mod wasm;
