@@ -1,9 +1,11 @@
 //! The plug-ins in `examples/plugins`, built as its README says, below `target`.
 
 use crate::clients::{npm, run, venv};
+use crate::embedding::node_with_jspi;
 use crate::server::binary;
 use crate::wasm::{TARGET, cargo, root};
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,16 +24,44 @@ pub fn rust(name: &str) -> Result<Vec<u8>> {
 
 /// The component of a package of JavaScript there.
 pub fn javascript(name: &str) -> Result<Vec<u8>> {
-    let sources = sources(name);
-    let package = npm(&format!("plugins/{name}"), &sources)?;
-    let made_of = ["package-lock.json".to_owned(), format!("{name}.js")];
-    built(&package.join("built"), &sources, &made_of, |component| {
-        let mut jco = Command::new(fs::canonicalize(package.join("node_modules/.bin/jco"))?);
-        jco.arg("componentize").arg(sources.join(format!("{name}.js")));
-        jco.arg("--wit").arg(fs::canonicalize(root().join("wit"))?);
-        jco.args(["--world-name", "transformer", "--disable", "all", "--out"]).arg(component);
-        Ok(jco)
+    let package = modules(name)?;
+    let source = format!("{name}.js");
+    let made_of = ["package-lock.json", "build.mjs", &source].map(str::to_owned);
+    built(&package.join("built"), &sources(name), &made_of, |component| {
+        for file in &made_of {
+            fs::copy(sources(name).join(file), package.join(file))?;
+        }
+        let mut node = Command::new("node");
+        node.arg("build.mjs").arg(fs::canonicalize(root().join("wit"))?).arg(component);
+        node.current_dir(&package);
+        Ok(node)
     })
+}
+
+/// A package's folder below `target`, with the modules that it needs.
+fn modules(name: &str) -> Result<PathBuf> {
+    Ok(fs::canonicalize(npm(&format!("plugins/{name}"), &sources(name))?)?)
+}
+
+/// Calls functions of a transformer that imports nothing of WASI: a list of
+/// lists, of a name and arguments. The answers have `ok`, or `error` and
+/// `message`.
+pub fn call(component: &[u8], calls: &Value) -> Result<Vec<Value>> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("component.wasm");
+    fs::write(&file, component)?;
+    // What builds transformers of JavaScript brings what runs any.
+    let mut jco = Command::new(modules("redact")?.join("node_modules/.bin/jco"));
+    jco.arg("transpile").arg(&file).arg("--out-dir").arg(directory.path().join("module"));
+    run(jco.args(["--name", "transformer"]))?;
+    fs::write(directory.path().join("package.json"), r#"{"type": "module"}"#)?;
+    fs::write(directory.path().join("calls.json"), calls.to_string())?;
+    // The interpreter of Python needs a newer engine than Node.js 20 has.
+    let mut node = Command::new(node_with_jspi()?);
+    node.arg(root().join("tests/js/transformer.mjs"));
+    node.arg(directory.path().join("module/transformer.js"));
+    node.stdin(File::open(directory.path().join("calls.json"))?);
+    run(&mut node)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 /// The component of a module of Python there.
