@@ -2,7 +2,7 @@
 
 use crate::client::Connection;
 use crate::contender::Running;
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -39,6 +39,16 @@ pub struct Measured {
     pub rate: f64,
     /// Of each request.
     pub latencies: Vec<Duration>,
+    /// How many requests besides those met an error of the server's.
+    pub failed: usize,
+}
+
+/// What one connection did.
+struct Done {
+    begun: Instant,
+    ended: Instant,
+    latencies: Vec<Duration>,
+    failed: usize,
 }
 
 impl Cell {
@@ -65,18 +75,18 @@ impl Cell {
         let mut connection = Connection::open(server.port())?;
         let signer = server.signer()?;
         let head = signer.head("PUT", &server.path(FIRST), FIRST_SIZE)?;
-        connection.put(&head, 0, FIRST_SIZE).context("the first object")?;
+        ensure!(connection.put(&head, 0, FIRST_SIZE)?, "the first object failed");
         for object in 0..self.objects() {
             let path = server.path(&format!("get/{object:06}"));
             let head = signer.head("PUT", &path, self.size)?;
-            connection.put(&head, object, self.size).context("prepare")?;
+            ensure!(connection.put(&head, object, self.size)?, "what is to be read failed");
         }
         Ok(())
     }
 
     pub fn measure(&self, server: &Running) -> Result<Measured> {
         let start = Barrier::new(self.in_flight);
-        let results: Vec<Result<_>> = std::thread::scope(|scope| {
+        let results: Vec<Result<Done>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..self.in_flight)
                 .map(|number| {
                     let start = &start;
@@ -87,46 +97,48 @@ impl Cell {
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(failed)).collect()
         });
         let mut latencies = Vec::new();
-        let (mut first, mut last) = (None, None);
+        let (mut first, mut last, mut failed) = (None, None, 0);
         for result in results {
-            let (begun, ended, taken): (Instant, Instant, Vec<Duration>) = result?;
+            let Done { begun, ended, latencies: taken, failed: more } = result?;
+            failed += more;
             first = Some(first.map_or(begun, |first: Instant| first.min(begun)));
             last = Some(last.map_or(ended, |last: Instant| last.max(ended)));
             latencies.extend(taken);
         }
         let span = last.zip(first).map_or(SPAN, |(last, first)| last - first);
         let rate = (latencies.len() as u64 * self.size) as f64 / span.as_secs_f64();
-        Ok(Measured { rate, latencies })
+        Ok(Measured { rate, latencies, failed })
     }
 
-    fn connection(
-        &self,
-        server: &Running,
-        number: usize,
-        start: &Barrier,
-    ) -> Result<(Instant, Instant, Vec<Duration>)> {
+    fn connection(&self, server: &Running, number: usize, start: &Barrier) -> Result<Done> {
         // Whoever fails before must not leave the others waiting.
         let ready = self.ready(server, number);
         start.wait();
         let (mut connection, heads) = ready?;
         let begun = Instant::now();
-        let mut latencies = Vec::new();
+        let (mut latencies, mut failed) = (Vec::new(), 0);
         for (object, head) in heads.iter().enumerate().cycle().skip(number * 7 % heads.len()) {
             let asked = Instant::now();
-            match self.operation {
+            let is_done = match self.operation {
                 Operation::Put => {
                     let seed = SEED.fetch_add(1, Ordering::Relaxed);
-                    connection.put(head, seed, self.size)?;
+                    connection.put(head, seed, self.size)?
                 }
-                Operation::Get => connection.get(head, object as u64, self.size)?,
-            }
+                Operation::Get => {
+                    connection.get(head, object as u64, self.size)?;
+                    true
+                }
+            };
             let now = Instant::now();
-            latencies.push(now - asked);
+            match is_done {
+                true => latencies.push(now - asked),
+                false => failed += 1,
+            }
             if self.is_large() || now - begun > SPAN {
                 break;
             }
         }
-        Ok((begun, Instant::now(), latencies))
+        Ok(Done { begun, ended: Instant::now(), latencies, failed })
     }
 
     fn ready(&self, server: &Running, number: usize) -> Result<(Connection, Vec<String>)> {

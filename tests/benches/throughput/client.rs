@@ -57,12 +57,13 @@ impl Connection {
     pub fn open(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(600)))?;
         Ok(Self { stream, content: Content::new(), buffer: vec![0; 256 * 1024] })
     }
 
-    /// Writes the object `seed` of `size` bytes.
-    pub fn put(&mut self, head: &str, seed: u64, size: u64) -> Result<()> {
+    /// Writes the object `seed` of `size` bytes; whether the server took it: it
+    /// may have an error of its own (5xx).
+    pub fn put(&mut self, head: &str, seed: u64, size: u64) -> Result<bool> {
         let mut head = head.as_bytes();
         for block in 0..size.div_ceil(BLOCK as u64) {
             let length = (size - block * BLOCK as u64).min(BLOCK as u64) as usize;
@@ -76,14 +77,16 @@ impl Connection {
     /// Removes an object.
     pub fn delete(&mut self, head: &str) -> Result<()> {
         self.stream.write_all(head.as_bytes())?;
-        self.end("DELETE")
+        ensure!(self.end("DELETE")?, "DELETE failed");
+        Ok(())
     }
 
     /// Reads the object `seed` of `size` bytes and looks at it: the length,
     /// and the marks.
     pub fn get(&mut self, head: &str, seed: u64, size: u64) -> Result<()> {
         self.stream.write_all(head.as_bytes())?;
-        let (body, filled, length) = self.head()?;
+        let (is_ok, body, filled, length) = self.head()?;
+        ensure!(is_ok, "GET failed: {}", String::from_utf8_lossy(&self.buffer[..filled]));
         ensure!(length == Some(size), "GET was answered with {length:?} bytes, not {size}");
         let mut at = look(&self.buffer[body..filled], seed, 0)?;
         while at < size {
@@ -96,21 +99,21 @@ impl Connection {
         Ok(())
     }
 
-    /// The answer to what needs no body.
-    fn end(&mut self, what: &str) -> Result<()> {
-        let (body, filled, length) = self.head()?;
+    /// The answer to what needs no body; whether it is a good one.
+    fn end(&mut self, what: &str) -> Result<bool> {
+        let (is_ok, body, filled, length) = self.head()?;
         let mut left = length.unwrap_or(0) - (filled - body) as u64;
         while left > 0 {
             let more = self.stream.read(&mut self.buffer)?;
             ensure!(more > 0, "the answer to {what} ended early");
             left -= more as u64;
         }
-        Ok(())
+        Ok(is_ok)
     }
 
-    /// Where in the buffer the body begins, where what has come ends, and the
+    /// Whether the answer is a good one and not a server's error, where in the buffer the body begins, where what has come ends, and the
     /// length of the body.
-    fn head(&mut self) -> Result<(usize, usize, Option<u64>)> {
+    fn head(&mut self) -> Result<(bool, usize, usize, Option<u64>)> {
         let mut filled = 0;
         let end = loop {
             let more = self.stream.read(&mut self.buffer[filled..])?;
@@ -123,14 +126,15 @@ impl Connection {
         };
         let head = std::str::from_utf8(&self.buffer[..end])?;
         let status = head.split(' ').nth(1).context("no status")?;
-        if !status.starts_with('2') {
+        let is_ok = status.starts_with('2');
+        if !is_ok && !status.starts_with('5') {
             bail!("{}", String::from_utf8_lossy(&self.buffer[..filled]));
         }
         let length = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         });
-        Ok((end, filled, length))
+        Ok((is_ok, end, filled, length))
     }
 }
 

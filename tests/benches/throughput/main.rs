@@ -19,7 +19,7 @@ mod client;
 mod contender;
 mod table;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cell::{Cell, Operation};
 use contender::{Contender, Running};
 use std::path::{Path, PathBuf};
@@ -90,7 +90,10 @@ fn measure(
                 cell.clean(server)?;
                 Ok(measured)
             });
-            table.add(*contender, cell, measured.with_context(|| contender.name())?);
+            let measured = measured.with_context(|| contender.name())?;
+            let ours = matches!(contender, Contender::Ours { .. } | Contender::Other { .. });
+            ensure!(!ours || measured.failed == 0, "{} failed", contender.name());
+            table.add(*contender, cell, measured);
         }
     }
     Ok(())

@@ -21,6 +21,7 @@ struct Row {
     /// For each contender, a rate for each round.
     rates: Vec<Vec<f64>>,
     latencies: Vec<Vec<Duration>>,
+    failed: Vec<usize>,
 }
 
 impl Table {
@@ -30,6 +31,7 @@ impl Table {
             cell: *cell,
             rates: vec![Vec::new(); count],
             latencies: vec![Vec::new(); count],
+            failed: vec![0; count],
         };
         Self { contenders: contenders.to_vec(), rows: cells.iter().map(row).collect() }
     }
@@ -40,6 +42,7 @@ impl Table {
         if let Some((at, row)) = at.zip(row) {
             row.rates[at].push(measured.rate);
             row.latencies[at].extend(measured.latencies);
+            row.failed[at] += measured.failed;
         }
     }
 
@@ -70,6 +73,13 @@ impl Table {
                     )
                 };
                 line(row, others.iter().map(ratio));
+            }
+        }
+        if self.rows.iter().any(|row| row.failed.iter().any(|failed| *failed > 0)) {
+            println!("\nRequests that met an error of the server's, and are not counted:\n");
+            self.header(&self.contenders);
+            for row in &self.rows {
+                line(row, row.failed.iter().map(usize::to_string));
             }
         }
         if self.rows.iter().all(|row| row.cell.size >= SMALL) {
