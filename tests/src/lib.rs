@@ -15,8 +15,9 @@
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
-//! - [`signing`]: signed requests by hand.
+//! - [`signing`]: signed requests by hand; [`forging`]: those of attackers.
 //! - [`corpus`]: the files that they move around.
+//! - [`process`]: what the kernel says of a process, and how large tests are.
 
 pub mod archive;
 pub mod artifacts;
@@ -28,11 +29,13 @@ pub mod corpus;
 pub mod embedded;
 pub mod embedding;
 pub mod exported;
+pub mod forging;
 pub mod guests;
 pub mod http;
 pub mod interop;
 pub mod kinds;
 pub mod lying;
+pub mod process;
 pub mod proxy;
 pub mod recorded;
 pub mod server;

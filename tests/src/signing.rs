@@ -26,11 +26,7 @@ impl Signer {
         let now = OffsetDateTime::now_utc();
         let day = format!("{:04}{:02}{:02}", now.year(), u8::from(now.month()), now.day());
         let time = format!("{day}T{:02}{:02}{:02}Z", now.hour(), now.minute(), now.second());
-        let secret = format!("AWS4{secret_key}");
-        let mut key = hmac(secret.as_bytes(), &day)?;
-        for part in [region, "s3", "aws4_request"] {
-            key = hmac(&key, part)?;
-        }
+        let key = key(secret_key, &[&day, region, "s3", "aws4_request"])?;
         Ok(Self {
             host: format!("127.0.0.1:{port}"),
             access_key: access_key.to_owned(),
@@ -65,7 +61,17 @@ impl Signer {
     }
 }
 
-fn hmac(key: &[u8], text: &str) -> Result<[u8; 32]> {
+/// The key that signs in a scope, of its parts.
+pub fn key(secret_key: &str, scope: &[&str]) -> Result<[u8; 32]> {
+    let mut key = format!("AWS4{secret_key}").into_bytes();
+    for part in scope {
+        key = hmac(&key, part)?.to_vec();
+    }
+    Ok(key.as_slice().try_into()?)
+}
+
+/// HMAC-SHA256.
+pub fn hmac(key: &[u8], text: &str) -> Result<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
     mac.update(text.as_bytes());
     Ok(mac.finalize().into_bytes().into())

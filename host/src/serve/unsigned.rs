@@ -2,44 +2,118 @@
 //! covers them: whoever holds a URL for an upload must not make it a copy, or
 //! public. The library checks the headers that a signature names, and lets
 //! others pass.
+//!
+//! So this reads signatures as the library does, and refuses what it could
+//! read in another way: two signatures, names of parameters that are encoded,
+//! names of headers that are not there or not in lower case.
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::{HeaderName, Request};
 use percent_encoding::percent_decode_str;
 use s3s::{S3Result, s3_error};
 
-/// Whether a header is such a one.
+/// Whether a header is such a one: all that S3 gives a meaning, but for what a
+/// signature covers in other ways, and for what can only make a request fail.
 fn decides(name: &str) -> bool {
-    matches!(name, "x-amz-acl" | "x-amz-copy-source" | "x-amz-tagging")
-        || name.starts_with("x-amz-grant-")
+    name.starts_with("x-amz-")
+        && !name.starts_with("x-amz-checksum-")
+        && !matches!(
+            name,
+            "x-amz-content-sha256"
+                | "x-amz-date"
+                | "x-amz-expected-bucket-owner"
+                | "x-amz-request-payer"
+                | "x-amz-sdk-checksum-algorithm"
+                | "x-amz-security-token"
+                | "x-amz-source-expected-bucket-owner"
+                | "x-amz-trailer"
+                | "x-amz-user-agent"
+        )
 }
 
-/// Refuses a request whose signature of the fourth version leaves one out;
-/// the second covers all of them.
+/// What a signature of the fourth version says of itself.
+#[derive(Debug, PartialEq)]
+struct Signed {
+    /// `KEY/DATE/REGION/SERVICE/aws4_request`.
+    scope: String,
+    /// The headers that it covers, with semicolons between them.
+    names: String,
+}
+
+/// Refuses a request whose signature of the fourth version leaves one out, or
+/// the host, or is for another service than this; the second version covers
+/// all of them.
 pub fn check<T>(request: &Request<T>) -> S3Result<()> {
-    let query = request.uri().query().unwrap_or_default();
-    let Some(signed) = signed(request.headers(), query) else { return Ok(()) };
-    let is_signed = |name: &str| signed.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
-    let names = request.headers().keys().map(http::HeaderName::as_str);
-    match names.into_iter().find(|name| decides(name) && !is_signed(name)) {
+    let headers = request.headers();
+    let Some(signed) = signed(headers, request.uri().query().unwrap_or_default())? else {
+        return Ok(());
+    };
+    if signed.scope.rsplit('/').nth(1) != Some("s3") {
+        return Err(s3_error!(SignatureDoesNotMatch, "the signature is not for the service s3"));
+    }
+    let is_signed = |name: &str| signed.names.split(';').any(|signed| signed == name);
+    let mut names = headers.keys().map(HeaderName::as_str).filter(|name| decides(name));
+    match names.find(|name| !is_signed(name) || headers.get_all(*name).iter().any(is_odd)) {
+        _ if !is_signed("host") => Err(s3_error!(AccessDenied, "the header host is not signed")),
         Some(name) => Err(s3_error!(AccessDenied, "the header {name} is not signed")),
         None => Ok(()),
     }
 }
 
-/// The headers that a signature names.
-fn signed(headers: &HeaderMap, query: &str) -> Option<String> {
-    if let Some(header) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok())
-        && header.starts_with("AWS4-")
-    {
-        let (_, names) = header.split_once("SignedHeaders=").unwrap_or_default();
-        return Some(names.split([',', ' ']).next().unwrap_or_default().to_owned());
+/// The library reads text alone and leaves out the rest, of signatures, too.
+fn is_odd(value: &HeaderValue) -> bool {
+    std::str::from_utf8(value.as_bytes()).is_err()
+}
+
+/// The one signature of a request, if it is of the fourth version.
+fn signed(headers: &HeaderMap, query: &str) -> S3Result<Option<Signed>> {
+    let pairs: Vec<(String, &str)> = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), value))
+        .collect();
+    let values = |wanted: &'static str| {
+        pairs.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| decoded(value))
+    };
+    let (fourth, second) = (values("X-Amz-Signature").count(), values("Signature").count());
+    match headers.get_all(AUTHORIZATION).iter().count() + fourth + second {
+        0 => return Ok(None),
+        1 => {}
+        _ => {
+            return Err(s3_error!(
+                InvalidArgument,
+                "a request is signed once: by the header Authorization or by its query"
+            ));
+        }
     }
-    if !query.contains("X-Amz-Signature") {
-        return None;
+    if fourth == 1 {
+        // Of two values the library takes none, and refuses.
+        let scope = values("X-Amz-Credential").next().unwrap_or_default();
+        let names = values("X-Amz-SignedHeaders").next().unwrap_or_default();
+        return Ok(Some(Signed { scope, names }));
     }
-    let names = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-SignedHeaders="));
-    Some(percent_decode_str(names.unwrap_or_default()).decode_utf8_lossy().into_owned())
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    if value.as_bytes().starts_with(b"AWS ") {
+        return Ok(None);
+    }
+    let signed = std::str::from_utf8(value.as_bytes()).ok().and_then(in_header);
+    match signed {
+        Some(signed) => Ok(Some(signed)),
+        None => Err(s3_error!(InvalidRequest, "the header Authorization is malformed")),
+    }
+}
+
+/// A name or value of a query.
+fn decoded(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+/// Reads `AWS4-HMAC-SHA256 Credential=SCOPE, SignedHeaders=NAMES, Signature=…`.
+fn in_header(text: &str) -> Option<Signed> {
+    let rest = text.strip_prefix("AWS4-HMAC-SHA256")?;
+    let (scope, rest) = rest.trim_start().strip_prefix("Credential=")?.split_once(',')?;
+    let (names, _) = rest.trim_start().strip_prefix("SignedHeaders=")?.split_once(',')?;
+    Some(Signed { scope: scope.to_owned(), names: names.to_owned() })
 }
 
 /// Takes such headers off an upload by form: what it asks for are its fields,
@@ -55,27 +129,73 @@ pub fn strip(headers: &mut HeaderMap) {
 mod tests {
     use super::*;
 
+    const SCOPE: &str = "K/20260101/r/s3/aws4_request";
+
+    fn in_header(names: &str) -> String {
+        format!("AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders={names}, Signature=0")
+    }
+
+    fn in_query(names: &str) -> String {
+        format!("/b/k?X-Amz-Credential={SCOPE}&X-Amz-SignedHeaders={names}&X-Amz-Signature=0")
+    }
+
+    /// The code that a request is refused with; empty: it is not.
+    fn refusal(uri: &str, headers: &[(&str, &str)]) -> String {
+        let request = headers.iter().fold(Request::put(uri), |r, (name, v)| r.header(*name, *v));
+        let checked = check(&request.body(()).unwrap());
+        checked.err().map(|error| error.code().as_str().to_owned()).unwrap_or_default()
+    }
+
     #[test]
     fn a_header_that_gives_something_away_must_be_signed() {
-        let v4 = "AWS4-HMAC-SHA256 Credential=K/1/r/s3/aws4_request, SignedHeaders=host;x-amz-acl, Signature=0";
-        let query = "/b/k?X-Amz-SignedHeaders=host%3Bx-amz-grant-read&X-Amz-Signature=0";
-        for (uri, authorization, header, fine) in [
-            ("/b/k", v4, "x-amz-acl", true),
-            ("/b/k", v4, "x-amz-copy-source", false),
-            ("/b/k", v4, "x-amz-grant-read", false),
-            ("/b/k", v4, "x-amz-meta-a", true),
-            (query, "", "x-amz-grant-read", true),
-            (query, "", "x-amz-acl", false),
-            ("/b/k?X-Amz-Signature=0", "", "x-amz-acl", false),
-            ("/b/k", "", "x-amz-acl", true),
-            ("/b/k", "AWS K:s", "x-amz-acl", true),
+        let in_header = in_header("host;x-amz-acl");
+        let in_query = in_query("host%3Bx-amz-grant-read");
+        for (uri, authorization, header, code) in [
+            ("/b/k", in_header.as_str(), "x-amz-acl", ""),
+            ("/b/k", &in_header, "x-amz-copy-source", "AccessDenied"),
+            ("/b/k", &in_header, "x-amz-grant-read", "AccessDenied"),
+            ("/b/k", &in_header, "x-amz-meta-a", "AccessDenied"),
+            ("/b/k", &in_header, "x-amz-metadata-directive", "AccessDenied"),
+            ("/b/k", &in_header, "x-amz-checksum-crc32", ""),
+            ("/b/k", &in_header, "x-amzn-trace-id", ""),
+            (&in_query, "", "x-amz-grant-read", ""),
+            (&in_query, "", "x-amz-acl", "AccessDenied"),
+            ("/b/k?X-Amz-Signature=0", "", "x-amz-acl", "SignatureDoesNotMatch"),
+            ("/b/k", "", "x-amz-acl", ""),
+            ("/b/k", "AWS K:s", "x-amz-acl", ""),
         ] {
-            let mut request = Request::put(uri).header(header, "x");
-            if !authorization.is_empty() {
-                request = request.header(AUTHORIZATION, authorization);
-            }
-            let checked = check(&request.body(()).unwrap());
-            assert_eq!(checked.is_ok(), fine, "{uri} {authorization} {header}");
+            let headers = [(header, "x"), ("authorization", authorization)];
+            let count = if authorization.is_empty() { 1 } else { 2 };
+            assert_eq!(refusal(uri, &headers[..count]), code, "{uri} {authorization} {header}");
         }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let good = in_query("host");
+        let acl = ("x-amz-acl", "public-read");
+        let (fine, upper) = (in_header("host;x-amz-acl"), in_header("host;X-Amz-Acl"));
+        let other = fine.replace("AWS4-HMAC-SHA256", "AWS5");
+        for (uri, headers, code) in [
+            (good.as_str(), &[][..], ""),
+            // The library looks at the query first.
+            (&good, &[acl, ("authorization", &fine)], "InvalidArgument"),
+            ("/b/k", &[acl, ("authorization", &fine), ("authorization", &fine)], "InvalidArgument"),
+            (&format!("{good}&Signature=0"), &[], "InvalidArgument"),
+            // It decodes names.
+            (&good.replace("ture=", "tur%65="), &[acl], "AccessDenied"),
+            // It takes any algorithm for the one.
+            ("/b/k", &[acl, ("authorization", &other)], "InvalidRequest"),
+            // It leaves out the names of headers that it doesn't find.
+            ("/b/k", &[acl, ("authorization", &upper)], "AccessDenied"),
+            ("/b/k", &[("authorization", &in_header("x-amz-date"))], "AccessDenied"),
+            ("/b/k", &[("authorization", &fine.replace("/s3/", "/sts/"))], "SignatureDoesNotMatch"),
+            ("/b/k", &[("authorization", "Basic YTpi")], "InvalidRequest"),
+        ] {
+            assert_eq!(refusal(uri, headers), code, "{uri} {headers:?}");
+        }
+        let value = HeaderValue::from_bytes(b"public\xff").unwrap();
+        let request = Request::put("/b/k").header("authorization", fine).header("x-amz-acl", value);
+        assert!(check(&request.body(()).unwrap()).is_err(), "it is not in what was signed");
     }
 }
