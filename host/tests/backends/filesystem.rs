@@ -2,9 +2,12 @@
 
 use super::{files, keys, open, put, text, try_open};
 use bytes::Bytes;
+use rustix::fs::{CWD, RenameFlags};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use storage_host::store::{DeleteOptions, Error, PutOptions, ReadOptions};
 
 const KIND: &str = "FilesystemStore";
@@ -51,6 +54,51 @@ async fn symbolic_links_are_not_followed_or_listed() {
 }
 
 #[tokio::test]
+async fn a_folder_that_becomes_a_link_in_mid_operation_leads_nowhere() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("outside")).unwrap();
+    fs::write(home.path().join("outside/k"), "secret").unwrap();
+    let store = open(KIND, home.path()).await;
+    // The same names from the root and from beside it.
+    let (folder, link) = (home.path().join("root/folder"), home.path().join("link"));
+    fs::create_dir_all(&folder).unwrap();
+    symlink("../outside", &link).unwrap();
+    let (over, exchanges) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let attacker = std::thread::spawn({
+        let (over, exchanges) = (over.clone(), exchanges.clone());
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                // The folder may be gone for a moment, when it is empty.
+                let done =
+                    rustix::fs::renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE);
+                exchanges.fetch_add(usize::from(done.is_ok()), Ordering::Relaxed);
+            }
+        }
+    });
+    let (mut done, mut refused) = (0, 0);
+    while done < 200 || refused < 200 || exchanges.load(Ordering::Relaxed) < 1_000 {
+        match store.put("folder/k", Bytes::from_static(b"mine"), PutOptions::default()).await {
+            Ok(_) => done += 1,
+            Err(_) => refused += 1,
+        }
+        if let Ok((_, data)) = store.get("folder/k", ReadOptions::default()).await {
+            assert_eq!(data, b"mine"[..]);
+        }
+        if let Ok(mut reader) = store.read("folder/k", ReadOptions::default()).await {
+            assert_ne!(reader.next(100).await.unwrap_or_default(), b"secret"[..]);
+        }
+        if let Ok(info) = store.stat("folder/k").await {
+            assert_ne!(info.size, Some(6));
+        }
+        let _ = store.delete("folder/k", DeleteOptions::default()).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    attacker.join().unwrap();
+    assert_eq!(fs::read_to_string(home.path().join("outside/k")).unwrap(), "secret");
+    assert_eq!(files(&home.path().join("outside")).len(), 1);
+}
+
+#[tokio::test]
 async fn an_object_and_a_folder_of_one_name_conflict() {
     let home = tempfile::tempdir().unwrap();
     let store = open(KIND, home.path()).await;
@@ -76,6 +124,33 @@ async fn empty_folders_are_pruned_and_never_in_the_way() {
     fs::create_dir_all(home.path().join("root/left/over")).unwrap();
     put(&*store, "left", "x").await;
     assert_eq!(text(&*store, "left").await, "x");
+}
+
+#[tokio::test]
+async fn a_folder_of_very_many_files_is_listed_whole_and_in_order() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let root = home.path().join("root/folder");
+    let mut wanted = Vec::new();
+    // More than are kept in memory at a time.
+    for i in 0..40_000 {
+        let name = format!("{i:05}");
+        if i % 10_000 == 5_000 {
+            fs::create_dir_all(root.join(&name)).unwrap();
+            for below in ["a", "b"] {
+                fs::write(root.join(&name).join(below), "").unwrap();
+                wanted.push(format!("folder/{name}/{below}"));
+            }
+        } else {
+            fs::create_dir_all(&root).unwrap();
+            fs::File::create(root.join(&name)).unwrap();
+            wanted.push(format!("folder/{name}"));
+        }
+    }
+    put(&*store, "other", "x").await;
+    assert!(keys(&*store, "folder/", 1_000).await == wanted);
+    wanted.push("other".to_owned());
+    assert!(keys(&*store, "", 999).await == wanted);
 }
 
 #[tokio::test]

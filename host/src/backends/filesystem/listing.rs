@@ -1,25 +1,28 @@
 //! Listing: a walk in the order of the keys' bytes that enters only folders
 //! which can hold an answer.
 
+use super::names::Low;
 use super::root::Root;
 use super::{metadata, path};
-use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result, check_key};
+use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, FileType, OFlags};
+use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
-/// A folder that the walk is in. What is left of it is sorted backwards.
+/// A folder that the walk is in. What is known of what is left of it is sorted
+/// backwards.
 struct Level {
     folder: OwnedFd,
     path: String,
     names: Vec<String>,
+    /// Where the names after those begin; `None`: there are none.
+    rest: Option<Low>,
 }
 
 /// One page. Names that are not UTF-8, symbolic links and special files are
 /// left out.
 pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
-    let wanted = Wanted { prefix: &options.prefix, after: options.start_after.as_deref() };
     // Only the folder that the prefix names can hold an answer.
     let start = options.prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
     if !start.is_empty() && path::check(start).is_err() {
@@ -29,7 +32,7 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     match path::open_folder(root.dir(), start) {
         Ok(folder) => {
             let below = if start.is_empty() { String::new() } else { format!("{start}/") };
-            levels.extend(enter(root, folder, below, &wanted)?);
+            levels.push(Level::enter(folder, below, options));
         }
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
         Err(e) => return Err(root.error(start, e)),
@@ -37,17 +40,15 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     let mut entries: Vec<Entry> = Vec::new();
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.names.pop() else {
-            levels.pop();
+            if !level.more(root, &options.prefix)? {
+                levels.pop();
+            }
             continue;
         };
         let key = format!("{}{name}", level.path);
         if let Some(folder) = name.strip_suffix('/') {
             match path::open_folder(level.folder.as_fd(), folder) {
-                Ok(folder) => {
-                    if let Some(level) = enter(root, folder, key, &wanted)? {
-                        levels.push(level);
-                    }
-                }
+                Ok(folder) => levels.push(Level::enter(folder, key, options)),
                 // Gone, or something else by now.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                 Err(e) => return Err(root.error(&key, e)),
@@ -64,60 +65,23 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     Ok(Page { entries, next: None })
 }
 
-struct Wanted<'a> {
-    prefix: &'a str,
-    after: Option<&'a str>,
-}
-
-impl Wanted<'_> {
-    fn key(&self, key: &str) -> bool {
-        key.starts_with(self.prefix)
-            && self.after.is_none_or(|after| key > after)
-            && check_key(key).is_ok()
+impl Level {
+    fn enter(folder: OwnedFd, path: String, options: &ListOptions) -> Self {
+        let rest = Low::below(&path, options.start_after.as_deref());
+        Self { folder, path, names: Vec::new(), rest }
     }
 
-    /// Whether a folder, given with its slash, may hold a wanted key.
-    fn folder(&self, folder: &str) -> bool {
-        (folder.starts_with(self.prefix) || self.prefix.starts_with(folder))
-            && self.after.is_none_or(|after| folder > after || after.starts_with(folder))
+    /// Takes in the next names; false when there are none.
+    fn more(&mut self, root: &Root, prefix: &str) -> Result<bool> {
+        let Some(low) = self.rest.take() else { return Ok(false) };
+        let part = root.names().part(root, self.folder.as_fd(), (&self.path, prefix), &low)?;
+        // `None`: the folder is gone.
+        let Some((mut names, complete)) = part else { return Ok(false) };
+        self.rest = names.last().filter(|_| !complete).map(|last| Low::after(last));
+        names.reverse();
+        self.names = names;
+        Ok(!self.names.is_empty())
     }
-}
-
-fn enter(root: &Root, folder: OwnedFd, path: String, wanted: &Wanted<'_>) -> Result<Option<Level>> {
-    let fail = |e: Errno| root.error(&path, e);
-    let mut names = Vec::new();
-    for entry in Dir::read_from(&folder).map_err(fail)? {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(e) => return Err(fail(e)),
-        };
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        if matches!(name, "." | "..") {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => {
-                match rustix::fs::statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                    Err(_) => continue,
-                }
-            }
-            kind => kind,
-        };
-        match kind {
-            FileType::RegularFile if wanted.key(&format!("{path}{name}")) => {
-                names.push(name.to_owned());
-            }
-            // With its slash a folder sorts where the keys in it belong.
-            FileType::Directory if wanted.folder(&format!("{path}{name}/")) => {
-                names.push(format!("{name}/"));
-            }
-            _ => {}
-        }
-    }
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(Some(Level { folder, path, names }))
 }
 
 /// What is known of the object `path`, which is `name` in this folder; `None`

@@ -3,12 +3,13 @@
 //! - [`open`]: opening a root. [`path`]: what confines keys to the root. [`root`]: what is done there.
 //! - [`side`]: the directory next to the root. [`metadata`]: what is kept
 //!   besides the bytes.
-//! - [`writer`], [`reader`], [`listing`]; [`error`]: the system's errors.
+//! - [`writer`], [`reader`]; [`listing`] by [`names`]; [`error`]: the system's errors.
 
 mod error;
 mod flat;
 mod listing;
 mod metadata;
+mod names;
 mod open;
 mod path;
 mod reader;

@@ -1,5 +1,6 @@
 //! The root directory and what is done to the objects in it.
 
+use super::names::Names;
 use super::side::Side;
 use super::together::Together;
 use super::writer::Temp;
@@ -28,6 +29,7 @@ pub(super) struct Root {
     /// Folders made by puts under way, whose entry may not be on disk yet.
     fresh: Mutex<HashSet<String>>,
     together: Together,
+    names: Names,
 }
 
 impl Root {
@@ -41,7 +43,13 @@ impl Root {
             locks: [const { Mutex::new(()) }; 64],
             fresh: Mutex::default(),
             together: Together::default(),
+            names: Names::default(),
         }
+    }
+
+    /// Names of large folders, for listing.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
