@@ -202,3 +202,31 @@ fn many_documents_at_a_time_are_refused_before_they_fill_the_memory() -> Result<
     server.stop()?;
     Ok(())
 }
+
+#[test]
+fn heads_that_trickle_in_are_cut_off_and_make_room_for_others() -> Result<()> {
+    let server = start("{connections: 8}")?;
+    let port = server.port();
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.write_all(b"GET /main/k HTTP/1.1\r\nhost: h\r\n")?;
+        slow.push(stream);
+    }
+    // All connections are taken: this one waits until the server is tired of
+    // the others, though they never stop sending.
+    let good = thread::spawn(move || http::request(port, "GET", "/main/k", &[], b""));
+    let start = Instant::now();
+    while !good.is_finished() {
+        assert!(start.elapsed() < Duration::from_secs(120), "the slow ones keep their room");
+        for stream in &mut slow {
+            // It was cut off.
+            let _ = stream.write_all(b"x: y\r\n");
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+    let (status, _, _) = good.join().map_err(|_| anyhow::anyhow!("the good client panicked"))??;
+    assert_eq!(status, 404);
+    server.stop()?;
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! What the documentation says of the code, and a test can know.
+
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The crates that are shipped, by folder.
+const SHIPPED: &[&str] =
+    &["host", "conformance", "guest/core", "guest/component", "guest/transforming"];
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(here(path)).with_context(|| path.to_owned())
+}
+
+/// The part of a document below a heading.
+fn section<'a>(text: &'a str, heading: &str) -> Result<&'a str> {
+    let (_, rest) = text.split_once(&format!("\n## {heading}\n")).context(heading.to_owned())?;
+    Ok(rest.split("\n## ").next().unwrap_or(rest))
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_attack_in_the_table_has_tests_that_exist() -> Result<()> {
+    let text = read("docs/security.md")?;
+    let mut seen = 0;
+    let rows = section(&text, "Attacks, and their tests")?.lines();
+    for row in rows.filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<_> = row.split(" | ").collect();
+        ensure!(cells.len() == 3, "{row}");
+        let mut file = String::new();
+        let mut tests = 0;
+        for part in cells[2].split(", ") {
+            if let Some((_, rest)) = part.split_once("](../") {
+                let (path, _) = rest.split_once(')').context("no end of the link")?;
+                file = read(path)?;
+            }
+            for name in quoted(part) {
+                ensure!(file.contains(&format!("fn {name}(")), "{name} is in none: {row}");
+                tests += 1;
+            }
+        }
+        ensure!(tests > 0, "no test: {row}");
+        seen += 1;
+    }
+    ensure!(seen > 30, "{seen} rows were found");
+    Ok(())
+}
+
+#[test]
+fn unsafe_code_is_denied_everywhere_but_in_the_modules_that_are_listed() -> Result<()> {
+    let text = read("docs/security.md")?;
+    let listed: BTreeSet<_> = section(&text, "Unsafe code")?
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| quoted(line).next())
+        .map(str::to_owned)
+        .collect();
+    let mut found = BTreeSet::new();
+    for package in SHIPPED {
+        let manifest = read(&format!("{package}/Cargo.toml"))?;
+        let denies = manifest.contains("unsafe_code = \"deny\"")
+            || manifest.contains("[lints]\nworkspace = true");
+        ensure!(denies, "{package} does not deny unsafe code");
+        let mut todo = vec![here(package).join("src")];
+        while let Some(path) = todo.pop() {
+            if path.is_dir() {
+                for entry in fs::read_dir(&path)? {
+                    todo.push(entry?.path());
+                }
+            } else if path.extension().is_some_and(|kind| kind == "rs")
+                && fs::read_to_string(&path)?.contains("(unsafe_code")
+            {
+                let name = path.strip_prefix(here(""))?.display().to_string();
+                found.insert(name);
+            }
+        }
+    }
+    ensure!(read("Cargo.toml")?.contains("unsafe_code = \"deny\""), "the workspace lets it be");
+    ensure!(found == listed, "found {found:?}, listed {listed:?}");
+    Ok(())
+}
+
+/// The names in the sections of a manifest that list dependencies.
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.trim_end().ends_with("dependencies]");
+        } else if let (true, false, Some((name, _))) =
+            (inside, line.starts_with('#'), line.split_once(['=', '.']))
+        {
+            found.insert(name.trim().to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_dependency_is_listed_with_its_reason_and_no_other() -> Result<()> {
+    let text = read("docs/dependencies.md")?;
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    let listed: Vec<_> = rows.filter_map(|line| quoted(line).next()).map(str::to_owned).collect();
+    let mut wanted = BTreeSet::new();
+    for package in SHIPPED {
+        let found = dependencies(&read(&format!("{package}/Cargo.toml"))?);
+        ensure!(!found.is_empty(), "{package} has none");
+        wanted.extend(found);
+    }
+    wanted.retain(|name| !name.starts_with("storage-"));
+    let unique: BTreeSet<_> = listed.iter().cloned().collect();
+    ensure!(unique.len() == listed.len(), "one is listed twice");
+    let missing: Vec<_> = wanted.difference(&unique).collect();
+    let left: Vec<_> = unique.difference(&wanted).collect();
+    ensure!(missing.is_empty(), "without a reason in docs/dependencies.md: {missing:?}");
+    ensure!(left.is_empty(), "not used any more, but in docs/dependencies.md: {left:?}");
+    Ok(())
+}
