@@ -9,10 +9,12 @@ const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for path in ["guest/core/src", "guest/component/src", "guest/transforming/src", "wit"] {
+    for path in
+        ["guest/core/src", "guest/sdk/src", "guest/component/src", "guest/transforming/src", "wit"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
-    for part in ["core", "component", "transforming"] {
+    for part in ["core", "sdk", "component", "transforming"] {
         println!(
             "cargo::rerun-if-changed={}",
             root.join(format!("guest/{part}/Cargo.toml")).display()

@@ -3,10 +3,10 @@
 
 use crate::clients::run;
 use crate::recorded::make::make;
+use crate::wasm::{cargo, root};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use storage_host::engine::DECORATORS;
 use wit_component::ComponentEncoder;
@@ -28,10 +28,6 @@ pub const WIT: &str = "object-store.wasm";
 pub const CASES: &str = "cases.json";
 
 const TARGET: &str = "wasm32-unknown-unknown";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// Makes everything in a directory. A file that is right already is left alone.
 pub fn write(directory: &Path) -> Result<()> {
@@ -83,21 +79,6 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
         return Ok(());
     }
     fs::write(path, bytes).with_context(|| path.display().to_string())
-}
-
-/// Cargo for a build of its own. The outer build's settings are for the host:
-/// the environment is cleaned as `host/build.rs` does it.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&text.as_ref());
-        let flags = ["RUSTFLAGS", "RUSTDOCFLAGS"].contains(&text.as_ref());
-        if (text.starts_with("CARGO") && !kept) || text.starts_with("RUSTC") || flags {
-            cargo.env_remove(&name);
-        }
-    }
-    cargo
 }
 
 /// The decorators for a machine without WASI.

@@ -5,6 +5,7 @@ use crate::artifacts;
 use crate::clients::run;
 use crate::exported::{Instance, Shared};
 use crate::recorded::{Base, Chain, Node};
+use crate::wasm::cargo;
 use anyhow::{Context, Result, ensure};
 use embed_rust::bindings::exports::storage::object_store::object_store::GuestIndices;
 use std::cell::RefCell;
@@ -52,12 +53,12 @@ fn made() -> Result<Made> {
 fn make() -> Result<Made> {
     let pack = artifacts::directory()?.join(artifacts::COMPONENT);
     let target = root().join("target/wac");
-    let mut cargo = artifacts::cargo();
+    let mut cargo = cargo();
     cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]);
     cargo.arg("--manifest-path").arg(root().join("examples/embed/wac/Cargo.toml"));
     run(cargo.arg("--target-dir").arg(&target))
         .context("the components of examples/embed/wac did not build")?;
-    let mut cargo = artifacts::cargo();
+    let mut cargo = cargo();
     cargo.args(["build", "--locked", "--quiet", "--manifest-path"]);
     cargo.arg(root().join("tests/compose/Cargo.toml")).arg("--target-dir").arg(&target);
     run(&mut cargo).context("tests/compose did not build")?;

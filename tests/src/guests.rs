@@ -1,12 +1,11 @@
 //! Plug-ins that the tests build: one that does harm where its config says so
 //! (`tests/hostile`), and a transformer of many rules (`tests/transformer`).
 
-use anyhow::{Context, Result, bail, ensure};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::clients::run;
+use crate::wasm::{TARGET, cargo, root};
+use anyhow::{Context, Result, ensure};
+use std::path::PathBuf;
 use std::sync::OnceLock;
-
-const TARGET: &str = "wasm32-wasip2";
 
 /// A plug-in of the tests.
 pub struct Guest {
@@ -43,30 +42,16 @@ impl Guest {
     }
 
     fn target(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").join(self.folder)
+        root().join("target").join(self.folder)
     }
 
     fn build(&self) -> Result<PathBuf> {
         let target = self.target();
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut cargo = cargo();
         cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]);
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder);
-        cargo.arg("--manifest-path").arg(root.join("Cargo.toml"));
-        cargo.arg("--target-dir").arg(&target);
-        // The settings of the outer build are for the host.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            let outer =
-                text.starts_with("CARGO") && text != "CARGO_HOME" && text != "CARGO_NET_OFFLINE";
-            if outer || text.starts_with("RUSTC") || text == "RUSTFLAGS" || text == "RUSTDOCFLAGS" {
-                cargo.env_remove(&name);
-            }
-        }
-        let output = cargo.output().with_context(|| format!("{cargo:?}"))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("the plug-in in tests/{} did not build:\n{said}", self.folder);
-        }
+        cargo.arg("--manifest-path").arg(root().join("tests").join(self.folder).join("Cargo.toml"));
+        run(cargo.arg("--target-dir").arg(&target))
+            .with_context(|| format!("the plug-in in tests/{} did not build", self.folder))?;
         Ok(target.join(TARGET).join("release").join(self.file))
     }
 

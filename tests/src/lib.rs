@@ -15,6 +15,8 @@
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
+//! - [`plugins`]: the plug-ins in `examples/plugins`, built.
+//! - [`wasm`]: crates built for wasm.
 //! - [`signing`]: signed requests by hand; [`forging`]: those of attackers.
 //! - [`corpus`]: the files that they move around.
 //! - [`process`]: what the kernel says of a process, and how large tests are.
@@ -35,6 +37,7 @@ pub mod http;
 pub mod interop;
 pub mod kinds;
 pub mod lying;
+pub mod plugins;
 pub mod process;
 pub mod proxy;
 pub mod recorded;
@@ -43,3 +46,4 @@ pub mod servers;
 pub mod signing;
 pub mod templates;
 pub mod transformers;
+pub mod wasm;

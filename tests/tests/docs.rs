@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The crates that are shipped, by folder.
 const SHIPPED: &[&str] =
-    &["host", "conformance", "guest/core", "guest/component", "guest/transforming"];
+    &["host", "conformance", "guest/core", "guest/sdk", "guest/component", "guest/transforming"];
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)

@@ -1,9 +1,4 @@
-//! The component shell: shows the decorators of `storage-core` as the world
-//! `decorator-pack`. One instance holds one chain.
+//! The built-in decorators of `storage-core` as one component of the world
+//! `decorator-pack`. The shell around them is that of every plug-in.
 
-mod base;
-mod bindings;
-mod convert;
-mod exports;
-mod store;
-mod surroundings;
+storage_plugin::pack!(storage_core::decorators::KINDS);

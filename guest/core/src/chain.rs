@@ -1,5 +1,6 @@
 //! From a description to a chain of stores.
 
+#[cfg(feature = "decorators")]
 use crate::decorators::KINDS;
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Kind};
@@ -28,14 +29,30 @@ pub struct Node {
     pub bases: Vec<Base>,
 }
 
-/// The kind with this name or alias.
+/// The built-in kind with this name or alias.
+#[cfg(feature = "decorators")]
 pub fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().copied().find(|k| k.name == name || k.aliases.contains(&name))
+    find(KINDS, name)
 }
 
-/// Makes every node, in the order given; the last is the root. `open` gives
-/// the stores that are not nodes.
+fn find<'a>(kinds: &[&'a Kind], name: &str) -> Option<&'a Kind> {
+    kinds.iter().copied().find(|k| k.name == name || k.aliases.contains(&name))
+}
+
+/// Makes every node of built-in kinds, as [`build_of`] does.
+#[cfg(feature = "decorators")]
 pub fn build(
+    nodes: &[Node],
+    env: &Env,
+    open: impl FnMut(&str) -> Result<SharedStore>,
+) -> Result<Vec<SharedStore>> {
+    build_of(KINDS, nodes, env, open)
+}
+
+/// Makes every node, of these kinds, in the order given; the last is the root.
+/// `open` gives the stores that are not nodes.
+pub fn build_of(
+    kinds: &[&Kind],
     nodes: &[Node],
     env: &Env,
     mut open: impl FnMut(&str) -> Result<SharedStore>,
@@ -62,18 +79,19 @@ pub fn build(
             }
         };
         let names = node.bases.iter().map(name).collect();
-        built.push(build_node(node, bases, names, env)?);
+        built.push(build_node(kinds, node, bases, names, env)?);
     }
     Ok(built)
 }
 
 fn build_node(
+    kinds: &[&Kind],
     node: &Node,
     bases: Vec<SharedStore>,
     names: Vec<String>,
     env: &Env,
 ) -> Result<SharedStore> {
-    let kind = kind(&node.kind)
+    let kind = find(kinds, &node.kind)
         .ok_or_else(|| invalid(node, &format!("there is no store type {:?}", node.kind)))?;
     let (fits, wanted) = match kind.base {
         BaseShape::One => (bases.len() == 1, "exactly one base"),

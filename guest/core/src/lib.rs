@@ -9,21 +9,27 @@
 //! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
 //! - [`codec`]: decorators that change an object's bytes.
 //! - [`keymap`]: decorators that change keys.
-//! - [`decorators`]: one file per store type.
-//! - [`transforming`]: stores made of transformers.
+//! - [`decorators`]: one file per store type. They are the feature
+//!   `decorators`, on by default.
+//! - [`transforming`]: stores made of transformers; with that feature, too.
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
 pub mod chain;
+#[cfg(feature = "decorators")]
 pub mod codec;
 mod convert;
+#[cfg(feature = "decorators")]
 pub mod decorators;
 pub mod env;
+#[cfg(feature = "decorators")]
 mod forward;
 pub mod keymap;
 pub mod kind;
 pub mod memory;
+#[cfg(feature = "decorators")]
 mod pattern;
 pub mod store;
+#[cfg(feature = "decorators")]
 pub mod transforming;
 pub mod types;
 

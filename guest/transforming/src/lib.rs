@@ -4,12 +4,12 @@
 //! What has to do with stores is the same as in the component of the built-in
 //! decorators.
 
-#[path = "../../component/src/base.rs"]
+#[path = "../../sdk/src/pack/base.rs"]
 mod base;
 mod bindings;
-#[path = "../../component/src/convert.rs"]
+#[path = "../../sdk/src/pack/convert.rs"]
 mod convert;
 mod exports;
 mod functions;
-#[path = "../../component/src/store.rs"]
+#[path = "../../sdk/src/pack/store.rs"]
 mod store;

@@ -1,7 +1,7 @@
 //! A store from outside, as decorators see it.
 
-use crate::bindings::storage::object_store::object_store as wit;
-use crate::convert;
+use super::bindings::storage::object_store::object_store as wit;
+use super::convert;
 use std::rc::Rc;
 use storage_core::{
     Capabilities, DeleteOptions, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions, Reader,

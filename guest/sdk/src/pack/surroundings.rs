@@ -1,7 +1,7 @@
 //! The imported `observer` and `coordinator`, as decorators see them.
 
-use crate::bindings::storage::object_store::{coordinator, observer};
-use crate::convert;
+use super::bindings::storage::object_store::{coordinator, observer};
+use super::convert;
 use std::rc::Rc;
 use storage_core::Result;
 use storage_core::env::{Action, Coordinator, Env, Event, Guard, Level, Observer, Versioned};

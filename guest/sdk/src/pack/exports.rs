@@ -1,25 +1,25 @@
 //! What the component exports: the built chain as `object-store`, and the pack
 //! itself as `decorators`.
 
-use crate::bindings::exports::storage::object_store::{decorators, object_store};
-use crate::bindings::storage::object_store::types as wit;
-use crate::store::{Reading, Stored, Writing};
-use crate::{base, convert, surroundings};
+use super::bindings::exports::storage::object_store::{decorators, object_store};
+use super::bindings::storage::object_store::types as wit;
+use super::store::{Reading, Stored, Writing};
+use super::{Kinds, base, convert, surroundings};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use storage_core::SharedStore;
 use storage_core::chain::{self, Base, Node};
-use storage_core::decorators::KINDS;
 use storage_core::kind::BaseShape;
 
 thread_local! {
     static BUILT: RefCell<HashMap<String, SharedStore>> = RefCell::default();
 }
 
-/// The component.
-pub struct Pack;
+/// A pack of these kinds, as a component.
+pub struct Pack<K>(PhantomData<K>);
 
-impl decorators::Guest for Pack {
+impl<K: Kinds> decorators::Guest for Pack<K> {
     fn kinds() -> Vec<decorators::Kind> {
         let kind = |k: &&storage_core::kind::Kind| decorators::Kind {
             name: k.name.to_owned(),
@@ -32,13 +32,14 @@ impl decorators::Guest for Pack {
             config_schema: k.config_schema.to_owned(),
             doc: k.doc.to_owned(),
         };
-        KINDS.iter().map(kind).collect()
+        K::kinds().iter().map(kind).collect()
     }
 
     fn build(nodes: Vec<decorators::Node>) -> Result<object_store::Store, wit::Error> {
         let nodes: Vec<Node> = nodes.into_iter().map(node).collect();
         let env = surroundings::env();
-        let built = chain::build(&nodes, &env, base::open).map_err(convert::error_out)?;
+        let built =
+            chain::build_of(K::kinds(), &nodes, &env, base::open).map_err(convert::error_out)?;
         let root = built.last().cloned();
         BUILT.with_borrow_mut(|all| {
             all.extend(nodes.into_iter().map(|n| n.name).zip(built));
@@ -61,7 +62,7 @@ fn node(node: decorators::Node) -> Node {
     }
 }
 
-impl object_store::Guest for Pack {
+impl<K: Kinds> object_store::Guest for Pack<K> {
     type Store = Stored;
     type Reader = Reading;
     type Writer = Writing;

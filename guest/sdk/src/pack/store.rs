@@ -1,8 +1,8 @@
 //! The resources that the component exports.
 
-use crate::bindings::exports::storage::object_store::object_store;
-use crate::bindings::storage::object_store::types as wit;
-use crate::convert;
+use super::bindings::exports::storage::object_store::object_store;
+use super::bindings::storage::object_store::types as wit;
+use super::convert;
 use std::cell::RefCell;
 use storage_core::{Error, Reader, SharedStore, Writer};
 

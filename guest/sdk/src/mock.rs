@@ -1,0 +1,258 @@
+//! A base in memory for native unit tests of plug-ins: it holds objects as a
+//! real one does, remembers what was called, and fails where it is told to.
+//!
+//! The real host, with limits and a sandbox, is in `storage-host`; a plug-in is
+//! tried there by a `stores.yaml`.
+//!
+//! For transformers, [`encode`] and [`decode`] call it as the host does.
+
+mod parts;
+
+pub use parts::{decode, encode};
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use storage_core::chain::{self, Node};
+use storage_core::env::{Coordinator, Env, Event, Guard, Level, Local, Observer, Versioned};
+use storage_core::kind::Kind;
+use storage_core::memory::Memory;
+use storage_core::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Reader, Result, SharedStore, Store, Trailer, Writer,
+};
+
+/// Makes a store over these bases, as the host does, except that the config is
+/// not checked against the schema before.
+pub fn build(kind: &Kind, config: &serde_json::Value, bases: &[&Base]) -> Result<SharedStore> {
+    Rc::new(Surroundings::default()).build(kind, config, bases)
+}
+
+/// A base in memory. Clones share everything.
+#[derive(Clone, Default)]
+pub struct Base {
+    memory: Memory,
+    rules: Rc<Rules>,
+}
+
+struct Rules {
+    capabilities: Cell<Capabilities>,
+    failing: RefCell<Vec<(String, Error)>>,
+    calls: RefCell<Vec<String>>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            capabilities: Cell::new(Capabilities::ALL),
+            failing: RefCell::default(),
+            calls: RefCell::default(),
+        }
+    }
+}
+
+impl Base {
+    /// Puts an object there, unseen.
+    pub fn hold(&self, key: &str, data: impl AsRef<[u8]>) -> Result<ObjectInfo> {
+        self.memory.put(key, data.as_ref(), &PutOptions::default())
+    }
+
+    /// The bytes of an object, if there is one.
+    pub fn data(&self, key: &str) -> Option<Vec<u8>> {
+        self.memory.get(key, &ReadOptions::default()).ok().map(|(_, data)| data)
+    }
+
+    /// All keys, in order; the first thousand.
+    pub fn keys(&self) -> Vec<String> {
+        let page = self.memory.list(&ListOptions::default());
+        page.map(|page| page.entries.into_iter().map(|entry| entry.key).collect())
+            .unwrap_or_default()
+    }
+
+    /// From now on it says that it can do this. (It can do everything.)
+    pub fn declare(&self, capabilities: Capabilities) {
+        self.rules.capabilities.set(capabilities);
+    }
+
+    /// The next call of an operation fails: one of `Store`'s, or `next` of a
+    /// reader, `push` or `finish` of a writer. Said twice, the next two calls.
+    pub fn fail(&self, operation: &str, error: Error) {
+        self.rules.failing.borrow_mut().push((operation.to_owned(), error));
+    }
+
+    /// What was called since the last time: operation and key, or prefix.
+    pub fn calls(&self) -> Vec<String> {
+        self.rules.calls.take()
+    }
+
+    fn enter(&self, operation: &str, key: &str) -> Result<()> {
+        self.rules.calls.borrow_mut().push(format!("{operation} {key}").trim_end().to_owned());
+        self.rules.check(operation)
+    }
+}
+
+impl Rules {
+    fn check(&self, operation: &str) -> Result<()> {
+        let mut failing = self.failing.borrow_mut();
+        match failing.iter().position(|(name, _)| name == operation) {
+            Some(index) => Err(failing.remove(index).1),
+            None => Ok(()),
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Base {
+    fn capabilities(&self) -> Capabilities {
+        self.rules.capabilities.get()
+    }
+
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        self.enter("get", key)?;
+        self.memory.get(key, options)
+    }
+
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        self.enter("put", key)?;
+        self.memory.put(key, data, options)
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.enter("exists", key)?;
+        self.memory.exists(key)
+    }
+
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        self.enter("delete", key)?;
+        self.memory.delete(key, options)
+    }
+
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.enter("stat", key)?;
+        self.memory.stat(key)
+    }
+
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        self.enter("list", &options.prefix)?;
+        self.memory.list(options)
+    }
+
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        self.enter("read", key)?;
+        let reader = self.memory.read(key, options)?;
+        Ok(Box::new(BaseReader { reader, rules: self.rules.clone() }))
+    }
+
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        self.enter("write", key)?;
+        let writer = self.memory.write(key, options)?;
+        Ok(Box::new(BaseWriter { writer, rules: self.rules.clone() }))
+    }
+}
+
+struct BaseReader {
+    reader: Box<dyn Reader>,
+    rules: Rc<Rules>,
+}
+
+impl Reader for BaseReader {
+    fn info(&self) -> &ObjectInfo {
+        self.reader.info()
+    }
+
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        self.rules.check("next")?;
+        self.reader.next(max)
+    }
+}
+
+struct BaseWriter {
+    writer: Box<dyn Writer>,
+    rules: Rc<Rules>,
+}
+
+impl Writer for BaseWriter {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.rules.check("push")?;
+        self.writer.push(chunk)
+    }
+
+    fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        self.rules.check("finish")?;
+        self.writer.finish(trailer)
+    }
+}
+
+/// What a store reaches besides its bases, with a clock that stands still.
+#[derive(Default)]
+pub struct Surroundings {
+    time: Cell<u64>,
+    lines: RefCell<Vec<String>>,
+    events: RefCell<Vec<Event>>,
+    shared: Local,
+}
+
+impl Surroundings {
+    /// As [`build`], in these surroundings.
+    pub fn build(
+        self: &Rc<Self>,
+        kind: &Kind,
+        config: &serde_json::Value,
+        bases: &[&Base],
+    ) -> Result<SharedStore> {
+        let node = Node {
+            name: "mock".to_owned(),
+            kind: kind.name.to_owned(),
+            config: config.to_string(),
+            bases: (0..bases.len()).map(|i| chain::Base::Name(i.to_string())).collect(),
+        };
+        let env = Env { observer: self.clone(), coordinator: self.clone() };
+        let built = chain::build_of(&[kind], &[node], &env, |name| {
+            let base = name.parse().ok().and_then(|i: usize| bases.get(i));
+            base.map(|base| Rc::new((*base).clone()) as SharedStore).ok_or(Error::NotFound)
+        })?;
+        built.into_iter().next_back().ok_or(Error::NotFound)
+    }
+
+    /// Sets the clock, in milliseconds since 1970-01-01T00:00:00Z.
+    pub fn set_time(&self, milliseconds: u64) {
+        self.time.set(milliseconds);
+    }
+
+    /// What was logged since the last time.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.take()
+    }
+
+    /// The changes told since the last time.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.take()
+    }
+}
+
+impl Observer for Surroundings {
+    fn log(&self, _: Level, _: &str, message: &str) {
+        self.lines.borrow_mut().push(message.to_owned());
+    }
+
+    fn changed(&self, event: Event) {
+        self.events.borrow_mut().push(event);
+    }
+}
+
+impl Coordinator for Surroundings {
+    fn lock(&self, name: &str) -> Result<Box<dyn Guard>> {
+        self.shared.lock(name)
+    }
+
+    fn load(&self, name: &str) -> Option<Versioned> {
+        self.shared.load(name)
+    }
+
+    fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {
+        self.shared.compare_and_set(name, expected, value)
+    }
+
+    fn now(&self) -> u64 {
+        self.time.get()
+    }
+}

@@ -1,0 +1,19 @@
+//! The shell that makes a component of the world `decorator-pack` of kinds.
+//! Used through [`pack!`](crate::pack!).
+
+mod base;
+pub mod bindings;
+pub(crate) mod convert;
+mod exports;
+mod store;
+mod surroundings;
+
+pub use exports::Pack;
+
+use storage_core::kind::Kind;
+
+/// The store types of a pack.
+pub trait Kinds: 'static {
+    /// All of them.
+    fn kinds() -> &'static [&'static Kind];
+}
