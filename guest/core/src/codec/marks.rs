@@ -1,7 +1,7 @@
 //! What a transforming decorator leaves with an object and finds again: plain
 //! sizes, outermost first, as the metadata entry `storage-size`.
 
-use crate::types::{Metadata, ObjectInfo};
+use crate::types::{Metadata, ObjectInfo, PutOptions, ReadOptions};
 
 const SIZES: &str = "storage-size";
 
@@ -56,6 +56,21 @@ fn mask(etag: String) -> String {
 /// The base's etag behind one that was shown.
 pub fn unmask(etag: &str) -> String {
     etag.strip_suffix(MASK).filter(|etag| is_md5(etag)).unwrap_or(etag).to_owned()
+}
+
+/// A reader's options for the base: of the whole object, by the base's etags.
+pub fn read_options(options: &ReadOptions) -> ReadOptions {
+    ReadOptions {
+        range: None,
+        if_match: options.if_match.as_deref().map(unmask),
+        if_none_match: options.if_none_match.as_deref().map(unmask),
+    }
+}
+
+/// A writer's options for the base: by its etags.
+pub fn put_options(options: &PutOptions) -> PutOptions {
+    let if_match = options.if_match.as_deref().map(unmask);
+    PutOptions { if_match, ..options.clone() }
 }
 
 #[cfg(test)]

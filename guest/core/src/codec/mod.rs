@@ -70,20 +70,6 @@ impl<C: Codec> Transforming<C> {
         Self { base, codec }
     }
 
-    /// The options for the base: what callers see of etags is undone.
-    fn inward(&self, options: &ReadOptions) -> ReadOptions {
-        ReadOptions {
-            range: None,
-            if_match: options.if_match.as_deref().map(marks::unmask),
-            if_none_match: options.if_none_match.as_deref().map(marks::unmask),
-        }
-    }
-
-    fn put_options(options: &PutOptions) -> PutOptions {
-        let if_match = options.if_match.as_deref().map(marks::unmask);
-        PutOptions { if_match, ..options.clone() }
-    }
-
     fn refuse_range(&self, options: &ReadOptions) -> Result<()> {
         if options.range.is_some() && !self.capabilities().range {
             return Err(Error::Unsupported("ranges of encoded objects".to_owned()));
@@ -95,7 +81,7 @@ impl<C: Codec> Transforming<C> {
     /// isn't known, so neither is where the part ends.
     fn read_part(&self, key: &str, options: &ReadOptions) -> Result<Option<Box<dyn Reader>>> {
         let Some(range) = options.range else { return Ok(None) };
-        let mut inner = self.inward(options);
+        let mut inner = marks::read_options(options);
         let info = marks::show(self.base.stat(key)?);
         let Some(size) = info.size else { return Ok(None) };
         let (start, end) = range.resolve(size)?;
@@ -127,7 +113,7 @@ impl<C: Codec> Store for Transforming<C> {
             let data = collect(|max| reader.next(max))?;
             return Ok((reader.info().clone(), data));
         }
-        let (info, data) = match self.base.get(key, &self.inward(options)) {
+        let (info, data) = match self.base.get(key, &marks::read_options(options)) {
             Ok(found) => found,
             // Encoded it may be too large where plain it is not.
             Err(Error::LimitExceeded(_)) => {
@@ -151,7 +137,7 @@ impl<C: Codec> Store for Transforming<C> {
         let mut out = Vec::new();
         encoder.push(data, &mut out)?;
         encoder.finish(&mut out)?;
-        let mut options = Self::put_options(options);
+        let mut options = marks::put_options(options);
         marks::push_size(&mut options.metadata, None, data.len() as u64);
         self.base.put(key, &out, &options).map(marks::show)
     }
@@ -182,7 +168,7 @@ impl<C: Codec> Store for Transforming<C> {
         if let Some(part) = self.read_part(key, options)? {
             return Ok(part);
         }
-        let reader = self.base.read(key, &self.inward(options))?;
+        let reader = self.base.read(key, &marks::read_options(options))?;
         let info = marks::show(reader.info().clone());
         let decoder = self.codec.decoder(Feed::reader(reader));
         match options.range {
@@ -192,7 +178,7 @@ impl<C: Codec> Store for Transforming<C> {
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
-        let options = Self::put_options(options);
+        let options = marks::put_options(options);
         let outer_sizes = marks::sizes(&options.metadata).map(str::to_owned);
         let writer = self.base.write(key, &options)?;
         Ok(Box::new(Encoding::new(writer, self.codec.encoder(), outer_sizes)))

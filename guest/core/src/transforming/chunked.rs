@@ -97,7 +97,7 @@ impl<T: Transform> Chunked<T> {
         options: &ReadOptions,
         range: ByteRange,
     ) -> Result<Option<Box<dyn Reader>>> {
-        let Tail { info, end, bytes } = self.tail(key, TAIL, inward(options))?;
+        let Tail { info, end, bytes } = self.tail(key, TAIL, marks::read_options(options))?;
         let (start, stop) = range.resolve(end.size)?;
         if start == stop {
             return self.whole(key, options).map(Some);
@@ -173,7 +173,7 @@ impl<T: Transform> Chunked<T> {
     }
 
     fn whole(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
-        let reader = self.base.read(key, &inward(options))?;
+        let reader = self.base.read(key, &marks::read_options(options))?;
         let mut info = marks::show(reader.info().clone());
         // Without an etag, the end could be that of another version.
         if info.etag.is_some() {
@@ -191,19 +191,6 @@ fn at(info: &ObjectInfo) -> ReadOptions {
 }
 
 /// The preconditions as the base knows them.
-fn inward(options: &ReadOptions) -> ReadOptions {
-    ReadOptions {
-        range: None,
-        if_match: options.if_match.as_deref().map(marks::unmask),
-        if_none_match: options.if_none_match.as_deref().map(marks::unmask),
-    }
-}
-
-fn put_inward(options: &PutOptions) -> PutOptions {
-    let if_match = options.if_match.as_deref().map(marks::unmask);
-    PutOptions { if_match, ..options.clone() }
-}
-
 fn eight(reader: &mut dyn Reader) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while bytes.len() < 8 {
@@ -225,7 +212,7 @@ impl<T: Transform> Store for Chunked<T> {
     forward!(capabilities, exists);
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        let inner = inward(options);
+        let inner = marks::read_options(options);
         let found = match options.range {
             None => self.base.get(key, &inner),
             Some(_) => Err(Error::LimitExceeded(String::new())),
@@ -258,7 +245,7 @@ impl<T: Transform> Store for Chunked<T> {
         let mut out = Vec::new();
         encoder.push(data, &mut out)?;
         encoder.finish(&mut out)?;
-        let mut options = put_inward(options);
+        let mut options = marks::put_options(options);
         let size = data.len() as u64;
         marks::push_size(&mut options.metadata, None, size);
         let mut info = marks::show(self.base.put(key, &out, &options)?);
@@ -300,7 +287,7 @@ impl<T: Transform> Store for Chunked<T> {
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
-        let options = put_inward(options);
+        let options = marks::put_options(options);
         let outer_sizes = marks::sizes(&options.metadata).map(str::to_owned);
         let writer = self.base.write(key, &options)?;
         let writer = Encoding::new(writer, Box::new(self.encoder(key)), outer_sizes);

@@ -105,16 +105,8 @@ impl<T: Transform> Inner<T> {
         if options.range.is_some() {
             return Err(Error::Unsupported("ranges of objects transformed at once".to_owned()));
         }
-        let reader = self.base.read(key, &inward(options))?;
+        let reader = self.base.read(key, &marks::read_options(options))?;
         Ok((marks::show(reader.info().clone()), reader))
-    }
-}
-
-fn inward(options: &ReadOptions) -> ReadOptions {
-    ReadOptions {
-        range: None,
-        if_match: options.if_match.as_deref().map(marks::unmask),
-        if_none_match: options.if_none_match.as_deref().map(marks::unmask),
     }
 }
 
