@@ -255,6 +255,8 @@ fn new_overwrites_nothing_and_takes_names_that_every_language_takes() -> Result<
         let (code, _, error) = new(&[name])?;
         assert!(code != 0 && error.contains("can't name a plug-in"), "{name}: {error}");
     }
+    let (code, _, error) = plugin(here.path(), &["new", "--lang=js", "--world=pack", "x"])?;
+    assert!(code != 0 && error.contains("for Rust alone"), "{error}");
     assert_eq!(fs::read_dir(here.path())?.count(), 2);
     Ok(())
 }
@@ -278,6 +280,21 @@ fn new(name: &str, kind: &str, args: &[&str]) -> Result<()> {
 }
 
 #[test]
+fn new_in_rust_builds_and_passes_as_its_readme_says() -> Result<()> {
+    new("sums", "SumsStore", &["--lang=rust"])
+}
+
+#[test]
 fn new_pack_in_rust_builds_and_passes_as_its_readme_says() -> Result<()> {
     new("words-pack", "WordsPackStore", &["--lang=rust", "--world=pack"])
+}
+
+#[test]
+fn new_in_javascript_builds_and_passes_as_its_readme_says() -> Result<()> {
+    new("js-sums", "JsSumsStore", &["--lang=js"])
+}
+
+#[test]
+fn new_in_python_builds_and_passes_as_its_readme_says() -> Result<()> {
+    new("py-sums", "PySumsStore", &["--lang=python"])
 }

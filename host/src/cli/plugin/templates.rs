@@ -35,6 +35,29 @@ pub const WIT: Files = wit![
 ];
 
 // Some names would mean something to the tools of this repository.
+const RUST: Files = template!["rust-transformer":
+    "Cargo.toml" from "Cargo.toml.in",
+    "Cargo.lock" from "Cargo.lock.in",
+    ".gitignore" from "gitignore",
+    "README.md" from "README.md",
+    "src/lib.rs" from "src/lib.rs",
+];
+
+const JS: Files = template!["js-transformer":
+    "package.json" from "package.json",
+    "package-lock.json" from "package-lock.json",
+    ".gitignore" from "gitignore",
+    "README.md" from "README.md",
+    "plugin.js" from "plugin.js",
+];
+
+const PYTHON: Files = template!["python-transformer":
+    "requirements.txt" from "requirements.txt",
+    ".gitignore" from "gitignore",
+    "README.md" from "README.md",
+    "app.py" from "app.py",
+];
+
 const RUST_PACK: Files = template!["rust-pack":
     "Cargo.toml" from "Cargo.toml.in",
     "Cargo.lock" from "Cargo.lock.in",
@@ -45,9 +68,15 @@ const RUST_PACK: Files = template!["rust-pack":
 ];
 
 impl Template {
-    /// The template for a language and a world.
-    pub fn of(lang: Lang, world: NewWorld) -> Self {
-        let (Lang::Rust, NewWorld::Pack) = (lang, world);
-        Self { files: RUST_PACK }
+    /// The template for a language and a world, where there is one.
+    pub fn of(lang: Lang, world: NewWorld) -> Option<Self> {
+        let files = match (lang, world) {
+            (Lang::Rust, NewWorld::Transformer) => RUST,
+            (Lang::Rust, NewWorld::Pack) => RUST_PACK,
+            (Lang::Js, NewWorld::Transformer) => JS,
+            (Lang::Python, NewWorld::Transformer) => PYTHON,
+            (Lang::Js | Lang::Python, NewWorld::Pack) => return None,
+        };
+        Some(Self { files })
     }
 }
