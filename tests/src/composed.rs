@@ -5,7 +5,7 @@ use crate::artifacts;
 use crate::clients::run;
 use crate::exported::{Instance, Shared};
 use crate::recorded::{Base, Chain, Node};
-use crate::wasm::cargo;
+use crate::wasm::{TARGET, cargo, root};
 use anyhow::{Context, Result, ensure};
 use embed_rust::bindings::exports::storage::object_store::object_store::GuestIndices;
 use std::cell::RefCell;
@@ -23,14 +23,8 @@ use wasmtime_wasi::p2::bindings::sync::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-const TARGET: &str = "wasm32-wasip2";
-
 /// More than the application ever prints.
 const MOST_PRINTED: usize = 1 << 20;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// What is made here, once per process.
 #[derive(Clone)]
@@ -53,15 +47,15 @@ fn made() -> Result<Made> {
 fn make() -> Result<Made> {
     let pack = artifacts::directory()?.join(artifacts::COMPONENT);
     let target = root().join("target/wac");
-    let mut cargo = cargo();
-    cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]);
-    cargo.arg("--manifest-path").arg(root().join("examples/embed/wac/Cargo.toml"));
-    run(cargo.arg("--target-dir").arg(&target))
+    let mut parts = cargo();
+    parts.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]);
+    parts.arg("--manifest-path").arg(root().join("examples/embed/wac/Cargo.toml"));
+    run(parts.arg("--target-dir").arg(&target))
         .context("the components of examples/embed/wac did not build")?;
-    let mut cargo = cargo();
-    cargo.args(["build", "--locked", "--quiet", "--manifest-path"]);
-    cargo.arg(root().join("tests/compose/Cargo.toml")).arg("--target-dir").arg(&target);
-    run(&mut cargo).context("tests/compose did not build")?;
+    let mut tool = cargo();
+    tool.args(["build", "--locked", "--quiet", "--manifest-path"]);
+    tool.arg(root().join("tests/compose/Cargo.toml")).arg("--target-dir").arg(&target);
+    run(&mut tool).context("tests/compose did not build")?;
 
     let part = |name: &str| target.join(TARGET).join("release").join(name).with_extension("wasm");
     let plug = |name: &str, socket: &Path, plugs: &[PathBuf]| -> Result<PathBuf> {

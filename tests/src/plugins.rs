@@ -22,16 +22,23 @@ pub fn rust(name: &str) -> Result<Vec<u8>> {
 
 /// The component of a package of JavaScript there.
 pub fn javascript(name: &str) -> Result<Vec<u8>> {
-    let sources = sources(name);
-    let package = npm(&format!("plugins/{name}"), &sources)?;
-    let made_of = ["package-lock.json".to_owned(), format!("{name}.js")];
-    built(&package.join("built"), &sources, &made_of, |component| {
-        let mut jco = Command::new(fs::canonicalize(package.join("node_modules/.bin/jco"))?);
-        jco.arg("componentize").arg(sources.join(format!("{name}.js")));
-        jco.arg("--wit").arg(fs::canonicalize(root().join("wit"))?);
-        jco.args(["--world-name", "transformer", "--disable", "all", "--out"]).arg(component);
-        Ok(jco)
+    let package = modules(name)?;
+    let source = format!("{name}.js");
+    let made_of = ["package-lock.json", "build.mjs", &source].map(str::to_owned);
+    built(&package.join("built"), &sources(name), &made_of, |component| {
+        for file in &made_of {
+            fs::copy(sources(name).join(file), package.join(file))?;
+        }
+        let mut node = Command::new("node");
+        node.arg("build.mjs").arg(fs::canonicalize(root().join("wit"))?).arg(component);
+        node.current_dir(&package);
+        Ok(node)
     })
+}
+
+/// A package's folder below `target`, with the modules that it needs.
+fn modules(name: &str) -> Result<PathBuf> {
+    Ok(fs::canonicalize(npm(&format!("plugins/{name}"), &sources(name))?)?)
 }
 
 /// The component of a module of Python there.
@@ -44,7 +51,7 @@ pub fn python(name: &str) -> Result<Vec<u8>> {
     built(&bin.join("../built"), &sources, &made_of, |component| {
         let mut python = Command::new(bin.join("componentize-py"));
         python.arg("-d").arg(root().join("wit"));
-        python.args(["-w", "transformer", "componentize", "--stub-wasi", "-p"]).arg(&sources);
+        python.args(["-w", "transformer", "componentize", "-p"]).arg(&sources);
         python.arg("-p").arg(packages(&bin)?).args([&module, "-o"]).arg(component);
         Ok(python)
     })

@@ -1,0 +1,81 @@
+//! `StripMetadataStore`: photos are stored without Exif, XMP, IPTC, comments,
+//! previews and whatever else comes with them: no place, time, name, or serial
+//! number. Pixels and colours stay as they are, and how the image is to be
+//! turned.
+//!
+//! What is kept is listed, what is left out is not, so that metadata of a kind
+//! that nobody thought of does not pass either.
+
+mod jpeg;
+mod orientation;
+mod png;
+#[cfg(test)]
+mod tests;
+mod webp;
+
+use img_parts::Bytes;
+use serde::Deserialize;
+use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, config};
+
+storage_plugin::transformer!(StripMetadata);
+
+/// Bytes of the largest photo.
+const MOST: u32 = 24 * 1024 * 1024;
+
+#[derive(Deserialize)]
+struct StripMetadata {
+    /// What happens to an object that is no JPEG, PNG or WebP.
+    #[serde(default)]
+    others: Others,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum Others {
+    #[default]
+    Refuse,
+    Keep,
+}
+
+impl Transformer for StripMetadata {
+    const NAME: &str = "StripMetadataStore";
+    const DOC: &str = "Takes place, time, names and previews out of JPEG, PNG and WebP";
+    const CONFIG_SCHEMA: Option<&str> = Some(
+        r#"{"type":"object","properties":{
+            "others":{"enum":["refuse","keep"],"default":"refuse",
+                "description":"What happens to an object that is no JPEG, PNG or WebP"}
+        },"additionalProperties":false}"#,
+    );
+
+    fn configure(json: Json) -> Result<Self> {
+        config(json)
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        let data = Data::Whole { max_size: MOST, reversible: false };
+        Behaviour { data, ..Behaviour::default() }
+    }
+
+    fn encode(&self, part: &Part, data: Vec<u8>) -> Result<Vec<u8>> {
+        let data = Bytes::from(data);
+        let (format, stripped) = match &data[..] {
+            [0xff, 0xd8, 0xff, ..] => ("JPEG", jpeg::strip(data)),
+            [0x89, b'P', b'N', b'G', ..] => ("PNG", png::strip(data)),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+                ("WebP", webp::strip(data))
+            }
+            _ => match self.others {
+                Others::Keep => return Ok(data.into()),
+                Others::Refuse => {
+                    return Err(Error::InvalidData(format!(
+                        "{:?} is no JPEG, PNG or WebP, in which metadata can be found",
+                        part.key
+                    )));
+                }
+            },
+        };
+        stripped.map(Into::into).map_err(|error| {
+            Error::InvalidData(format!("{:?} is a damaged {format}: {error}", part.key))
+        })
+    }
+}
