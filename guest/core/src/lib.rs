@@ -11,9 +11,11 @@
 //! - [`keymap`]: decorators that change keys.
 //! - [`decorators`]: one file per store type. They are the feature
 //!   `decorators`, on by default.
-//! - [`transforming`]: stores made of transformers; with that feature, too.
+//! - [`behaviour`]: what a transformer asks for; [`transforming`]: stores made of
+//!   transformers, with that feature, too.
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
+pub mod behaviour;
 pub mod chain;
 #[cfg(feature = "decorators")]
 pub mod codec;

@@ -17,6 +17,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use crate::behaviour::{Behaviour, Data, KeyMap, Validation};
 use crate::keymap::KeyMapping;
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
@@ -50,60 +51,6 @@ pub struct Part<'a> {
     pub index: u64,
     /// Whether it is the last one.
     pub last: bool,
-}
-
-/// What becomes of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Data {
-    /// They pass unchanged.
-    #[default]
-    Unchanged,
-    /// They are transformed as whole objects.
-    Whole {
-        /// The most bytes of an object before encoding.
-        max_size: u32,
-        /// Whether `decode` gives back what `encode` was given.
-        reversible: bool,
-    },
-    /// They are transformed in chunks.
-    Chunked {
-        /// Bytes of a chunk before encoding.
-        chunk_size: u32,
-        /// How many more an encoded one has, if that is constant.
-        overhead: Option<u32>,
-    },
-}
-
-/// What a key map keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct KeyMap {
-    /// The order of keys.
-    pub keeps_order: bool,
-    /// Their prefixes.
-    pub keeps_prefixes: bool,
-}
-
-/// What `validate` sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Validation {
-    /// It is not called.
-    #[default]
-    Nothing,
-    /// Keys.
-    Keys,
-    /// Keys and whole objects of at most this many bytes.
-    Objects(u32),
-}
-
-/// How a transformer is to be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Behaviour {
-    /// What becomes of bytes.
-    pub data: Data,
-    /// What becomes of keys.
-    pub keys: Option<KeyMap>,
-    /// What is refused.
-    pub validation: Validation,
 }
 
 /// Draws the random number of an object.
