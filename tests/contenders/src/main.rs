@@ -1,0 +1,144 @@
+//! Reads tasks, a line of JSON each, and does them with OpenDAL or
+//! object_store; answers each with a line of JSON: the seconds that it took, or
+//! why there is nothing to measure. `tests/benches/libraries` asks.
+
+mod arrow;
+mod dal;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+/// Any failure, as text.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What is asked for.
+#[derive(Deserialize)]
+struct Task {
+    library: String,
+    /// `memory`, `filesystem`, `sqlite` or `bucket`.
+    backend: String,
+    /// `none`, or what stands over it.
+    layer: String,
+    durable: bool,
+    /// For files and databases; new.
+    folder: String,
+    bucket: Bucket,
+    /// `put`, `get` or `list`.
+    operation: String,
+    size: usize,
+    count: usize,
+}
+
+/// Where the bucket is.
+#[derive(Deserialize)]
+struct Bucket {
+    endpoint_url: String,
+    bucket_name: String,
+    region: String,
+    s3_access_key: String,
+    s3_secret_key: String,
+}
+
+/// A store of either.
+enum Store {
+    Dal(opendal::Operator),
+    Arrow(Box<dyn object_store::ObjectStore>),
+}
+
+impl Store {
+    /// `None`: the library has no such thing.
+    async fn open(task: &Task) -> Result<Option<Self>, Failure> {
+        Ok(match task.library.as_str() {
+            "opendal" => dal::open(task).await?.map(Store::Dal),
+            "object_store" => arrow::open(task)?.map(Store::Arrow),
+            other => return Err(format!("there is no library {other:?} here").into()),
+        })
+    }
+
+    async fn put(&self, key: &str, data: &Bytes) -> Result<(), Failure> {
+        match self {
+            Store::Dal(store) => dal::put(store, key, data).await,
+            Store::Arrow(store) => arrow::put(store.as_ref(), key, data).await,
+        }
+    }
+
+    /// Gives the size.
+    async fn get(&self, key: &str) -> Result<usize, Failure> {
+        match self {
+            Store::Dal(store) => dal::get(store, key).await,
+            Store::Arrow(store) => arrow::get(store.as_ref(), key).await,
+        }
+    }
+
+    /// Gives the number of objects.
+    async fn list(&self) -> Result<usize, Failure> {
+        match self {
+            Store::Dal(store) => dal::list(store).await,
+            Store::Arrow(store) => arrow::list(store.as_ref()).await,
+        }
+    }
+}
+
+fn key(i: usize) -> String {
+    format!("some/folder/{i:06}")
+}
+
+/// The objects that are read again and again.
+const READ: usize = 16;
+
+async fn measure(task: &Task) -> Result<Option<f64>, Failure> {
+    let Some(store) = Store::open(task).await? else { return Ok(None) };
+    let data: Bytes = (0..task.size).map(|i| (i * 31 % 251) as u8).collect::<Vec<_>>().into();
+    let prepared = match task.operation.as_str() {
+        "get" => READ,
+        "list" => task.count,
+        _ => 0,
+    };
+    for i in 0..prepared {
+        store.put(&key(i), &data).await?;
+    }
+    let start = Instant::now();
+    match task.operation.as_str() {
+        "put" => {
+            for i in 0..task.count {
+                store.put(&key(i), &data).await?;
+            }
+        }
+        "get" => {
+            for i in 0..task.count {
+                if store.get(&key(i % READ)).await? != task.size {
+                    return Err("an object of another size".into());
+                }
+            }
+        }
+        "list" => {
+            let found = store.list().await?;
+            if found != task.count {
+                return Err(format!("{found} objects are listed").into());
+            }
+        }
+        other => return Err(format!("there is no operation {other:?}").into()),
+    }
+    Ok(Some(start.elapsed().as_secs_f64()))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    opendal::install_default();
+    let mut out = std::io::stdout();
+    for line in std::io::stdin().lock().lines() {
+        let task: Task = serde_json::from_str(&line?)?;
+        let answer: Value = match measure(&task).await {
+            Ok(seconds) => json!({"seconds": seconds}),
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        writeln!(out, "{answer}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
