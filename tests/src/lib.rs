@@ -10,6 +10,7 @@
 //! - [`artifacts`]: the component and what belongs to it, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
+//! - [`released`]: what earlier versions wrote, kept for later ones.
 //! - [`lying`]: a registry that answers as a test says.
 //! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
@@ -18,6 +19,8 @@
 //! - [`plugins`]: the plug-ins in `examples/plugins`, built.
 //! - [`wasm`]: crates built for wasm.
 //! - [`signing`]: signed requests by hand; [`forging`]: those of attackers.
+//! - [`strace`]: calls to the system that fail; [`tidy`]: what stores may leave behind.
+//! - [`linear`]: whether a history of requests is that of a whole store.
 //! - [`corpus`]: the files that they move around.
 //! - [`process`]: what the kernel says of a process, and how large tests are.
 
@@ -36,14 +39,18 @@ pub mod guests;
 pub mod http;
 pub mod interop;
 pub mod kinds;
+pub mod linear;
 pub mod lying;
 pub mod plugins;
 pub mod process;
 pub mod proxy;
 pub mod recorded;
+pub mod released;
 pub mod server;
 pub mod servers;
 pub mod signing;
+pub mod strace;
 pub mod templates;
+pub mod tidy;
 pub mod transformers;
 pub mod wasm;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{Server, run};
+use storage_tests::tidy::{files, only, only_objects};
 
 const CLIENTS: usize = 8;
 const KEYS: u64 = 16;
@@ -302,32 +303,6 @@ fn listed(port: u16, objects: usize) -> Result<()> {
     Ok(())
 }
 
-/// Every file below a directory, by its path in it.
-fn files(directory: &Path) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    let mut todo = vec![directory.to_owned()];
-    while let Some(folder) = todo.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                todo.push(entry.path());
-            } else {
-                found.push(entry.path().strip_prefix(directory)?.display().to_string());
-            }
-        }
-    }
-    found.retain(|path| !matches!(path.as_str(), "stores.yaml" | "server.log"));
-    found.retain(|path| !path.starts_with("staging/"));
-    Ok(found)
-}
-
-fn only(directory: &Path, names: &[&str]) -> Result<()> {
-    let found = files(directory)?;
-    let stray: Vec<_> = found.iter().filter(|path| !names.contains(&path.as_str())).collect();
-    ensure!(stray.is_empty(), "these should not be there: {stray:?}");
-    Ok(())
-}
-
 /// `heal` makes the children equal, beside the server, and leaves nothing to
 /// do for a second time.
 fn healed(directory: &Path, objects: usize) -> Result<()> {
@@ -349,18 +324,6 @@ fn healed(directory: &Path, objects: usize) -> Result<()> {
     let files = files(directory)?;
     let held = files.iter().filter(|path| path.starts_with("objects/")).count();
     ensure!(held == objects, "{held} files for {objects} objects");
-    Ok(())
-}
-
-/// As many files below `objects` as there are objects, and none being written.
-fn only_objects(directory: &Path, objects: usize) -> Result<()> {
-    let found = files(directory)?;
-    let (held, others): (Vec<_>, Vec<_>) =
-        found.iter().partition(|path| path.starts_with("objects/"));
-    ensure!(held.len() == objects, "{} files for {objects} objects", held.len());
-    let stray: Vec<_> =
-        others.iter().filter(|path| !path.starts_with(".objects.storage/keys.db")).collect();
-    ensure!(stray.is_empty(), "these should not be there: {stray:?}");
     Ok(())
 }
 

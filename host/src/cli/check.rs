@@ -1,4 +1,5 @@
-//! `check`: whether a configuration would work, without writing anything.
+//! `check`: whether a configuration would work, without writing anything unless
+//! it is to repair.
 
 use super::context::Context;
 use super::deep;
@@ -8,12 +9,12 @@ use crate::StoreFactory;
 use crate::store::{Error, ListOptions};
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Check a configuration and reach each store in it, without writing
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  storage-host check stores.yaml\n  storage-host check --deep\n  storage-host -c stores.yaml check --deep both\n\n--deep reads every object: of a mirror on all its children, whose bytes are\ncompared, and of STORE itself to its end. Without STORE it takes all mirrors and\nall stores that no other stands on."
+    after_help = "Examples:\n  storage-host check stores.yaml\n  storage-host check --deep\n  storage-host -c stores.yaml check --deep both\n  storage-host check --repair\n\n--deep reads every object: of a mirror on all its children, whose bytes are\ncompared, and of STORE itself to its end. Without STORE it takes all mirrors and\nall stores that no other stands on.\n\n--repair does what a start does: files of writes that a killed process did not end\nare removed, and its journals are worked off. `heal` is for mirrors."
 )]
 pub struct CheckArgs {
     /// The configuration; default: --config
@@ -21,6 +22,9 @@ pub struct CheckArgs {
     /// Read every object, and compare those of mirrors over all children
     #[arg(long, value_name = "STORE", num_args = 0..=1, default_missing_value = "")]
     deep: Option<String>,
+    /// First open each store to write, which ends what a killed process left
+    #[arg(long)]
+    repair: bool,
 }
 
 /// How a store is doing.
@@ -34,6 +38,9 @@ enum State {
 impl CheckArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         let file = self.file.as_ref().unwrap_or(&context.file);
+        if self.repair {
+            repair(file).await?;
+        }
         if let Some(store) = &self.deep {
             let factory = StoreFactory::from_yaml(file)?.check_only();
             let outcome = deep::check(&factory, store, context).await;
@@ -65,6 +72,20 @@ impl CheckArgs {
         factory.close().await?;
         Ok(code)
     }
+}
+
+/// Opens every store that is there as a start does, and closes it.
+async fn repair(file: &Path) -> anyhow::Result<()> {
+    let look = StoreFactory::from_yaml(file)?.check_only();
+    let factory = StoreFactory::from_yaml(file)?;
+    for def in &look.config().stores {
+        // What is not there is not made, and what fails is told by the check.
+        if let State::Ready(_) = reach(&look, &def.name).await {
+            let _ = factory.open(&def.name).await;
+        }
+    }
+    look.close().await?;
+    factory.close().await
 }
 
 async fn reach(factory: &StoreFactory, name: &str) -> State {

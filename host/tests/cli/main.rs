@@ -135,6 +135,28 @@ fn mistakes_get_a_message_a_hint_and_their_exit_code() {
 }
 
 #[test]
+fn a_check_repairs_what_a_killed_process_left_only_when_it_is_to() {
+    let here = Here::new();
+    here.ok_with(&["put", "files:k"], b"1");
+    // As a process has them that is killed between two steps of a write.
+    let left = here.path().join(".files.storage/writing-1-0123456789abcdef");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("0"), "half of an obj").unwrap();
+    let said = here.ok(&["check"]);
+    assert!(said.contains("ok      files") && left.join("0").exists(), "{said}");
+    let said = here.ok(&["check", "--repair"]);
+    assert!(said.contains("ok      files") && !left.exists(), "{said}");
+    assert_eq!(fs::read_dir(here.path().join(".files.storage")).unwrap().count(), 0);
+    assert_eq!(here.ok(&["get", "files:k"]), "1");
+    // What a process still writes is left alone.
+    fs::create_dir(&left).unwrap();
+    let lock = fs::File::open(&left).unwrap();
+    lock.lock().unwrap();
+    here.ok(&["check", "--repair"]);
+    assert!(left.exists());
+}
+
+#[test]
 fn a_colon_names_a_store_only_where_there_is_one() {
     let here = Here::new();
     here.ok_with(&["put", "other:key"], b"1");

@@ -56,6 +56,34 @@ fn cache(name: &str) -> Result<(PathBuf, File)> {
     Ok((folder.join(name), lock))
 }
 
+/// Packages of Debian, unpacked into a folder and not installed, so that no
+/// service is set up and nobody needs to be root. The first names the folder.
+pub(crate) fn unpacked(packages: &[&str]) -> Result<PathBuf> {
+    let (root, _lock) = cache(packages.first().context("no package")?)?;
+    if root.exists() {
+        return Ok(root);
+    }
+    let (folder, made) = (root.with_extension("package"), root.with_extension("unpacked"));
+    for folder in [&folder, &made] {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder)?;
+    }
+    let get = || {
+        let mut command = Command::new("apt-get");
+        run(command.arg("download").args(packages).current_dir(&folder))
+    };
+    get().or_else(|_| {
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        get()
+    })?;
+    for package in fs::read_dir(&folder)? {
+        run(Command::new("dpkg-deb").arg("--extract").arg(package?.path()).arg(&made))?;
+    }
+    fs::remove_dir_all(folder)?;
+    fs::rename(made, &root)?;
+    Ok(root)
+}
+
 /// A server process. It ends when this is dropped, and when the process that
 /// holds this ends however it ends: its shell waits for the end of a pipe.
 pub struct Process {

@@ -1,8 +1,8 @@
 //! An OCI registry: the reference implementation, as Debian packages it.
 
-use super::{Process, cache, free_port, listens, run};
+use super::{Process, free_port, listens, unpacked};
 use crate::server::certify;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,30 +23,11 @@ fn binary() -> Result<PathBuf> {
     if Command::new(PACKAGE).arg("--version").output().is_ok_and(|done| done.status.success()) {
         return Ok(PACKAGE.into());
     }
-    let (root, _lock) = cache(PACKAGE)?;
-    let binary = root.join("usr/bin").join(PACKAGE);
-    if binary.exists() {
-        return Ok(binary);
-    }
-    let _ = fs::remove_dir_all(&root);
-    let folder = root.with_extension("package");
-    fs::create_dir_all(&folder)?;
-    let get = || run(Command::new("apt-get").args(["download", PACKAGE]).current_dir(&folder));
-    let got = get().or_else(|_| {
-        run(Command::new("apt-get").args(["update", "-qq"]))?;
-        get()
-    });
-    got.context(
+    let root = unpacked(&[PACKAGE]).context(
         "there is no docker-registry in PATH, and Debian's package of it can't be had; put the \
          reference implementation of an OCI registry into PATH under this name",
     )?;
-    let packages = fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?;
-    ensure!(packages.len() == 1, "{} has {} files", folder.display(), packages.len());
-    for package in packages {
-        run(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(&root))?;
-    }
-    fs::remove_dir_all(folder)?;
-    Ok(binary)
+    Ok(root.join("usr/bin").join(PACKAGE))
 }
 
 enum Kind {

@@ -4,7 +4,7 @@
 use super::names::Low;
 use super::root::Root;
 use super::{metadata, path};
-use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result};
+use crate::store::{Entry, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
@@ -95,8 +95,13 @@ pub(super) fn look(
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
     let (stat, info) = match super::path::open(folder, name, flags) {
         Ok(file) => {
-            let stat = rustix::fs::fstat(&file).map_err(|e| root.error(path, e))?;
-            (stat, metadata::load(root.side().ok(), path, file.as_fd(), &stat))
+            let fail = |e| root.error(path, e);
+            let stat = rustix::fs::fstat(&file).map_err(fail)?;
+            match metadata::load(root.side().ok(), path, file.as_fd(), &stat) {
+                // It was replaced, or is gone.
+                Err(Errno::STALE) => return look(root, folder, name, path),
+                info => (stat, info.map_err(fail)?),
+            }
         }
         // It exists, though not for us: the names are still listed.
         Err(Errno::ACCESS | Errno::PERM) => {
@@ -109,10 +114,4 @@ pub(super) fn look(
     };
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     Ok(regular.then_some(info))
-}
-
-impl Root {
-    pub(super) fn error(&self, key: &str, error: Errno) -> Error {
-        super::error::at(&self.shown(key), error)
-    }
 }

@@ -8,7 +8,7 @@
 
 use super::error;
 use super::side::Side;
-use crate::store::{Metadata, ObjectInfo, PutOptions, Result};
+use crate::store::{Error, Metadata, ObjectInfo, PutOptions};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, XattrFlags};
 use rustix::io::Errno;
@@ -53,41 +53,61 @@ pub(super) fn derived(stat: &Stat) -> ObjectInfo {
     }
 }
 
-/// What is known of an open file.
+/// What is known of an open file. An error is one of reading: an object must
+/// not seem to have another etag because its disk fails. `STALE`: the file was
+/// replaced or deleted since, and what was kept beside it is gone.
 pub(super) fn load(
     side: Option<&Side>,
     key: &str,
     file: BorrowedFd<'_>,
     stat: &Stat,
-) -> ObjectInfo {
+) -> Result<ObjectInfo, Errno> {
     let mut info = derived(stat);
-    let kept = from_attribute(file).or_else(|| from_side(side?, key, stat.st_ino));
+    let kept = match (from_attribute(file)?, side) {
+        (None, Some(side)) if side.metadata()?.is_some() => {
+            let kept = from_side(side, key, stat.st_ino)?;
+            // It goes after the file does.
+            if kept.is_none() && rustix::fs::fstat(file)?.st_nlink == 0 {
+                return Err(Errno::STALE);
+            }
+            kept
+        }
+        (kept, _) => kept,
+    };
     let Some(kept) = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()) else {
-        return info;
+        return Ok(info);
     };
     if (kept.size, kept.mtime, kept.inode) != version(stat) {
-        return info;
+        return Ok(info);
     }
     if kept.etag.is_some() {
         info.etag = kept.etag;
     }
     info.content_type = kept.content_type;
     info.metadata = kept.metadata;
-    info
+    Ok(info)
 }
 
-fn from_attribute(file: BorrowedFd<'_>) -> Option<Vec<u8>> {
+fn from_attribute(file: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
     // Most values are small: one call, and a second one for the others.
     let mut small = [0; 1024];
-    match rustix::fs::fgetxattr(file, ATTRIBUTE, &mut small[..]) {
-        Ok(length) => small.get(..length).map(<[u8]>::to_vec),
+    let mut large = Vec::new();
+    let got = match rustix::fs::fgetxattr(file, ATTRIBUTE, &mut small[..]) {
+        Ok(length) => return Ok(small.get(..length).map(<[u8]>::to_vec)),
         Err(Errno::RANGE) => {
-            let mut large = vec![0; MAX_BYTES];
-            let length = rustix::fs::fgetxattr(file, ATTRIBUTE, &mut large[..]).ok()?;
-            large.truncate(length);
-            Some(large)
+            large.resize(MAX_BYTES, 0);
+            rustix::fs::fgetxattr(file, ATTRIBUTE, &mut large[..])
         }
-        Err(_) => None,
+        Err(e) => Err(e),
+    };
+    match got {
+        Ok(length) => {
+            large.truncate(length);
+            Ok(Some(large))
+        }
+        Err(e @ (Errno::IO | Errno::NOMEM | Errno::INTR)) => Err(e),
+        // There is none, or there are no attributes here.
+        Err(_) => Ok(None),
     }
 }
 
@@ -95,13 +115,19 @@ fn side_name(key: &str, inode: u64) -> String {
     format!("{}-{inode:x}", hex::encode(Sha256::digest(key)))
 }
 
-fn from_side(side: &Side, key: &str, inode: u64) -> Option<Vec<u8>> {
+fn from_side(side: &Side, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = side.metadata()?;
-    let file = rustix::fs::openat(folder, side_name(key, inode), flags, Mode::empty()).ok()?;
+    let Some(folder) = side.metadata()? else { return Ok(None) };
+    let file = match rustix::fs::openat(folder, side_name(key, inode), flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
+        Err(e) => return Err(e),
+    };
     let mut bytes = Vec::new();
-    File::from(file).take(MAX_BYTES as u64 * 16).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+    match File::from(file).take(MAX_BYTES as u64 * 16).read_to_end(&mut bytes) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(e) => Err(Errno::from_io_error(&e).unwrap_or(Errno::IO)),
+    }
 }
 
 /// Keeps what `options` hold with a file that is not yet published, and tells
@@ -113,7 +139,7 @@ pub(super) fn save(
     file: &OwnedFd,
     options: &PutOptions,
     durable: bool,
-) -> Result<ObjectInfo> {
+) -> Result<ObjectInfo, Error> {
     let fail = |e: std::io::Error| error::at(shown, e);
     let stat = rustix::fs::fstat(file).map_err(|e| fail(e.into()))?;
     let mut info = derived(&stat);
@@ -160,7 +186,7 @@ pub(super) fn save(
 
 /// Removes what the side directory keeps for a version that is gone.
 pub(super) fn forget(side: &Side, key: &str, inode: u64) {
-    if let Some(folder) = side.metadata() {
+    if let Ok(Some(folder)) = side.metadata() {
         // Only rubbish stays behind when this fails: it is bound to its version.
         let _ = rustix::fs::unlinkat(folder, side_name(key, inode), AtFlags::empty());
     }

@@ -13,7 +13,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How often a put makes its folders again while deletes prune them.
+/// How often a put makes its folders again while deletes prune them, and a
+/// reader looks again while puts replace what it opened.
 const ATTEMPTS: usize = 1000;
 
 /// An open root.
@@ -86,13 +87,19 @@ impl Root {
         path::check(key)?;
         // Without NONBLOCK, a pipe under the root would hang the reader.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        let file = path::open(self.dir(), key, flags).map_err(|e| self.error(key, e))?;
-        let stat = rustix::fs::fstat(&file).map_err(|e| self.error(key, e))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::NotFound);
+        for _ in 0..ATTEMPTS {
+            let file = path::open(self.dir(), key, flags).map_err(|e| self.error(key, e))?;
+            let stat = rustix::fs::fstat(&file).map_err(|e| self.error(key, e))?;
+            if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+                return Err(Error::NotFound);
+            }
+            match metadata::load(self.side().ok(), key, file.as_fd(), &stat) {
+                Ok(info) => return Ok((file, stat, info)),
+                Err(Errno::STALE) => {}
+                Err(e) => return Err(self.error(key, e)),
+            }
         }
-        let info = metadata::load(self.side().ok(), key, file.as_fd(), &stat);
-        Ok((file, stat, info))
+        Err(self.busy(key))
     }
 
     pub(super) fn exists(&self, key: &str) -> Result<bool> {
@@ -133,24 +140,45 @@ impl Root {
         mut temp: Temp,
         options: &PutOptions,
     ) -> Result<ObjectInfo> {
+        let mut made = Vec::new();
+        match self.save_and_place(key, &mut temp, options, &mut made) {
+            Ok(info) => {
+                self.sync_folders(key, &made).map_err(|e| self.unsynced(key, "written", e))?;
+                Ok(info)
+            }
+            Err(error) => {
+                // Nothing of it is to stay behind.
+                if let (Ok(side), Ok(stat)) = (self.side(), rustix::fs::fstat(temp.file())) {
+                    metadata::forget(side, key, stat.st_ino);
+                }
+                if !made.is_empty() {
+                    self.prune(path::split(key).0);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn save_and_place(
+        &self,
+        key: &str,
+        temp: &mut Temp,
+        options: &PutOptions,
+        made: &mut Vec<String>,
+    ) -> Result<ObjectInfo> {
         let side = self.side()?;
         let shown = self.shown(key);
         let info = metadata::save(side, key, &shown, temp.file(), options, self.durable)?;
         if self.durable {
             rustix::fs::fsync(temp.file()).map_err(|e| self.error(key, e))?;
         }
-        let mut made = Vec::new();
-        {
-            let _lock = self.lock(key);
-            if options.if_match.is_some() || options.if_absent {
-                check_write(options, self.current(key)?.as_ref())?;
-            }
-            let replaced = self.place(key, &mut temp, options, &mut made)?;
-            if let Some(replaced) = replaced {
-                metadata::forget(side, key, replaced.st_ino);
-            }
+        let _lock = self.lock(key);
+        if options.if_match.is_some() || options.if_absent {
+            check_write(options, self.current(key)?.as_ref())?;
         }
-        self.sync_folders(key, &made)?;
+        if let Some(replaced) = self.place(key, temp, options, made)? {
+            metadata::forget(side, key, replaced.st_ino);
+        }
         Ok(info)
     }
 
@@ -207,10 +235,7 @@ impl Root {
                 Err(e) => return Err(self.error(key, e)),
             }
         }
-        Err(Error::Unavailable(format!(
-            "{}: its folder was removed again and again meanwhile",
-            self.shown(key)
-        )))
+        Err(self.busy(key))
     }
 
     fn make_folders(&self, key: &str, made: &mut Vec<String>) -> Result<(), Errno> {
@@ -234,7 +259,7 @@ impl Root {
 
     /// Makes the object's entry durable, and those of folders that this or
     /// another put has just made.
-    fn sync_folders(&self, key: &str, made: &[String]) -> Result<()> {
+    fn sync_folders(&self, key: &str, made: &[String]) -> Result<(), Errno> {
         let mut wanted: Vec<&str> = Vec::new();
         {
             let fresh = self.fresh();
@@ -245,7 +270,7 @@ impl Root {
         if self.durable {
             let above = wanted.iter().map(|folder| path::split(folder).0);
             for folder in above.chain([path::split(key).0]) {
-                self.sync_folder(folder).map_err(|e| self.error(folder, e))?;
+                self.sync_folder(folder)?;
             }
         }
         if !wanted.is_empty() || !made.is_empty() {
@@ -271,22 +296,6 @@ impl Root {
         })
     }
 
-    fn conflict(&self, key: &str, error: Errno) -> Error {
-        match error {
-            Errno::NOTDIR => {
-                let taken = path::folders(key).find(|folder| self.exists(folder) == Ok(true));
-                Error::InvalidKey(format!(
-                    "{key:?} can't be stored: {:?} is an object, and a filesystem can't have objects below it",
-                    taken.unwrap_or("a part of it")
-                ))
-            }
-            Errno::ISDIR => Error::InvalidKey(format!(
-                "{key:?} can't be stored: it is a folder, there are objects below \"{key}/\""
-            )),
-            error => self.error(key, error),
-        }
-    }
-
     pub(super) fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
         path::check(key)?;
         let fail = |e: Errno| self.error(key, e);
@@ -308,7 +317,7 @@ impl Root {
         }
         drop(lock);
         if self.durable {
-            self.sync_folder(folder).map_err(fail)?;
+            self.sync_folder(folder).map_err(|e| self.unsynced(key, "deleted", e))?;
         }
         self.prune(folder);
         Ok(())
@@ -330,7 +339,7 @@ impl Root {
     /// Makes the root's own entries durable.
     pub(super) fn sync(&self) -> Result<()> {
         if self.side.is_ok() {
-            rustix::fs::fsync(&self.dir).map_err(|e| self.error("", e))?;
+            rustix::fs::fsync(&self.dir).map_err(|e| self.unsynced("", "all was done", e))?;
         }
         Ok(())
     }
@@ -368,7 +377,9 @@ pub(super) fn rename_to_free(
     match rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
             rustix::fs::linkat(from, old, to, new, AtFlags::empty())?;
-            rustix::fs::unlinkat(from, old, AtFlags::empty())
+            // It is in its place; the next start removes the other name.
+            let _ = rustix::fs::unlinkat(from, old, AtFlags::empty());
+            Ok(())
         }
         done => done,
     }

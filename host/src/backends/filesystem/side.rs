@@ -58,7 +58,11 @@ impl Side {
         // a dead one in between. The kernel lets go of it with the handle.
         let guard = rustix::fs::open(path, FOLDER, Mode::empty())?;
         rustix::fs::flock(&guard, FlockOperation::LockExclusive)?;
-        sweep(dir.as_fd())?;
+        let left = sweep(dir.as_fd())?;
+        if left > 0 {
+            let side = path.display();
+            tracing::info!(target: "storage", %side, left, "unfinished writes were removed");
+        }
         let nonce = RandomState::new().hash_one(std::process::id());
         let own_name = format!("writing-{}-{nonce:016x}", std::process::id());
         rustix::fs::mkdirat(&dir, &own_name, Mode::from_raw_mode(0o777))?;
@@ -93,18 +97,21 @@ impl Side {
     }
 
     /// The folder for metadata, if there is one.
-    pub(super) fn metadata(&self) -> Option<BorrowedFd<'_>> {
+    pub(super) fn metadata(&self) -> Result<Option<BorrowedFd<'_>>, Errno> {
         if self.metadata.get().is_none() {
             // Asked every time: another process may have made it meanwhile.
-            let folder = rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty()).ok()?;
-            let _ = self.metadata.set(folder);
+            match rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty()) {
+                Ok(folder) => drop(self.metadata.set(folder)),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(e) => return Err(e),
+            }
         }
-        self.metadata.get().map(AsFd::as_fd)
+        Ok(self.metadata.get().map(AsFd::as_fd))
     }
 
     /// The folder for metadata.
     pub(super) fn make_metadata(&self) -> Result<BorrowedFd<'_>, Errno> {
-        if let Some(folder) = self.metadata() {
+        if let Some(folder) = self.metadata()? {
             return Ok(folder);
         }
         match rustix::fs::mkdirat(&self.dir, METADATA, Mode::from_raw_mode(0o777)) {
@@ -132,8 +139,10 @@ fn try_unnamed(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::fs::unlinkat(folder, "probe", AtFlags::empty())
 }
 
-/// Removes the folders whose lock nobody holds.
-fn sweep(dir: BorrowedFd<'_>) -> Result<(), Errno> {
+/// Removes the folders whose lock nobody holds; gives how many files were in
+/// them.
+fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let mut removed = 0;
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -146,10 +155,11 @@ fn sweep(dir: BorrowedFd<'_>) -> Result<(), Errno> {
         }
         for left in Dir::read_from(&folder)?.flatten() {
             if !matches!(left.file_name().to_bytes(), b"." | b"..") {
-                let _ = rustix::fs::unlinkat(&folder, left.file_name(), AtFlags::empty());
+                let gone = rustix::fs::unlinkat(&folder, left.file_name(), AtFlags::empty());
+                removed += usize::from(gone.is_ok());
             }
         }
         let _ = rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR);
     }
-    Ok(())
+    Ok(removed)
 }

@@ -13,6 +13,15 @@ use crate::store::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
+/// The change is made. The text of the error is about the index.
+fn unseen(key: &str, done: &str, error: &Error) -> Error {
+    Error::Unavailable(format!(
+        "{key:?} was {done}, but whether the index of keys knows could not be seen ({}); write it \
+         again, or listings may miss it",
+        error.code()
+    ))
+}
+
 /// A store whose keys are in another one.
 pub(super) struct Indexed {
     pub(super) store: SharedStore,
@@ -32,7 +41,11 @@ impl Indexed {
     async fn remove(&self, key: &str) -> Result<()> {
         match self.index.delete(key, DeleteOptions::default()).await {
             Ok(()) | Err(Error::NotFound) => {}
-            Err(error) => return Err(error),
+            // It may stay: a listing leaves it out.
+            Err(error) => {
+                tracing::warn!(target: "storage", key, %error, "a key stays in the index");
+                return Ok(());
+            }
         }
         if self.store.exists(key).await? { add(&self.index, key).await } else { Ok(()) }
     }
@@ -54,13 +67,14 @@ impl ObjectStore for Indexed {
         let info = match self.store.put(key, data, options).await {
             Ok(info) => info,
             Err(error) => {
-                if !self.store.exists(key).await? {
-                    self.remove(key).await?;
+                // A key too many does no harm.
+                if self.store.exists(key).await == Ok(false) {
+                    let _ = self.remove(key).await;
                 }
                 return Err(error);
             }
         };
-        add(&self.index, key).await?;
+        add(&self.index, key).await.map_err(|e| unseen(key, "written", &e))?;
         Ok(info)
     }
 
@@ -70,7 +84,7 @@ impl ObjectStore for Indexed {
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         self.store.delete(key, options).await?;
-        self.remove(key).await
+        self.remove(key).await.map_err(|e| unseen(key, "deleted", &e))
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
@@ -125,7 +139,7 @@ impl Writer for IndexedWriter {
     async fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         add(&self.index, &self.key).await?;
         let info = self.writer.finish(trailer).await?;
-        add(&self.index, &self.key).await?;
+        add(&self.index, &self.key).await.map_err(|e| unseen(&self.key, "written", &e))?;
         Ok(info)
     }
 }

@@ -83,8 +83,10 @@ impl Place {
             Some(ErrorCode::NotADatabase) => Error::InvalidData(format!(
                 "{at}: not an SQLite database; name another db_path, or move that file away"
             )),
-            Some(ErrorCode::DatabaseCorrupt) => Error::InvalidData(format!(
-                "{at}: the database is damaged ({error}); restore it, or try sqlite3's .recover"
+            // SQLite says the same of a disk that can't be read.
+            Some(ErrorCode::DatabaseCorrupt) => Error::Other(format!(
+                "{at}: the database is damaged, or its disk fails ({error}); look at the disk, then \
+                 restore the database, or try sqlite3's .recover"
             )),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::PermissionDenied(
                 format!("{at}: the database or its directory is not writable ({error})"),
@@ -104,7 +106,10 @@ impl Place {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
-        let connection = if self.check_only && !Path::new(&log).exists() {
+        let logged = Path::new(&log).try_exists().map_err(|e| {
+            Error::Unavailable(format!("{}: its log can't be looked at: {e}", self.shown))
+        })?;
+        let connection = if self.check_only && !logged {
             // Even a reader would make the log and its index; nobody else has
             // the database open now, so it can be read as it is.
             let uri = format!("file:{}?immutable=1", escape(&self.path));

@@ -75,9 +75,14 @@ impl Directory {
         let bad = |problem: String| {
             Error::InvalidData(format!("{}: not a sound zip archive: {problem}", place.shown))
         };
+        let unread = |e: rawzip::Error| match e.kind() {
+            // The disk's fault, not the archive's.
+            rawzip::ErrorKind::IO(e) if e.raw_os_error().is_some() => place.io(e),
+            _ => bad(e.to_string()),
+        };
         let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
         let handle = file.try_clone().map_err(|e| place.io(&e))?;
-        let archive = ZipArchive::from_file(handle, &mut buffer).map_err(|e| bad(e.to_string()))?;
+        let archive = ZipArchive::from_file(handle, &mut buffer).map_err(unread)?;
         let mut comment = Vec::new();
         archive.comment().read_to_end(&mut comment).map_err(|e| place.io(&e))?;
         let (start, end) = (archive.directory_offset(), archive.eocd_offset());
@@ -85,7 +90,7 @@ impl Directory {
         let mut count = 0;
         let mut length = 0;
         let mut listed = archive.entries(&mut buffer);
-        while let Some(found) = listed.next_entry().map_err(|e| bad(e.to_string()))? {
+        while let Some(found) = listed.next_entry().map_err(unread)? {
             count += 1;
             length += central_length(&found);
             // Of two with one name Python takes the later.

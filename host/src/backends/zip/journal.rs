@@ -47,6 +47,8 @@ impl Journal {
         let path = place.journal();
         let open = OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = open.map_err(|e| place.io(&e))?;
+        // Else nobody could begin one later on.
+        let undo = |_: &io::Error| drop(std::fs::remove_file(place.journal()));
         let begin = || {
             file.write_all_at(MAGIC, 0)?;
             if place.durable {
@@ -55,7 +57,7 @@ impl Journal {
             }
             place.sync_folder()
         };
-        begin().map_err(|e| place.io(&e))?;
+        begin().inspect_err(undo).map_err(|e| place.io(&e))?;
         Ok(Self { end: MAGIC.len() as u64, file: Arc::new(file) })
     }
 
@@ -126,7 +128,8 @@ impl Journal {
         let length = file.metadata().map_err(|e| place.io(&e))?.len();
         let mut magic = [0; MAGIC.len()];
         let begun = length >= MAGIC.len() as u64;
-        if begun && (file.read_exact_at(&mut magic, 0).is_err() || magic != *MAGIC) {
+        let there = begun && has(file.read_exact_at(&mut magic, 0)).map_err(|e| place.io(&e))?;
+        if begun && !(there && magic == *MAGIC) {
             return Err(Error::InvalidData(format!(
                 "{}: {} is no journal of this version; move it away, and keep it",
                 place.shown,
@@ -140,7 +143,9 @@ impl Journal {
     pub(super) fn scan(&mut self, place: &Place) -> Result<Entries> {
         let length = self.file.metadata().map_err(|e| place.io(&e))?.len();
         let mut entries = Entries::new();
-        while let Some((key, entry)) = next(&self.file, self.end, length) {
+        while let Some((key, entry)) =
+            next(&self.file, self.end, length).map_err(|e| place.io(&e))?
+        {
             self.end = entry.offset + entry.size;
             entries.insert(key, entry);
         }
@@ -188,32 +193,91 @@ pub(super) fn span(
     Ok(())
 }
 
+/// Whether so much was there to be read. Any other failure is one: what can't
+/// be read now was acknowledged all the same.
+fn has(read: io::Result<()>) -> io::Result<bool> {
+    match read {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// The frame at `at`, if it is whole.
-fn next(file: &File, at: u64, length: u64) -> Option<(String, Entry)> {
+fn next(file: &File, at: u64, length: u64) -> io::Result<Option<(String, Entry)>> {
     let mut frame = [0; FRAME_BYTES as usize];
-    file.read_exact_at(&mut frame, at).ok()?;
-    let (magic, rest) = frame.split_first_chunk::<4>()?;
-    let (header, rest) = rest.split_first_chunk::<4>()?;
-    let (check, size) = rest.split_first_chunk::<4>()?;
-    let (header, size) = (u64::from(u32::from_le_bytes(*header)), size.first_chunk::<8>()?);
-    let size = u64::from_le_bytes(*size);
+    if !has(file.read_exact_at(&mut frame, at))? {
+        return Ok(None);
+    }
+    let Some(Frame { header, check, size }) = Frame::read(&frame) else { return Ok(None) };
     let offset = at + FRAME_BYTES + header;
-    if magic != FRAME || header > MAX_HEADER || offset.checked_add(size)? > length {
-        return None;
+    if header > MAX_HEADER || offset.checked_add(size).is_none_or(|end| end > length) {
+        return Ok(None);
     }
-    let mut json = vec![0; usize::try_from(header).ok()?];
-    file.read_exact_at(&mut json, at + FRAME_BYTES).ok()?;
-    let mut crc = Crc::new();
-    crc.update(&json);
-    if crc.sum() != u32::from_le_bytes(*check) {
-        return None;
+    let mut json = vec![0; usize::try_from(header).unwrap_or_default()];
+    if !has(file.read_exact_at(&mut json, at + FRAME_BYTES))? || sum(&json) != check {
+        return Ok(None);
     }
-    let Header { key, crc: told, kept } = serde_json::from_slice(&json).ok()?;
+    let Ok(Header { key, crc: told, kept }) = serde_json::from_slice(&json) else {
+        return Ok(None);
+    };
     let mut crc = Crc::new();
-    span(file, offset, size, |piece, _| {
+    let whole = has(span(file, offset, size, |piece, _| {
         crc.update(piece);
         Ok(())
-    })
-    .ok()?;
-    (crc.sum() == told).then(|| (key, entry(offset, size, told, kept.modified(), kept)))
+    }))?;
+    let entry = || (key, entry(offset, size, told, kept.modified(), kept));
+    Ok((whole && crc.sum() == told).then(entry))
+}
+
+fn sum(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// What a frame begins with.
+struct Frame {
+    header: u64,
+    check: u32,
+    size: u64,
+}
+
+impl Frame {
+    fn read(frame: &[u8]) -> Option<Self> {
+        let (magic, rest) = frame.split_first_chunk::<4>()?;
+        let (header, rest) = rest.split_first_chunk::<4>()?;
+        let (check, size) = rest.split_first_chunk::<4>()?;
+        (magic == FRAME).then_some(Self {
+            header: u64::from(u32::from_le_bytes(*header)),
+            check: u32::from_le_bytes(*check),
+            size: u64::from_le_bytes(*size.first_chunk::<8>()?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_can_not_be_read_is_no_journal_that_ends_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place {
+            path: directory.path().join("a.zip"),
+            shown: "a.zip".to_owned(),
+            side: directory.path().to_owned(),
+            durable: false,
+        };
+        let mut journal = Journal::create(&place).unwrap();
+        let body = Body::Bytes("value".into());
+        journal.append(&place, "key", &body, Kept::default()).unwrap();
+        let mut whole = Journal::open(&place).unwrap().unwrap();
+        assert_eq!(whole.scan(&place).unwrap().len(), 1);
+        // What is written only can't be read, as if its disk failed.
+        let blind = OpenOptions::new().write(true).open(place.journal()).unwrap();
+        let mut journal = Journal { file: Arc::new(blind), end: MAGIC.len() as u64 };
+        assert!(matches!(journal.scan(&place), Err(Error::Unavailable(_))));
+        assert!(matches!(Journal::create(&place), Err(Error::Unavailable(_))));
+    }
 }

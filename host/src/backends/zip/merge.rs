@@ -13,9 +13,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-/// Makes an archive of nothing, where there is none.
+/// Makes an archive of nothing, where there is none. Only who has the lock may:
+/// the one who had it before may have made one.
 pub(super) fn create(place: &Place) -> Result<()> {
     let make = || {
+        if place.path.try_exists()? {
+            return Ok(());
+        }
         let mut file = File::create(place.making())?;
         file.write_all(&end(0, 0, 0, &[]))?;
         sync(place, &file)?;
@@ -29,7 +33,13 @@ pub(super) fn create(place: &Place) -> Result<()> {
 /// that writes may: others read on meanwhile.
 pub(super) fn merge(shared: &Shared) -> Result<()> {
     let place = &shared.place;
-    let fail = |e: io::Error| place.io(&e);
+    let fail = |e: io::Error| {
+        Error::Unavailable(format!(
+            "{}: what was put is safe in the journal beside the archive, but could not be put into \
+             the archive ({e}); the next start does that",
+            place.shown
+        ))
+    };
     loop {
         let (old, waiting, journal) = {
             let mut view = shared.write();

@@ -89,7 +89,8 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     side.push(name);
     side.push(".storage");
     let place = Place { side: path.with_file_name(side), path, shown, durable: config.durable };
-    let missing = !place.path.exists();
+    // What can't be looked at is not missing: a new archive would take its place.
+    let missing = !place.path.try_exists().map_err(|e| place.io(&e))?;
     if args.check_only && missing {
         let shown = &place.shown;
         return Err(

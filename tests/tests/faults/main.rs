@@ -1,0 +1,187 @@
+//! A disk that fails: every call by which the real binary reads or writes the
+//! files of a store fails in turn, with an I/O error, for lack of space or of
+//! handles, and writes are cut short. The operation goes through or ends with
+//! an error that says why; what was there before is whole, what was
+//! acknowledged is there, nothing is left behind, and the store opens again.
+//!
+//! 60 faults for each backend; `STORAGE_FAULT_ROUNDS` sets another number, and
+//! `all` takes every call with every error.
+
+mod subject;
+mod told;
+
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use storage_tests::strace::{Fault, places};
+use storage_tests::tidy::{files, only};
+use subject::{Subject, Work};
+
+/// How a call may fail.
+fn errors(call: &str) -> &'static [&'static str] {
+    match call {
+        "openat" | "openat2" => &["EIO", "EMFILE", "ENOSPC"],
+        "flock" | "fcntl" => &["ENOLCK"],
+        // The last one is no failure: what was interrupted is to be done again.
+        "write" | "pwrite64" => &["ENOSPC", "EIO", "EINTR"],
+        "fsync" | "fdatasync" | "fsetxattr" | "linkat" | "mkdirat" | "mkdir" | "ftruncate"
+        | "fallocate" | "rename" | "renameat" | "renameat2" => &["EIO", "ENOSPC"],
+        _ => &["EIO"],
+    }
+}
+
+/// A backend under test.
+struct Backend {
+    name: &'static str,
+    /// Its entry in `stores:`, named `main`; `DIR` is its directory.
+    store: &'static str,
+    /// Whether objects can be replaced and deleted.
+    changes: bool,
+    /// Fails on a file that should not be there; `objects` are held.
+    tidy: fn(directory: &Path, objects: usize) -> Result<()>,
+    /// Whether nothing is synced but what is about to be acknowledged.
+    syncs_for_answers: bool,
+}
+
+const FILES: Backend = Backend {
+    name: "FilesystemStore",
+    store: "{type: FilesystemStore, config: {root_path: DIR/objects}}",
+    changes: true,
+    tidy: objects_and_metadata,
+    syncs_for_answers: true,
+};
+
+const SAFE_FILES: Backend = Backend {
+    name: "SafeFilesystemStore",
+    store: "{type: SafeFilesystemStore, config: {root_path: DIR/objects}}",
+    ..FILES
+};
+
+const HASHDIR: Backend = Backend {
+    name: "HashdirStore with an index",
+    store: "{type: HashdirStore, config: {root_path: DIR/objects, index: true}}",
+    syncs_for_answers: false,
+    ..FILES
+};
+
+const SQLITE: Backend = Backend {
+    name: "SqliteStore",
+    store: "{type: SqliteStore, config: {db_path: DIR/objects.db}}",
+    tidy: |directory, _| only(directory, &["objects.db", "objects.db-shm", "objects.db-wal"]),
+    syncs_for_answers: false,
+    ..FILES
+};
+
+const ZIP: Backend = Backend {
+    name: "ZipStore",
+    store: "{type: ZipStore, config: {path: DIR/objects.zip}}",
+    changes: false,
+    tidy: |directory, _| only(directory, &["objects.zip"]),
+    syncs_for_answers: false,
+};
+
+/// As many files as objects. Where attributes failed, the metadata is in files
+/// beside them; of these some stay behind where removing them failed.
+fn objects_and_metadata(directory: &Path, objects: usize) -> Result<()> {
+    let found = files(directory)?;
+    let (held, others): (Vec<_>, Vec<_>) =
+        found.iter().partition(|path| path.starts_with("objects/"));
+    ensure!(held.len() == objects, "{} files for {objects} objects", held.len());
+    let theirs = [".objects.storage/keys.db", ".objects.storage/metadata/"];
+    let stray: Vec<_> =
+        others.iter().filter(|path| !theirs.iter().any(|t| path.starts_with(t))).collect();
+    ensure!(stray.is_empty(), "these should not be there: {stray:?}");
+    Ok(())
+}
+
+#[test]
+fn a_filesystem_store_stands_every_call_that_fails() -> Result<()> {
+    every_call(&FILES)
+}
+
+#[test]
+fn a_safe_filesystem_store_stands_every_call_that_fails() -> Result<()> {
+    every_call(&SAFE_FILES)
+}
+
+#[test]
+fn a_hashdir_store_with_an_index_stands_every_call_that_fails() -> Result<()> {
+    every_call(&HASHDIR)
+}
+
+#[test]
+fn an_sqlite_store_stands_every_call_that_fails() -> Result<()> {
+    every_call(&SQLITE)
+}
+
+#[test]
+fn a_zip_store_stands_every_call_that_fails() -> Result<()> {
+    every_call(&ZIP)
+}
+
+#[test]
+fn writes_that_are_cut_short_are_errors_and_change_nothing() -> Result<()> {
+    for backend in [&FILES, &SAFE_FILES, &HASHDIR, &SQLITE, &ZIP] {
+        cut_short(backend)?;
+    }
+    Ok(())
+}
+
+fn every_call(backend: &'static Backend) -> Result<()> {
+    let mut subject = Subject::new(backend)?;
+    let part = subject.part()?;
+    let mut plan = Vec::new();
+    for work in subject.work() {
+        let (through, calls) = subject.run(*work, None)?;
+        ensure!(through, "{work:?} fails by itself");
+        for (call, nth) in places(&calls, &part) {
+            let fault = |error| Fault { call: call.clone(), nth, error };
+            plan.extend(errors(&call).iter().copied().map(fault).map(|fault| (*work, fault)));
+        }
+    }
+    let most = match std::env::var("STORAGE_FAULT_ROUNDS").as_deref() {
+        Ok("all") => plan.len(),
+        Ok(text) => text.parse().context("STORAGE_FAULT_ROUNDS is neither a number nor \"all\"")?,
+        Err(_) => 60,
+    };
+    // Evenly spread over all of them.
+    let possible = plan.len();
+    let chosen =
+        (0..most.min(possible)).filter_map(|at| plan.get(at * possible / most.min(possible)));
+    let (mut rounds, mut injected, mut elsewhere) = (0, 0, 0);
+    for (work, fault) in chosen {
+        let at = || format!("{}: {work:?}, {fault:?}", backend.name);
+        let (_, calls) = subject.run(*work, Some(fault)).with_context(at)?;
+        rounds += 1;
+        let failed = calls.iter().filter(|call| call.failed());
+        let (here, other): (Vec<_>, Vec<_>) = failed.partition(|call| call.text.contains(&part));
+        injected += here.len();
+        elsewhere += other.len();
+    }
+    for said in &subject.said {
+        println!("{}: said: {said}", backend.name);
+    }
+    println!(
+        "{}: {rounds} of {possible} rounds, {injected} calls on its files failed ({elsewhere} others), \
+         {} times the operation did; nothing lost, torn or left behind",
+        backend.name, subject.failures
+    );
+    ensure!(injected * 2 > rounds, "hardly anything failed");
+    Ok(())
+}
+
+fn cut_short(backend: &'static Backend) -> Result<()> {
+    let mut subject = Subject::new(backend)?;
+    let works = subject.work().iter().filter(|work| **work != Work::Read && **work != Work::Delete);
+    let mut rounds = 0;
+    for work in works {
+        for limit in [0, 1, 100, 2_000, 2_999, 4_096, 30_000, 33_000, 100_000, 700_001, 1_399_999] {
+            let at = || format!("{}: {work:?}, files of {limit} bytes", backend.name);
+            let (through, fits) = subject.run_with_small_files(*work, limit).with_context(at)?;
+            ensure!(fits || !through, "{}: it went through", at());
+            rounds += 1;
+        }
+    }
+    println!("{}: {rounds} rounds with short writes, {} failed", backend.name, subject.failures);
+    ensure!(subject.failures > rounds / 3, "hardly anything failed");
+    Ok(())
+}

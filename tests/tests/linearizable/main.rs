@@ -1,0 +1,237 @@
+//! 16 clients change and read four objects of the real server, which is killed
+//! in the middle of it and started again. What they were told, and when, must
+//! be what objects would tell that do each operation at one instant: nobody
+//! sees what was replaced before, no condition is met twice, and of what was
+//! under way at a kill, each operation happened before the restart or never.
+//!
+//! The same while calls of the server to the system fail again and again: what
+//! it says has failed was done at one instant before it said so, or never.
+//!
+//! 4 rounds for each backend; `STORAGE_LINEAR_ROUNDS` sets another number.
+//! Random parts follow from a seed that is printed; `STORAGE_TEST_SEED` sets
+//! another.
+
+mod client;
+
+use anyhow::{Context, Result, bail, ensure};
+use client::{Answer, Client, ask};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use storage_tests::linear::{Action, Operation, Outcome, When, check};
+use storage_tests::server::Server;
+use storage_tests::strace::Disturbed;
+
+const CLIENTS: usize = 16;
+const KEYS: usize = 4;
+
+#[test]
+fn a_filesystem_store_does_everything_at_one_instant() -> Result<()> {
+    linear("FilesystemStore", "{type: FilesystemStore, config: {root_path: objects}}")
+}
+
+#[test]
+fn a_safe_filesystem_store_does_everything_at_one_instant() -> Result<()> {
+    linear("SafeFilesystemStore", "{type: SafeFilesystemStore, config: {root_path: objects}}")
+}
+
+#[test]
+fn a_hashdir_store_with_an_index_does_everything_at_one_instant() -> Result<()> {
+    linear("HashdirStore", "{type: HashdirStore, config: {root_path: objects, index: true}}")
+}
+
+#[test]
+fn an_sqlite_store_does_everything_at_one_instant() -> Result<()> {
+    linear("SqliteStore", "{type: SqliteStore, config: {db_path: objects.db}}")
+}
+
+#[test]
+fn a_cache_over_a_durable_store_never_shows_what_was_replaced() -> Result<()> {
+    linear(
+        "CachingStore",
+        "{type: CachingStore, base: {main_store: kept, cache_store: cache}, config: {max_bytes: 2000000}}
+  kept: {type: SqliteStore, config: {db_path: objects.db}}
+  cache: {type: FilesystemStore, config: {root_path: cache, durable: false}}",
+    )
+}
+
+#[test]
+fn a_filesystem_store_does_so_while_its_disk_fails() -> Result<()> {
+    disturbed("FilesystemStore", "{type: FilesystemStore, config: {root_path: objects}}")
+}
+
+#[test]
+fn a_hashdir_store_with_an_index_does_so_while_its_disk_fails() -> Result<()> {
+    disturbed("HashdirStore", "{type: HashdirStore, config: {root_path: objects, index: true}}")
+}
+
+#[test]
+fn an_sqlite_store_does_so_while_its_disk_fails() -> Result<()> {
+    disturbed("SqliteStore", "{type: SqliteStore, config: {db_path: objects.db}}")
+}
+
+/// The history of each key, and the clock.
+struct Histories {
+    name: &'static str,
+    seed: u64,
+    rounds: u64,
+    start: Instant,
+    told: [Vec<Operation>; KEYS],
+    clients: Vec<Client>,
+}
+
+impl Histories {
+    fn new(name: &'static str) -> Result<Self> {
+        let number = |name: &str, default: u64| match std::env::var(name) {
+            Ok(text) => text.parse().with_context(|| format!("{name} is not a number")),
+            Err(_) => Ok(default),
+        };
+        let (rounds, seed) = (number("STORAGE_LINEAR_ROUNDS", 4)?, number("STORAGE_TEST_SEED", 7)?);
+        let clients = (0..CLIENTS).map(|number| Client::new(number, seed)).collect();
+        let (start, told) = (Instant::now(), Default::default());
+        Ok(Self { name, seed, rounds, start, told, clients })
+    }
+
+    /// Has all clients ask while `meanwhile` runs and gives its answer, and
+    /// when that was there.
+    fn during<T>(
+        &mut self,
+        port: u16,
+        may_fail: bool,
+        meanwhile: impl FnOnce(&AtomicBool) -> T,
+    ) -> Result<T> {
+        let (start, stop) = (self.start, AtomicBool::new(false));
+        let now = move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let (answer, gone) = std::thread::scope(|scope| {
+            let stop = &stop;
+            let threads: Vec<_> = self
+                .clients
+                .iter_mut()
+                .map(|client| scope.spawn(move || client.run(port, now, may_fail, stop)))
+                .collect();
+            let answer = meanwhile(stop);
+            let gone = now();
+            for thread in threads {
+                thread.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
+            }
+            Ok::<_, anyhow::Error>((answer, gone))
+        })?;
+        for client in &mut self.clients {
+            for (key, mut operation) in client.told.drain(..) {
+                if operation.end == u64::MAX {
+                    // Its process was gone then.
+                    operation.end = gone.max(operation.begin);
+                }
+                self.told[key].push(operation);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// One more operation on each key, which must go well.
+    fn each(&mut self, port: u16, action: impl Fn(usize) -> Action) -> Result<()> {
+        for key in 0..KEYS {
+            let action = action(key);
+            let begin = self.now();
+            let outcome = match ask(port, &format!("/main/{key}"), action)? {
+                Answer::Told(outcome) => outcome,
+                Answer::Failed(said) | Answer::Wrong(said) => bail!("key {key}: {said}"),
+            };
+            let (client, end) = (CLIENTS, self.now());
+            let operation = Operation { client, begin, end, action, outcome };
+            self.told.get_mut(key).context("no such key")?.push(operation);
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Checks every key, and says how much there was.
+    fn check(&self, what: &str) -> Result<()> {
+        for (key, history) in self.told.iter().enumerate() {
+            check(history)
+                .with_context(|| format!("{}, key {key}, seed {}", self.name, self.seed))?;
+        }
+        let count = |what: fn(&Operation) -> bool| {
+            self.told.iter().flatten().filter(|operation| what(operation)).count()
+        };
+        let (all, unknown, refused) = (
+            count(|_| true),
+            count(|o| o.outcome == Outcome::Unknown),
+            count(|o| o.outcome == Outcome::Refused),
+        );
+        println!(
+            "{}, {what}: {all} operations of {CLIENTS} clients, {unknown} without an answer or \
+             failed, {refused} refused by their conditions: linearizable",
+            self.name
+        );
+        ensure!(all > 10 * usize::try_from(self.rounds)?, "hardly anything was done");
+        Ok(())
+    }
+}
+
+fn linear(name: &'static str, store: &str) -> Result<()> {
+    let stores = format!("stores:\n  main: {store}\nmain: main");
+    let mut histories = Histories::new(name)?;
+    let mut server = Server::start_anonymous(&stores)?;
+    for round in 0..histories.rounds {
+        let seed = histories.seed;
+        let at = || format!("{name}, round {round}, seed {seed}");
+        let pause = histories.clients.first_mut().map_or(0, |client| client.random(300));
+        let port = server.port();
+        // Its process is gone when this returns.
+        let crashed = histories.during(port, false, |_| {
+            std::thread::sleep(Duration::from_millis(200 + pause));
+            server.crash()
+        });
+        let directory = crashed.with_context(at)?.with_context(at)?;
+        server = Server::start_anonymous_in(directory, &stores).with_context(at)?;
+    }
+    histories.each(server.port(), |_| Action::Get)?;
+    histories.check(&format!("killed {} times", histories.rounds))?;
+    server.stop()?;
+    Ok(())
+}
+
+/// What fails, again and again.
+const FAILING: &[&str] = &[
+    "fsync",
+    "fdatasync",
+    "pwrite64",
+    "linkat",
+    "?renameat",
+    "renameat2",
+    "fsetxattr",
+    "mkdirat",
+    "unlinkat",
+    "ftruncate",
+];
+
+fn disturbed(name: &'static str, store: &str) -> Result<()> {
+    let stores = format!("stores:\n  main: {store}\nmain: main");
+    let mut histories = Histories::new(name)?;
+    let server = Server::start_anonymous(&stores)?;
+    let mut failed = 0;
+    for round in 0..histories.rounds {
+        let (error, every) = if round % 2 == 0 { ("EIO", 5) } else { ("ENOSPC", 7) };
+        // Reading needs no space.
+        let reads = if error == "EIO" { &["pread64", "fgetxattr"][..] } else { &[] };
+        let calls = [FAILING, reads].concat();
+        let disturbed = Disturbed::start(&server.pid(), &calls, error, every)?;
+        histories.during(server.port(), true, |stop| {
+            std::thread::sleep(Duration::from_millis(700));
+            stop.store(true, Ordering::Relaxed);
+        })?;
+        failed += disturbed.stop()?;
+    }
+    let port = server.port();
+    histories.each(port, |key| Action::Put(u64::MAX - key as u64, When::Always))?;
+    let directory = server.crash()?;
+    let server = Server::start_anonymous_in(directory, &stores)?;
+    histories.each(server.port(), |_| Action::Get)?;
+    histories.check(&format!("while {failed} calls failed"))?;
+    ensure!(failed as u64 > 10 * histories.rounds, "only {failed} calls failed");
+    server.stop()?;
+    Ok(())
+}
