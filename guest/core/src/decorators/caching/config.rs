@@ -25,6 +25,12 @@ pub(super) const SCHEMA: &str = r#"{
             "type": "integer",
             "minimum": 0,
             "description": "Larger objects, in bytes, are not cached"
+        },
+        "at_once": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Up to this many bytes, an object is fetched whole before anybody gets a part of it, and once however many ask for it together; a larger one goes to each reader at that one's pace",
+            "default": 1048576
         }
     },
     "additionalProperties": false
@@ -40,7 +46,7 @@ pub(super) enum Revalidate {
     Ttl,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     /// Milliseconds.
@@ -50,6 +56,8 @@ pub(super) struct Config {
     pub revalidate: Revalidate,
     pub max_bytes: Option<u64>,
     pub max_object: Option<u64>,
+    #[serde(default = "mebibyte")]
+    pub at_once: u64,
 }
 
 impl Config {
@@ -57,6 +65,10 @@ impl Config {
     pub(super) fn largest(&self) -> u64 {
         self.max_object.unwrap_or(u64::MAX).min(self.max_bytes.unwrap_or(u64::MAX))
     }
+}
+
+fn mebibyte() -> u64 {
+    1024 * 1024
 }
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {

@@ -16,6 +16,9 @@ const GRACE: u64 = 60_000;
 /// How long others leave a fill to whoever began it.
 const LEASE: u64 = 60_000;
 
+/// How long no reader tries to make a copy after the cache took none.
+const PAUSE: u64 = 1_000;
+
 /// How exactly recency is kept, in milliseconds: a hit within this of the
 /// last one costs nothing.
 const RECENCY: u64 = 1_000;
@@ -30,6 +33,18 @@ pub(super) struct Known {
 impl Cache {
     pub(super) fn lock(&self, key: &str) -> Result<Box<dyn Guard>> {
         self.env.coordinator.lock(&format!("{}/key/{key}", self.name))
+    }
+
+    /// The lock under which a copy is made; `None` where that is not worth
+    /// waiting for. While the cache takes no copies, each reader that waited
+    /// for one would only make the next wait.
+    pub(super) fn lock_to_fill(&self, key: &str) -> Option<Box<dyn Guard>> {
+        if self.index.failed_since(self.now().saturating_sub(PAUSE)) {
+            return None;
+        }
+        let lock = self.lock(key).ok()?;
+        // It may have failed for the one who had the lock.
+        (!self.index.failed_since(self.now().saturating_sub(PAUSE))).then_some(lock)
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -164,13 +179,33 @@ impl Cache {
             self.void(key);
             return;
         }
+        self.expect(key, size);
         match self.cache.put(key, data, &self.copy_options(info)) {
             Ok(copy) => self.keep(key, info.etag.as_deref(), copy.etag.as_deref(), size, now),
             Err(error) => {
                 self.void(key);
-                self.complain("can't be copied to the cache", key, &error);
+                self.not_copied(key, &error);
             }
         }
+    }
+
+    /// What the cache gave, if anything.
+    pub(super) fn given<T>(&self, answer: Result<T>) -> Option<T> {
+        match answer {
+            Ok(given) => Some(given),
+            // Removed to make room.
+            Err(Error::NotFound) => None,
+            Err(_) => {
+                self.index.note_failure(self.now());
+                None
+            }
+        }
+    }
+
+    /// The cache took no copy.
+    pub(super) fn not_copied(&self, key: &str, error: &Error) {
+        self.index.note_failure(self.now());
+        self.complain("can't be copied to the cache", key, error);
     }
 
     pub(super) fn copy_options(&self, info: &ObjectInfo) -> PutOptions {
@@ -224,7 +259,7 @@ impl Cache {
         self.count(0, before.as_ref());
     }
 
-    fn discard(&self, record: &Record) {
+    pub(super) fn discard(&self, record: &Record) {
         // Whatever is left behind is void.
         let _ = self.cache.delete(&record.key, &DeleteOptions::default());
         self.count(0, Some(record));
@@ -263,77 +298,6 @@ impl Cache {
             matches!(done, Err(Error::Unavailable(_) | Error::Other(_) | Error::LimitExceeded(_)));
         if !in_doubt {
             self.void(key);
-        }
-    }
-
-    fn count(&self, more: u64, before: Option<&Record>) {
-        let Some(max) = self.config.max_bytes else { return };
-        let fewer = before.map_or(0, |record| record.size);
-        if more > 0 && self.index.first_time() {
-            self.look_around();
-        }
-        if self.index.add_bytes(more, fewer) > max {
-            self.evict(max);
-        }
-    }
-
-    /// Notes what an earlier process left in the cache, so that the bound
-    /// holds for it as well. Only copies that carry the mark are touched.
-    fn look_around(&self) {
-        let mut options = ListOptions::default();
-        while let Ok(page) = self.cache.list(&options) {
-            for entry in page.entries.into_iter().filter(|entry| is_copy(&entry.info)) {
-                let size = entry.info.size.unwrap_or(0);
-                let found = Record {
-                    key: entry.key,
-                    state: State::Found,
-                    tag: 0,
-                    held: 0,
-                    size,
-                    used: 0,
-                    validated: 0,
-                };
-                let noted = self
-                    .index
-                    .update(&found.key, |now, _| now.cloned().or_else(|| Some(found.clone())));
-                if let Ok((None, _)) = noted {
-                    self.index.add_bytes(size, 0);
-                }
-            }
-            if page.next.is_none() {
-                return;
-            }
-            options.start_after = page.next;
-        }
-    }
-
-    /// Removes the least recently used copies. Goes a little below the bound,
-    /// so that it is not done again for every object.
-    fn evict(&self, max: u64) {
-        let Ok(_one) = self.env.coordinator.lock(&format!("{}/evict", self.name)) else { return };
-        let mut records: Vec<Record> = (0..SHARDS)
-            .flat_map(|shard| self.index.shard(shard))
-            .filter(|record| matches!(record.state, State::Valid | State::Found))
-            .collect();
-        let mut total = records.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size));
-        // The count drifts when someone vanishes between two steps.
-        let counted = self.index.add_bytes(0, 0);
-        self.index.add_bytes(total.saturating_sub(counted), counted.saturating_sub(total));
-        if total <= max {
-            return;
-        }
-        records.sort_by_key(|record| record.used);
-        for record in &records {
-            if total <= max / 10 * 9 {
-                return;
-            }
-            let removed =
-                self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());
-            if matches!(&removed, Ok((Some(before), _)) if before == record) {
-                let _ = self.cache.delete(&record.key, &DeleteOptions::default());
-                self.index.add_bytes(0, record.size);
-                total = total.saturating_sub(record.size);
-            }
         }
     }
 

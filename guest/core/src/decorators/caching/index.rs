@@ -123,6 +123,20 @@ impl Index {
         }
     }
 
+    /// Notes that the cache took no copy.
+    pub(super) fn note_failure(&self, now: u64) {
+        let name = format!("{}/cache/failed", self.store);
+        let version = self.coordinator.load(&name).map_or(0, |held| held.version);
+        // Whoever was faster noted the same.
+        let _ = self.coordinator.compare_and_set(&name, version, Some(&now.to_le_bytes()));
+    }
+
+    /// Whether it took none since then.
+    pub(super) fn failed_since(&self, then: u64) -> bool {
+        let held = self.coordinator.load(&format!("{}/cache/failed", self.store));
+        held.is_some_and(|held| number(&held.value) > then)
+    }
+
     /// True once for everyone who shares the index.
     pub(super) fn first_time(&self) -> bool {
         let name = format!("{}/cache/looked", self.store);

@@ -20,9 +20,12 @@ mod config;
 mod fill;
 mod index;
 mod mark;
+mod room;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble;
 
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Kind};
@@ -110,7 +113,9 @@ impl Cache {
         let size = known.record.size;
         let (start, end) = options.range.unwrap_or_default().resolve(size)?;
         let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
-        let Ok((copy, data)) = self.cache.get(key, &asked) else { return Ok(None) };
+        let Some((copy, data)) = self.given(self.cache.get(key, &asked)) else {
+            return Ok(None);
+        };
         let info = self.verify(&known, &copy).filter(|_| data.len() as u64 == end - start);
         let Some(info) = info else { return Ok(None) };
         self.touch(&known.record);
@@ -118,7 +123,7 @@ impl Cache {
     }
 
     fn get_main(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        let Ok(_lock) = self.lock(key) else { return self.main.get(key, options) };
+        let Some(_lock) = self.lock_to_fill(key) else { return self.main.get(key, options) };
         if let Some(found) = self.get_copy(key, options)? {
             return Ok(found);
         }

@@ -6,13 +6,12 @@ use super::index::{Record, State};
 use super::mark::{tag, wrap};
 use crate::decorators::resume;
 use crate::store::{Reader, Writer};
-use crate::types::{ByteRange, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
+use crate::types::{ByteRange, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
 use std::rc::Rc;
 
-/// Up to this many bytes an object is read at once with the lock held, so
-/// that several readers of a new object fetch it once. A larger one goes to
-/// its reader at the reader's own pace.
-const AT_ONCE: u64 = 1024 * 1024;
+/// Of what is read at once with the lock held, so that several readers of a new
+/// object fetch it once, so many bytes are in memory; more is in the copy only.
+const IN_MEMORY: u64 = 1024 * 1024;
 
 /// How many bytes are asked for at once.
 const CHUNK: usize = 256 * 1024;
@@ -35,7 +34,7 @@ impl Cache {
             range.resolve(known.record.size)?;
         }
         let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
-        let Ok(reader) = self.cache.read(key, &asked) else { return Ok(None) };
+        let Some(reader) = self.given(self.cache.read(key, &asked)) else { return Ok(None) };
         let Some(info) = self.verify(&known, reader.info()) else { return Ok(None) };
         self.touch(&known.record);
         let range = options.range;
@@ -49,7 +48,7 @@ impl Cache {
         key: &str,
         options: &ReadOptions,
     ) -> Result<Box<dyn Reader>> {
-        let Ok(_lock) = self.lock(key) else { return self.main.read(key, options) };
+        let Some(_lock) = self.lock_to_fill(key) else { return self.main.read(key, options) };
         if let Some(reader) = self.stream_copy(key, options)? {
             return Ok(reader);
         }
@@ -65,8 +64,9 @@ impl Cache {
             return Ok(reader);
         }
         let mut head = Vec::new();
-        if info.size.is_none_or(|size| size <= AT_ONCE) {
-            while head.len() as u64 <= AT_ONCE {
+        let most = self.config.at_once.min(IN_MEMORY);
+        if info.size.is_none_or(|size| size <= most) {
+            while head.len() as u64 <= most {
                 let chunk = reader.next(CHUNK)?;
                 if chunk.is_empty() {
                     self.fill(key, &info, &head, now);
@@ -75,8 +75,57 @@ impl Cache {
                 head.extend(chunk);
             }
         }
+        if head.is_empty() && info.size.is_some_and(|size| size <= self.config.at_once) {
+            return self.stream_through(key, options, reader, now);
+        }
         let copy = self.begin_copy(key, &info, &head, now);
         Ok(Box::new(Tee { reader, head, position: 0, done: 0, copy }))
+    }
+
+    /// With the lock held: copies an object that `reader` is at the start of,
+    /// and gives a stream of the copy.
+    fn stream_through(
+        self: &Rc<Self>,
+        key: &str,
+        options: &ReadOptions,
+        mut reader: Box<dyn Reader>,
+        now: u64,
+    ) -> Result<Box<dyn Reader>> {
+        let info = reader.info().clone();
+        let mut size = 0;
+        let mut writer = self.cache.write(key, &self.copy_options(&info));
+        while let Ok(copy) = &mut writer {
+            // What the main store fails in is for the caller.
+            let chunk = reader.next(CHUNK)?;
+            if chunk.is_empty() {
+                break;
+            }
+            size += chunk.len() as u64;
+            if let Err(error) = copy.push(&chunk) {
+                writer = Err(error);
+            }
+        }
+        let whole = info.size == Some(size);
+        let copied = writer.and_then(|writer| {
+            if !whole {
+                return Err(Error::InvalidData(format!("{size} bytes came of {:?}", info.size)));
+            }
+            self.expect(key, size);
+            writer.finish(Trailer::default())
+        });
+        match copied {
+            Ok(copy) => {
+                self.keep(key, info.etag.as_deref(), copy.etag.as_deref(), size, now);
+                if let Some(reader) = self.stream_copy(key, options)? {
+                    return Ok(reader);
+                }
+            }
+            Err(error) => {
+                self.void(key);
+                self.not_copied(key, &error);
+            }
+        }
+        self.main.read(key, options)
     }
 
     fn begin_copy(
@@ -90,7 +139,7 @@ impl Cache {
         let mut writer = self
             .cache
             .write(key, &options)
-            .inspect_err(|error| self.complain("can't be copied to the cache", key, error))
+            .inspect_err(|error| self.not_copied(key, error))
             .ok()?;
         for chunk in head.chunks(CHUNK) {
             writer.push(chunk).ok()?;
@@ -123,11 +172,8 @@ impl Cache {
             content_type: options.content_type.clone().filter(|_| self.keeps_info),
             ..PutOptions::default()
         };
-        let copy = self
-            .cache
-            .write(key, &copied)
-            .inspect_err(|error| self.complain("can't be copied to the cache", key, error))
-            .ok();
+        let copy =
+            self.cache.write(key, &copied).inspect_err(|error| self.not_copied(key, error)).ok();
         Ok(Box::new(WriteTee { cache: self.clone(), key: key.to_owned(), main, copy, size: 0 }))
     }
 }
@@ -221,13 +267,17 @@ impl Filling {
         }
         let metadata = if self.cache.keeps_info { wrap(info) } else { Vec::new() };
         let etag = info.etag.clone().filter(|_| self.cache.keeps_info);
+        self.cache.expect(key, size);
         match writer.finish(Trailer { etag, metadata }) {
             Ok(copy) => {
                 let since = self.record.validated;
                 let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
                 self.cache.keep(key, etag, copy, size, since);
             }
-            Err(error) => self.cache.complain("can't be copied to the cache", key, &error),
+            Err(error) => {
+                self.cache.void(key);
+                self.cache.not_copied(key, &error);
+            }
         }
     }
 }
@@ -297,7 +347,7 @@ impl Writer for WriteTee {
         if let Some(copy) = &mut self.copy
             && let Err(error) = copy.push(chunk)
         {
-            self.cache.complain("can't be copied to the cache", &self.key, &error);
+            self.cache.not_copied(&self.key, &error);
             self.copy = None;
         }
         Ok(())
@@ -315,13 +365,14 @@ impl Writer for WriteTee {
         };
         let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
         let etag = info.etag.clone().filter(|_| cache.keeps_info);
+        cache.expect(&key, size);
         match copy.finish(Trailer { etag, metadata }) {
             Ok(copy) => {
                 cache.keep(&key, info.etag.as_deref(), copy.etag.as_deref(), size, now);
             }
             Err(error) => {
-                cache.settle(&key, &done);
-                cache.complain("can't be copied to the cache", &key, &error);
+                cache.void(&key);
+                cache.not_copied(&key, &error);
             }
         }
         done

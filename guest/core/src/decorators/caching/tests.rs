@@ -2,26 +2,26 @@ use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args, read_all, registered, write_all};
 use crate::types::{ByteRange, Trailer};
 
-struct Setup {
-    main: Faulty,
-    copies: Faulty,
-    shared: Rc<Shared>,
-    store: Rc<CachingStore>,
+pub(super) struct Setup {
+    pub main: Faulty,
+    pub copies: Faulty,
+    pub shared: Rc<Shared>,
+    pub store: Rc<CachingStore>,
 }
 
-fn over(config: &str, copies: Faulty) -> Setup {
+pub(super) fn over(config: &str, copies: Faulty) -> Setup {
     let (main, shared) = (Faulty::new(), Rc::default());
     let store = CachingStore::new(args(&shared, config, &[&main, &copies])).unwrap();
     Setup { main, copies, shared, store: Rc::new(store) }
 }
 
-fn setup(config: &str) -> Setup {
+pub(super) fn setup(config: &str) -> Setup {
     over(config, Faulty::new())
 }
 
 impl Setup {
     /// A second instance of the same chain.
-    fn other(&self, config: &str) -> Rc<CachingStore> {
+    pub fn other(&self, config: &str) -> Rc<CachingStore> {
         let args = args(&self.shared, config, &[&self.main, &self.copies]);
         Rc::new(CachingStore::new(args).unwrap())
     }
@@ -35,15 +35,15 @@ impl Setup {
     }
 }
 
-fn put(store: &CachingStore, key: &str, data: &str) -> ObjectInfo {
+pub(super) fn put(store: &CachingStore, key: &str, data: &str) -> ObjectInfo {
     store.put(key, data.as_bytes(), &PutOptions::default()).unwrap()
 }
 
-fn get(store: &CachingStore, key: &str) -> Result<String> {
+pub(super) fn get(store: &CachingStore, key: &str) -> Result<String> {
     store.get(key, &ReadOptions::default()).map(|(_, data)| String::from_utf8(data).unwrap())
 }
 
-fn stream(store: &CachingStore, key: &str) -> Result<Vec<u8>> {
+pub(super) fn stream(store: &CachingStore, key: &str) -> Result<Vec<u8>> {
     read_all(store.read(key, &ReadOptions::default())?.as_mut(), 64 * 1024)
 }
 

@@ -1,0 +1,101 @@
+//! How many bytes the copies have together, and making room.
+
+use super::Cache;
+use super::index::{Record, SHARDS, State};
+use super::mark::is_copy;
+use crate::types::{DeleteOptions, ListOptions};
+
+impl Cache {
+    /// With the lock held, before a copy is there: it counts, even if whoever
+    /// makes it vanishes before it is called good.
+    pub(super) fn expect(&self, key: &str, size: u64) {
+        if self.config.max_bytes.is_none() {
+            return;
+        }
+        let expected = Record {
+            key: key.to_owned(),
+            state: State::Found,
+            tag: 0,
+            held: 0,
+            size,
+            used: self.now(),
+            validated: 0,
+        };
+        // What can't be noted now is when it is there.
+        if let Ok((before, forgotten)) = self.index.update(key, |_, _| Some(expected.clone())) {
+            forgotten.iter().for_each(|record| self.discard(record));
+            self.count(size, before.as_ref());
+        }
+    }
+
+    pub(super) fn count(&self, more: u64, before: Option<&Record>) {
+        let Some(max) = self.config.max_bytes else { return };
+        let fewer = before.map_or(0, |record| record.size);
+        if more > 0 && self.index.first_time() {
+            self.look_around();
+        }
+        if self.index.add_bytes(more, fewer) > max {
+            self.evict(max);
+        }
+    }
+
+    /// Notes what an earlier process left in the cache, so that the bound
+    /// holds for it as well. Only copies that carry the mark are touched.
+    fn look_around(&self) {
+        let mut options = ListOptions::default();
+        while let Ok(page) = self.cache.list(&options) {
+            for entry in page.entries.into_iter().filter(|entry| is_copy(&entry.info)) {
+                let size = entry.info.size.unwrap_or(0);
+                let found = Record {
+                    key: entry.key,
+                    state: State::Found,
+                    tag: 0,
+                    held: 0,
+                    size,
+                    used: 0,
+                    validated: 0,
+                };
+                let noted = self
+                    .index
+                    .update(&found.key, |now, _| now.cloned().or_else(|| Some(found.clone())));
+                if let Ok((None, _)) = noted {
+                    self.index.add_bytes(size, 0);
+                }
+            }
+            if page.next.is_none() {
+                return;
+            }
+            options.start_after = page.next;
+        }
+    }
+
+    /// Removes the least recently used copies. Goes a little below the bound,
+    /// so that it is not done again for every object.
+    fn evict(&self, max: u64) {
+        let Ok(_one) = self.env.coordinator.lock(&format!("{}/evict", self.name)) else { return };
+        let mut records: Vec<Record> = (0..SHARDS)
+            .flat_map(|shard| self.index.shard(shard))
+            .filter(|record| matches!(record.state, State::Valid | State::Found))
+            .collect();
+        let mut total = records.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size));
+        // The count drifts when someone vanishes between two steps.
+        let counted = self.index.add_bytes(0, 0);
+        self.index.add_bytes(total.saturating_sub(counted), counted.saturating_sub(total));
+        if total <= max {
+            return;
+        }
+        records.sort_by_key(|record| record.used);
+        for record in &records {
+            if total <= max / 10 * 9 {
+                return;
+            }
+            let removed =
+                self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());
+            if matches!(&removed, Ok((Some(before), _)) if before == record) {
+                let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+                self.index.add_bytes(0, record.size);
+                total = total.saturating_sub(record.size);
+            }
+        }
+    }
+}
