@@ -129,7 +129,7 @@ async fn measure(task: &Task) -> Result<Option<f64>, Failure> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    opendal::install_default();
+    opendal_http_transport_reqwest::install_default();
     let mut out = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
         let task: Task = serde_json::from_str(&line?)?;
