@@ -1,6 +1,7 @@
 //! WebP (RFC 9649).
 
 use crate::orientation;
+use img_parts::riff::RiffContent;
 use img_parts::webp::{
     CHUNK_ALPH, CHUNK_ANIM, CHUNK_ANMF, CHUNK_EXIF, CHUNK_ICCP, CHUNK_VP8, CHUNK_VP8L, CHUNK_VP8X,
     WebP,
@@ -10,6 +11,9 @@ use img_parts::{Bytes, Error, Result};
 const KEPT: [[u8; 4]; 8] =
     [CHUNK_ALPH, CHUNK_ANIM, CHUNK_ANMF, CHUNK_EXIF, CHUNK_ICCP, CHUNK_VP8, CHUNK_VP8L, CHUNK_VP8X];
 
+/// In the flags of `VP8X`: there is XMP.
+const XMP: u8 = 0b0000_0100;
+
 /// The image alone.
 pub fn strip(data: Bytes) -> Result<Bytes> {
     let mut image = WebP::from_bytes(data)?;
@@ -17,7 +21,13 @@ pub fn strip(data: Bytes) -> Result<Bytes> {
         return Err(Error::Truncated);
     }
     image.chunks_mut().retain(|chunk| KEPT.contains(&chunk.id()));
-    // Sets the flags of what is there, too.
+    // Has the flags say what is there, but for XMP, which it knows nothing of.
     orientation::keep_alone(&mut image);
+    let extended = image.chunks_mut().iter_mut().find(|chunk| chunk.id() == CHUNK_VP8X);
+    if let Some(RiffContent::Data(data)) = extended.map(|chunk| chunk.content_mut()) {
+        let mut header = data.to_vec();
+        header.iter_mut().take(1).for_each(|flags| *flags &= !XMP);
+        *data = header.into();
+    }
     Ok(image.encoder().bytes())
 }
