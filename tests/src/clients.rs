@@ -117,7 +117,7 @@ pub fn script_with(
         _ => (Command::new(bin.join("python")), "python"),
     };
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    run(command
+    let printed = run(command
         .arg(here(folder).join(name))
         .args(args)
         .env("PATH", path)
@@ -128,7 +128,8 @@ pub fn script_with(
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .envs(environment.iter().copied()))
+        .envs(environment.iter().copied()));
+    printed.with_context(|| format!("the server's log:\n{}", server.log()))
 }
 
 /// The operations that a script says it has seen to work.
