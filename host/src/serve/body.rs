@@ -229,7 +229,30 @@ pub fn outgoing(reader: Box<dyn Reader>, length: u64, in_use: Arc<()>) -> Stream
     StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream))
 }
 
-/// A message for a failure that no client is told of.
-pub fn staging_failed(error: &dyn std::fmt::Display) -> S3Error {
-    error::internal("a part of the upload could not be kept; see the server's log", error)
+/// What a client is told when a part can't be kept; the log has the cause.
+pub fn staging_failed(error: &std::io::Error) -> S3Error {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    if !matches!(error.kind(), StorageFull | QuotaExceeded) {
+        let what = "a part of the upload could not be kept; see the server's log";
+        return error::internal(what, error);
+    }
+    let what = "the server's disk has no room for this part of the upload; it was not kept";
+    tracing::error!(%error, "{what}");
+    let mut answer = S3Error::with_message("InsufficientStorage".into(), what.to_owned());
+    answer.set_status_code(http::StatusCode::INSUFFICIENT_STORAGE);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_to_the_client_as_such() {
+        let full = staging_failed(&std::io::ErrorKind::StorageFull.into());
+        assert_eq!(full.status_code().map(|s| s.as_u16()), Some(507));
+        assert_eq!(full.code().as_str(), "InsufficientStorage");
+        let broken = staging_failed(&std::io::ErrorKind::Other.into());
+        assert_eq!(broken.status_code().map(|s| s.as_u16()), Some(500));
+    }
 }

@@ -114,7 +114,7 @@ impl Staging {
         self.expire();
         let mut id = [0; 16];
         rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| staging_failed(&error))?;
+            .map_err(|e| staging_failed(&e.into()))?;
         let id = hex::encode(id);
         self.uploads().insert(id.clone(), upload);
         Ok(id)
@@ -158,11 +158,11 @@ impl Staging {
         }
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| staging_failed(&error))?;
+            .map_err(|e| staging_failed(&e))?;
         let name = format!("{id}-{number}-{}", hex::encode(random));
         let path = TempPath::try_from_path(self.directory.path().join(name))
-            .map_err(|error| staging_failed(&error))?;
-        let file = File::create_new(&path).await.map_err(|error| staging_failed(&error))?;
+            .map_err(|e| staging_failed(&e))?;
+        let file = File::create_new(&path).await.map_err(|e| staging_failed(&e))?;
         Ok(PartWriter { path, file, number })
     }
 
@@ -215,7 +215,7 @@ pub struct PartWriter {
 
 impl PartWriter {
     pub async fn push(&mut self, chunk: &[u8]) -> S3Result<()> {
-        self.file.write_all(chunk).await.map_err(|error| staging_failed(&error))
+        self.file.write_all(chunk).await.map_err(|e| staging_failed(&e))
     }
 
     /// Takes all of a request's body.
@@ -228,7 +228,7 @@ impl PartWriter {
     }
 
     pub async fn flush(&mut self) -> S3Result<()> {
-        self.file.flush().await.map_err(|error| staging_failed(&error))
+        self.file.flush().await.map_err(|e| staging_failed(&e))
     }
 }
 
