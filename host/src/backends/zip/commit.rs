@@ -177,7 +177,8 @@ fn commit(shared: &Shared, journal: &mut Option<Journal>, batch: Vec<Job>) {
     match (&synced, journal) {
         (Ok(()), Some(journal)) => {
             let mut view = shared.write();
-            view.waiting.append(&mut fresh);
+            // Not `append`, which makes the whole map anew: it may hold a million.
+            view.waiting.extend(fresh);
             view.journal = Some(journal.file.clone());
         }
         (Err(_), Some(journal)) => journal.cut(begin),

@@ -96,7 +96,7 @@ impl View {
     fn wait_for(&mut self, mut more: Entries) {
         let directory = &self.directory;
         more.retain(|key, _| !directory.entries.contains_key(key));
-        self.waiting.append(&mut more);
+        self.waiting.extend(more);
     }
 
     fn holds(&self, place: &Place) -> Result<bool> {
