@@ -238,7 +238,7 @@ pub fn staging_failed(error: &std::io::Error) -> S3Error {
     }
     let what = "the server's disk has no room for this part of the upload; it was not kept";
     tracing::error!(%error, "{what}");
-    let mut answer = S3Error::with_message("InsufficientStorage".into(), what.to_owned());
+    let mut answer = S3Error::with_message(S3ErrorCode::Custom("InsufficientStorage".into()), what);
     answer.set_status_code(http::StatusCode::INSUFFICIENT_STORAGE);
     answer
 }

@@ -158,7 +158,7 @@ impl Staging {
         }
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-            .map_err(|e| staging_failed(&e))?;
+            .map_err(|e| staging_failed(&e.into()))?;
         let name = format!("{id}-{number}-{}", hex::encode(random));
         let path = TempPath::try_from_path(self.directory.path().join(name))
             .map_err(|e| staging_failed(&e))?;
