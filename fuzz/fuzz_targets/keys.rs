@@ -1,0 +1,5 @@
+//! `keys` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| (storage_fuzz::target("keys").run)(data));
