@@ -48,22 +48,34 @@ fn mark(seed: u64, block: u64, at: usize) -> [u8; MARK] {
 
 /// A connection to one server.
 pub struct Connection {
+    port: u16,
     stream: TcpStream,
+    /// The server said that it closes this one: the next request pays for
+    /// another, as any client's would.
+    is_over: bool,
     content: Content,
     buffer: Vec<u8>,
 }
 
 impl Connection {
     pub fn open(port: u16) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(600)))?;
-        Ok(Self { stream, content: Content::new(), buffer: vec![0; 256 * 1024] })
+        let (stream, content) = (connect(port)?, Content::new());
+        Ok(Self { port, stream, is_over: false, content, buffer: vec![0; 256 * 1024] })
+    }
+
+    /// Connects again where the server closed the connection.
+    fn again(&mut self) -> Result<()> {
+        if self.is_over {
+            self.stream = connect(self.port)?;
+            self.is_over = false;
+        }
+        Ok(())
     }
 
     /// Writes the object `seed` of `size` bytes; whether the server took it: it
     /// may have an error of its own (5xx).
     pub fn put(&mut self, head: &str, seed: u64, size: u64) -> Result<bool> {
+        self.again()?;
         let mut head = head.as_bytes();
         for block in 0..size.div_ceil(BLOCK as u64) {
             let length = (size - block * BLOCK as u64).min(BLOCK as u64) as usize;
@@ -76,6 +88,7 @@ impl Connection {
 
     /// Removes an object.
     pub fn delete(&mut self, head: &str) -> Result<()> {
+        self.again()?;
         self.stream.write_all(head.as_bytes())?;
         ensure!(self.end("DELETE")?, "DELETE failed");
         Ok(())
@@ -84,6 +97,7 @@ impl Connection {
     /// Reads the object `seed` of `size` bytes and looks at it: the length,
     /// and the marks.
     pub fn get(&mut self, head: &str, seed: u64, size: u64) -> Result<()> {
+        self.again()?;
         self.stream.write_all(head.as_bytes())?;
         let (is_ok, body, filled, length) = self.head()?;
         ensure!(is_ok, "GET failed: {}", String::from_utf8_lossy(&self.buffer[..filled]));
@@ -130,12 +144,23 @@ impl Connection {
         if !is_ok && !status.starts_with('5') {
             bail!("{}", String::from_utf8_lossy(&self.buffer[..filled]));
         }
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-        });
+        let field = |wanted: &str| {
+            let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+            let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.trim())
+        };
+        let length = field("content-length").and_then(|length| length.parse().ok());
+        let is_over = field("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        self.is_over = is_over;
         Ok((is_ok, end, filled, length))
     }
+}
+
+fn connect(port: u16) -> Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(600)))?;
+    Ok(stream)
 }
 
 fn write_both(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> Result<()> {

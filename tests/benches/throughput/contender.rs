@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use storage_tests::server::{self, Server};
 use storage_tests::servers::garage::{self, Build, Node};
+use storage_tests::servers::moto::{self, Moto};
 use storage_tests::servers::rclone::{self, Rclone};
 use storage_tests::servers::s3s_fs;
 use storage_tests::signing::Signer;
@@ -34,10 +35,11 @@ pub enum Contender {
     },
     S3sFs,
     Rclone,
+    Moto,
 }
 
 impl Contender {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ours { durable: true },
         Self::Ours { durable: false },
         Self::Other { durable: true },
@@ -46,6 +48,7 @@ impl Contender {
         Self::Garage { syncs: false },
         Self::S3sFs,
         Self::Rclone,
+        Self::Moto,
     ];
 
     pub fn name(self) -> &'static str {
@@ -58,6 +61,7 @@ impl Contender {
             Self::Garage { syncs: false } => "garage",
             Self::S3sFs => "s3s-fs",
             Self::Rclone => "rclone",
+            Self::Moto => "moto",
         }
     }
 }
@@ -69,6 +73,7 @@ enum Held {
     Garage(Node),
     S3sFs(Kill),
     Rclone(Rclone),
+    Moto(Moto),
 }
 
 struct Kill(Child);
@@ -136,6 +141,12 @@ impl Running {
                 let port = server.port();
                 let keys = ("us-east-1", rclone::ACCESS_KEY, rclone::SECRET_KEY);
                 (Held::Rclone(server), port, keys)
+            }
+            Contender::Moto => {
+                let server = Moto::start(&path)?;
+                bucket = server.new_bucket()?;
+                let port = server.port();
+                (Held::Moto(server), port, ("us-east-1", moto::ACCESS_KEY, moto::SECRET_KEY))
             }
         };
         Ok(Self { _held: held, port, bucket, keys, _directory: Some(directory) })

@@ -5,15 +5,20 @@ use crate::http;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 const REQUIREMENTS: &str = "moto[server]==5.2.5";
 
+/// Any would do.
+pub const ACCESS_KEY: &str = "tests";
+/// See [`ACCESS_KEY`].
+pub const SECRET_KEY: &str = "tests";
+
 /// A running server.
 pub struct Moto {
-    _process: Process,
+    process: Process,
     port: u16,
 }
 
@@ -30,12 +35,32 @@ fn binary() -> Result<PathBuf> {
 }
 
 impl Moto {
-    /// Makes a new bucket; gives the config of a store over it.
-    pub fn bucket(&self) -> Result<Value> {
+    /// Starts one that keeps everything in memory, and its log in `folder`.
+    pub fn start(folder: &Path) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(binary()?);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let process = Process::start(&command, folder.join(format!("moto-{port}.log")))?;
+        process.wait(|| listens(port))?;
+        Ok(Self { process, port })
+    }
+
+    /// Where it serves.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes a new bucket; gives its name.
+    pub fn new_bucket(&self) -> Result<String> {
         let name = fresh_name();
         let (status, _, _) = http::request(self.port, "PUT", &format!("/{name}"), &[], b"")?;
         ensure!(status == 200, "the bucket was answered with {status}");
-        Ok(config(self.port, "us-east-1", &name, "tests", "tests"))
+        Ok(name)
+    }
+
+    /// Makes a new bucket; gives the config of a store over it.
+    pub fn bucket(&self) -> Result<Value> {
+        Ok(config(self.port, "us-east-1", &self.new_bucket()?, ACCESS_KEY, SECRET_KEY))
     }
 
     /// How many multipart uploads to a bucket were begun and never ended. Each
@@ -55,13 +80,8 @@ pub fn shared() -> Result<&'static Moto> {
     if let Some(moto) = MOTO.get() {
         return Ok(moto);
     }
-    let port = free_port()?;
-    let mut command = Command::new(binary()?);
-    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-    let log = std::env::temp_dir().join(format!("moto-{port}.log"));
-    let process = Process::start(&command, log.clone())?;
+    let moto = Moto::start(&std::env::temp_dir())?;
     // The open file is enough for the rest of its life.
-    process.wait(|| listens(port))?;
-    let _ = fs::remove_file(log);
-    Ok(MOTO.get_or_init(|| Moto { _process: process, port }))
+    let _ = fs::remove_file(&moto.process.log);
+    Ok(MOTO.get_or_init(|| moto))
 }
