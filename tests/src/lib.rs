@@ -18,6 +18,7 @@
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
 //! - [`plugins`]: the plug-ins in `examples/plugins`, built.
 //! - [`wasm`]: crates built for wasm.
+//! - [`figures`]: what the benches print, and where it is kept.
 //! - [`signing`]: signed requests by hand; [`forging`]: those of attackers.
 //! - [`strace`]: calls to the system that fail; [`tidy`]: what stores may leave behind.
 //! - [`linear`]: whether a history of requests is that of a whole store.
@@ -34,6 +35,7 @@ pub mod corpus;
 pub mod embedded;
 pub mod embedding;
 pub mod exported;
+pub mod figures;
 pub mod forging;
 pub mod guests;
 pub mod http;

@@ -1,10 +1,14 @@
 //! The cost of the sandbox: the same chains natively and in wasm, in one run.
 //!
 //! Wall time on a machine that may be noisy: read the ratios, and the budgets
-//! as a guide. `cargo bench -p storage-tests --bench budgets`; the name of a group
-//! of rows after `--` runs that alone: `instances`, `calls`, `streams`, `codecs`
-//! or `plugins`.
+//! as a guide. `cargo bench --workspace --bench budgets`, with any of
+//!
+//! - `-- decorators`, `instances`, `calls`, `streams`, `codecs` or `plugins`: some
+//!   groups of rows; these come first;
+//! - `--rounds N`: how often each cell of the decorators is measured (else 15);
+//! - `--only GzipStore,JsonStore`: some of the decorators.
 
+mod decorators;
 mod endless;
 mod plugins;
 
@@ -21,6 +25,7 @@ use storage_core::types::*;
 use storage_host::backends::memory::Memory;
 use storage_host::engine::{Chain, Engine, Shared};
 use storage_host::store::{self, ObjectStore};
+use storage_tests::figures::{self, print_head, print_row};
 use tokio::runtime::Runtime;
 
 const CHUNK: usize = 256 * 1024;
@@ -33,14 +38,24 @@ fn main() {
     drop(Engine::new().unwrap());
     let start = Instant::now();
     let engine = Engine::new().unwrap();
-    println!("engine from a warm cache: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    let ready = start.elapsed().as_secs_f64();
     let bench = Bench { runtime, engine };
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = figures::names();
     let run = |group: &str| wanted.is_empty() || wanted.iter().any(|name| name == group);
+    if run("decorators") {
+        bench.decorators(figures::rounds(15).unwrap());
+    }
+    if ["instances", "calls", "streams", "codecs"].into_iter().any(run) {
+        println!(
+            "\n### Budgets\n\nThe ratio is the native speed of the same in wasm; each time is"
+        );
+        println!("the best of 1.5 seconds.\n");
+        print_head(["native", "wasm", "ratio", "budget"]);
+    }
     if run("instances") {
+        alone("engine from a warm cache", format!("{:.1} ms", ready * 1e3), "≤ 50 ms");
         bench.instances();
     }
-    println!("\n{:<44}{:>12}{:>12}{:>10}   budget", "", "native", "wasm", "ratio");
     if run("calls") {
         for decorators in [1, 5] {
             bench.calls(decorators);
@@ -102,20 +117,21 @@ fn time(mut call: impl FnMut()) -> f64 {
     best
 }
 
+/// A row of what has no native twin.
+fn alone(what: &str, value: String, budget: &str) {
+    print_row(what, [String::new(), value, String::new(), budget.to_owned()]);
+}
+
 fn row_time(what: &str, native: f64, wasm: f64, budget: &str) {
-    let us = 1e6;
-    let ratio = wasm / native;
-    println!("{what:<44}{:>9.2} µs{:>9.2} µs{ratio:>9.1}x   {budget}", native * us, wasm * us);
+    let us = |seconds: f64| format!("{:.2} µs", seconds * 1e6);
+    let ratio = figures::ratio(Some(native / wasm));
+    print_row(what, [us(native), us(wasm), ratio, budget.to_owned()]);
 }
 
 fn row_rate(what: &str, bytes: f64, native: f64, wasm: f64, budget: &str) {
-    let rate = |seconds: f64| bytes / seconds / 1e6;
-    let ratio = native / wasm;
-    println!(
-        "{what:<44}{:>7.0} MB/s{:>7.0} MB/s{ratio:>9.2}x   {budget}",
-        rate(native),
-        rate(wasm)
-    );
+    let rate = |seconds: f64| format!("{:.0} MB/s", bytes / seconds / 1e6);
+    let ratio = figures::ratio(Some(native / wasm));
+    print_row(what, [rate(native), rate(wasm), ratio, budget.to_owned()]);
 }
 
 impl Bench {
@@ -127,7 +143,7 @@ impl Bench {
     fn instances(&self) {
         let nodes = nodes("IdentityStore", "{}", 5);
         let made = time(|| drop(self.wasm(nodes.clone(), Memory::new())));
-        println!("instance with a chain of 5: {:.1} µs   budget 50 µs", made * 1e6);
+        alone("instance with a chain of 5", format!("{:.1} µs", made * 1e6), "≤ 50 µs");
         let chain = self.wasm(nodes, Memory::new());
         let held = 200;
         self.runtime.block_on(async {
@@ -138,7 +154,7 @@ impl Bench {
                 readers.push(chain.read("k", ReadOptions::default()).await.unwrap());
             }
             let each = resident().saturating_sub(before) / held;
-            println!("memory of an instance: {each} KiB   budget 64 KiB");
+            alone("memory of an instance", format!("{each} KiB"), "≤ 64 KiB");
         });
     }
 
@@ -146,7 +162,9 @@ impl Bench {
         let nodes = nodes("IdentityStore", "{}", decorators);
         let native = native(&nodes, NativeMemory::default());
         let wasm = self.wasm(nodes, Memory::new());
-        let name = |what: &str| format!("{what}, {decorators} decorator(s)");
+        let name = |what: &str| {
+            format!("{what}, {decorators} decorator{}", if decorators == 1 { "" } else { "s" })
+        };
         for (size, label, budget) in [
             (100, "get 100 B", "≤ 1.2 µs"),
             (64 * 1024, "get 64 KiB", "≤ 6 µs"),
@@ -182,7 +200,7 @@ impl Bench {
     fn codecs(&self) {
         let data = text(64 * MIB);
         for (kind, config, what, write_budget, read_budget) in [
-            ("GzipStore", r#"{"level":6}"#, "gzip level 6", "≥ 0.8x", "≥ 0.6x"),
+            ("GzipStore", r#"{"level":6}"#, "gzip level 6", "≥ 0.8", "≥ 0.6"),
             ("Base64Store", "{}", "base64", "≥ 2 GB/s", ""),
         ] {
             let nodes = nodes(kind, config, 1);

@@ -14,6 +14,7 @@ use storage_host::backends::memory::Memory;
 use storage_host::config::{Place, PluginDef, PluginLimits};
 use storage_host::engine::{DECORATORS, Plugin, Shared};
 use storage_host::store::SharedStore;
+use storage_tests::figures::print_head;
 use storage_tests::transformers;
 
 /// Makes a store of a plug-in over a base.
@@ -53,6 +54,10 @@ impl Bench {
                 bench.transformer(r#"{"as":"sealed"}"#, base)
             }),
         ];
+        println!(
+            "\n### Plug-ins\n\nBeside each, under \"native\", is the backend that it stands on.\n"
+        );
+        print_head(["native", "plug-in", "ratio", "budget"]);
         for (what, make) in kinds {
             let base: SharedStore = Arc::new(Memory::new());
             let store = make(self, base.clone());

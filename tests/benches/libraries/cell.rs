@@ -5,6 +5,7 @@ use std::fmt;
 /// Where objects are kept.
 pub struct Backend {
     pub name: &'static str,
+    pub title: &'static str,
     /// What stands over it, one at a time.
     layers: &'static [&'static str],
     /// How many small objects a turn moves.
@@ -23,24 +24,28 @@ struct Counts {
 pub const BACKENDS: &[Backend] = &[
     Backend {
         name: "memory",
+        title: "In memory",
         layers: &["none", "logging", "prefix", "gzip"],
         small: Counts { put: 10_000, get: 20_000 },
         large: Counts { put: 100, get: 200 },
     },
     Backend {
         name: "filesystem",
+        title: "In files",
         layers: &["none", "logging", "prefix"],
         small: Counts { put: 200, get: 2_000 },
         large: Counts { put: 30, get: 100 },
     },
     Backend {
         name: "sqlite",
+        title: "In SQLite",
         layers: &["none"],
         small: Counts { put: 200, get: 2_000 },
         large: Counts { put: 30, get: 100 },
     },
     Backend {
         name: "bucket",
+        title: "In a bucket",
         layers: &["none"],
         small: Counts { put: 100, get: 100 },
         large: Counts { put: 20, get: 20 },

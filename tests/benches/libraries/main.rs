@@ -2,10 +2,10 @@
 //! run: the Python library `storage`, OpenDAL and object_store, over memory,
 //! files, SQLite and a bucket, alone and with the nearest decorator.
 //!
-//! `cargo bench -p storage-tests --bench libraries`, with any of
+//! `cargo bench --workspace --bench libraries`, with any of
 //!
-//! - `-- --dir DIR`: where files and databases are kept (else the working
-//!   directory);
+//! - `-- --dir DIR`: where files, databases and the bucket's server are kept
+//!   (else the working directory);
 //! - `--rounds N`: how often each cell is measured (else 5);
 //! - `--only memory,sqlite`: some of the backends.
 //!
@@ -23,14 +23,12 @@ use anyhow::{Context, Result};
 use cell::{BACKENDS, Cell};
 use library::{Library, Running};
 use std::path::PathBuf;
-use storage_tests::servers::garage;
+use storage_tests::figures::{self, is_wanted, option};
+use storage_tests::servers::garage::{Build, Node};
 
 fn main() -> Result<()> {
     let place = option("--dir").map_or_else(std::env::current_dir, |dir| Ok(PathBuf::from(dir)))?;
-    let rounds: usize = option("--rounds").map_or(Ok(5), |rounds| rounds.parse())?;
-    let only = option("--only");
-    let is_wanted =
-        |name: &str| only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name));
+    let rounds = figures::rounds(5)?;
     let mut running = Vec::new();
     for library in Library::ALL {
         match Running::start(library)? {
@@ -39,7 +37,11 @@ fn main() -> Result<()> {
         }
     }
     for backend in BACKENDS.iter().filter(|backend| is_wanted(backend.name)) {
-        let node = if backend.name == "bucket" { Some(garage::shared()?) } else { None };
+        let folder = tempfile::tempdir_in(&place)?;
+        let node = match backend.name {
+            "bucket" => Some(Node::alone(folder.path(), Build::Optimised, false)?),
+            _ => None,
+        };
         let cells = Cell::all(backend);
         // For each cell and library, the seconds of the rounds.
         let mut taken = vec![vec![Vec::new(); running.len()]; cells.len()];
@@ -48,7 +50,7 @@ fn main() -> Result<()> {
             for (cell, taken) in cells.iter().zip(&mut taken) {
                 for (library, taken) in running.iter_mut().zip(taken) {
                     let directory = tempfile::tempdir_in(&place)?;
-                    let bucket = match node {
+                    let bucket = match &node {
                         Some(node) => node.config(&node.bucket()?),
                         None => library::no_bucket(),
                     };
@@ -60,11 +62,7 @@ fn main() -> Result<()> {
             }
         }
         let libraries: Vec<_> = running.iter().map(Running::library).collect();
-        table::print(backend, &libraries, &cells, &taken);
+        table::print(backend, rounds, &libraries, &cells, &taken);
     }
     Ok(())
-}
-
-fn option(name: &str) -> Option<String> {
-    std::env::args().skip_while(|arg| arg != name).nth(1)
 }

@@ -2,40 +2,37 @@
 
 use crate::cell::{Backend, Cell};
 use crate::library::Library;
+use storage_tests::figures::{median, median_ratio, print_head, print_row, ratio};
 
 /// The rates, and how ours compare.
-pub fn print(backend: &Backend, libraries: &[Library], cells: &[Cell], taken: &[Vec<Vec<f64>>]) {
-    println!("\n## {}\n\nMedians:\n", backend.name);
+pub fn print(
+    backend: &Backend,
+    rounds: usize,
+    libraries: &[Library],
+    cells: &[Cell],
+    taken: &[Vec<Vec<f64>>],
+) {
+    println!("\n### {}\n\nRates, medians of {rounds} rounds:\n", backend.title);
+    let name = |at: &usize| libraries[*at].name();
     let took_part = |at: &usize| taken.iter().any(|row| !row[*at].is_empty());
     let shown: Vec<usize> = (0..libraries.len()).filter(took_part).collect();
-    header(libraries, &shown);
+    print_head(shown.iter().map(name));
     for (cell, row) in cells.iter().zip(taken) {
-        line(cell, shown.iter().map(|at| rate(cell, median(&row[*at]))));
+        print_row(cell, shown.iter().map(|at| rate(cell, median(&row[*at]))));
     }
     for ours in shown.iter().filter(|at| matches!(libraries[**at], Library::Ours { .. })) {
-        let name = libraries[*ours].name();
         println!(
-            "\n\"{name}\" to the others (above 1: faster than they), medians of the rounds:\n"
+            "\n**{}** to the others (above 1: faster than they), medians of the rounds' ratios:\n",
+            name(ours)
         );
         let others: Vec<usize> = shown.iter().copied().filter(|at| at != ours).collect();
-        header(libraries, &others);
+        print_head(others.iter().map(name));
         for (cell, row) in cells.iter().zip(taken) {
-            let ratio = |other: &usize| {
-                let pairs = row[*ours].iter().zip(&row[*other]);
-                median(&pairs.map(|(ours, other)| other / ours).collect::<Vec<_>>())
-            };
-            line(cell, others.iter().map(|other| number(ratio(other))));
+            // Less time is a higher rate.
+            let field = |other: &usize| ratio(median_ratio(&row[*other], &row[*ours]));
+            print_row(cell, others.iter().map(field));
         }
     }
-}
-
-fn header(libraries: &[Library], shown: &[usize]) {
-    let names: Vec<_> = shown.iter().map(|at| libraries[*at].name()).collect();
-    println!("| | {} |\n|---|{}", names.join(" | "), "--:|".repeat(names.len()));
-}
-
-fn line(cell: &Cell, fields: impl Iterator<Item = String>) {
-    println!("| {cell} | {} |", fields.collect::<Vec<_>>().join(" | "));
 }
 
 /// Objects a second, or bytes where they are many.
@@ -46,19 +43,4 @@ fn rate(cell: &Cell, seconds: Option<f64>) -> String {
         0..65_536 => format!("{rate:.0}/s"),
         size => format!("{:.0} MiB/s", rate * size as f64 / f64::from(1 << 20)),
     }
-}
-
-fn number(ratio: Option<f64>) -> String {
-    match ratio {
-        None => String::new(),
-        Some(ratio) if ratio < 0.1 => format!("{ratio:.4}"),
-        Some(ratio) if ratio < 10.0 => format!("{ratio:.2}"),
-        Some(ratio) => format!("{ratio:.0}"),
-    }
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied()
 }

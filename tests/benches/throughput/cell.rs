@@ -53,16 +53,16 @@ struct Done {
 
 impl Cell {
     /// Whether one object for each connection has to do.
-    pub fn is_large(&self) -> bool {
-        self.size >= LARGE
+    pub fn is_large(size: u64) -> bool {
+        size >= LARGE
     }
 
     /// How many objects are there to be read, or written before they are
     /// written again, by a connection.
     fn objects(&self) -> u64 {
         match self.operation {
-            Operation::Put if self.is_large() => 1,
-            Operation::Get if self.is_large() => 2,
+            Operation::Put if Self::is_large(self.size) => 1,
+            Operation::Get if Self::is_large(self.size) => 2,
             Operation::Put if self.size >= MEDIUM => 8,
             Operation::Get if self.size >= MEDIUM => 32,
             Operation::Put => 2_000,
@@ -134,7 +134,7 @@ impl Cell {
                 true => latencies.push(now - asked),
                 false => failed += 1,
             }
-            if self.is_large() || now - begun > SPAN {
+            if Self::is_large(self.size) || now - begun > SPAN {
                 break;
             }
         }
@@ -159,7 +159,7 @@ impl Cell {
 
     /// Removes the large objects that were written.
     pub fn clean(&self, server: &Running) -> Result<()> {
-        if self.operation == Operation::Get || !self.is_large() {
+        if self.operation == Operation::Get || !Self::is_large(self.size) {
             return Ok(());
         }
         let mut connection = Connection::open(server.port())?;

@@ -1,11 +1,12 @@
 //! The S3 endpoint beside other servers: one client, one run, one disk.
 //!
 //! `cargo build --release --workspace --bins` first, then
-//! `cargo bench -p storage-tests --bench throughput`, with any of
+//! `cargo bench --workspace --bench throughput`, with any of
 //!
 //! - `-- --dir DIR`: where the servers keep their objects (else the working
 //!   directory);
-//! - `--rounds N`, `--sizes 4096,1048576`, `--in-flight 1,16`: less, or more;
+//! - `--rounds N`, `--sizes 4096,1048576`, `--in-flight 1,16`: less, or more.
+//!   Else 5 rounds of 4 KiB and 1 MiB with 1 and 16 in flight, and 256 MiB with 1;
 //! - `--only durable,rclone`: some of the servers. The first is the one that
 //!   the others are compared with;
 //! - `--other PATH`: the binary of another build beside this one's.
@@ -23,6 +24,7 @@ use anyhow::{Context, Result, ensure};
 use cell::{Cell, Operation};
 use contender::{Contender, Running};
 use std::path::{Path, PathBuf};
+use storage_tests::figures::{self, is_wanted, option};
 use table::Table;
 
 fn main() -> Result<()> {
@@ -30,21 +32,20 @@ fn main() -> Result<()> {
         return contender::serve_s3s_fs(&folder);
     }
     let place = option("--dir").map_or_else(std::env::current_dir, |dir| Ok(PathBuf::from(dir)))?;
-    let rounds: usize = option("--rounds").map_or(Ok(5), |rounds| rounds.parse())?;
-    let sizes = numbers("--sizes", &[4 * 1024, 1024 * 1024, 256 * 1024 * 1024])?;
-    let in_flight = numbers("--in-flight", &[1, 16])?;
-    let only = option("--only");
-    let is_wanted = |contender: &Contender| {
-        only.as_ref().is_none_or(|only| only.split(',').any(|name| name == contender.name()))
-    };
+    let rounds = figures::rounds(5)?;
+    let sizes = numbers("--sizes")?.unwrap_or(vec![4 * 1024, 1024 * 1024, 256 * 1024 * 1024]);
+    let in_flight = numbers("--in-flight")?;
     let other = option("--other").map(PathBuf::from);
     let is_wanted = |contender: &Contender| {
-        is_wanted(contender) && (other.is_some() || !matches!(contender, Contender::Other { .. }))
+        is_wanted(contender.name())
+            && (other.is_some() || !matches!(contender, Contender::Other { .. }))
     };
     let contenders: Vec<_> = Contender::ALL.into_iter().filter(is_wanted).collect();
     let mut cells = Vec::new();
     for size in sizes {
-        for in_flight in &in_flight {
+        // Sixteen large ones for every server need 20 GB, and minutes.
+        let default = if Cell::is_large(size) { vec![1] } else { vec![1, 16] };
+        for in_flight in in_flight.as_ref().unwrap_or(&default) {
             for operation in [Operation::Put, Operation::Get] {
                 cells.push(Cell { operation, size, in_flight: usize::try_from(*in_flight)? });
             }
@@ -57,8 +58,8 @@ fn main() -> Result<()> {
             eprintln!("objects of {}, round {round} of {rounds}", table::size(cells[0].size));
             measure(cells, &contenders, (&place, &other), &mut table)?;
         }
-        println!("\n## Objects of {}\n", table::size(cells[0].size));
-        table.print();
+        println!("\n### Objects of {}\n", table::size(cells[0].size));
+        table.print(rounds);
     }
     Ok(())
 }
@@ -82,7 +83,7 @@ fn measure(
     }
     for cell in cells {
         for (contender, server) in &servers {
-            if cell.is_large() {
+            if Cell::is_large(cell.size) {
                 // What one left to be written must not burden the next.
                 rustix::fs::sync();
             }
@@ -99,13 +100,7 @@ fn measure(
     Ok(())
 }
 
-fn option(name: &str) -> Option<String> {
-    std::env::args().skip_while(|arg| arg != name).nth(1)
-}
-
-fn numbers(name: &str, default: &[u64]) -> Result<Vec<u64>> {
-    match option(name) {
-        Some(list) => list.split(',').map(|number| Ok(number.parse()?)).collect(),
-        None => Ok(default.to_vec()),
-    }
+fn numbers(name: &str) -> Result<Option<Vec<u64>>> {
+    let Some(list) = option(name) else { return Ok(None) };
+    list.split(',').map(|number| Ok(number.parse()?)).collect::<Result<_>>().map(Some)
 }

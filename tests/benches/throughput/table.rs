@@ -2,7 +2,9 @@
 
 use crate::cell::{Cell, Measured, Operation};
 use crate::contender::Contender;
+use std::fmt;
 use std::time::Duration;
+use storage_tests::figures::{median, median_ratio, print_head, print_row, ratio};
 
 /// An answer that takes this long waited for a timer: the peer's system
 /// delays its acknowledgement for 40 ms.
@@ -46,67 +48,60 @@ impl Table {
         }
     }
 
-    pub fn print(&self) {
-        println!("Medians of what was moved:\n");
-        self.header(&self.contenders);
+    pub fn print(&self, rounds: usize) {
+        let name = |at: &usize| self.contenders[*at].name();
+        let all: Vec<usize> = (0..self.contenders.len()).collect();
+        println!("Rates, medians of {rounds} rounds:\n");
+        print_head(all.iter().map(name));
         for row in &self.rows {
             let rate = |rates: &Vec<f64>| match row.cell.size {
-                size if size < SMALL => format!("{:.0}/s", median(rates) / size as f64),
-                _ => format!("{:.0} MiB/s", median(rates) / f64::from(1 << 20)),
+                size if size < SMALL => format!("{:.0}/s", middle(rates) / size as f64),
+                _ => format!("{:.0} MiB/s", middle(rates) / f64::from(1 << 20)),
             };
-            line(row, row.rates.iter().map(rate));
+            print_row(row, row.rates.iter().map(rate));
         }
         for (ours, first) in self.contenders.iter().enumerate() {
             if !matches!(first, Contender::Ours { .. }) && ours > 0 {
                 continue;
             }
-            let others: Vec<_> =
-                (0..self.contenders.len()).filter(|other| *other != ours).collect();
-            println!("\nMedians of the rounds' ratios, \"{}\" to:\n", first.name());
-            self.header(&others.iter().map(|at| self.contenders[*at]).collect::<Vec<_>>());
+            println!(
+                "\n**{}** to the others (above 1: faster than they), medians of the rounds' \
+                 ratios:\n",
+                first.name()
+            );
+            let others: Vec<usize> = all.iter().copied().filter(|other| *other != ours).collect();
+            print_head(others.iter().map(name));
             for row in &self.rows {
-                let ratio = |other: &usize| {
-                    let pairs = row.rates[ours].iter().zip(&row.rates[*other]);
-                    format!(
-                        "{:.2}",
-                        median(&pairs.map(|(ours, other)| ours / other).collect::<Vec<_>>())
-                    )
-                };
-                line(row, others.iter().map(ratio));
+                let field = |at: &usize| ratio(median_ratio(&row.rates[ours], &row.rates[*at]));
+                print_row(row, others.iter().map(field));
             }
         }
         if self.rows.iter().any(|row| row.failed.iter().any(|failed| *failed > 0)) {
             println!("\nRequests that met an error of the server's, and are not counted:\n");
-            self.header(&self.contenders);
+            print_head(all.iter().map(name));
             for row in &self.rows {
-                line(row, row.failed.iter().map(usize::to_string));
+                print_row(row, row.failed.iter().map(usize::to_string));
             }
         }
         if self.rows.iter().all(|row| row.cell.size >= SMALL) {
             return;
         }
         println!("\nHow long a request took, median / 99th percentile / how many over 30 ms:\n");
-        self.header(&self.contenders);
+        print_head(all.iter().map(name));
         for row in &self.rows {
-            line(row, row.latencies.iter().map(|taken| latency(taken)));
+            print_row(row, row.latencies.iter().map(|taken| latency(taken)));
         }
-    }
-
-    fn header(&self, contenders: &[Contender]) {
-        let names: Vec<_> = contenders.iter().map(|contender| contender.name()).collect();
-        println!("| | {} |", names.join(" | "));
-        println!("|---|{}", "--:|".repeat(names.len()));
     }
 }
 
-fn line(row: &Row, fields: impl Iterator<Item = String>) {
-    let what = match row.cell.operation {
-        Operation::Put => "PUT",
-        Operation::Get => "GET",
-    };
-    let fields: Vec<_> = fields.collect();
-    let size = size(row.cell.size);
-    println!("| {what} {size}, {} in flight | {} |", row.cell.in_flight, fields.join(" | "));
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.cell.operation {
+            Operation::Put => "PUT",
+            Operation::Get => "GET",
+        };
+        write!(f, "{what} {}, {} in flight", size(self.cell.size), self.cell.in_flight)
+    }
 }
 
 /// A size as people say it.
@@ -117,10 +112,8 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+fn middle(rates: &[f64]) -> f64 {
+    median(rates).unwrap_or(f64::NAN)
 }
 
 fn latency(taken: &[Duration]) -> String {
