@@ -1,4 +1,7 @@
-//! What the benches share: their arguments, medians and tables in Markdown.
+//! What the benches share: their arguments, medians and tables in Markdown; and
+//! [`blocks`], where a document keeps what they print.
+
+pub mod blocks;
 
 use anyhow::{Context, Result};
 use std::fmt::Display;

@@ -1,0 +1,97 @@
+//! The figures of `docs/performance.md`, measured anew: builds what is
+//! needed, runs the three benches one after the other, and puts what each prints
+//! into its block of the document.
+//!
+//! `cargo bench --workspace --bench performance`, with any of
+//!
+//! - `-- sandbox`, `libraries`, `endpoint`: some of the parts (the benches
+//!   `budgets`, `libraries` and `throughput`); these come first;
+//! - whatever these benches take, `--rounds 1` for example. What some cells alone
+//!   print replaces their sections, and no others;
+//! - `--build`: builds all, and measures nothing.
+//!
+//! Nothing else should run meanwhile; what did is written down.
+
+mod machine;
+
+use anyhow::{Context, Result, ensure};
+use machine::Watch;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use storage_tests::figures::{self, blocks};
+
+/// The parts, as arguments and blocks name them, and their benches.
+const PARTS: [(&str, &str); 3] =
+    [("sandbox", "budgets"), ("libraries", "libraries"), ("endpoint", "throughput")];
+
+fn main() -> Result<()> {
+    let wanted = figures::names();
+    for name in &wanted {
+        ensure!(PARTS.iter().any(|(part, _)| part == name), "there is no part {name:?}");
+    }
+    // `cargo bench` adds an argument of its own.
+    let passed = std::env::args().skip(1 + wanted.len()).filter(|arg| arg != "--bench");
+    let passed: Vec<String> = passed.collect();
+    build()?;
+    if passed.iter().any(|arg| arg == "--build") {
+        return Ok(());
+    }
+    for (part, bench) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|name| name == part) {
+            measure(part, bench, &passed).with_context(|| part.to_owned())?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything, in release: nothing is compiled while something is measured.
+fn build() -> Result<()> {
+    let mut binaries = cargo();
+    run(binaries.args(["build", "--release", "--workspace", "--bins", "--locked"]))?;
+    let mut benches = cargo();
+    benches.args(["bench", "--no-run", "--workspace", "--locked"]);
+    run(benches.args(PARTS.iter().flat_map(|(_, bench)| ["--bench", bench])))?;
+    let mut contenders = cargo();
+    contenders.args(["build", "--release", "--locked", "--manifest-path"]);
+    contenders.arg(here("tests/contenders/Cargo.toml"));
+    run(contenders.arg("--target-dir").arg(here("target/contenders")))
+}
+
+fn measure(part: &str, bench: &str, passed: &[String]) -> Result<()> {
+    eprintln!("{part}: the bench {bench}");
+    let watch = Watch::start()?;
+    let mut command = cargo();
+    command.args(["bench", "--workspace", "--locked", "--bench", bench, "--"]).args(passed);
+    let output = command.stderr(Stdio::inherit()).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{command:?} failed:\n{printed}");
+    let origin = watch.end()?;
+    println!("{origin}\n\n{printed}");
+    let document = here("docs/performance.md");
+    let text = std::fs::read_to_string(&document)?;
+    std::fs::write(&document, blocks::replace(&text, part, &printed, &origin)?)?;
+    Ok(())
+}
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    ensure!(command.status()?.success(), "{command:?} failed");
+    Ok(())
+}
+
+/// `cargo` with the settings of this build, and without what it says of this
+/// package: some build scripts look at that, and would run again.
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| text.starts_with(own)) {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo.current_dir(here(""));
+    cargo
+}
