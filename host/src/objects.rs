@@ -197,6 +197,38 @@ impl Objects {
         skip_to(reader, range).await
     }
 
+    /// Whether [`copy`](Self::copy) may be worth a try: both keys lead to one place.
+    pub(crate) fn is_beside(&self, key: &str, to: &Objects, target: &str) -> bool {
+        let (here, there) = (lowest(&self.store, key), lowest(&to.store, target));
+        matches!((here, there), (Ok((here, _)), Ok((there, _))) if Arc::ptr_eq(&here, &there))
+    }
+
+    /// Copies an object to a key of `to`, which may be this store, where both
+    /// have their objects in one place that can copy them without their coming
+    /// here. `info` is what is known of the object, and `options` what is to be
+    /// kept with the new one, with its etag.
+    ///
+    /// `None`: nothing was done, and the object is to be read and written: the
+    /// place can't copy it, or it is another one by now.
+    pub async fn copy(
+        &self,
+        key: &str,
+        info: &ObjectInfo,
+        to: &Objects,
+        target: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        check_key(key)?;
+        check_put(target, &options)?;
+        let Some(etag) = &info.etag else { return Ok(None) };
+        let (source, key) = lowest(&self.store, key)?;
+        let (store, target) = lowest(&to.store, target)?;
+        if !Arc::ptr_eq(&source, &store) {
+            return Ok(None);
+        }
+        store.copy(&key, etag, &target, options).await
+    }
+
     /// Starts a streamed write; its etag will be the MD5 of the bytes unless
     /// given.
     pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
@@ -204,6 +236,21 @@ impl Objects {
         let digest = options.etag.is_none().then(Md5::new);
         Ok(Upload { writer: self.store.write(key, options).await?, digest })
     }
+}
+
+/// The MD5 of an object's bytes, where its etag is that.
+pub(crate) fn md5(info: &ObjectInfo) -> Option<&str> {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    info.etag.as_deref().filter(|etag| etag.len() == 32 && etag.bytes().all(hex))
+}
+
+/// Where the object of a key is, byte for byte, and its key there.
+fn lowest(store: &SharedStore, key: &str) -> Result<(SharedStore, String)> {
+    let mut found = (store.clone(), key.to_owned());
+    while let Some(below) = found.0.beneath(&found.1)? {
+        found = below;
+    }
+    Ok(found)
 }
 
 fn check_put(key: &str, options: &PutOptions) -> Result<()> {

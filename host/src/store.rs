@@ -42,6 +42,22 @@ pub trait ObjectStore: Send + Sync + 'static {
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>>;
     /// Starts a streamed write.
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>>;
+    /// Writes to `to` the bytes of the object `from` that has this etag,
+    /// atomically, as [`put`](Self::put) would, without their coming here. What is kept with
+    /// the new object is what `options` say, nothing of the old one's.
+    ///
+    /// `None`: nothing was done. The store can't do that with this object, or
+    /// the object is another one by now; whoever wants it reads and writes.
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>>;
+    /// The store where this one has its objects exactly as they are, but for
+    /// their keys, and the key there. `None`: here.
+    fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>>;
     /// Makes everything durable and lets go of files and connections. Called
     /// once, at the end; later calls of other methods may fail.
     async fn close(&self) -> Result<()>;

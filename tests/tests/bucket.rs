@@ -471,3 +471,48 @@ async fn deleting_under_a_condition_is_done_or_refused() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_objects_are_copied_by_the_server_and_others_left_to_be_carried() -> Result<()> {
+    let node = garage::shared()?;
+    let garage = open(with(node.config(&node.bucket()?), json!({"part_size": PART}))).await?;
+    let moto = open(moto::shared()?.bucket()?).await?;
+    for store in [&garage, &moto] {
+        let options = PutOptions {
+            content_type: Some("text/plain".to_owned()),
+            metadata: vec![
+                (":checksum".to_owned(), "x".to_owned()),
+                ("a".to_owned(), "1".to_owned()),
+            ],
+            ..PutOptions::default()
+        };
+        for (from, data) in [("a b/ü+?&%", random(70_000, 1)), ("empty", Vec::new())] {
+            let old = store.put(from, data.clone().into(), options.clone()).await?;
+            let etag = old.etag.clone().context("an etag")?;
+            let copied = store.copy(from, &etag, "to/a copy", options.clone()).await?;
+            ensure!(copied == Some(old), "{copied:?}");
+            let found = store.stat("to/a copy").await?;
+            let copied = copied.context("it was not copied")?;
+            ensure!(
+                (&found.etag, &found.metadata) == (&copied.etag, &copied.metadata),
+                "{found:?}"
+            );
+            ensure!(found.content_type == options.content_type, "{found:?}");
+            ensure!(read(store, "to/a copy").await? == data, "other bytes");
+            // What another etag is of, and what is to have other metadata, is not.
+            let other = PutOptions { content_type: None, ..options.clone() };
+            for (etag, options) in [("0", options.clone()), (&etag, other)] {
+                ensure!(store.copy(from, etag, "none", options).await?.is_none());
+            }
+            ensure!(store.copy("nothing", &etag, "none", options.clone()).await?.is_none());
+            ensure!(!store.exists("none").await?);
+        }
+    }
+    let large = garage.put("large", random(PART + 1, 2).into(), PutOptions::default()).await?;
+    let etag = large.etag.context("an etag")?;
+    ensure!(garage.copy("large", &etag, "none", PutOptions::default()).await?.is_none());
+    for store in [garage, moto] {
+        store.close().await?;
+    }
+    Ok(())
+}

@@ -206,6 +206,27 @@ impl ObjectStore for Memory {
         Ok(Box::new(MemoryWriter { store: self.clone(), key, options, data: BytesMut::new() }))
     }
 
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        check_key(to)?;
+        match self.find(from) {
+            Ok(object) if object.info.etag.as_deref() == Some(etag) => {
+                self.publish(to, object.data.clone(), options).map(Some)
+            }
+            Ok(_) | Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
+    }
+
     async fn close(&self) -> Result<()> {
         Ok(())
     }

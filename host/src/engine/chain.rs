@@ -5,11 +5,12 @@ use super::bindings::exports::storage::object_store::object_store::{
 };
 use super::bindings::storage::object_store::types;
 use super::pool::{Instance, Lease, Pool, within};
+use super::route::Route;
 use super::seat::Seat;
 use super::{check, convert};
 use crate::store::{
     Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, Trailer, Writer,
+    ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +24,7 @@ const MAX_CHUNK: usize = 1024 * 1024;
 pub struct Chain {
     pool: Arc<Pool>,
     capabilities: Capabilities,
+    route: Option<Route>,
 }
 
 /// One call into a leased instance. On a trap the instance is gone and the
@@ -87,14 +89,14 @@ macro_rules! once {
 impl Chain {
     /// Builds the chain once, to learn whether it can be built and what it
     /// can do.
-    pub(super) async fn open(pool: Arc<Pool>) -> Result<Self> {
+    pub(super) async fn open(pool: Arc<Pool>, route: Option<Route>) -> Result<Self> {
         let mut lease = pool.lend().await?;
         let capabilities = call!(&mut lease, |i| {
             let store = i.exports.storage_object_store_object_store().store();
             store.call_capabilities(&mut i.store, i.root).await
         });
         lease.give_back();
-        Ok(Self { pool, capabilities: convert::capabilities_in(capabilities) })
+        Ok(Self { pool, capabilities: convert::capabilities_in(capabilities), route })
     }
 
     fn wary(&self) -> bool {
@@ -188,6 +190,14 @@ impl ObjectStore for Chain {
         });
         let (writer, ()) = opened.map_err(|error| self.pool.said(error))?;
         Ok(Box::new(ChainWriter { pool: self.pool.clone(), seat, writer }))
+    }
+
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
+    fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
+        self.route.as_ref().map(|route| route.follow(key)).transpose()
     }
 
     async fn close(&self) -> Result<()> {

@@ -16,6 +16,7 @@ mod limits;
 mod pack;
 pub mod plugin;
 mod pool;
+mod route;
 mod seat;
 mod state;
 

@@ -8,6 +8,7 @@ use super::health::{Counters, Health};
 use super::limits::Limits;
 use super::plugin::{voice::Voice, wasi};
 use super::pool::Pool;
+use super::route::Route;
 use super::state::{Shared, State};
 use crate::store::{Error, Result, SharedStore};
 use std::collections::HashMap;
@@ -95,8 +96,10 @@ impl Pack {
         if nodes.is_empty() {
             return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
         }
+        // A plug-in's kinds may have any name.
+        let route = if self.plugin.is_none() { Route::new(&nodes, &bases) } else { None };
         let nodes = nodes.into_iter().map(node).collect();
-        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared)).await
+        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared), route).await
     }
 }
 

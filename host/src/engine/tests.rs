@@ -178,6 +178,18 @@ impl ObjectStore for Gated {
         self.open.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new(GatedWriter { gate: self.clone(), inner: Some(inner) }))
     }
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        self.memory.copy(from, etag, to, options).await
+    }
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
+    }
     async fn close(&self) -> Result<()> {
         Ok(())
     }
@@ -217,4 +229,42 @@ async fn a_chain_that_cannot_be_built_says_which_store_and_why() {
         error.to_string(),
         r#"invalid config: store "identity-0": there is no store type "NoSuchStore""#
     );
+}
+
+#[tokio::test]
+async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
+    let over = |kind: &str, config: &str| {
+        let (mut nodes, memory) = (identities(2), Memory::new());
+        nodes[0].kind = kind.to_owned();
+        nodes[0].config = config.to_owned();
+        let bases = HashMap::from([("memory".to_owned(), Arc::new(memory.clone()) as SharedStore)]);
+        async move {
+            let engine = crate::factory::engine().unwrap();
+            let chain = engine.chain(nodes, bases, Shared::silent()).await.unwrap();
+            (crate::Objects::new("chain", Arc::new(chain)), memory)
+        }
+    };
+    for (kind, config) in [
+        ("IdentityStore", "{}"),
+        ("PrefixStore", r#"{"prefix": "a/"}"#),
+        ("HashPrefixStore", r#"{"hash_length": 3}"#),
+        ("UrlEncodingStore", "{}"),
+        ("RegexRoutingStore", r#"{"routes": [{"pattern": "ü", "prefix": "x/"}]}"#),
+    ] {
+        let (store, memory) = over(kind, config).await;
+        let info = store.put("ü 1", "bytes".into(), PutOptions::default()).await.unwrap();
+        let copied = store.copy("ü 1", &info, &store, "ü/2", PutOptions::default()).await;
+        assert!(matches!(copied, Ok(Some(_))), "{kind}: {copied:?}");
+        let got = store.get("ü/2", ReadOptions::default(), 100).await.unwrap().1;
+        assert_eq!(got, "bytes", "{kind}");
+        assert_eq!(memory.list(ListOptions::default()).await.unwrap().entries.len(), 2);
+    }
+    for (kind, config) in [("GzipStore", "{}"), ("LoggingStore", "{}"), ("ReadonlyStore", "{}")] {
+        let (store, memory) = over(kind, config).await;
+        memory.put("k", "bytes".into(), PutOptions::default()).await.unwrap();
+        let info = memory.stat("k").await.unwrap();
+        let copied = store.copy("k", &info, &store, "l", PutOptions::default()).await;
+        assert_eq!(copied, Ok(None), "{kind}");
+        assert!(!memory.exists("l").await.unwrap(), "{kind}");
+    }
 }

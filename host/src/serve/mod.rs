@@ -10,6 +10,7 @@ mod body;
 mod buckets;
 mod checksum;
 mod conditions;
+mod copying;
 mod cors;
 mod dates;
 mod digest;

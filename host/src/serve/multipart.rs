@@ -138,7 +138,7 @@ impl Buckets {
             if_modified_since: input.copy_source_if_modified_since,
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
-        let (reader, info) = self.source(&source, wanted, conditions, &req.extensions).await?;
+        let (reader, info) = self.source(&source, wanted, &conditions, &req.extensions).await?;
         // S3 wants the range to lie within the source; a read would cut it off.
         if let (Some(range), Some(size)) = (wanted, info.size)
             && range.offset.unwrap_or(0).saturating_add(range.length.unwrap_or(0)) > size

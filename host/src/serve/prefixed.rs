@@ -95,6 +95,14 @@ impl ObjectStore for Prefixed {
         self.base.write(&self.key(key)?, options).await
     }
 
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
+    fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(Some((self.base.clone(), self.key(key)?)))
+    }
+
     /// The base is closed by whoever opened it.
     async fn close(&self) -> Result<()> {
         Ok(())

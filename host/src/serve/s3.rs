@@ -1,6 +1,6 @@
 //! The S3 operations over a set of buckets. Those with a body of their own are
-//! in `buckets`, `listing`, `reading`, `writing`, `multipart`, `tagging`, `cors`,
-//! `granting` and `settings`.
+//! in `buckets`, `listing`, `reading`, `writing`, `copying`, `multipart`,
+//! `tagging`, `cors`, `granting` and `settings`.
 
 use super::buckets::Buckets;
 use super::error::s3_read;
@@ -18,7 +18,7 @@ impl Buckets {
         &self,
         source: &CopySource,
         range: Option<ByteRange>,
-        conditions: Conditions,
+        conditions: &Conditions,
         extensions: &Extensions,
     ) -> S3Result<(Box<dyn Reader>, ObjectInfo)> {
         let CopySource::Bucket { bucket, key, .. } = source else {

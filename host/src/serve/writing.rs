@@ -1,20 +1,16 @@
-//! Objects, for writing, deleting and copying.
+//! Objects, for writing and deleting.
 
 use super::access;
-use super::acl::{ACL, Wish};
+use super::acl::Wish;
 use super::body::{Incoming, expected};
 use super::buckets::Buckets;
 use super::checksum::{Algorithm, Sum, show_sum};
 use super::conditions::{self, OfDelete};
-use super::error::{s3, s3_read};
-use super::layout::{PART_SUMS, PARTS};
-use super::limits;
-use super::meta::{self, Conditions, kept};
-use super::s3::copy_source;
+use super::error::s3;
+use super::meta::{self, kept};
 use super::settings;
-use super::tagging::{HEADER, TAGGING};
+use super::tagging::HEADER;
 use crate::config::Right;
-use crate::objects::CHUNK;
 use crate::store::{PutOptions, Trailer};
 use futures::StreamExt;
 use s3s::dto::*;
@@ -139,94 +135,5 @@ impl Buckets {
             }
         }
         Ok(S3Response::new(output))
-    }
-
-    pub(super) async fn copy_object_answer(
-        &self,
-        req: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
-        let user = access::sender(&req)?.clone();
-        let input = req.input;
-        let source = copy_source(&req.headers, input.copy_source);
-        let objects = self.bucket(&input.bucket).await?;
-        let wish = Wish::of(&req.headers, &req.uri);
-        let written = self.written(&input.bucket, &user, &wish).await?;
-        let key = &input.key;
-        let replace = input
-            .metadata_directive
-            .as_ref()
-            .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-        let conditions = Conditions {
-            if_match: input.copy_source_if_match,
-            if_none_match: input.copy_source_if_none_match,
-            if_modified_since: input.copy_source_if_modified_since,
-            if_unmodified_since: input.copy_source_if_unmodified_since,
-        };
-        let retag = input
-            .tagging_directive
-            .as_ref()
-            .is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
-        settings::allowed(&settings::asked!(input))?;
-        if let CopySource::Bucket { bucket, key: from, .. } = &source
-            && **bucket == *input.bucket
-            && **from == **key
-            && !replace
-            && !retag
-        {
-            return Err(s3_error!(
-                InvalidRequest,
-                "an object can be copied onto itself only with new metadata (REPLACE)"
-            ));
-        }
-        let (mut reader, info) = self.source(&source, None, conditions, &req.extensions).await?;
-        limits::check_size(&req.extensions, info.size.unwrap_or(0))?;
-        let source_tags = meta::show(&info).1.tagging;
-        let source_sum = meta::show(&info).1.sum.map(|sum| sum.algorithm);
-        let tags = super::tagging::checked(input.tagging.clone())?;
-        let tags = if retag { tags } else { source_tags };
-        let (content_type, mut metadata) = match replace {
-            true => {
-                let kept = kept!(input);
-                (input.content_type, meta::keep(input.metadata, kept)?)
-            }
-            false => (info.content_type, meta::carried(&info.metadata).collect()),
-        };
-        // A copy is one piece, whatever its source was put together from, and
-        // has no rights from there.
-        metadata.retain(|(name, _)| ![TAGGING, PARTS, PART_SUMS, ACL].contains(&name.as_str()));
-        metadata.extend(written.kept);
-        metadata.extend(tags.map(|tags| (TAGGING.to_owned(), tags)));
-        let options = PutOptions { content_type, metadata, ..PutOptions::default() };
-        let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
-        let announced = announced.map(Algorithm::parse).transpose()?;
-        let algorithm = announced.or(source_sum).unwrap_or(Algorithm::DEFAULT);
-        let mut hasher = algorithm.hasher();
-        let mut length = 0;
-        let failed = |e| s3(e, key);
-        let mut upload = objects.write(key, options).await.map_err(failed)?;
-        loop {
-            let chunk = reader.next(CHUNK).await.map_err(|e| s3_read(e, key))?;
-            if chunk.is_empty() {
-                break;
-            }
-            hasher.update(&chunk);
-            length += chunk.len() as u64;
-            upload.push(chunk).await.map_err(failed)?;
-        }
-        let sum = Sum::finished(algorithm, hasher);
-        let metadata = sum.iter().map(|sum| sum.keep(length)).collect();
-        let trailer = Trailer { etag: None, metadata };
-        let info = upload.finish_with(trailer).await.map_err(failed)?;
-        let mut result = CopyObjectResult {
-            e_tag: meta::etag(&info),
-            last_modified: meta::modified(&info),
-            checksum_type: sum.as_ref().map(Sum::kind),
-            ..CopyObjectResult::default()
-        };
-        show_sum!(result, &sum);
-        Ok(S3Response::new(CopyObjectOutput {
-            copy_object_result: Some(result),
-            ..CopyObjectOutput::default()
-        }))
     }
 }

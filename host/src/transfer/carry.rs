@@ -4,7 +4,7 @@ use super::Control;
 use super::each::Finished;
 use super::report::{Done, Event, Failure};
 use super::side::{Known, Side};
-use crate::objects::CHUNK;
+use crate::objects::{CHUNK, md5};
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,12 @@ impl Carrier {
             let bytes = size.unwrap_or(0);
             return Ok(if relocate { Done::Moved(bytes) } else { Done::Copied(bytes) });
         }
-        let (bytes, etag) = match self.stream(key, target, !overwrite).await {
+        let within = self.within(key, target, !overwrite).await;
+        let done = match within.transpose() {
+            Some(done) => done,
+            None => self.stream(key, target, !overwrite).await,
+        };
+        let (bytes, etag) = match done {
             Err(failure) if !overwrite && failure.cause == Error::AlreadyExists => {
                 return Ok(Done::Skipped);
             }
@@ -72,6 +77,28 @@ impl Carrier {
             Ok(()) | Err(Error::NotFound) => Ok(Done::Moved(bytes)),
             Err(cause) => Err(self.from.failure("delete (after it was copied)", key, cause)),
         }
+    }
+
+    /// Has the place that keeps both objects copy the one, where there is such a
+    /// place. `None`: nothing was done.
+    async fn within(
+        &self,
+        key: &str,
+        target: &str,
+        if_absent: bool,
+    ) -> Result<Option<(u64, Option<String>)>, Failure> {
+        if !self.from.objects.is_beside(key, &self.to.objects, target) {
+            return Ok(None);
+        }
+        let info = self.from.objects.stat(key).await;
+        let info = info.map_err(|e| self.from.failure("read", key, e))?;
+        let (Some(size), Some(etag)) = (info.size, md5(&info)) else { return Ok(None) };
+        let options = PutOptions { if_absent, etag: Some(etag.to_owned()), ..self.kept(&info) };
+        let copied = self.from.objects.copy(key, &info, &self.to.objects, target, options).await;
+        Ok(copied.map_err(|e| self.to.failure("write", target, e))?.map(|_| {
+            (self.control.watch)(Event::Bytes(size));
+            (size, info.etag)
+        }))
     }
 
     /// Streams the bytes, or hands them over at once where they are few, with

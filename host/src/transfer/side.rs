@@ -2,7 +2,7 @@
 
 use super::Filter;
 use super::report::{Aborted, Counts, Failure, Fault};
-use crate::objects::Objects;
+use crate::objects::{Objects, md5};
 use crate::store::{Error, ObjectInfo};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -24,10 +24,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn of(info: ObjectInfo) -> Self {
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        let md5 = info.etag.filter(|etag| etag.len() == 32 && etag.bytes().all(hex));
-        Self { size: info.size, md5 }
+    fn of(info: &ObjectInfo) -> Self {
+        Self { size: info.size, md5: md5(info).map(str::to_owned) }
     }
 }
 
@@ -54,7 +52,7 @@ impl Side {
             .try_filter_map(move |entry| {
                 let rest = entry.key.strip_prefix(&side.prefix).map(str::to_owned);
                 let found = rest.filter(|rest| filter.keeps(rest));
-                std::future::ready(Ok(found.map(|rest| (rest, Known::of(entry.info)))))
+                std::future::ready(Ok(found.map(|rest| (rest, Known::of(&entry.info)))))
             })
             .boxed()
     }

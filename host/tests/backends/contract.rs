@@ -41,6 +41,7 @@ for_every_backend!(
     one_of_many_if_absent_puts_wins,
     deletes_and_puts_of_neighbours_do_not_meet,
     keys_outside_the_contract_are_refused,
+    a_copy_has_the_bytes_of_the_version_that_was_meant_and_nothing_else_of_it,
 );
 
 fn options(etag: Option<&str>) -> PutOptions {
@@ -365,4 +366,41 @@ async fn keys_outside_the_contract_are_refused(store: SharedStore) {
         refused(store.delete(key, DeleteOptions::default()).await.err());
         refused(store.exists(key).await.err());
     }
+}
+
+async fn a_copy_has_the_bytes_of_the_version_that_was_meant_and_nothing_else_of_it(
+    store: SharedStore,
+) {
+    for size in [0, 1_000, 3_000_000] {
+        let data = Bytes::from((0..size).map(|i| (i % 251) as u8).collect::<Vec<_>>());
+        let old = store.put("from", data.clone(), options(None)).await.unwrap();
+        let etag = old.etag.unwrap();
+        let wanted = PutOptions {
+            content_type: Some("image/png".to_owned()),
+            metadata: vec![("b".to_owned(), "2".to_owned())],
+            etag: Some("own".to_owned()),
+            ..PutOptions::default()
+        };
+        for target in ["new", "folder/to", "new"] {
+            let copied = store.copy("from", &etag, target, wanted.clone()).await.unwrap().unwrap();
+            assert_eq!(copied.etag.as_deref(), Some("own"));
+            assert_eq!(copied.content_type, wanted.content_type);
+            assert_eq!(copied.metadata, wanted.metadata);
+            assert_eq!(store.stat(target).await.unwrap(), copied);
+            let reader = store.read(target, ReadOptions::default()).await.unwrap();
+            assert_eq!(drain(reader).await.unwrap(), data);
+        }
+        let absent = PutOptions { if_absent: true, ..PutOptions::default() };
+        let refused = store.copy("from", &etag, "new", absent.clone()).await;
+        assert_eq!(refused, Err(Error::AlreadyExists));
+        let matching = PutOptions { if_match: Some("other".to_owned()), ..PutOptions::default() };
+        let refused = store.copy("from", &etag, "new", matching).await;
+        assert_eq!(refused, Err(Error::PreconditionFailed));
+        assert_eq!(store.copy("from", "another", "none", absent.clone()).await, Ok(None));
+        assert_eq!(store.copy("nothing", &etag, "none", absent).await, Ok(None));
+        assert!(!store.exists("none").await.unwrap());
+        assert_eq!(store.stat("from").await.unwrap().etag, Some(etag));
+    }
+    let left = keys(&*store, "", 10).await;
+    assert_eq!(left, ["folder/to", "from", "new"]);
 }

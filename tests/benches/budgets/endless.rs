@@ -4,7 +4,7 @@ use crate::{CHUNK, zeroes};
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_core::types::*;
-use storage_host::store::{self, ObjectStore};
+use storage_host::store::{self, ObjectStore, SharedStore};
 
 /// A store of one object of zeroes; what is written is dropped. Costs next to
 /// nothing, so that what is measured is the way through the chain.
@@ -138,6 +138,12 @@ impl ObjectStore for Endless {
     }
     async fn write(&self, _: &str, _: PutOptions) -> Result<Box<dyn store::Writer>> {
         Ok(Box::new(Sink))
+    }
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
     async fn close(&self) -> Result<()> {
         Ok(())

@@ -3,13 +3,14 @@
 //! - [`config`], [`client`]: from a configuration to the SDK's client.
 //! - [`call`]: retries and limits of requests. [`failure`]: what they fail with.
 //! - [`kept`]: what is kept with an object, and where a listing can't tell it.
-//! - [`reader`], [`write`], [`upload`], [`list`]: the operations.
+//! - [`reader`], [`write`], [`upload`], [`copying`], [`list`]: the operations.
 //! - [`probe`]: what the server does. [`stale`]: uploads that nobody ended.
 //! - [`presign`]: URLs for those who have no keys.
 
 mod call;
 mod client;
 mod config;
+mod copying;
 mod failure;
 mod kept;
 mod list;
@@ -116,6 +117,12 @@ impl Shared {
             .send(Takes::Normal, || self.client.head_object().bucket(&self.bucket).key(key).send());
         let answer = answer.await.map_err(|f| f.error(&self.at(key)))?;
         Ok(kept::head(&answer, self.checks))
+    }
+
+    /// A key as the source of a copy.
+    fn source(&self, key: &str) -> String {
+        let safe = |part| percent_encoding::utf8_percent_encode(part, SAFE).to_string();
+        format!("{}/{}", safe(&self.bucket), safe(key))
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
@@ -262,6 +269,22 @@ impl ObjectStore for Bucket {
         self.shared.check(key)?;
         let writer = BucketWriter::start(self.shared.clone(), key.to_owned(), options).await?;
         Ok(Box::new(writer))
+    }
+
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        self.shared.check(from)?;
+        self.shared.check(to)?;
+        copying::copy(&self.shared, from, etag, to, &options).await
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
 
     async fn close(&self) -> Result<()> {

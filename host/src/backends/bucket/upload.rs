@@ -138,8 +138,7 @@ impl Upload {
 
     /// Takes the bytes from what is under the same key, without moving them here.
     async fn copy(&mut self, size: u64, step: u64, etag: &str) -> Result<()> {
-        let safe = |part| percent_encoding::utf8_percent_encode(part, super::SAFE).to_string();
-        let source = format!("{}/{}", safe(&self.shared.bucket), safe(&self.key));
+        let source = self.shared.source(&self.key);
         let etag = kept::quoted(etag);
         let mut start = 0;
         while start < size {

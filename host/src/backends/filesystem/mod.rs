@@ -3,8 +3,9 @@
 //! - [`open`]: opening a root. [`path`]: what confines keys to the root. [`root`]: what is done there.
 //! - [`side`]: the directory next to the root. [`metadata`]: what is kept
 //!   besides the bytes.
-//! - [`writer`], [`reader`]; [`listing`] by [`names`]; [`error`]: the system's errors.
+//! - [`writer`], [`reader`], [`copying`]; [`listing`] by [`names`]; [`error`]: the system's errors.
 
+mod copying;
 mod error;
 mod flat;
 mod listing;
@@ -157,6 +158,21 @@ impl ObjectStore for Filesystem {
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let writer = FileWriter::start(self.root.clone(), key.to_owned(), options).await?;
         Ok(Box::new(writer))
+    }
+
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        let (etag, to) = (etag.to_owned(), to.to_owned());
+        self.with(from, move |root, from| copying::copy(root, &from, &etag, &to, &options)).await
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
 
     async fn close(&self) -> Result<()> {

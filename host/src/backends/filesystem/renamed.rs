@@ -3,7 +3,7 @@
 use super::Filesystem;
 use crate::store::{
     Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, Writer,
+    ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -63,6 +63,21 @@ impl<N: Naming> ObjectStore for Renamed<N> {
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         self.files.write(&self.naming.path(key)?, options).await
+    }
+
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        let (from, to) = (self.naming.path(from)?, self.naming.path(to)?);
+        self.files.copy(&from, etag, &to, options).await
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
 
     async fn close(&self) -> Result<()> {

@@ -47,15 +47,20 @@ impl Temp {
                 Ok(0) => return Err(self.root.error(key, Errno::NOSPC)),
                 Ok(written) => {
                     bytes = bytes.get(written..).unwrap_or_default();
-                    if self.root.durable() {
-                        self.writeback.wrote(&self.file, written);
-                    }
+                    self.wrote(written);
                 }
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(self.root.error(key, e)),
             }
         }
         Ok(())
+    }
+
+    /// So many bytes more are at the end of the file.
+    pub(super) fn wrote(&mut self, length: usize) {
+        if self.root.durable() {
+            self.writeback.wrote(&self.file, length);
+        }
     }
 
     /// Publishes the file over the one that is there.

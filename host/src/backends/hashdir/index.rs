@@ -49,6 +49,19 @@ impl Indexed {
         }
         if self.store.exists(key).await? { add(&self.index, key).await } else { Ok(()) }
     }
+
+    /// After an object was written.
+    async fn seen(&self, key: &str, info: ObjectInfo) -> Result<ObjectInfo> {
+        add(&self.index, key).await.map_err(|e| unseen(key, "written", &e))?;
+        Ok(info)
+    }
+
+    /// After one was not. A key too many does no harm.
+    async fn unwritten(&self, key: &str) {
+        if self.store.exists(key).await == Ok(false) {
+            let _ = self.remove(key).await;
+        }
+    }
 }
 
 #[async_trait]
@@ -64,18 +77,13 @@ impl ObjectStore for Indexed {
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         add(&self.index, key).await?;
-        let info = match self.store.put(key, data, options).await {
-            Ok(info) => info,
+        match self.store.put(key, data, options).await {
+            Ok(info) => self.seen(key, info).await,
             Err(error) => {
-                // A key too many does no harm.
-                if self.store.exists(key).await == Ok(false) {
-                    let _ = self.remove(key).await;
-                }
-                return Err(error);
+                self.unwritten(key).await;
+                Err(error)
             }
-        };
-        add(&self.index, key).await.map_err(|e| unseen(key, "written", &e))?;
-        Ok(info)
+        }
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
@@ -116,6 +124,27 @@ impl ObjectStore for Indexed {
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let writer = self.store.write(key, options).await?;
         Ok(Box::new(IndexedWriter { writer, index: self.index.clone(), key: key.to_owned() }))
+    }
+
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        add(&self.index, to).await?;
+        match self.store.copy(from, etag, to, options).await {
+            Ok(Some(info)) => self.seen(to, info).await.map(Some),
+            undone => {
+                self.unwritten(to).await;
+                undone
+            }
+        }
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
 
     async fn close(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The one thread that writes. Whatever waits for it shares a transaction and
 //! its fsync; each change stands or falls alone.
 
+use super::copying::{self, Copy};
 use super::query;
 use super::schema::{MAX_ROW_BYTES, Place, too_big};
 use crate::backends::spool::Body;
@@ -23,6 +24,8 @@ const LARGE: u64 = 64 * 1024 * 1024;
 /// What is to be changed.
 pub(super) enum Change {
     Put(String, Body, PutOptions),
+    /// The bytes of a row, in another one.
+    Copy(Copy, PutOptions),
     Delete(String, DeleteOptions),
     /// Everything before is done; the thread ends.
     Close,
@@ -30,7 +33,11 @@ pub(super) enum Change {
 
 impl Change {
     fn bytes(&self) -> u64 {
-        if let Change::Put(_, body, _) = self { body.len() } else { 0 }
+        match self {
+            Change::Put(_, body, _) => body.len(),
+            Change::Copy(copy, _) => copy.size,
+            Change::Delete(..) | Change::Close => 0,
+        }
     }
 }
 
@@ -170,6 +177,7 @@ impl Drop for Rollback<'_> {
 fn change(place: &Place, connection: &Connection, change: &Change) -> Result<ObjectInfo> {
     match change {
         Change::Put(key, body, options) => put(place, connection, key, body, options),
+        Change::Copy(copy, options) => copying::copy(place, connection, copy, options),
         Change::Delete(key, options) => {
             if options.if_match.is_some() {
                 let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
@@ -226,6 +234,18 @@ fn put(
             copy(place, connection, key, row, file, *length)?;
         }
     }
+    keep(place, connection, key, options)
+}
+
+/// Keeps with a row that was just written what belongs to it; gives what is
+/// known of the object then.
+pub(super) fn keep(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    options: &PutOptions,
+) -> Result<ObjectInfo> {
+    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
     let metadata = if options.metadata.is_empty() {
         None
     } else {

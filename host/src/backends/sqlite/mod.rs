@@ -2,9 +2,11 @@
 //!
 //! - [`schema`]: the tables, the triggers, errors. [`query`]: what is asked.
 //! - [`commit`]: the one thread that writes. [`writer`]: streamed writes.
+//!   [`copying`]: copies within the database.
 //! - [`reader`]: reading connections and streamed reads.
 
 mod commit;
+mod copying;
 mod query;
 mod reader;
 mod schema;
@@ -20,6 +22,7 @@ use crate::store::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use commit::{Change, Queue};
+use copying::Copy;
 use reader::Pool;
 use schema::Place;
 use serde::Deserialize;
@@ -201,6 +204,35 @@ impl ObjectStore for Sqlite {
             check_write(&options, current.as_ref())?;
         }
         Ok(Box::new(SpoolWriter::new(self.shared.clone(), key.to_owned(), options)))
+    }
+
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        check_key(to)?;
+        // Looked at here, so that the thread that writes knows how much it is.
+        let found = match self.stat(from).await {
+            Err(Error::NotFound) => return Ok(None),
+            found => found?,
+        };
+        let Some(size) = found.size.filter(|_| from != to && found.etag.as_deref() == Some(etag))
+        else {
+            return Ok(None);
+        };
+        let (from, etag, to) = (from.to_owned(), etag.to_owned(), to.to_owned());
+        let change = Change::Copy(Copy { from, etag, to, size }, options);
+        match self.shared.queue()?.submit(change).await {
+            Err(Error::NotFound) => Ok(None),
+            copied => copied.map(Some),
+        }
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
 
     async fn close(&self) -> Result<()> {

@@ -236,6 +236,14 @@ impl ObjectStore for Zip {
         Ok(Box::new(EntryWriter { queue, key: key.to_owned(), options, spool }))
     }
 
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
+    }
+
     async fn close(&self) -> Result<()> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         match queue {

@@ -3,7 +3,7 @@
 use crate::backends::memory::Memory;
 use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, Writer,
+    ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -103,6 +103,14 @@ impl ObjectStore for Odd {
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         self.memory.write(key, options).await
+    }
+
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
     }
 
     async fn close(&self) -> Result<()> {

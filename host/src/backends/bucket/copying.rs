@@ -1,0 +1,59 @@
+//! Copies that the server makes.
+
+use super::Shared;
+use super::call::Takes;
+use super::kept::{self, Digest, Headers};
+use crate::store::{Error, ObjectInfo, PutOptions, Result};
+use aws_sdk_s3::types::MetadataDirective;
+use std::sync::Arc;
+
+/// Has an object copied that was written in one piece, with nothing to tell in
+/// listings, and is to have the same kept with it: then all that is known of it
+/// stays as it is, and servers that take no notice of new metadata do no harm.
+/// `None`: it is another object, or none of that kind; nothing was done.
+pub(super) async fn copy(
+    shared: &Arc<Shared>,
+    from: &str,
+    etag: &str,
+    to: &str,
+    options: &PutOptions,
+) -> Result<Option<ObjectInfo>> {
+    // Not every server acts on conditions of copies.
+    if options.if_absent || options.if_match.is_some() {
+        return Ok(None);
+    }
+    let found = match shared.head(from).await {
+        Err(Error::NotFound) => return Ok(None),
+        found => found?,
+    };
+    let Some(size) = found.info.size.filter(|size| *size <= shared.part_size as u64) else {
+        return Ok(None);
+    };
+    let length = usize::try_from(size).unwrap_or(usize::MAX);
+    let known = found.etag == etag && found.digest == Digest::Md5(etag.to_owned());
+    let mut metadata = options.metadata.clone();
+    metadata.sort();
+    let alike = options.content_type == found.info.content_type && metadata == found.info.metadata;
+    if !known || !alike || !kept::is_plain(options, length, etag) {
+        return Ok(None);
+    }
+    let headers = Headers::new(options, size == 0, &Digest::Unknown)?;
+    let (source, kind) = (shared.source(from), kept::content_type(options));
+    let answer = shared.calls.send(Takes::Long, || {
+        let request = shared.client.copy_object().bucket(&shared.bucket).key(to);
+        let request = request.copy_source(&source).copy_source_if_match(kept::quoted(etag));
+        let request = request.metadata_directive(MetadataDirective::Replace);
+        request.content_type(&kind).set_metadata(Some(headers.0.clone())).send()
+    });
+    let answer = match answer.await {
+        Ok(answer) => answer,
+        // Replaced, or gone, since it was looked at; or the server does not copy.
+        Err(failure) if matches!(failure.status, Some(404 | 412 | 501)) => return Ok(None),
+        Err(failure) => return Err(failure.error(&shared.at(to))),
+    };
+    let copied = answer.copy_object_result().and_then(|result| result.e_tag());
+    let etag = copied.map(kept::unquoted).ok_or_else(|| {
+        Error::Unavailable(format!("{}: the server did not say what it copied", shared.at(to)))
+    })?;
+    Ok(Some(kept::written(options, size, etag)))
+}

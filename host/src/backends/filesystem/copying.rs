@@ -1,0 +1,69 @@
+//! Copies of objects that the kernel makes: blocks are shared where the
+//! filesystem can, else bytes go from file to file.
+
+use super::metadata::version;
+use super::root::Root;
+use super::writer::Temp;
+use crate::store::{Error, ObjectInfo, PutOptions, Result};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::sync::Arc;
+
+/// Bytes that the kernel copies in one call.
+const PIECE: usize = 8 * 1024 * 1024;
+
+/// Copies the object that has this etag. `None`: it is another one by now, or
+/// the kernel does not copy here; nothing was done.
+pub(super) fn copy(
+    root: Arc<Root>,
+    from: &str,
+    etag: &str,
+    to: &str,
+    options: &PutOptions,
+) -> Result<Option<ObjectInfo>> {
+    let (file, stat, info) = match root.open(from) {
+        Err(Error::NotFound) => return Ok(None),
+        opened => opened?,
+    };
+    if info.etag.as_deref() != Some(etag) {
+        return Ok(None);
+    }
+    root.check(to, options)?;
+    let mut temp = Temp::new(root.clone(), to)?;
+    let copied = match bytes(&file, &mut temp) {
+        Ok(copied) => copied,
+        Err(
+            Errno::XDEV
+            | Errno::NOSYS
+            | Errno::OPNOTSUPP
+            | Errno::INVAL
+            | Errno::PERM
+            | Errno::BADF,
+        ) => return Ok(None),
+        Err(e) => return Err(root.error(to, e)),
+    };
+    let now = rustix::fs::fstat(&file).map_err(|e| root.error(from, e))?;
+    // Another program writes into the file itself: whoever reads it is told.
+    if version(&now) != version(&stat) || Some(copied) != info.size {
+        return Ok(None);
+    }
+    root.publish(to, temp, options).map(Some)
+}
+
+/// Fills a file with all of another; gives how many bytes that are.
+fn bytes(source: &OwnedFd, temp: &mut Temp) -> Result<u64, Errno> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(temp.file(), source).is_ok() {
+        let size = rustix::fs::fstat(temp.file())?.st_size;
+        return Ok(u64::try_from(size).unwrap_or(0));
+    }
+    let mut at = 0;
+    loop {
+        match rustix::fs::copy_file_range(source, Some(&mut at), temp.file(), None, PIECE) {
+            Ok(0) => return Ok(at),
+            Ok(copied) => temp.wrote(copied),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Copies of rows within the database.
+
+use super::commit::{check_size, keep};
+use super::query;
+use super::schema::Place;
+use crate::objects::CHUNK;
+use crate::store::{Error, ObjectInfo, PutOptions, Result, check_write};
+use rusqlite::blob::ZeroBlob;
+use rusqlite::{Connection, params};
+
+/// What is to be copied where.
+pub(super) struct Copy {
+    pub(super) from: String,
+    /// Of the object that is meant.
+    pub(super) etag: String,
+    /// Another key.
+    pub(super) to: String,
+    pub(super) size: u64,
+}
+
+/// Copies within the transaction that is open. `NotFound`: the object is
+/// another one by now.
+pub(super) fn copy(
+    place: &Place,
+    connection: &Connection,
+    copy: &Copy,
+    options: &PutOptions,
+) -> Result<ObjectInfo> {
+    let Copy { from, etag, to, size } = copy;
+    let fail = |e: rusqlite::Error| place.error(Some(to), &e);
+    let source = query::find(place, connection, from)?.ok_or(Error::NotFound)?;
+    if source.info.etag.as_ref() != Some(etag) || source.info.size != Some(*size) {
+        return Err(Error::NotFound);
+    }
+    if options.if_absent || options.if_match.is_some() {
+        let current = query::find(place, connection, to)?;
+        check_write(options, current.as_ref().map(|found| &found.info))?;
+    }
+    check_size(place, to, *size)?;
+    // Text of the Python library's becomes bytes, as if it was read and written.
+    let whole = "INSERT INTO objects (key, data) \
+        SELECT ?1, CAST(data AS BLOB) FROM objects WHERE rowid = ?2 \
+        ON CONFLICT (key) DO UPDATE SET data = excluded.data";
+    let empty = "INSERT INTO objects (key, data) VALUES (?1, ?2) \
+        ON CONFLICT (key) DO UPDATE SET data = excluded.data RETURNING rowid";
+    if *size <= CHUNK as u64 {
+        connection
+            .prepare_cached(whole)
+            .and_then(|mut statement| statement.execute(params![to, source.row]))
+            .map_err(fail)?;
+    } else {
+        let row: i64 = connection
+            .prepare_cached(empty)
+            .and_then(|mut s| s.query_row(params![to, ZeroBlob(*size)], |row| row.get(0)))
+            .map_err(fail)?;
+        pieces(connection, source.row, row).map_err(fail)?;
+    }
+    keep(place, connection, to, options)
+}
+
+/// What is large is never whole in memory.
+fn pieces(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<()> {
+    let open = |row, read_only| connection.blob_open("main", "objects", "data", row, read_only);
+    let (source, mut target) = (open(from, true)?, open(to, false)?);
+    let mut piece = vec![0; CHUNK];
+    let (mut at, size) = (0, source.size().unsigned_abs() as usize);
+    while at < size {
+        let part = piece.get_mut(..CHUNK.min(size - at)).unwrap_or_default();
+        source.read_at_exact(part, at)?;
+        target.write_at(part, at)?;
+        at += part.len();
+    }
+    target.close()
+}
