@@ -30,6 +30,7 @@ pub mod serve;
 pub mod store;
 mod streaming;
 pub mod transfer;
+mod whole;
 
 pub use factory::StoreFactory;
 pub use objects::Objects;

@@ -12,8 +12,9 @@ use crate::store::{
     check_key,
 };
 use crate::streaming::piece;
+use crate::whole::{collect, larger_than};
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::Stream;
 use md5::{Digest, Md5};
 use std::sync::Arc;
@@ -80,25 +81,33 @@ impl Objects {
     }
 
     /// The whole object (or the range) in memory; `LimitExceeded` when it is
-    /// larger than `max` bytes.
+    /// larger than `max` bytes. Up to [`MAX_INLINE_BYTES`] it is asked for at
+    /// once, else read as a stream, which takes more calls: a smaller `max` is
+    /// faster.
     pub async fn get(
         &self,
         key: &str,
         options: ReadOptions,
         max: u64,
     ) -> Result<(ObjectInfo, Bytes)> {
-        let mut reader = self.read(key, options).await?;
-        let mut data = BytesMut::new();
-        loop {
-            let chunk = reader.next(CHUNK).await?;
-            if chunk.is_empty() {
-                return Ok((reader.info().clone(), data.freeze()));
+        let range = options.range;
+        if max <= MAX_INLINE_BYTES && (range.is_none() || self.store.capabilities().range) {
+            check_key(key)?;
+            match self.store.get(key, options.clone()).await {
+                Ok((_, data)) if data.len() as u64 > max => return Err(larger_than(max)),
+                // It may be too large for the store only at once.
+                Err(Error::LimitExceeded(_)) => {}
+                answer => return answer,
             }
-            if (data.len() + chunk.len()) as u64 > max {
-                return Err(Error::LimitExceeded(format!("the object is larger than {max} bytes")));
-            }
-            data.extend_from_slice(&chunk);
         }
+        let mut reader = self.read(key, options).await?;
+        let size = reader.info().size;
+        let length = size.and_then(|size| {
+            let (start, end) = range.unwrap_or_default().resolve(size).ok()?;
+            Some(end - start)
+        });
+        let data = collect(&mut *reader, length, max).await?;
+        Ok((reader.info().clone(), data))
     }
 
     /// Writes a whole object; its etag is the MD5 of `data` unless given.

@@ -1,0 +1,148 @@
+//! Objects as a whole, in memory.
+
+use crate::objects::CHUNK;
+use crate::store::{Error, Reader, Result};
+use bytes::{Bytes, BytesMut};
+
+/// The error of an object that is larger than the caller wants.
+pub(crate) fn larger_than(max: u64) -> Error {
+    Error::LimitExceeded(format!("the object is larger than {max} bytes"))
+}
+
+/// Memory that is taken because a store says that it will be needed; more only
+/// for bytes that came.
+const BELIEVED: u64 = 64 * 1024 * 1024;
+
+/// All that a reader gives: `length` bytes, if that is known. What comes in one
+/// piece stays as it is, anything else is put together in one place.
+pub(crate) async fn collect(
+    reader: &mut dyn Reader,
+    length: Option<u64>,
+    max: u64,
+) -> Result<Bytes> {
+    if length.is_some_and(|length| length > max) {
+        return Err(larger_than(max));
+    }
+    let ask = length.map_or(CHUNK as u64, |length| length.clamp(1, BELIEVED));
+    let ask = usize::try_from(ask).unwrap_or(CHUNK);
+    let first = reader.next(ask).await?;
+    if first.len() as u64 > max {
+        return Err(larger_than(max));
+    }
+    if first.is_empty() {
+        return Ok(first);
+    }
+    // Only the end says that the bytes were whole.
+    let mut chunk = reader.next(CHUNK).await?;
+    if chunk.is_empty() {
+        return Ok(first);
+    }
+    let room = length.unwrap_or(0).min(BELIEVED).max(first.len() as u64 + chunk.len() as u64);
+    let mut data = BytesMut::with_capacity(usize::try_from(room).unwrap_or(0));
+    data.extend_from_slice(&first);
+    drop(first);
+    while !chunk.is_empty() {
+        if (data.len() + chunk.len()) as u64 > max {
+            return Err(larger_than(max));
+        }
+        data.extend_from_slice(&chunk);
+        chunk = reader.next(CHUNK).await?;
+    }
+    Ok(data.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::memory::Memory;
+    use crate::objects::Objects;
+    use crate::store::{
+        ByteRange, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page,
+        PutOptions, ReadOptions, Writer,
+    };
+    use async_trait::async_trait;
+    use std::sync::Arc;
+
+    /// Gives at most so many bytes at a time, and knows no ranges.
+    struct Pieces(Memory, usize);
+
+    struct Piece(Box<dyn Reader>, usize);
+
+    #[async_trait]
+    impl Reader for Piece {
+        fn info(&self) -> &ObjectInfo {
+            self.0.info()
+        }
+        async fn next(&mut self, max: usize) -> Result<Bytes> {
+            self.0.next(max.min(self.1)).await
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for Pieces {
+        fn capabilities(&self) -> Capabilities {
+            Capabilities { range: false, ..Capabilities::ALL }
+        }
+        async fn get(&self, _: &str, _: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+            Err(Error::LimitExceeded("only in pieces".to_owned()))
+        }
+        async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+            self.0.put(key, data, options).await
+        }
+        async fn exists(&self, key: &str) -> Result<bool> {
+            self.0.exists(key).await
+        }
+        async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+            self.0.delete(key, options).await
+        }
+        async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+            self.0.stat(key).await
+        }
+        async fn list(&self, options: ListOptions) -> Result<Page> {
+            self.0.list(options).await
+        }
+        async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+            Ok(Box::new(Piece(self.0.read(key, options).await?, self.1)))
+        }
+        async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+            self.0.write(key, options).await
+        }
+        async fn close(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_in_one_piece_is_not_copied() {
+        let objects = Objects::new("main", Arc::new(Memory::new()));
+        let data = Bytes::from(vec![7; 3 * CHUNK]);
+        objects.put("k", data.clone(), PutOptions::default()).await.unwrap();
+        for max in [data.len() as u64, u64::MAX] {
+            let (_, got) = objects.get("k", ReadOptions::default(), max).await.unwrap();
+            assert_eq!((got.as_ptr(), got.len()), (data.as_ptr(), data.len()), "{max}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_are_put_together_up_to_the_limit() {
+        let data: Bytes = (0..1000u32).map(|i| i as u8).collect();
+        for size in [1, 7, 999, 1000, 5000] {
+            let objects = Objects::new("main", Arc::new(Pieces(Memory::new(), size)));
+            objects.put("k", data.clone(), PutOptions::default()).await.unwrap();
+            for max in [1000, u64::MAX] {
+                let whole = objects.get("k", ReadOptions::default(), max).await.unwrap();
+                assert_eq!(whole.1, data, "{size}");
+                let range = Some(ByteRange::span(990, 5));
+                let options = ReadOptions { range, ..ReadOptions::default() };
+                assert_eq!(objects.get("k", options, max).await.unwrap().1, data[990..995]);
+            }
+            for max in [0, 999] {
+                let refused = objects.get("k", ReadOptions::default(), max).await;
+                let text = format!("the object is larger than {max} bytes");
+                assert_eq!(refused, Err(Error::LimitExceeded(text)), "{size}");
+            }
+            objects.put("empty", Bytes::new(), PutOptions::default()).await.unwrap();
+            assert!(objects.get("empty", ReadOptions::default(), 0).await.unwrap().1.is_empty());
+        }
+    }
+}
