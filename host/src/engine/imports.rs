@@ -5,7 +5,7 @@ use super::bindings::storage::object_store::{coordinator, object_store, observer
 use super::convert;
 use super::state::{Base, BaseReader, BaseWriter, State};
 use crate::coordinator::Guard;
-use crate::store::{Error, MAX_INLINE_BYTES};
+use crate::store::Error;
 use storage_core::env::{Action, Event, Level};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -39,14 +39,8 @@ impl object_store::HostStore for State {
         key: String,
         options: types::ReadOptions,
     ) -> Answer<(types::ObjectInfo, Vec<u8>)> {
-        let store = &self.table.get(&this)?.0;
-        Ok(match store.get(&key, convert::read_options_in(options)).await {
-            Ok((_, data)) if data.len() as u64 > MAX_INLINE_BYTES => {
-                Err(types::Error::LimitExceeded("stream large objects with read".to_owned()))
-            }
-            Ok((info, data)) => Ok((convert::info_out(info), data.into())),
-            Err(error) => Err(convert::error_out(error)),
-        })
+        let (answer,) = self.give_whole(this, &key, options).await?;
+        Ok(answer.map(|(info, data)| (info, data.into())))
     }
 
     async fn put(
@@ -130,11 +124,8 @@ impl object_store::HostReader for State {
     }
 
     async fn next(&mut self, this: Resource<BaseReader>, max: u32) -> Answer<Vec<u8>> {
-        // The guest chose `max`: it must not choose how much the host holds.
-        let max = u64::from(max).clamp(1, MAX_INLINE_BYTES);
-        let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let reader = &mut self.table.get_mut(&this)?.0;
-        Ok(reader.next(max).await.map(Vec::from).map_err(convert::error_out))
+        let (answer,) = self.give_next(this, max).await?;
+        Ok(answer.map(Vec::from))
     }
 
     async fn drop(&mut self, this: Resource<BaseReader>) -> Result<()> {

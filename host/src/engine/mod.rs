@@ -19,6 +19,7 @@ mod pool;
 mod route;
 mod seat;
 mod state;
+mod uncopied;
 
 pub use chain::Chain;
 pub use health::Counts;
@@ -66,6 +67,7 @@ impl Engine {
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        uncopied::link(&mut linker)?;
         let pre = DecoratorPackPre::new(linker.instantiate_pre(&component)?)?;
         tick(&engine)?;
         Ok(Arc::new(Self { pack: Pack::new(pre, Limits::BUILT_IN, None) }))

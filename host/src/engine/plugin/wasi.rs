@@ -5,6 +5,7 @@ use super::outline::{Answer, Outline};
 use super::voice::{Output, Voice};
 use crate::engine::bindings::DecoratorPack;
 use crate::engine::state::State;
+use crate::engine::uncopied;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 use storage_core::env::Level;
@@ -31,6 +32,7 @@ struct Withheld;
 pub fn linker(engine: &Engine, component: &Component, outline: &Outline) -> Result<Linker<State>> {
     let mut linker = Linker::<State>::new(engine);
     DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    uncopied::link(&mut linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     let l = &mut linker;
     random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
