@@ -34,7 +34,7 @@ macro_rules! call {
         let lease: &mut Lease = $lease;
         let limit = lease.pool().pack().limits().call;
         let mut taken = lease.take()?;
-        let $instance = &mut taken;
+        let $instance = &mut *taken;
         match within(limit, async { $call }).await {
             Ok(answer) => {
                 lease.put_back(taken);

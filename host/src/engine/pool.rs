@@ -26,7 +26,8 @@ const MAX_IDLE_MEMORY: usize = 32 * 1024 * 1024;
 /// keys and metadata, or a page of a listing.
 const MAX_HOSTCALL: usize = 32 * 1024 * 1024;
 
-/// One instance with its chain built.
+/// One instance with its chain built. Lent in a box: it is large, and each call
+/// hands it on several times.
 pub(super) struct Instance {
     pub store: wasmtime::Store<State>,
     pub exports: super::bindings::DecoratorPack,
@@ -76,7 +77,8 @@ pub(super) async fn within<T>(
 
 #[derive(Default)]
 struct Idle {
-    instances: Vec<Instance>,
+    /// With the memory that each has.
+    instances: Vec<(usize, Box<Instance>)>,
     memory: usize,
 }
 
@@ -134,7 +136,7 @@ impl Pool {
     }
 
     /// An instance in which no handle but the root's is open.
-    pub async fn instance(&self) -> Result<Instance> {
+    pub async fn instance(&self) -> Result<Box<Instance>> {
         let idle = self.idle().take();
         match idle {
             Some(instance) => Ok(instance),
@@ -143,7 +145,7 @@ impl Pool {
     }
 
     /// Takes such an instance back.
-    pub fn keep(&self, instance: Instance) {
+    pub fn keep(&self, instance: Box<Instance>) {
         if !self.permits.is_closed() {
             self.idle().keep(instance);
         }
@@ -162,7 +164,7 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn make(&self) -> Result<Instance> {
+    async fn make(&self) -> Result<Box<Instance>> {
         let limits = *self.pack.limits();
         let wasi = self.pack.wasi(self.name());
         let state = State::new(self.bases.clone(), self.shared.clone(), limits, wasi);
@@ -189,7 +191,7 @@ impl Pool {
             Ok((exports, built))
         };
         match within(limits.call, made).await {
-            Ok((exports, Ok(root))) => Ok(Instance { store, exports, root }),
+            Ok((exports, Ok(root))) => Ok(Box::new(Instance { store, exports, root })),
             Ok((_, Err(error))) => Err(self.said(error)),
             Err(error) => Err(self.failure("could not start", store.data().starved, &error)),
         }
@@ -269,17 +271,17 @@ impl Pool {
 }
 
 impl Idle {
-    fn take(&mut self) -> Option<Instance> {
-        let instance = self.instances.pop()?;
-        self.memory -= instance.store.data().memory;
+    fn take(&mut self) -> Option<Box<Instance>> {
+        let (memory, instance) = self.instances.pop()?;
+        self.memory -= memory;
         Some(instance)
     }
 
-    fn keep(&mut self, instance: Instance) {
+    fn keep(&mut self, instance: Box<Instance>) {
         let memory = instance.store.data().memory;
         if self.memory.saturating_add(memory) <= MAX_IDLE_MEMORY {
             self.memory += memory;
-            self.instances.push(instance);
+            self.instances.push((memory, instance));
         }
     }
 }
@@ -288,14 +290,14 @@ impl Idle {
 /// it returned: one that trapped, or whose caller went away in the middle, is
 /// dropped and never used again.
 pub(super) struct Lease {
-    instance: Option<Instance>,
+    instance: Option<Box<Instance>>,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Lease {
     /// Takes the instance for one call; the processor time starts anew.
-    pub fn take(&mut self) -> Result<Instance> {
+    pub fn take(&mut self) -> Result<Box<Instance>> {
         let mut instance = self
             .instance
             .take()
@@ -305,7 +307,7 @@ impl Lease {
     }
 
     /// Puts it back after a call that returned.
-    pub fn put_back(&mut self, instance: Instance) {
+    pub fn put_back(&mut self, instance: Box<Instance>) {
         self.instance = Some(instance);
     }
 

@@ -20,7 +20,7 @@ const ALONE: usize = 32;
 const TOGETHER: usize = 16;
 
 /// An instance, unless a call in it failed or was given up.
-type Place = Arc<AsyncMutex<Option<Instance>>>;
+type Place = Arc<AsyncMutex<Option<Box<Instance>>>>;
 
 /// The instances of a chain that streams run in.
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Seats {
         Some(taken.place.clone())
     }
 
-    fn found(&self, instance: Instance) -> Place {
+    fn found(&self, instance: Box<Instance>) -> Place {
         let place = Arc::new(AsyncMutex::new(Some(instance)));
         self.list().push(Taken { place: place.clone(), streams: 1 });
         place
