@@ -107,6 +107,18 @@ mod tests {
         async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
             self.0.write(key, options).await
         }
+        async fn copy(
+            &self,
+            _: &str,
+            _: &str,
+            _: &str,
+            _: PutOptions,
+        ) -> Result<Option<ObjectInfo>> {
+            Ok(None)
+        }
+        fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+            Ok(None)
+        }
         async fn close(&self) -> Result<()> {
             Ok(())
         }
