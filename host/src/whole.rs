@@ -58,7 +58,7 @@ mod tests {
     use crate::objects::Objects;
     use crate::store::{
         ByteRange, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page,
-        PutOptions, ReadOptions, Writer,
+        PutOptions, ReadOptions, SharedStore, Writer,
     };
     use async_trait::async_trait;
     use std::sync::Arc;
