@@ -35,10 +35,13 @@ const TELLING: &[&str] = &[
     "x-amz-tagging-count",
 ];
 
-fn told(head: &str) -> Vec<(String, String)> {
+/// Headers, by name in lower case.
+type Told = Vec<(String, String)>;
+
+fn told(head: &str) -> Told {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
     let lines = lines.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    let mut told: Vec<_> = lines.filter(|(name, _)| TELLING.contains(&name.as_str())).collect();
+    let mut told: Told = lines.filter(|(name, _)| TELLING.contains(&name.as_str())).collect();
     told.sort();
     told
 }
@@ -48,7 +51,7 @@ fn header<'a>(told: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// What GET tells and gives of an object.
-fn got(port: u16, path: &str) -> Result<(Vec<(String, String)>, Vec<u8>)> {
+fn got(port: u16, path: &str) -> Result<(Told, Vec<u8>)> {
     let sums = [("x-amz-checksum-mode", "ENABLED")];
     let (status, head, body) = http::request(port, "GET", path, &sums, b"")?;
     ensure!(status == 200, "GET {path} gives {status}");
