@@ -13,6 +13,7 @@
 
 pub mod allocator;
 pub mod backends;
+mod beside;
 pub mod blocking;
 pub mod cli;
 pub mod config;

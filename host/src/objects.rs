@@ -5,6 +5,7 @@
 //! them, sizes are measured where a store can't tell, and what is written
 //! carries the MD5 of its bytes as etag.
 
+use crate::beside::{Beside, Lost};
 use crate::place::{Trail, meet};
 use crate::store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
@@ -242,7 +243,7 @@ impl Objects {
     /// given.
     pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
         check_put(key, &options)?;
-        let digest = options.etag.is_none().then(Md5::new);
+        let digest = options.etag.is_none().then(|| Beside::new(Md5::new()));
         Ok(Upload { writer: self.store.write(key, options).await?, digest })
     }
 }
@@ -320,7 +321,7 @@ impl Reader for Part {
 /// A streamed write through [`Objects`]. Dropping it publishes nothing.
 pub struct Upload {
     writer: Box<dyn Writer>,
-    digest: Option<Md5>,
+    digest: Option<Beside<Md5>>,
 }
 
 impl Upload {
@@ -336,7 +337,7 @@ impl Upload {
         while !chunk.is_empty() {
             let piece = chunk.split_to(chunk.len().min(piece()));
             if let Some(digest) = &mut self.digest {
-                digest.update(&piece);
+                digest.add(piece.clone()).await.map_err(lost)?;
             }
             self.writer.push(piece).await?;
         }
@@ -351,9 +352,16 @@ impl Upload {
     /// Publishes the object with what the caller knows of it only now: its
     /// etag (else the MD5 of the bytes), and more metadata.
     pub async fn finish_with(self, mut trailer: Trailer) -> Result<ObjectInfo> {
-        if trailer.etag.is_none() {
-            trailer.etag = self.digest.map(|digest| hex::encode(digest.finalize()));
+        if trailer.etag.is_none()
+            && let Some(digest) = self.digest
+        {
+            let md5 = digest.finish().await.map_err(lost)?;
+            trailer.etag = Some(hex::encode(md5.finalize()));
         }
         self.writer.finish(trailer).await
     }
+}
+
+fn lost(lost: Lost) -> Error {
+    Error::Other(format!("{lost}; nothing was written"))
 }

@@ -128,6 +128,7 @@ pub fn main() -> ExitCode {
         false => filter,
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    crate::engine::compute_aside();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

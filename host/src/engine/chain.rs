@@ -14,6 +14,7 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::component::ResourceAny;
 
@@ -34,6 +35,7 @@ macro_rules! call {
         let lease: &mut Lease = $lease;
         let limit = lease.pool().pack().limits().call;
         let mut taken = lease.take()?;
+        taken.store.data_mut().begin();
         let $instance = &mut *taken;
         match within(limit, async { $call }).await {
             Ok(answer) => {
@@ -116,20 +118,33 @@ impl ObjectStore for Chain {
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
         let asked = convert::read_options_out(&options);
-        once!(self, |i, s| s.call_get(&mut i.store, i.root, key, &asked).await, |(info, data)| {
-            let info = self.accept(info)?;
-            if self.wary() {
-                check::inline(&data, &info, &options)?;
+        once!(
+            self,
+            |i, s| {
+                let given = i.given();
+                given.aside(pin!(s.call_get(&mut i.store, i.root, key, &asked))).await
+            },
+            |(info, data)| {
+                let info = self.accept(info)?;
+                if self.wary() {
+                    check::inline(&data, &info, &options)?;
+                }
+                Ok::<_, String>((info, data.into()))
             }
-            Ok::<_, String>((info, data.into()))
-        })
+        )
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         let options = convert::put_options_out(&options);
-        once!(self, |i, s| s.call_put(&mut i.store, i.root, key, &data, &options).await, |info| {
-            self.accept(info)
-        })
+        once!(
+            self,
+            |i, s| {
+                let given = i.given();
+                given.add(data.len()).await;
+                given.aside(pin!(s.call_put(&mut i.store, i.root, key, &data, &options))).await
+            },
+            |info| self.accept(info)
+        )
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
@@ -162,7 +177,10 @@ impl ObjectStore for Chain {
         let mut seat = Seat::take(&self.pool).await?;
         let opened = opened!(seat, |i| {
             let store = i.exports.storage_object_store_object_store().store();
-            match store.call_read(&mut i.store, i.root, &key, &asked).await? {
+            let given = i.given();
+            let opened =
+                given.aside(pin!(store.call_read(&mut i.store, i.root, &key, &asked))).await?;
+            match opened {
                 Err(error) => Ok(Err(error)),
                 Ok(reader) => {
                     let info = guest_reader(&i.exports).call_info(&mut i.store, reader).await?;
@@ -189,7 +207,7 @@ impl ObjectStore for Chain {
             Ok(opened.map(|writer| (writer, ())))
         });
         let (writer, ()) = opened.map_err(|error| self.pool.said(error))?;
-        Ok(Box::new(ChainWriter { pool: self.pool.clone(), seat, writer }))
+        Ok(Box::new(ChainWriter { pool: self.pool.clone(), seat, writer, pushed: 0 }))
     }
 
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
@@ -261,8 +279,10 @@ impl Reader for ChainReader {
         let max = max.clamp(1, MAX_CHUNK);
         let asked = u32::try_from(max).unwrap_or(u32::MAX);
         let reader = self.reader;
-        let chunk =
-            on!(seat, |i| guest_reader(&i.exports).call_next(&mut i.store, reader, asked).await);
+        let chunk = on!(seat, |i| {
+            let (given, guest) = (i.given(), guest_reader(&i.exports));
+            given.aside(pin!(guest.call_next(&mut i.store, reader, asked))).await
+        });
         let chunk = chunk.map_err(|error| self.pool.said(error))?;
         self.gave += chunk.len() as u64;
         if let Some(problem) = self.problem(&chunk, max) {
@@ -285,6 +305,8 @@ struct ChainWriter {
     pool: Arc<Pool>,
     seat: Seat,
     writer: ResourceAny,
+    /// Bytes that some decorators hold until the end.
+    pushed: usize,
 }
 
 #[async_trait]
@@ -293,8 +315,11 @@ impl Writer for ChainWriter {
         while !chunk.is_empty() {
             let piece = chunk.split_to(chunk.len().min(MAX_CHUNK));
             let writer = self.writer;
+            self.pushed = self.pushed.saturating_add(piece.len());
             let done = on!(self.seat, |i| {
-                guest_writer(&i.exports).call_push(&mut i.store, writer, &piece).await
+                let (given, guest) = (i.given(), guest_writer(&i.exports));
+                given.add(piece.len()).await;
+                given.aside(pin!(guest.call_push(&mut i.store, writer, &piece))).await
             });
             done.map_err(|error| self.pool.said(error))?;
         }
@@ -303,9 +328,11 @@ impl Writer for ChainWriter {
 
     async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         let trailer = convert::trailer_out(trailer);
-        let writer = self.writer;
+        let (writer, pushed) = (self.writer, self.pushed);
         let done = on!(self.seat, |i| {
-            guest_writer(&i.exports).call_finish(&mut i.store, writer, &trailer).await
+            let (given, guest) = (i.given(), guest_writer(&i.exports));
+            given.add(pushed).await;
+            given.aside(pin!(guest.call_finish(&mut i.store, writer, &trailer))).await
         });
         let info = match done {
             Ok(info) => self.pool.accept(info).map_err(|problem| self.pool.breach(&problem))?,

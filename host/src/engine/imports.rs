@@ -30,7 +30,7 @@ impl object_store::Host for State {
 
 impl object_store::HostStore for State {
     async fn capabilities(&mut self, this: Resource<Base>) -> Result<types::Capabilities> {
-        Ok(convert::capabilities_out(self.table.get(&this)?.0.capabilities()))
+        Ok(convert::capabilities_out(self.base(&this).await?.capabilities()))
     }
 
     async fn get(
@@ -50,13 +50,13 @@ impl object_store::HostStore for State {
         data: Vec<u8>,
         options: types::PutOptions,
     ) -> Answer<types::ObjectInfo> {
-        let store = &self.table.get(&this)?.0;
+        let store = self.base(&this).await?;
         let done = store.put(&key, data.into(), convert::put_options_in(options)).await;
         Ok(done.map(convert::info_out).map_err(convert::error_out))
     }
 
     async fn exists(&mut self, this: Resource<Base>, key: String) -> Answer<bool> {
-        Ok(self.table.get(&this)?.0.exists(&key).await.map_err(convert::error_out))
+        Ok(self.base(&this).await?.exists(&key).await.map_err(convert::error_out))
     }
 
     async fn delete(
@@ -65,7 +65,7 @@ impl object_store::HostStore for State {
         key: String,
         options: types::DeleteOptions,
     ) -> Answer<()> {
-        let store = &self.table.get(&this)?.0;
+        let store = self.base(&this).await?;
         Ok(store
             .delete(&key, convert::delete_options_in(options))
             .await
@@ -73,7 +73,7 @@ impl object_store::HostStore for State {
     }
 
     async fn stat(&mut self, this: Resource<Base>, key: String) -> Answer<types::ObjectInfo> {
-        let done = self.table.get(&this)?.0.stat(&key).await;
+        let done = self.base(&this).await?.stat(&key).await;
         Ok(done.map(convert::info_out).map_err(convert::error_out))
     }
 
@@ -82,7 +82,7 @@ impl object_store::HostStore for State {
         this: Resource<Base>,
         options: types::ListOptions,
     ) -> Answer<types::Page> {
-        let done = self.table.get(&this)?.0.list(convert::list_options_in(options)).await;
+        let done = self.base(&this).await?.list(convert::list_options_in(options)).await;
         Ok(done.map(convert::page_out).map_err(convert::error_out))
     }
 
@@ -92,7 +92,7 @@ impl object_store::HostStore for State {
         key: String,
         options: types::ReadOptions,
     ) -> Answer<Resource<BaseReader>> {
-        let store = &self.table.get(&this)?.0;
+        let store = self.base(&this).await?;
         match store.read(&key, convert::read_options_in(options)).await {
             Ok(reader) => Ok(Ok(self.table.push(BaseReader(reader))?)),
             Err(error) => Ok(Err(convert::error_out(error))),
@@ -105,7 +105,7 @@ impl object_store::HostStore for State {
         key: String,
         options: types::PutOptions,
     ) -> Answer<Resource<BaseWriter>> {
-        let store = &self.table.get(&this)?.0;
+        let store = self.base(&this).await?;
         match store.write(&key, convert::put_options_in(options)).await {
             Ok(writer) => Ok(Ok(self.table.push(BaseWriter(Some(writer)))?)),
             Err(error) => Ok(Err(convert::error_out(error))),

@@ -5,6 +5,7 @@
 //! everything that lasts is in the backing stores, everything shared in the
 //! [`Coordinator`](crate::coordinator::Coordinator).
 
+mod aside;
 mod bindings;
 mod cache;
 mod chain;
@@ -21,6 +22,7 @@ mod seat;
 mod state;
 mod uncopied;
 
+pub use aside::compute_aside;
 pub use chain::Chain;
 pub use health::Counts;
 pub use plugin::Plugin;
@@ -69,7 +71,6 @@ impl Engine {
         DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
         uncopied::link(&mut linker)?;
         let pre = DecoratorPackPre::new(linker.instantiate_pre(&component)?)?;
-        tick(&engine)?;
         Ok(Arc::new(Self { pack: Pack::new(pre, Limits::BUILT_IN, None) }))
     }
 
@@ -110,7 +111,6 @@ fn config(pooling: bool) -> Config {
     let mut config = Config::new();
     // The contract is sync; concurrency support doubles the cost of a call.
     config.concurrency_support(false);
-    config.epoch_interruption(true);
     config.cache(cache::open());
     if pooling {
         let mut pool = PoolingAllocationConfig::new();

@@ -1,5 +1,6 @@
 //! Instances of one chain: made, lent, taken back or thrown away.
 
+use super::aside::Given;
 use super::bindings::exports;
 use super::bindings::storage::object_store::types;
 use super::health::{Fault, Health};
@@ -32,6 +33,13 @@ pub(super) struct Instance {
     pub store: wasmtime::Store<State>,
     pub exports: super::bindings::DecoratorPack,
     pub root: ResourceAny,
+}
+
+impl Instance {
+    /// What the guest is given in the call under way.
+    pub fn given(&self) -> Given {
+        self.store.data().given.clone()
+    }
 }
 
 /// Makes and keeps the instances of one chain.
@@ -171,19 +179,21 @@ impl Pool {
         let mut store = wasmtime::Store::new(self.pack.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(MAX_HOSTCALL);
-        // Epochs pass while a call waits for a backend, too, but a deadline
-        // that passed is noticed once, when the guest runs again: ticks count
-        // what the guest itself uses.
-        store.epoch_deadline_callback(|mut context| {
-            let state = context.data_mut();
-            state.ticks += 1;
-            if state.ticks > state.limits.ticks {
-                let most = TICK.saturating_mul(state.limits.ticks);
-                return Err(wasmtime::Error::new(Exceeded::Processor(most)));
-            }
-            Ok(UpdateDeadline::Yield(1))
-        });
-        store.set_epoch_deadline(1);
+        if let Some(most) = limits.ticks {
+            // Epochs pass while a call waits for a backend, too, but a deadline
+            // that passed is noticed once, when the guest runs again: ticks
+            // count what the guest itself uses.
+            store.epoch_deadline_callback(move |mut context| {
+                let state = context.data_mut();
+                state.ticks += 1;
+                if state.ticks > most {
+                    let most = TICK.saturating_mul(most);
+                    return Err(wasmtime::Error::new(Exceeded::Processor(most)));
+                }
+                Ok(UpdateDeadline::Yield(1))
+            });
+            store.set_epoch_deadline(1);
+        }
         let made = async {
             let exports = self.pack.instantiate(&mut store).await?;
             let decorators = exports.storage_object_store_decorators();
@@ -296,14 +306,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Takes the instance for one call; the processor time starts anew.
+    /// Takes the instance for one call.
     pub fn take(&mut self) -> Result<Box<Instance>> {
-        let mut instance = self
-            .instance
+        self.instance
             .take()
-            .ok_or_else(|| Error::Other("an earlier call in this instance failed".to_owned()))?;
-        instance.store.data_mut().ticks = 0;
-        Ok(instance)
+            .ok_or_else(|| Error::Other("an earlier call in this instance failed".to_owned()))
     }
 
     /// Puts it back after a call that returned.

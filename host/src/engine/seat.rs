@@ -213,7 +213,7 @@ impl Sitting {
         let limit = self.pool.pack().limits().call;
         let run = async move {
             let mut instance = turn.take()?;
-            instance.store.data_mut().ticks = 0;
+            instance.store.data_mut().begin();
             match within(limit, call(&mut instance)).await {
                 Ok(answer) => {
                     *turn = Some(instance);

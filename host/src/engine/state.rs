@@ -1,12 +1,13 @@
 //! What one instance of a chain has on the host's side.
 
+use super::aside::Given;
 use super::limits::Limits;
 use crate::coordinator::Coordinator;
 use crate::store::{Reader, SharedStore, Writer};
 use std::collections::HashMap;
 use std::sync::Arc;
 use storage_core::env::{Event, Level};
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub limits: Limits,
     /// Epochs that the call under way has used.
     pub ticks: u32,
+    pub given: Given,
     /// Bytes of linear memory that the instance has grown to.
     pub memory: usize,
     /// Whether it was refused more.
@@ -64,7 +66,21 @@ impl State {
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
-        Self { table, bases, shared, limits, ticks: 0, memory: 0, starved: false, wasi }
+        let given = Given::default();
+        Self { table, bases, shared, limits, ticks: 0, given, memory: 0, starved: false, wasi }
+    }
+
+    /// A call into the instance begins.
+    pub fn begin(&mut self) {
+        self.ticks = 0;
+        self.given.reset();
+    }
+
+    /// A store that the guest holds. A guest that asks its stores again and
+    /// again gives way to other tasks.
+    pub async fn base(&mut self, this: &Resource<Base>) -> Result<&SharedStore> {
+        tokio::task::coop::consume_budget().await;
+        Ok(&self.table.get(this)?.0)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::store::{
     ReadOptions, Reader, Trailer, Writer,
 };
 use bytes::Bytes;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use storage_core::chain::{Base, Node};
 use tokio::sync::Semaphore;
 
@@ -267,4 +267,41 @@ async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
         assert_eq!(copied, Ok(None), "{kind}");
         assert!(!memory.exists("l").await.unwrap(), "{kind}");
     }
+}
+
+#[test]
+fn others_go_on_while_a_large_object_is_compressed() {
+    compute_aside();
+    // The call and the others have the same thread, unless it hands them on.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let others = Arc::new(AtomicU64::new(0));
+    let counted = others.clone();
+    runtime.spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let large = Bytes::from_iter((0..4_000_000_u64).map(|i| ((i * i) >> 7) as u8));
+    let work = async move {
+        let mut nodes = identities(1);
+        nodes[0].kind = "GzipStore".to_owned();
+        let chain = chain(nodes, Memory::new()).await;
+        let mut meanwhile = Vec::new();
+        let mut begun = others.load(Ordering::Relaxed);
+        let mut ended = || {
+            let now = others.load(Ordering::Relaxed);
+            meanwhile.push(now - std::mem::replace(&mut begun, now));
+        };
+        chain.put("k", large.clone(), PutOptions::default()).await.unwrap();
+        ended();
+        let got = chain.get("k", ReadOptions::default()).await.unwrap().1;
+        ended();
+        assert_eq!(got, large);
+        meanwhile
+    };
+    // In turns alone it would be a few, one for each time that the call gives way.
+    let meanwhile = runtime.block_on(runtime.spawn(work)).unwrap();
+    assert!(meanwhile.iter().all(|count| *count > 100), "{meanwhile:?}");
+    runtime.shutdown_background();
 }

@@ -41,8 +41,12 @@ impl State {
         key: &str,
         options: types::ReadOptions,
     ) -> Result<Answer<(types::ObjectInfo, Bytes)>> {
-        let store = &self.table.get(&this)?.0;
-        let answer = match store.get(key, convert::read_options_in(options)).await {
+        let store = self.base(&this).await?;
+        let found = store.get(key, convert::read_options_in(options)).await;
+        if let Ok((_, data)) = &found {
+            self.given.add(data.len()).await;
+        }
+        let answer = match found {
             Ok((_, data)) if data.len() as u64 > MAX_INLINE_BYTES => {
                 Err(types::Error::LimitExceeded("stream large objects with read".to_owned()))
             }
@@ -61,6 +65,10 @@ impl State {
         let max = u64::from(max).clamp(1, MAX_INLINE_BYTES);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let reader = &mut self.table.get_mut(&this)?.0;
-        Ok((reader.next(max).await.map_err(convert::error_out),))
+        let chunk = reader.next(max).await;
+        if let Ok(chunk) = &chunk {
+            self.given.add(chunk.len()).await;
+        }
+        Ok((chunk.map_err(convert::error_out),))
     }
 }

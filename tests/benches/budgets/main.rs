@@ -3,14 +3,15 @@
 //! Wall time on a machine that may be noisy: read the ratios, and the budgets
 //! as a guide. `cargo bench --workspace --bench budgets`, with any of
 //!
-//! - `-- decorators`, `instances`, `calls`, `streams`, `codecs` or `plugins`: some
-//!   groups of rows; these come first;
-//! - `--rounds N`: how often each cell of the decorators is measured (else 15);
+//! - `-- decorators`, `together`, `instances`, `calls`, `streams`, `codecs` or
+//!   `plugins`: some groups of rows; these come first;
+//! - `--rounds N`: how often each cell of the first two is measured (else 15);
 //! - `--only GzipStore,JsonStore`: some of the decorators.
 
 mod decorators;
 mod endless;
 mod plugins;
+mod together;
 
 use bytes::Bytes;
 use endless::Endless;
@@ -44,6 +45,9 @@ fn main() {
     let run = |group: &str| wanted.is_empty() || wanted.iter().any(|name| name == group);
     if run("decorators") {
         bench.decorators(figures::rounds(15).unwrap());
+    }
+    if run("together") {
+        bench.together(figures::rounds(15).unwrap());
     }
     if ["instances", "calls", "streams", "codecs"].into_iter().any(run) {
         println!(

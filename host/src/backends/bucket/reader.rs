@@ -4,6 +4,7 @@
 use super::Shared;
 use super::call::{Takes, pause};
 use super::kept::{self, Digest, Found};
+use crate::beside::{Beside, Lost, Sum};
 use crate::store::{ByteRange, Error, ObjectInfo, ReadOptions, Reader, Result};
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -27,7 +28,7 @@ pub(super) struct BucketReader {
     held: Bytes,
     position: u64,
     end: u64,
-    check: Option<Check>,
+    check: Option<Beside<Check>>,
     failed: Option<Error>,
 }
 
@@ -63,7 +64,8 @@ impl BucketReader {
             )));
         }
         let Found { info, etag, digest } = found;
-        let check = Check::new(digest).filter(|_| (start, end) == (0, size));
+        let whole = (start, end) == (0, size);
+        let check = Check::new(digest).filter(|_| whole).map(Beside::new);
         let body = Some(answer.body);
         let held = Bytes::new();
         let failed = None;
@@ -108,7 +110,7 @@ impl BucketReader {
         let chunk = self.held.split_to(max.min(self.held.len()));
         self.position += chunk.len() as u64;
         if let Some(check) = &mut self.check {
-            check.update(&chunk);
+            check.add(chunk.clone()).await.map_err(|lost| self.lost(&lost))?;
         }
         Ok(chunk)
     }
@@ -123,10 +125,15 @@ impl BucketReader {
                 return Err(self.damaged());
             }
         }
-        match self.check.take().map(Check::holds) {
-            Some(false) => Err(self.damaged()),
-            _ => Ok(Bytes::new()),
+        let Some(check) = self.check.take() else { return Ok(Bytes::new()) };
+        match check.finish().await.map_err(|lost| self.lost(&lost))?.holds() {
+            true => Ok(Bytes::new()),
+            false => Err(self.damaged()),
         }
+    }
+
+    fn lost(&self, lost: &Lost) -> Error {
+        Error::Other(format!("{}: {lost}", self.shared.at(&self.key)))
     }
 
     fn damaged(&self) -> Error {
@@ -274,23 +281,6 @@ impl Check {
         Some(check).filter(|check| check.wanted != Digest::Unknown)
     }
 
-    fn update(&mut self, mut bytes: &[u8]) {
-        let Digest::Parts(size, _) = self.wanted else {
-            self.whole.update(bytes);
-            return;
-        };
-        while !bytes.is_empty() {
-            if self.in_part == size {
-                self.end_part();
-            }
-            let room = usize::try_from(size - self.in_part).unwrap_or(usize::MAX);
-            let (now, rest) = bytes.split_at(room.min(bytes.len()));
-            self.whole.update(now);
-            self.in_part += now.len() as u64;
-            bytes = rest;
-        }
-    }
-
     fn end_part(&mut self) {
         self.parts.extend_from_slice(&self.whole.finalize_reset());
         self.in_part = 0;
@@ -305,6 +295,25 @@ impl Check {
                 self.end_part();
                 composite(&self.parts) == etag
             }
+        }
+    }
+}
+
+impl Sum for Check {
+    fn add(&mut self, mut bytes: &[u8]) {
+        let Digest::Parts(size, _) = self.wanted else {
+            self.whole.update(bytes);
+            return;
+        };
+        while !bytes.is_empty() {
+            if self.in_part == size {
+                self.end_part();
+            }
+            let room = usize::try_from(size - self.in_part).unwrap_or(usize::MAX);
+            let (now, rest) = bytes.split_at(room.min(bytes.len()));
+            self.whole.update(now);
+            self.in_part += now.len() as u64;
+            bytes = rest;
         }
     }
 }
@@ -341,11 +350,11 @@ mod tests {
         assert!(etag.ends_with("-3"));
         for step in [1, 99, 100, 101, 251] {
             let mut check = Check::new(Digest::Parts(100, etag.clone())).unwrap();
-            data.chunks(step).for_each(|chunk| check.update(chunk));
+            data.chunks(step).for_each(|chunk| check.add(chunk));
             assert!(check.holds(), "in steps of {step}");
         }
         let mut check = Check::new(Digest::Parts(100, etag)).unwrap();
-        check.update(&data[1..]);
+        check.add(&data[1..]);
         assert!(!check.holds());
     }
 }

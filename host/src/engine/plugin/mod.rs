@@ -217,7 +217,9 @@ fn engine() -> wasmtime::Result<wasmtime::Engine> {
     if let Some(engine) = ENGINE.get() {
         return Ok(engine.clone());
     }
-    let engine = wasmtime::Engine::new(&super::config(false))?;
+    let mut config = super::config(false);
+    config.epoch_interruption(true);
+    let engine = wasmtime::Engine::new(&config)?;
     let engine = ENGINE.get_or_init(|| engine).clone();
     static TICKING: OnceLock<()> = OnceLock::new();
     if TICKING.set(()).is_ok() {

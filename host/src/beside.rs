@@ -1,0 +1,100 @@
+//! Digests that are computed beside what else is done with the bytes: MD5 alone
+//! takes as long as all the rest together.
+
+use crate::objects::CHUNK;
+use crate::streaming::piece;
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// What bytes amount to.
+pub(crate) trait Sum: Send + 'static {
+    /// Some more.
+    fn add(&mut self, bytes: &[u8]);
+}
+
+impl Sum for Md5 {
+    fn add(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+enum At<S> {
+    Here(Box<S>),
+    Elsewhere(JoinHandle<Box<S>>),
+    /// Its thread failed, or its future was dropped.
+    Lost,
+}
+
+/// What the bytes amount to so far.
+pub(crate) struct Beside<S> {
+    at: At<S>,
+    /// What is still to be added.
+    pending: Vec<Bytes>,
+    length: usize,
+}
+
+/// The thread that computed it is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("the digest of the bytes was lost")]
+pub(crate) struct Lost;
+
+impl<S: Sum> Beside<S> {
+    pub fn new(sum: S) -> Self {
+        Self { at: At::Here(Box::new(sum)), pending: Vec::new(), length: 0 }
+    }
+
+    /// Adds a chunk; waits while those before are not done.
+    pub async fn add(&mut self, chunk: Bytes) -> Result<(), Lost> {
+        // With so many streams that pieces are smaller, every processor has
+        // enough to do, and what waits here would be memory.
+        let many = piece() < CHUNK;
+        self.length += chunk.len();
+        self.pending.push(chunk);
+        if self.length < CHUNK && !many {
+            return Ok(());
+        }
+        self.length = 0;
+        let chunks = std::mem::take(&mut self.pending);
+        let mut sum = self.take().await?;
+        let add = move || {
+            chunks.iter().for_each(|chunk| sum.add(chunk));
+            sum
+        };
+        self.at = if many { At::Here(add()) } else { At::Elsewhere(spawn_blocking(add)) };
+        Ok(())
+    }
+
+    /// All was added.
+    pub async fn finish(mut self) -> Result<S, Lost> {
+        let mut sum = self.take().await?;
+        self.pending.iter().for_each(|chunk| sum.add(chunk));
+        Ok(*sum)
+    }
+
+    async fn take(&mut self) -> Result<Box<S>, Lost> {
+        match std::mem::replace(&mut self.at, At::Lost) {
+            At::Here(sum) => Ok(sum),
+            At::Elsewhere(running) => running.await.map_err(|_| Lost),
+            At::Lost => Err(Lost),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn digests_of_pieces_are_those_of_the_whole() {
+        for (piece, count) in [(1, 10), (64 * 1024, 40), (CHUNK, 3), (3 * CHUNK + 1, 2)] {
+            let whole: Vec<u8> = (0..piece * count).map(|at| (at % 251) as u8).collect();
+            let mut digest = Beside::new(Md5::new());
+            for chunk in whole.chunks(piece) {
+                digest.add(Bytes::copy_from_slice(chunk)).await.unwrap();
+            }
+            let md5 = digest.finish().await.unwrap().finalize();
+            assert_eq!(md5, Md5::digest(&whole), "{piece} × {count}");
+        }
+    }
+}
