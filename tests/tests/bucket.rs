@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -512,6 +513,37 @@ async fn small_objects_are_copied_by_the_server_and_others_left_to_be_carried() 
     let etag = large.etag.context("an etag")?;
     ensure!(garage.copy("large", &etag, "none", PutOptions::default()).await?.is_none());
     for store in [garage, moto] {
+        store.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etag_that_looks_like_the_md5_of_the_bytes_is_kept_whether_it_is_or_not() -> Result<()> {
+    let node = garage::shared()?;
+    let garage = node.config(&node.bucket()?);
+    let moto = moto::shared()?.bucket()?;
+    let configs = [
+        garage.clone(),
+        with(garage.clone(), json!({"checksums": "always"})),
+        with(garage, json!({"checksums": "never"})),
+        moto,
+    ];
+    for config in configs {
+        let store = open(config.clone()).await?;
+        let data = random(MIB, 1);
+        let right = hex::encode(Md5::digest(&data));
+        let wrong = hex::encode(Md5::digest("other bytes"));
+        // Right ones again after a wrong one, since that is remembered.
+        for (number, etag) in [&right, &wrong, &right, &wrong].into_iter().enumerate() {
+            let key = number.to_string();
+            let options = PutOptions { etag: Some(etag.clone()), ..PutOptions::default() };
+            let put = store.put(&key, data.clone().into(), options).await?;
+            let found = store.stat(&key).await?;
+            ensure!(put.etag.as_ref() == Some(etag), "{config}: put {number} gave {put:?}");
+            ensure!(found.etag.as_ref() == Some(etag), "{config}: {number} is {found:?}");
+            ensure!(read(&store, &key).await? == data, "{config}: {number} has other bytes");
+        }
         store.close().await?;
     }
     Ok(())

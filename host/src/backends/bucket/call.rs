@@ -81,26 +81,14 @@ impl Calls {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
-        let most = match takes {
-            Takes::Normal => self.timeout,
-            Takes::Upload(bytes) => self.timeout + Duration::from_secs(bytes as u64 / SLOWEST),
-            Takes::Long => self.timeout * PATIENCE,
-        };
         let end = Instant::now() + self.deadline;
         let mut maybe_done = false;
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let permit = self.permits.acquire().await;
-            let outcome = timeout(most, request()).await;
-            drop(permit);
-            let failure = match outcome {
-                Ok(Ok(answer)) => {
-                    self.trust();
-                    return Ok(answer);
-                }
-                Ok(Err(error)) => Failure::new(error).of_keys(self.trusted.load(Ordering::Relaxed)),
-                Err(_) => Failure::passing(format!("no answer within {} s", most.as_secs_f32())),
+            let failure = match self.once(takes, request()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
             };
             maybe_done |= failure.maybe_done;
             let pause = failure.retry_after.unwrap_or_default().max(pause(attempts));
@@ -109,6 +97,35 @@ impl Calls {
             }
             tracing::debug!(attempts, code = failure.code, status = failure.status, "trying again");
             sleep(pause).await;
+        }
+    }
+
+    /// Sends a request, and not again.
+    pub(super) async fn once<T, E>(
+        &self,
+        takes: Takes,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let most = match takes {
+            Takes::Normal => self.timeout,
+            Takes::Upload(bytes) => self.timeout + Duration::from_secs(bytes as u64 / SLOWEST),
+            Takes::Long => self.timeout * PATIENCE,
+        };
+        let permit = self.permits.acquire().await;
+        let outcome = timeout(most, request).await;
+        drop(permit);
+        match outcome {
+            Ok(Ok(answer)) => {
+                self.trust();
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                Err(Failure::new(error).of_keys(self.trusted.load(Ordering::Relaxed)))
+            }
+            Err(_) => Err(Failure::passing(format!("no answer within {} s", most.as_secs_f32()))),
         }
     }
 }

@@ -78,6 +78,13 @@ pub(super) fn is_plain(options: &PutOptions, length: usize, md5: &str) -> bool {
     length == 0 || (!own && options.etag.as_deref().is_none_or(|etag| etag == md5))
 }
 
+/// The MD5 that the bytes have if the etag is theirs, which only whoever looks
+/// at the bytes knows: decorators may have changed them below it. Those of ours
+/// that do leave an entry of their own.
+pub(super) fn claimed(options: &PutOptions) -> Option<&str> {
+    options.etag.as_deref().filter(|etag| is_md5(etag) && is_plain(options, 1, etag))
+}
+
 /// Whole seconds, as headers have them: listings of some servers are finer.
 pub(super) fn millis(time: Option<&DateTime>) -> Option<u64> {
     u64::try_from(time?.secs()).ok()?.checked_mul(1000)

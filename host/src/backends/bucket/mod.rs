@@ -92,6 +92,8 @@ struct Shared {
     /// Whether the etag of a multipart upload is the MD5 of the MD5s of its
     /// parts, as far as is known.
     composite: AtomicBool,
+    /// Whether etags that look like it were the MD5s of the bytes so far.
+    claims: AtomicBool,
     /// Work that nobody waits for, until the store is closed.
     tasks: TaskTracker,
     runtime: Handle,
@@ -161,6 +163,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         conditional: AtomicBool::new(config.conditional == Conditional::Known(true)),
         conditional_delete: OnceCell::new(),
         composite: AtomicBool::new(true),
+        claims: AtomicBool::new(true),
         tasks: TaskTracker::new(),
         runtime: Handle::current(),
     });

@@ -7,11 +7,20 @@ use super::kept::{self, Digest, Headers};
 use super::upload::{Upload, restate};
 use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
 use async_trait::async_trait;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 use md5::{Digest as _, Md5};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::time::sleep;
+
+/// Bytes whose MD5 takes long enough to compute to be spared.
+const WORTH: usize = 64 * 1024;
+
+/// What servers say of a Content-MD5 that is not that of the bytes.
+const WRONG_DIGEST: &[&str] = &["BadDigest", "InvalidDigest"];
 
 /// What must hold on the server for a write.
 pub(super) enum Condition {
@@ -93,13 +102,26 @@ pub(super) async fn small(
     options: &PutOptions,
 ) -> Result<ObjectInfo> {
     let condition = Condition::new(shared, key, options).await?;
+    let size = data.len() as u64;
+    let plain = Plain {
+        shared,
+        key,
+        data: &data,
+        options,
+        headers: Headers::new(options, size == 0, &Digest::Unknown)?,
+        condition: &condition,
+    };
+    if let Some(etag) = plain.claimed().await? {
+        return Ok(kept::written(options, size, &etag));
+    }
     let md5: [u8; 16] = Md5::digest(&data).into();
     let text = hex::encode(md5);
-    let size = data.len() as u64;
     if kept::is_plain(options, data.len(), &text) {
-        let headers = Headers::new(options, size == 0, &Digest::Unknown)?;
-        let etag = plain(shared, key, data, md5, options, headers, &condition).await?;
+        let etag = plain.write(md5).await?;
         return Ok(kept::written(options, size, &etag));
+    }
+    if kept::claimed(options).is_some() {
+        shared.claims.store(false, Ordering::Relaxed);
     }
     let digest = if shared.checks.md5 { Digest::Md5(text) } else { Digest::Unknown };
     let headers = Headers::new(options, true, &digest)?;
@@ -110,39 +132,74 @@ pub(super) async fn small(
     Ok(kept::written(options, size, &etag))
 }
 
-async fn plain(
-    shared: &Shared,
-    key: &str,
-    data: Bytes,
-    md5: [u8; 16],
-    options: &PutOptions,
+/// An object with nothing to tell but its bytes and what headers can have.
+struct Plain<'a> {
+    shared: &'a Shared,
+    key: &'a str,
+    data: &'a Bytes,
+    options: &'a PutOptions,
     headers: Headers,
-    condition: &Condition,
-) -> Result<String> {
-    let content_md5 = shared.content_md5(md5);
-    let kind = kept::content_type(options);
-    let answer = shared.calls.send(Takes::Upload(data.len()), || {
-        let (none, matching) = condition.headers();
-        let request = shared.client.put_object().bucket(&shared.bucket).key(key);
-        let request = request.content_type(&kind).set_content_md5(content_md5.clone());
-        let request = request.set_metadata(Some(headers.0.clone()));
+    condition: &'a Condition,
+}
+
+impl Plain<'_> {
+    async fn send(&self, md5: [u8; 16]) -> Result<String, SdkError<PutObjectError>> {
+        let (none, matching) = self.condition.headers();
+        let request = self.shared.client.put_object().bucket(&self.shared.bucket).key(self.key);
+        let request = request.content_type(kept::content_type(self.options));
+        let request = request.set_content_md5(self.shared.content_md5(md5));
+        let request = request.set_metadata(Some(self.headers.0.clone()));
         let request = request.set_if_none_match(none).set_if_match(matching);
-        request.body(ByteStream::from(data.clone())).send()
-    });
-    match answer.await {
-        Ok(answer) => Ok(kept::unquoted(answer.e_tag().unwrap_or_default()).to_owned()),
-        Err(failure) => {
-            // An attempt before may have written it.
-            if failure.maybe_done
-                && matches!(failure.status, Some(404 | 412))
-                && !matches!(condition, Condition::None)
-                && let Ok(found) = shared.head(key).await
-                && found.etag == hex::encode(md5)
-            {
-                return Err(shared.unsure(key));
+        let answer = request.body(ByteStream::from(self.data.clone())).send().await?;
+        Ok(kept::unquoted(answer.e_tag().unwrap_or_default()).to_owned())
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Upload(self.data.len())
+    }
+
+    /// Writes it in the belief that its etag is the MD5 of its bytes. That is
+    /// mostly so, the server computes it in any case, and to do so here, too,
+    /// would take as long as to send them. `None`: it is not known to be so,
+    /// and the object is to be written, whatever is there now.
+    async fn claimed(&self) -> Result<Option<String>> {
+        let calls = &self.shared.calls;
+        let believed = self.shared.claims.load(Ordering::Relaxed)
+            && matches!(self.condition, Condition::None)
+            && self.data.len() >= WORTH;
+        let mut md5 = [0; 16];
+        let Some(claimed) = kept::claimed(self.options)
+            .filter(|claimed| believed && hex::decode_to_slice(claimed, &mut md5).is_ok())
+        else {
+            return Ok(None);
+        };
+        match calls.once(self.takes(), self.send(md5)).await {
+            Ok(etag) => Ok(Some(etag).filter(|etag| etag == claimed)),
+            Err(failure) if WRONG_DIGEST.contains(&failure.code.as_str()) => Ok(None),
+            Err(failure) if failure.passing && !calls.deadline().is_zero() => {
+                sleep(failure.retry_after.unwrap_or_default().min(calls.deadline())).await;
+                Ok(None)
             }
-            Err(condition.error(failure, &shared.at(key)))
+            Err(failure) => Err(failure.error(&self.shared.at(self.key))),
         }
+    }
+
+    /// Writes it; `md5` is that of its bytes.
+    async fn write(&self, md5: [u8; 16]) -> Result<String> {
+        let failure = match self.shared.calls.send(self.takes(), || self.send(md5)).await {
+            Ok(etag) => return Ok(etag),
+            Err(failure) => failure,
+        };
+        // An attempt before may have written it.
+        if failure.maybe_done
+            && matches!(failure.status, Some(404 | 412))
+            && !matches!(self.condition, Condition::None)
+            && let Ok(found) = self.shared.head(self.key).await
+            && found.etag == hex::encode(md5)
+        {
+            return Err(self.shared.unsure(self.key));
+        }
+        Err(self.condition.error(failure, &self.shared.at(self.key)))
     }
 }
 
