@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use storage_tests::clients;
+use storage_tests::figures::cargo;
 
 /// Who takes part.
 #[derive(Clone, Copy, PartialEq)]
@@ -144,7 +145,7 @@ fn here(path: &str) -> PathBuf {
 /// Builds the program with OpenDAL and object_store.
 fn contenders() -> Result<PathBuf> {
     let target = here("../target/contenders");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    let mut cargo = cargo();
     cargo.args(["build", "--release", "--locked", "--quiet", "--manifest-path"]);
     cargo.arg(here("contenders/Cargo.toml")).arg("--target-dir").arg(&target);
     ensure!(cargo.status()?.success(), "{cargo:?} failed");

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use machine::Watch;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use storage_tests::figures::{self, blocks};
+use storage_tests::figures::{self, blocks, cargo};
 
 /// The parts, as arguments and blocks name them, and their benches.
 const PARTS: [(&str, &str); 3] =
@@ -80,18 +80,4 @@ fn here(path: &str) -> PathBuf {
 fn run(command: &mut Command) -> Result<()> {
     ensure!(command.status()?.success(), "{command:?} failed");
     Ok(())
-}
-
-/// `cargo` with the settings of this build, and without what it says of this
-/// package: some build scripts look at that, and would run again.
-fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| text.starts_with(own)) {
-            cargo.env_remove(&name);
-        }
-    }
-    cargo.current_dir(here(""));
-    cargo
 }

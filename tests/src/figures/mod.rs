@@ -1,10 +1,11 @@
-//! What the benches share: their arguments, medians and tables in Markdown; and
+//! What the benches share: their arguments, medians, tables in Markdown and builds; and
 //! [`blocks`], where a document keeps what they print.
 
 pub mod blocks;
 
 use anyhow::{Context, Result};
 use std::fmt::Display;
+use std::process::Command;
 use std::str::FromStr;
 
 /// What follows `name` among the arguments of this program.
@@ -69,4 +70,17 @@ pub fn print_head<T: Display>(columns: impl IntoIterator<Item = T>) {
 /// Prints a row.
 pub fn print_row(name: impl Display, fields: impl IntoIterator<Item = String>) {
     println!("| {name} | {} |", fields.into_iter().collect::<Vec<_>>().join(" | "));
+}
+
+/// `cargo` with the settings of this build, and without what it says of this
+/// package: some build scripts look at that, and would run again.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| text.starts_with(own)) {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
 }
