@@ -19,6 +19,7 @@ use bytes::Bytes;
 use futures::Stream;
 use md5::{Digest, Md5};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many bytes are asked for at once when streaming.
 pub const CHUNK: usize = 256 * 1024;
@@ -29,12 +30,15 @@ pub struct Objects {
     name: Arc<str>,
     store: SharedStore,
     trails: Arc<[Trail]>,
+    /// Whether the last object that was wanted whole was too large to be asked
+    /// for at once.
+    large: Arc<AtomicBool>,
 }
 
 impl Objects {
     /// Puts the face on a store; `name` appears in messages.
     pub fn new(name: &str, store: SharedStore) -> Self {
-        Self { name: name.into(), store, trails: Arc::default() }
+        Self { name: name.into(), store, trails: Arc::default(), large: Arc::default() }
     }
 
     /// The same store, under another name in messages.
@@ -82,9 +86,9 @@ impl Objects {
     }
 
     /// The whole object (or the range) in memory; `LimitExceeded` when it is
-    /// larger than `max` bytes. Up to [`MAX_INLINE_BYTES`] it is asked for at
-    /// once, else read as a stream, which takes more calls: a smaller `max` is
-    /// faster.
+    /// larger than `max` bytes. It is asked for at once, in one call; those of
+    /// more than [`MAX_INLINE_BYTES`] are read as a stream, and so is what
+    /// follows one of them where `max` is larger, too, until a small one comes.
     pub async fn get(
         &self,
         key: &str,
@@ -92,7 +96,9 @@ impl Objects {
         max: u64,
     ) -> Result<(ObjectInfo, Bytes)> {
         let range = options.range;
-        if max <= MAX_INLINE_BYTES && (range.is_none() || self.store.capabilities().range) {
+        let small = max <= MAX_INLINE_BYTES;
+        let at_once = small || !self.large.load(Ordering::Relaxed);
+        if at_once && (range.is_none() || self.store.capabilities().range) {
             check_key(key)?;
             match self.store.get(key, options.clone()).await {
                 Ok((_, data)) if data.len() as u64 > max => return Err(larger_than(max)),
@@ -107,6 +113,10 @@ impl Objects {
             let (start, end) = range.unwrap_or_default().resolve(size).ok()?;
             Some(end - start)
         });
+        if !small {
+            let large = length.is_none_or(|length| length > MAX_INLINE_BYTES);
+            self.large.store(large, Ordering::Relaxed);
+        }
         let data = collect(&mut *reader, length, max).await?;
         Ok((reader.info().clone(), data))
     }

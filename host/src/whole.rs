@@ -136,6 +136,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn objects_come_whole_whatever_the_size_of_the_one_before() {
+        // A chain, which gives no more than a call may carry at once.
+        let engine = crate::factory::engine().unwrap();
+        let node = storage_core::chain::Node {
+            name: "main".to_owned(),
+            kind: "IdentityStore".to_owned(),
+            config: String::new(),
+            bases: vec![storage_core::chain::Base::Name("memory".to_owned())],
+        };
+        let bases =
+            [("memory".to_owned(), Arc::new(Memory::new()) as SharedStore)].into_iter().collect();
+        let chain = engine.chain(vec![node], bases, crate::engine::Shared::silent()).await;
+        let objects = Objects::new("main", Arc::new(chain.unwrap()));
+        let of = |size: usize| Bytes::from_iter((0..size).map(|at| (at % 251) as u8));
+        let large = usize::try_from(crate::store::MAX_INLINE_BYTES).unwrap() + 1;
+        for size in [1000, large, large + 1, 1000, 1000] {
+            let data = of(size);
+            let mut upload = objects.write("k", PutOptions::default()).await.unwrap();
+            upload.push(data.clone()).await.unwrap();
+            upload.finish().await.unwrap();
+            let (info, got) = objects.get("k", ReadOptions::default(), u64::MAX).await.unwrap();
+            assert_eq!((info.size, &got), (Some(size as u64), &data));
+        }
+    }
+
+    #[tokio::test]
     async fn pieces_are_put_together_up_to_the_limit() {
         let data: Bytes = (0..1000u32).map(|i| i as u8).collect();
         for size in [1, 7, 999, 1000, 5000] {

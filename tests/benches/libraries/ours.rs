@@ -9,7 +9,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Instant;
-use storage_host::store::MAX_INLINE_BYTES;
 use storage_host::{Objects, StoreFactory};
 use tokio::runtime::Runtime;
 
@@ -84,8 +83,7 @@ async fn work(cell: &Cell, store: &Objects) -> Result<f64> {
         }
         "get" => {
             for i in 0..cell.count {
-                let (_, got) =
-                    store.get(&key(i % READ), Default::default(), MAX_INLINE_BYTES).await?;
+                let (_, got) = store.get(&key(i % READ), Default::default(), u64::MAX).await?;
                 ensure!(got.len() == cell.size, "an object of another size");
             }
         }
