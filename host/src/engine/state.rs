@@ -54,6 +54,7 @@ pub(crate) struct State {
     pub ticks: u32,
     /// How often the guest asked its stores.
     asked: u32,
+    /// What the guest was given in the call under way.
     pub given: Given,
     /// Bytes of linear memory that the instance has grown to.
     pub memory: usize,

@@ -79,8 +79,8 @@ pub(super) fn is_plain(options: &PutOptions, length: usize, md5: &str) -> bool {
 }
 
 /// The MD5 that the bytes have if the etag is theirs, which only whoever looks
-/// at the bytes knows: decorators may have changed them below it. Those of ours
-/// that do leave an entry of their own.
+/// at the bytes knows: decorators may have changed them below it. Those that
+/// leave an entry of their own are known to; JsonStore and plug-ins may not.
 pub(super) fn claimed(options: &PutOptions) -> Option<&str> {
     options.etag.as_deref().filter(|etag| is_md5(etag) && is_plain(options, 1, etag))
 }
