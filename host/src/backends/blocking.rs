@@ -1,18 +1,39 @@
 //! Blocking work off the async threads.
 
 use crate::store::{Error, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
 
 /// Runs `work` where blocking is allowed. Once started it runs to its end,
 /// even when the caller goes away: what it does must be whole by itself.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) if error.is_cancelled() => {
-            Err(Error::Unavailable("the process is shutting down".to_owned()))
-        }
-        Err(error) => Err(Error::Other(format!("a backend thread failed: {error}"))),
+    Begun::new(work).await
+}
+
+/// Work that was begun before its result is asked for.
+pub(super) struct Begun<T>(JoinHandle<Result<T>>);
+
+impl<T: Send + 'static> Begun<T> {
+    /// Begins it, as [`blocking`] does.
+    pub(super) fn new(work: impl FnOnce() -> Result<T> + Send + 'static) -> Self {
+        Self(tokio::task::spawn_blocking(work))
+    }
+}
+
+impl<T> Future for Begun<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|done| match done {
+            Ok(result) => result,
+            Err(error) if error.is_cancelled() => {
+                Err(Error::Unavailable("the process is shutting down".to_owned()))
+            }
+            Err(error) => Err(Error::Other(format!("a backend thread failed: {error}"))),
+        })
     }
 }
 

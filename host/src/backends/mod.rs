@@ -1,5 +1,6 @@
 //! The native backends: one file each.
 
+mod ahead;
 mod blocking;
 mod bucket;
 pub mod filesystem;

@@ -3,11 +3,12 @@
 //! Wall time on a machine that may be noisy: read the ratios, and the budgets
 //! as a guide. `cargo bench --workspace --bench budgets`, with any of
 //!
-//! - `-- decorators`, `together`, `instances`, `calls`, `streams`, `codecs` or
+//! - `-- decorators`, `together`, `ahead`, `instances`, `calls`, `streams`, `codecs` or
 //!   `plugins`: some groups of rows; these come first;
 //! - `--rounds N`: how often each cell of the first two is measured (else 15);
 //! - `--only GzipStore,JsonStore`: some of the decorators.
 
+mod ahead;
 mod decorators;
 mod endless;
 mod plugins;
@@ -48,6 +49,9 @@ fn main() {
     }
     if run("together") {
         bench.together(figures::rounds(15).unwrap());
+    }
+    if run("ahead") {
+        bench.ahead(figures::rounds(15).unwrap().min(5)).unwrap();
     }
     if ["instances", "calls", "streams", "codecs"].into_iter().any(run) {
         println!(

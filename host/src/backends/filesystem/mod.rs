@@ -13,6 +13,7 @@ mod metadata;
 mod names;
 mod open;
 mod path;
+mod readahead;
 mod reader;
 mod renamed;
 mod root;
@@ -120,7 +121,7 @@ impl ObjectStore for Filesystem {
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
-        self.with(key, move |root, key| FileReader::open(root, key, &options)?.all()).await
+        self.with(key, move |root, key| reader::all(root, key, &options)).await
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
@@ -150,8 +151,7 @@ impl ObjectStore for Filesystem {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
-        let reader =
-            self.with(key, move |root, key| FileReader::stream(root, key, &options)).await?;
+        let reader = self.with(key, move |root, key| FileReader::open(root, key, &options)).await?;
         Ok(Box::new(reader))
     }
 

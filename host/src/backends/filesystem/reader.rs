@@ -3,9 +3,9 @@
 //! is noticed.
 
 use super::metadata::version;
+use super::readahead::Readahead;
 use super::root::Root;
-use crate::backends::blocking::blocking;
-use crate::objects::CHUNK;
+use crate::backends::ahead::{Ahead, Pieces};
 use crate::store::{Error, MAX_INLINE_BYTES, ObjectInfo, ReadOptions, Reader, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,26 +14,46 @@ use rustix::fd::OwnedFd;
 use rustix::fs::Stat;
 use rustix::io::Errno;
 use std::sync::Arc;
+use std::time::Instant;
 
+/// The wanted bytes of an open file.
 struct Opened {
     root: Arc<Root>,
     key: String,
     file: OwnedFd,
     stat: Stat,
+    at: u64,
+    end: u64,
+    ahead: Readahead,
 }
 
 impl Opened {
-    fn read(&self, at: u64, length: usize) -> Result<Bytes> {
+    fn new(root: Arc<Root>, key: String, options: &ReadOptions) -> Result<(ObjectInfo, Self)> {
+        let (file, stat, info) = root.open(&key)?;
+        options.check(&info)?;
+        let (at, end) = options.range.unwrap_or_default().resolve(info.size.unwrap_or(0))?;
+        Ok((info, Self { root, key, file, stat, at, end, ahead: Readahead::default() }))
+    }
+}
+
+impl Pieces for Opened {
+    fn left(&self) -> u64 {
+        self.end - self.at
+    }
+
+    fn next(&mut self, length: usize) -> Result<Bytes> {
         let fail = |e: Errno| self.root.error(&self.key, e);
         let mut bytes = Vec::with_capacity(length);
+        let start = Instant::now();
         while bytes.len() < length {
-            let from = at + bytes.len() as u64;
+            let from = self.at + bytes.len() as u64;
             match rustix::io::pread(&self.file, spare_capacity(&mut bytes), from) {
                 Ok(0) => break,
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(fail(e)),
             }
         }
+        let taken = start.elapsed();
         // There may have been more room than was asked for.
         bytes.truncate(length);
         let now = rustix::fs::fstat(&self.file).map_err(fail)?;
@@ -43,54 +63,43 @@ impl Opened {
                 self.root.shown(&self.key)
             )));
         }
+        self.at += length as u64;
+        self.ahead.read(&self.file, self.at, self.end, taken);
         Ok(bytes.into())
     }
 }
 
-/// A streamed read.
-pub(super) struct FileReader {
-    file: Arc<Opened>,
-    info: ObjectInfo,
-    at: u64,
-    end: u64,
-    /// All of it, where it is little.
-    held: Bytes,
+/// Everything at once.
+pub(super) fn all(
+    root: Arc<Root>,
+    key: String,
+    options: &ReadOptions,
+) -> Result<(ObjectInfo, Bytes)> {
+    let (info, mut file) = Opened::new(root, key, options)?;
+    let length = file.left();
+    if length > MAX_INLINE_BYTES {
+        return Err(Error::LimitExceeded(format!(
+            "{length} bytes are too many to read at once; stream them"
+        )));
+    }
+    let bytes = file.next(usize::try_from(length).unwrap_or(usize::MAX))?;
+    Ok((info, bytes))
 }
 
 /// So many bytes are read as the file is opened: a trip to another thread
 /// costs more than they do.
 const AT_ONCE: u64 = 64 * 1024;
 
+/// A streamed read.
+pub(super) struct FileReader {
+    info: ObjectInfo,
+    file: Ahead<Opened>,
+}
+
 impl FileReader {
     pub(super) fn open(root: Arc<Root>, key: String, options: &ReadOptions) -> Result<Self> {
-        let (file, stat, info) = root.open(&key)?;
-        options.check(&info)?;
-        let (at, end) = options.range.unwrap_or_default().resolve(info.size.unwrap_or(0))?;
-        let held = Bytes::new();
-        Ok(Self { file: Arc::new(Opened { root, key, file, stat }), info, at, end, held })
-    }
-
-    /// For streaming.
-    pub(super) fn stream(root: Arc<Root>, key: String, options: &ReadOptions) -> Result<Self> {
-        let mut reader = Self::open(root, key, options)?;
-        let length = reader.end - reader.at;
-        if length <= AT_ONCE {
-            reader.held = reader.file.read(reader.at, length as usize)?;
-            reader.at = reader.end;
-        }
-        Ok(reader)
-    }
-
-    /// Everything at once.
-    pub(super) fn all(self) -> Result<(ObjectInfo, Bytes)> {
-        let length = self.end - self.at;
-        if length > MAX_INLINE_BYTES {
-            return Err(Error::LimitExceeded(format!(
-                "{length} bytes are too many to read at once; stream them"
-            )));
-        }
-        let bytes = self.file.read(self.at, usize::try_from(length).unwrap_or(usize::MAX))?;
-        Ok((self.info, bytes))
+        let (info, file) = Opened::new(root, key, options)?;
+        Ok(Self { info, file: Ahead::filled(file, AT_ONCE)? })
     }
 }
 
@@ -101,17 +110,6 @@ impl Reader for FileReader {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes> {
-        if !self.held.is_empty() {
-            return Ok(self.held.split_to(max.min(self.held.len())));
-        }
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let length = max.min(CHUNK).min(left);
-        if length == 0 {
-            return Ok(Bytes::new());
-        }
-        let (file, at) = (self.file.clone(), self.at);
-        let bytes = blocking(move || file.read(at, length)).await?;
-        self.at += bytes.len() as u64;
-        Ok(bytes)
+        self.file.next(max).await
     }
 }

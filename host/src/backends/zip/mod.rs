@@ -33,7 +33,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use commit::Queue;
 use place::Place;
-use reader::EntryReader;
+use reader::Packed;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -177,14 +177,14 @@ impl ObjectStore for Zip {
         let key = key.to_owned();
         self.with(move |shared| {
             let found = shared.find(&key)?;
-            let reader = EntryReader::open(&shared.place.shown, &key, found, &options)?;
-            if reader.left() > MAX_INLINE_BYTES {
+            let object = Packed::open(&shared.place.shown, &key, found, &options)?;
+            if object.left() > MAX_INLINE_BYTES {
                 return Err(Error::LimitExceeded(format!(
                     "{} bytes are too many to read at once; stream them",
-                    reader.left()
+                    object.left()
                 )));
             }
-            reader.all()
+            object.all()
         })
         .await
     }
@@ -223,9 +223,9 @@ impl ObjectStore for Zip {
         let key = key.to_owned();
         let open = move |shared: &Shared| {
             let found = shared.find(&key)?;
-            EntryReader::open(&shared.place.shown, &key, found, &options)
+            Packed::open(&shared.place.shown, &key, found, &options)
         };
-        Ok(Box::new(self.with(open).await?))
+        Ok(Box::new(self.with(open).await?.stream()))
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {

@@ -4,7 +4,7 @@
 //! an end.
 
 use super::view::Found;
-use crate::backends::blocking::blocking;
+use crate::backends::ahead::{Ahead, Pieces};
 use crate::objects::CHUNK;
 use crate::store::{Error, ObjectInfo, ReadOptions, Reader, Result};
 use async_trait::async_trait;
@@ -31,6 +31,8 @@ struct Unpacked {
     /// How many bytes came out, of how many.
     out: u64,
     size: u64,
+    /// Where the wanted ones end.
+    wanted: u64,
     crc: Crc,
     told: u32,
     /// Whether all bytes from the first on come by, so that `crc` means something.
@@ -50,7 +52,7 @@ impl Unpacked {
     }
 
     /// The next bytes, at most `max`; empty at the end.
-    fn next(&mut self, max: usize) -> Result<Bytes> {
+    fn unpack(&mut self, max: usize) -> Result<Bytes> {
         let left = self.size - self.out;
         let most = usize::try_from(left).unwrap_or(CHUNK).min(max).min(CHUNK);
         let bytes = if self.inflate.is_some() { self.inflated(most)? } else { self.stored(most)? };
@@ -109,15 +111,23 @@ impl Unpacked {
     }
 }
 
-/// A streamed read.
-pub(super) struct EntryReader {
-    info: ObjectInfo,
-    bytes: Option<Unpacked>,
-    /// What is still to come of the range.
-    left: u64,
+impl Pieces for Unpacked {
+    fn left(&self) -> u64 {
+        self.wanted - self.out
+    }
+
+    fn next(&mut self, max: usize) -> Result<Bytes> {
+        self.unpack(max)
+    }
 }
 
-impl EntryReader {
+/// The wanted bytes of an object.
+pub(super) struct Packed {
+    info: ObjectInfo,
+    bytes: Unpacked,
+}
+
+impl Packed {
     pub(super) fn open(
         shown: &str,
         key: &str,
@@ -168,6 +178,7 @@ impl EntryReader {
             used: 0,
             out: 0,
             size: entry.size,
+            wanted: end,
             crc: Crc::new(),
             told: entry.crc,
             whole: true,
@@ -175,33 +186,41 @@ impl EntryReader {
         if bytes.inflate.is_some() {
             // There is no way to the middle but through what comes before.
             while bytes.out < start {
-                bytes.next(usize::try_from(start - bytes.out).unwrap_or(CHUNK))?;
+                bytes.unpack(usize::try_from(start - bytes.out).unwrap_or(CHUNK))?;
             }
         } else {
             bytes.whole = start == 0;
             bytes.from += start;
             bytes.out = start;
         }
-        Ok(Self { info, bytes: Some(bytes), left: end - start })
+        Ok(Self { info, bytes })
     }
 
     /// How many bytes there are to read.
     pub(super) fn left(&self) -> u64 {
-        self.left
+        self.bytes.left()
     }
 
     /// Everything at once.
     pub(super) fn all(mut self) -> Result<(ObjectInfo, Bytes)> {
-        let mut all = Vec::with_capacity(usize::try_from(self.left).unwrap_or(0).min(CHUNK));
-        if let Some(bytes) = &mut self.bytes {
-            while self.left > 0 {
-                let piece = bytes.next(usize::try_from(self.left).unwrap_or(CHUNK))?;
-                self.left -= piece.len() as u64;
-                all.extend_from_slice(&piece);
-            }
+        let mut all = Vec::with_capacity(usize::try_from(self.left()).unwrap_or(0).min(CHUNK));
+        while self.left() > 0 {
+            let most = usize::try_from(self.left()).unwrap_or(CHUNK);
+            all.extend_from_slice(&self.bytes.unpack(most)?);
         }
         Ok((self.info, all.into()))
     }
+
+    /// As a stream.
+    pub(super) fn stream(self) -> EntryReader {
+        EntryReader { info: self.info, bytes: Ahead::new(self.bytes) }
+    }
+}
+
+/// A streamed read.
+pub(super) struct EntryReader {
+    info: ObjectInfo,
+    bytes: Ahead<Unpacked>,
 }
 
 #[async_trait]
@@ -211,16 +230,6 @@ impl Reader for EntryReader {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes> {
-        if self.left == 0 {
-            return Ok(Bytes::new());
-        }
-        let most = usize::try_from(self.left).unwrap_or(max).min(max);
-        // Taken along, and back only when all went well.
-        let mut bytes =
-            self.bytes.take().ok_or_else(|| Error::Other("this read failed before".to_owned()))?;
-        let (bytes, piece) = blocking(move || bytes.next(most).map(|piece| (bytes, piece))).await?;
-        self.left -= piece.len() as u64;
-        self.bytes = Some(bytes);
-        Ok(piece)
+        self.bytes.next(max).await
     }
 }
