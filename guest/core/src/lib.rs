@@ -7,6 +7,7 @@
 //! - [`types`] and [`store`]: the contract, as Rust.
 //! - [`env`]: what decorators may reach besides their bases.
 //! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
+//! - [`etag`]: etags that must not be taken for what they aren't.
 //! - [`codec`]: decorators that change an object's bytes.
 //! - [`keymap`]: decorators that change keys.
 //! - [`decorators`]: one file per store type. They are the feature
@@ -23,6 +24,7 @@ mod convert;
 #[cfg(feature = "decorators")]
 pub mod decorators;
 pub mod env;
+pub mod etag;
 #[cfg(feature = "decorators")]
 mod forward;
 pub mod keymap;

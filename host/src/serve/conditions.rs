@@ -2,10 +2,12 @@
 //! with the change.
 
 use super::error::s3;
+use super::meta::has_etag;
 use crate::objects::Objects;
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions};
 use s3s::dto::{ETag, IfMatch, IfNoneMatch, Timestamp};
 use s3s::{S3Result, s3_error};
+use storage_core::etag::unmask;
 
 /// Turns `If-Match` and `If-None-Match` of a write into what the store checks.
 /// Conditions on any etag, or on none in particular, become conditions on the
@@ -28,7 +30,7 @@ pub async fn of_put(
             None => options.if_absent = true,
             Some(etag) => match current(objects, key).await? {
                 None => options.if_absent = true,
-                Some(info) if info.etag.as_deref() == Some(etag.value()) => {
+                Some(info) if has_etag(&info, &etag) => {
                     return Err(s3_error!(PreconditionFailed));
                 }
                 Some(info) => options.if_match = info.etag,
@@ -37,7 +39,7 @@ pub async fn of_put(
     }
     if let Some(condition) = if_match {
         options.if_match = match condition.into_etag() {
-            Some(etag) => Some(etag.into_value()),
+            Some(etag) => Some(kept(objects, key, etag).await?),
             None => match current(objects, key).await? {
                 Some(info) => info.etag,
                 None => return Err(s3_error!(NoSuchKey)),
@@ -45,6 +47,18 @@ pub async fn of_put(
         };
     }
     Ok(())
+}
+
+/// The etag that the store knows, of one that a client was shown.
+async fn kept(objects: &Objects, key: &str, shown: ETag) -> S3Result<String> {
+    if unmask(shown.value()) != shown.value()
+        && let Some(info) = current(objects, key).await?
+        && has_etag(&info, &shown)
+        && let Some(etag) = info.etag
+    {
+        return Ok(etag);
+    }
+    Ok(shown.into_value())
 }
 
 async fn current(objects: &Objects, key: &str) -> S3Result<Option<ObjectInfo>> {
@@ -70,7 +84,7 @@ impl OfDelete {
     pub async fn delete(self, objects: &Objects, key: &str) -> S3Result<()> {
         let mut options = DeleteOptions::default();
         if let Some(Some(etag)) = self.etag {
-            options.if_match = Some(etag.into_value());
+            options.if_match = Some(kept(objects, key, etag).await?);
         }
         let any = options.if_match.is_some() || self.size.is_some() || self.modified.is_some();
         if any && !objects.capabilities().conditional {

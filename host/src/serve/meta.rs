@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::time::{Duration, UNIX_EPOCH};
+use storage_core::etag::{is_of_plain, mask};
 
 /// Before a name of user metadata that is reserved for stores: the stores of
 /// another host, whose bucket this is, use such names.
@@ -143,8 +144,15 @@ pub fn only_version(id: Option<&str>) -> S3Result<()> {
 /// The version of what is in a bucket without versions.
 pub const NO_VERSION: &str = "null";
 
+/// The etag as clients see it: they take an MD5 for that of the bytes that they get.
 pub fn etag(info: &ObjectInfo) -> Option<ETag> {
-    info.etag.clone().map(ETag::Strong)
+    let etag = info.etag.clone()?;
+    Some(ETag::Strong(if is_of_plain(info) { mask(etag) } else { etag }))
+}
+
+/// Whether this is the etag of an object as clients see it.
+pub fn has_etag(info: &ObjectInfo, wanted: &ETag) -> bool {
+    etag(info).is_some_and(|etag| etag.value() == wanted.value())
 }
 
 pub fn modified(info: &ObjectInfo) -> Option<Timestamp> {
@@ -203,7 +211,7 @@ impl Conditions {
 /// What an answer without the object says of it (RFC 9110, section 15.4.5).
 fn validators(info: &ObjectInfo) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let etag = info.etag.as_ref().and_then(|etag| format!("\"{etag}\"").parse().ok());
+    let etag = etag(info).and_then(|etag| format!("\"{}\"", etag.value()).parse().ok());
     headers.extend(etag.map(|etag| (ETAG, etag)));
     let mut text = Vec::new();
     let written = modified(info)
@@ -215,7 +223,7 @@ fn validators(info: &ObjectInfo) -> HeaderMap {
 
 fn matches(condition: &ETagCondition, info: &ObjectInfo) -> bool {
     match condition.as_etag() {
-        Some(etag) => info.etag.as_deref() == Some(etag.value()),
+        Some(etag) => has_etag(info, etag),
         None => true,
     }
 }

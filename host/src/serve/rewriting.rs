@@ -75,7 +75,10 @@ impl Buckets {
             }
             upload.push(chunk).await.map_err(failed)?;
         }
-        let trailer = Trailer { etag: info.etag, ..Trailer::default() };
+        // The bytes are the same, so what decorators left with them is, too.
+        let mut own = info.metadata;
+        own.retain(|(found, _)| found.starts_with(storage_core::RESERVED_METADATA));
+        let trailer = Trailer { etag: info.etag, metadata: own };
         upload.finish_with(trailer).await.map_err(failed)?;
         Ok(())
     }

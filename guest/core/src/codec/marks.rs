@@ -1,13 +1,9 @@
 //! What a transforming decorator leaves with an object and finds again: plain
 //! sizes, outermost first, as the metadata entry `storage-size`.
 
+pub use crate::etag::unmask;
+use crate::etag::{SIZES, mask};
 use crate::types::{Metadata, ObjectInfo, PutOptions, ReadOptions};
-
-const SIZES: &str = "storage-size";
-
-/// What an etag is shown with when it looks like the MD5 of the object's
-/// bytes but is of the encoded ones. No S3 server makes such an etag.
-const MASK: &str = "-0";
 
 /// The sizes in `metadata`.
 pub fn sizes(metadata: &Metadata) -> Option<&str> {
@@ -43,19 +39,6 @@ pub fn show(mut info: ObjectInfo) -> ObjectInfo {
         info.etag = info.etag.map(mask);
     }
     info
-}
-
-fn is_md5(etag: &str) -> bool {
-    etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-fn mask(etag: String) -> String {
-    if is_md5(&etag) { etag + MASK } else { etag }
-}
-
-/// The base's etag behind one that was shown.
-pub fn unmask(etag: &str) -> String {
-    etag.strip_suffix(MASK).filter(|etag| is_md5(etag)).unwrap_or(etag).to_owned()
 }
 
 /// A reader's options for the base: of the whole object, by the base's etags.

@@ -14,6 +14,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::ServerSideEncryption;
 use std::collections::HashMap;
+use storage_core::etag::is_md5;
 use storage_core::types::RESERVED_METADATA;
 
 /// The etag to show.
@@ -61,10 +62,6 @@ pub(super) fn quoted(etag: &str) -> String {
 fn is_multipart(etag: &str) -> bool {
     let number = etag.rsplit_once('-').map(|(_, number)| number);
     number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn is_md5(etag: &str) -> bool {
-    etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// Whether more is to be asked of a listed object.
