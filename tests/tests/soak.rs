@@ -168,9 +168,10 @@ fn a_long_mixture_of_requests_leaves_memory_and_open_files_as_they_were() -> Res
     }
     let half = memory.len() / 2;
     let (early, late) = (median(&memory[half / 2..half]), median(&memory[half + half / 2..]));
+    let eighths: Vec<u64> = memory.chunks(memory.len() / 8).map(median).collect();
     println!(
         "{} requests in {span:?}: {early} KiB in the second quarter, {late} KiB in the last, at \
-         most {}; {} files open at the end",
+         most {}; in the eighths {eighths:?}; {} files open at the end",
         count.load(Ordering::Relaxed),
         memory.iter().max().copied().unwrap_or_default(),
         files.0
