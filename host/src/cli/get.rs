@@ -4,8 +4,9 @@ use super::context::{Context, at};
 use super::exit::{DONE, Outcome};
 use super::range::range;
 use crate::store::ByteRange;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -51,9 +52,11 @@ impl GetArgs {
     }
 }
 
-/// Standard output, or a file that appears only when it is whole.
+/// Standard output, what is no file and stays what it is (a device, a pipe), or a
+/// file that appears only when it is whole.
 enum Target {
     Stdout,
+    Other(File, PathBuf),
     File(tempfile::NamedTempFile, PathBuf),
 }
 
@@ -62,17 +65,30 @@ impl Target {
         if path == Path::new("-") {
             return Ok(Target::Stdout);
         }
+        if let Ok(there) = path.metadata()
+            && !there.is_file()
+        {
+            ensure!(!there.is_dir(), "{} is a directory; name a file", path.display());
+            let other = OpenOptions::new().write(true).open(path);
+            let other = other.with_context(|| path.display().to_string())?;
+            return Ok(Target::Other(other, path.to_owned()));
+        }
+        // Where a link leads, not in its place.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
             .tempfile_in(parent)
             .with_context(|| format!("no file can be made in {}", parent.display()))?;
-        Ok(Target::File(file, path.to_owned()))
+        Ok(Target::File(file, path))
     }
 
     fn write(&mut self, chunk: &[u8]) -> anyhow::Result<()> {
         match self {
             Target::Stdout => Ok(std::io::stdout().write_all(chunk)?),
+            Target::Other(file, path) => {
+                file.write_all(chunk).with_context(|| path.display().to_string())
+            }
             Target::File(file, path) => {
                 file.write_all(chunk).with_context(|| path.display().to_string())
             }
@@ -82,6 +98,7 @@ impl Target {
     fn keep(self) -> anyhow::Result<()> {
         match self {
             Target::Stdout => Ok(std::io::stdout().flush()?),
+            Target::Other(..) => Ok(()),
             Target::File(file, path) => {
                 file.persist(&path).with_context(|| path.display().to_string())?;
                 Ok(())

@@ -264,6 +264,32 @@ fn output_that_nobody_reads_any_more_is_no_error() {
 }
 
 #[test]
+fn what_is_no_file_is_written_to_and_stays_what_it_is() {
+    let here = Here::new();
+    fs::write(here.path().join("data"), "some bytes").unwrap();
+    here.ok(&["put", "k", "data"]);
+
+    let pipe = here.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    here.ok(&["get", "k", "pipe"]);
+    assert_eq!(reader.join().unwrap(), b"some bytes");
+    assert!(!pipe.metadata().unwrap().is_file());
+
+    std::os::unix::fs::symlink("elsewhere", here.path().join("link")).unwrap();
+    fs::write(here.path().join("elsewhere"), "old").unwrap();
+    here.ok(&["get", "k", "link"]);
+    assert!(here.path().join("link").is_symlink());
+    assert_eq!(fs::read(here.path().join("elsewhere")).unwrap(), b"some bytes");
+
+    let (code, text) = here.fails(&["get", "k", "."]);
+    assert!(code == 1 && text.contains("is a directory; name a file"), "{code} {text}");
+}
+
+#[test]
 fn corrupt_and_hostile_bytes_are_named_and_leave_everything_as_it_was() {
     let here = Here::new();
     let stores = "
