@@ -266,8 +266,8 @@ fn output_that_nobody_reads_any_more_is_no_error() {
 #[test]
 fn what_is_no_file_is_written_to_and_stays_what_it_is() {
     let here = Here::new();
-    fs::write(here.path().join("data"), "some bytes").unwrap();
-    here.ok(&["put", "k", "data"]);
+    fs::write(here.path().join("given"), "some bytes").unwrap();
+    here.ok(&["put", "k", "given"]);
 
     let pipe = here.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
