@@ -40,6 +40,7 @@ pub fn open(kind: &str, setting: &str, file: &Path) -> Result<SharedStore, Error
         name: "fuzzed".to_owned(),
         config: config.into(),
         directory,
+        create: true,
         check_only: false,
     }))
 }

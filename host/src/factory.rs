@@ -42,6 +42,7 @@ pub struct StoreFactory {
     plugins: HashMap<String, Arc<Plugin>>,
     shared: Shared,
     notifier: Arc<Notifier>,
+    /// The folder of the file: where relative paths in it start.
     directory: PathBuf,
     check_only: bool,
     open: Mutex<Open>,
@@ -67,12 +68,13 @@ impl StoreFactory {
             }
         }));
         let (config, plugins) = load(path.as_ref(), &observer)?;
+        let directory = folder(path.as_ref())?;
         let notifying = config.stores.iter().filter(|def| def.kind == "NotifyingStore");
         let handlers: Vec<_> = notifying
             .map(|def| (def.name.as_str(), serde_json::Value::Object(def.config.clone())))
             .collect();
-        let notifier = Notifier::new(handlers.iter().map(|(name, config)| (*name, config)))
-            .with_context(|| config.file.clone())?;
+        let handlers = handlers.iter().map(|(name, config)| (*name, config));
+        let notifier = Notifier::new(handlers, &directory).with_context(|| config.file.clone())?;
         let notifier = Arc::new(notifier);
         let _ = told.set(notifier.clone());
         let shared = Shared { observer, coordinator: Coordinator::default() };
@@ -84,7 +86,7 @@ impl StoreFactory {
             plugins,
             shared,
             notifier,
-            directory: std::env::current_dir().context("the working directory")?,
+            directory,
             check_only: false,
             open: Mutex::default(),
         })
@@ -110,12 +112,20 @@ impl StoreFactory {
 
     /// Opens the main store, and what it stands on.
     pub async fn build(&self) -> anyhow::Result<Objects> {
-        self.open_index(self.config.main).await
+        self.open_index(self.config.main, true).await
     }
 
-    /// Opens a store by name, and what it stands on.
+    /// Opens a store by name, and what it stands on. Directories and files that
+    /// a backend needs and that are missing are made.
     pub async fn open(&self, name: &str) -> anyhow::Result<Objects> {
-        self.open_index(self.index(name)?).await
+        self.open_index(self.index(name)?, true).await
+    }
+
+    /// As [`open`](Self::open), and makes no directory or file: where one is
+    /// missing, that is an error that names it. For whoever only reads: an empty
+    /// root, made anew under a mistyped path, would look like lost objects.
+    pub async fn open_existing(&self, name: &str) -> anyhow::Result<Objects> {
+        self.open_index(self.index(name)?, false).await
     }
 
     /// Makes a URL with which whoever holds it may read or write one object of
@@ -132,7 +142,7 @@ impl StoreFactory {
         expires: Duration,
     ) -> anyhow::Result<String> {
         let def = self.def(self.index(name)?);
-        let args = self.args(def);
+        let args = self.args(def, false);
         presign(&def.kind, &args, key, method, expires).await.map_err(|error| named(def, error))
     }
 
@@ -164,10 +174,10 @@ impl StoreFactory {
         }
         let mut children = Vec::new();
         for child in def.under() {
-            children.push(self.open_index(*child).await?);
+            children.push(self.open_index(*child, true).await?);
         }
         let journal = match def.beside() {
-            [journal, ..] => Some(self.open_index(*journal).await?),
+            [journal, ..] => Some(self.open_index(*journal, true).await?),
             [] => None,
         };
         Ok(Mirror::new(name, children, journal, self.shared.coordinator.clone()))
@@ -196,19 +206,20 @@ impl StoreFactory {
         &self.config.stores[index]
     }
 
-    fn args(&self, def: &StoreDef) -> OpenArgs {
+    fn args(&self, def: &StoreDef, create: bool) -> OpenArgs {
         OpenArgs {
             name: def.name.clone(),
             config: serde_json::Value::Object(def.config.clone()),
             directory: self.directory.clone(),
+            create: create && !self.check_only,
             check_only: self.check_only,
         }
     }
 
-    async fn open_index(&self, index: usize) -> anyhow::Result<Objects> {
+    async fn open_index(&self, index: usize, create: bool) -> anyhow::Result<Objects> {
         let mut open = self.open.lock().await;
         let name = &self.def(index).name;
-        let store = self.open_store(&mut open, index).await?;
+        let store = self.open_store(&mut open, index, create).await?;
         let trails = trails(&self.config, self.id, index, &self.directory);
         Ok(Objects::new(name, store).kept(trails))
     }
@@ -217,31 +228,45 @@ impl StoreFactory {
         &'a self,
         open: &'a mut Open,
         index: usize,
+        create: bool,
     ) -> BoxFuture<'a, anyhow::Result<SharedStore>> {
         Box::pin(async move {
             match open.stores.get(&index) {
                 Some(store) => Ok(store.clone()),
-                None if backend(self.def(index)).is_some() => self.open_backend(open, index).await,
-                None => self.open_chain(open, index).await,
+                None if backend(self.def(index)).is_some() => {
+                    self.open_backend(open, index, create).await
+                }
+                None => self.open_chain(open, index, create).await,
             }
         })
     }
 
-    async fn open_backend(&self, open: &mut Open, index: usize) -> anyhow::Result<SharedStore> {
+    async fn open_backend(
+        &self,
+        open: &mut Open,
+        index: usize,
+        create: bool,
+    ) -> anyhow::Result<SharedStore> {
         let def = self.def(index);
         let backend = backend(def).ok_or_else(|| anyhow!("store {:?} is no backend", def.name))?;
-        let store = (backend.open)(self.args(def));
+        let store = (backend.open)(self.args(def, create));
         let store = store.await.map_err(|error| named(def, error))?;
         Ok(open.keep(index, store))
     }
 
     /// Opens a decorator: everything below it that is of the same component,
     /// too, goes into the same chain; what is under them are its bases.
-    async fn open_chain(&self, open: &mut Open, root: usize) -> anyhow::Result<SharedStore> {
+    async fn open_chain(
+        &self,
+        open: &mut Open,
+        root: usize,
+        create: bool,
+    ) -> anyhow::Result<SharedStore> {
         let (decorators, others) = self.below(root);
         let mut bases = HashMap::new();
         for index in others {
-            bases.insert(self.def(index).name.clone(), self.open_store(open, index).await?);
+            let base = self.open_store(open, index, create).await?;
+            bases.insert(self.def(index).name.clone(), base);
         }
         let plugin = self.def(root).plugin.as_ref().and_then(|name| self.plugins.get(name));
         let position: HashMap<usize, u32> = decorators.iter().copied().zip(0..).collect();
@@ -286,6 +311,13 @@ impl StoreFactory {
         }
         (decorators, others)
     }
+}
+
+/// The folder of a configuration, from the root on: the working directory may
+/// change, and messages show where things are.
+fn folder(path: &Path) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
+    Ok(path.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
 /// Reads and checks a file, and loads the plug-ins that it names; what they say

@@ -160,6 +160,7 @@ async fn open(case: Case, directory: &Path, durable: bool) -> SharedStore {
         name: kind.to_owned(),
         config,
         directory: directory.to_owned(),
+        create: true,
         check_only: false,
     };
     (backend.open)(args).await.unwrap()

@@ -54,6 +54,7 @@ impl Archive {
             name: "archive".to_owned(),
             config: json!({"path": "objects.zip"}),
             directory: self.directory.path().to_owned(),
+            create: true,
             check_only: false,
         }))
     }

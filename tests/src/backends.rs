@@ -169,6 +169,7 @@ fn open(backend: &Backend, entry: &Entry) -> Result<Subject> {
         name: "under-test".to_owned(),
         config: (entry.config)(directory.path())?,
         directory: directory.path().to_owned(),
+        create: true,
         check_only: false,
     }))?;
     let mut subject = Subject::new(Blocking::shared(&runtime, store), entry.dialect);

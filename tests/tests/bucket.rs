@@ -26,7 +26,14 @@ async fn try_open(config: Value, check_only: bool) -> storage_host::Result<Share
     let backend = BACKENDS.iter().find(|backend| backend.name == "BucketStore");
     let backend = backend.ok_or_else(|| Error::Other("no BucketStore".to_owned()))?;
     let name = "bucket".to_owned();
-    (backend.open)(OpenArgs { name, config, directory: PathBuf::from("."), check_only }).await
+    (backend.open)(OpenArgs {
+        name,
+        config,
+        directory: PathBuf::from("."),
+        create: !check_only,
+        check_only,
+    })
+    .await
 }
 
 async fn open(config: Value) -> Result<SharedStore> {

@@ -14,7 +14,7 @@ pub mod zip;
 use crate::store::{Error, Result, SharedStore};
 pub use bucket::presign::Method;
 use futures::future::BoxFuture;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A backend's type: its name, its config, and how to open one.
 pub struct Backend {
@@ -38,9 +38,11 @@ pub struct OpenArgs {
     pub name: String,
     /// Its config, a JSON object.
     pub config: serde_json::Value,
-    /// Where relative paths in the config start: the working directory, as
-    /// the Python library has it.
+    /// Where relative paths in the config start: the folder of its file.
     pub directory: PathBuf,
+    /// Whether directories and files that are missing are made. Otherwise their
+    /// absence is an error.
+    pub create: bool,
     /// Look, don't touch: nothing may be created or changed, and whatever is
     /// missing is an error that says what a real start would create.
     pub check_only: bool,
@@ -55,6 +57,22 @@ impl OpenArgs {
     /// A config that can't work; `problem` says why and what to do.
     fn bad(&self, problem: &str) -> Error {
         Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
+    }
+
+    /// What `what` (a name in the config) says is not at `path`: whether it may
+    /// be made. Whoever starts it is told, since an empty store where a full one
+    /// was expected is most often a mistyped path or a disk that is not mounted.
+    fn may_create(&self, what: &str, path: &Path) -> Result<()> {
+        let shown = path.display();
+        if self.create {
+            tracing::info!(target: "storage", "store {:?}: {what} {shown} is made anew", self.name);
+            return Ok(());
+        }
+        let why = match self.check_only {
+            true => "it would be created by a start",
+            false => "reading makes nothing: correct the path, or write an object to create it",
+        };
+        Err(self.bad(&format!("{what} {shown} does not exist; {why}")))
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Sources<'a> {
     pub plugins: &'a mut dyn FnMut(&PluginDef) -> Result<Vec<TypeInfo>, Refusal>,
     /// The environment.
     pub vars: &'a dyn Fn(&str) -> Option<String>,
-    /// Where relative paths of components start.
+    /// Where relative paths start: the folder of the file.
     pub directory: &'a Path,
 }
 
@@ -68,6 +68,7 @@ impl Config {
         let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, vec![problem]))?;
         let mut converter =
             Converter { vars: sources.vars, only: None, root: Value::Null, problems: Vec::new() };
+        let directory = sources.directory;
         let mut types = sources.types.to_vec();
         let section = root.as_ref().and_then(|root| entry(root, "plugins"));
         let (mut defs, mut declared) = (Vec::new(), Vec::new());
@@ -79,8 +80,14 @@ impl Config {
             defs = own;
             types.extend(brought);
         }
-        let mut loader =
-            Loader { types: &types, plugins: defs, declared, converter, found: Vec::new() };
+        let mut loader = Loader {
+            types: &types,
+            plugins: defs,
+            declared,
+            directory,
+            converter,
+            found: Vec::new(),
+        };
         let config = loader.config(file, root.as_ref());
         match config {
             Some(config) if loader.converter.problems.is_empty() => Ok(config),
@@ -94,6 +101,7 @@ pub(super) struct Loader<'a> {
     plugins: Vec<PluginDef>,
     /// The names of all plug-ins of the file, those that can't be used, too.
     declared: Vec<String>,
+    pub(super) directory: &'a Path,
     pub(super) converter: Converter<'a>,
     pub(super) found: Vec<Found<'a>>,
 }

@@ -74,9 +74,9 @@ impl Loader<'_> {
                 self.report(node.place, format!("serve.cors: {problem}"));
             }
         }
-        serve.staging = value["staging"].as_str().map(Into::into);
-        let file = |name: &str| value["tls"][name].as_str().map(Into::into);
-        if let (Some(cert), Some(key)) = (file("cert"), file("key")) {
+        let file = |value: &Value| value.as_str().map(|path| self.directory.join(path));
+        serve.staging = file(&value["staging"]);
+        if let (Some(cert), Some(key)) = (file(&value["tls"]["cert"]), file(&value["tls"]["key"])) {
             serve.tls = Some(TlsFiles { cert, key });
         }
         serve.limits = limits(&value["limits"]);

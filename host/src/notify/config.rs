@@ -4,7 +4,7 @@ use super::message::{Message, action_name};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use storage_core::env::Action;
 
@@ -119,7 +119,8 @@ impl LogLevel {
 }
 
 impl Handlers {
-    pub(super) fn parse(config: &Value) -> Result<Self, String> {
+    /// Relative paths start at `directory`.
+    pub(super) fn parse(config: &Value, directory: &Path) -> Result<Self, String> {
         let list = |name: &str| -> Result<Vec<Handler>, String> {
             let Some(given) = config.get(name) else { return Ok(Vec::new()) };
             let Some(given) = given.as_array() else {
@@ -128,7 +129,7 @@ impl Handlers {
             let one = |(index, value): (usize, &Value)| {
                 let handler = Handler::deserialize(value).map_err(|e| e.to_string());
                 handler
-                    .and_then(|handler| handler.check().map(|()| handler))
+                    .and_then(|handler| handler.check().map(|()| handler.below(directory)))
                     .map_err(|problem| format!("{name}[{index}]: {problem}"))
             };
             given.iter().enumerate().map(one).collect()
@@ -154,6 +155,21 @@ impl Handlers {
 }
 
 impl Handler {
+    /// With paths from the root on. A program that is named without a `/` is
+    /// looked for in `$PATH`, as a shell does.
+    fn below(mut self, directory: &Path) -> Self {
+        match &mut self {
+            Handler::File(file) => file.path = directory.join(&file.path),
+            Handler::Exec(exec) => {
+                if let Some(program) = exec.command.first_mut().filter(|name| name.contains('/')) {
+                    *program = directory.join(&*program).to_string_lossy().into_owned();
+                }
+            }
+            Handler::Log(_) | Handler::Webhook(_) => {}
+        }
+        self
+    }
+
     fn check(&self) -> Result<(), String> {
         match self {
             Handler::Log(_) => Ok(()),

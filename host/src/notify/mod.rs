@@ -42,20 +42,23 @@ pub struct Notifier {
 
 impl Notifier {
     /// Takes the name and config of every notifying store. Of the config,
-    /// `on_change`, `on_put` and `on_delete` are read.
+    /// `on_change`, `on_put` and `on_delete` are read; relative paths in them
+    /// start at `directory`.
     pub fn new<'a>(
         stores: impl IntoIterator<Item = (&'a str, &'a serde_json::Value)>,
+        directory: &Path,
     ) -> Result<Self> {
-        Self::with_queue(stores, QUEUE)
+        Self::with_queue(stores, directory, QUEUE)
     }
 
     fn with_queue<'a>(
         stores: impl IntoIterator<Item = (&'a str, &'a serde_json::Value)>,
+        directory: &Path,
         length: usize,
     ) -> Result<Self> {
         let mut all = HashMap::new();
         for (name, config) in stores {
-            let handlers = Handlers::parse(config)
+            let handlers = Handlers::parse(config, directory)
                 .map_err(|problem| Error::InvalidConfig(format!("store {name:?}: {problem}")))?;
             if !handlers.is_empty() {
                 all.insert(name.to_owned(), handlers);

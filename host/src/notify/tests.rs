@@ -60,11 +60,11 @@ fn server(statuses: &'static [u16]) -> (String, JoinHandle<Vec<Request>>) {
 }
 
 fn notifier(config: &Value) -> Notifier {
-    Notifier::new([("s", config)]).unwrap()
+    Notifier::new([("s", config)], Path::new("")).unwrap()
 }
 
 fn problem(config: &Value) -> String {
-    Notifier::new([("s", config)]).err().unwrap().to_string()
+    Notifier::new([("s", config)], Path::new("")).err().unwrap().to_string()
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_command_that_hangs_is_ended_and_the_next_event_goes_on() {
 #[tokio::test]
 async fn what_does_not_fit_or_comes_too_late_is_counted() {
     let config = json!({"on_change": [{"exec": {"command": ["sleep", "1000"]}}]});
-    let notifier = Notifier::with_queue([("s", &config)], 1).unwrap();
+    let notifier = Notifier::with_queue([("s", &config)], Path::new(""), 1).unwrap();
     for _ in 0..10 {
         notifier.changed(event(Action::Put, "k"));
     }

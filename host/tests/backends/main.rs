@@ -18,7 +18,14 @@ use storage_host::store::{
 async fn try_open(kind: &str, directory: &Path, config: Value, look: bool) -> Result<SharedStore> {
     let backend = BACKENDS.iter().find(|b| b.name == kind).expect("a registered type");
     let directory = directory.to_owned();
-    (backend.open)(OpenArgs { name: "main".to_owned(), config, directory, check_only: look }).await
+    (backend.open)(OpenArgs {
+        name: "main".to_owned(),
+        config,
+        directory,
+        create: !look,
+        check_only: look,
+    })
+    .await
 }
 
 async fn open(kind: &str, directory: &Path) -> SharedStore {

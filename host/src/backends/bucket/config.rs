@@ -243,6 +243,7 @@ mod tests {
             name: "objects".to_owned(),
             config,
             directory: PathBuf::new(),
+            create: true,
             check_only: false,
         };
         Config::new(&args).map_err(|error| error.to_string())

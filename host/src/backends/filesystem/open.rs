@@ -24,10 +24,9 @@ impl Filesystem {
         }
         let shown = root_path.display().to_string();
         let path = args.directory.join(root_path);
-        if args.check_only && !path.exists() {
-            return Err(bad(format!(
-                "root_path {shown} does not exist; it would be created by a start"
-            )));
+        let missing = !path.exists();
+        if missing {
+            args.may_create("root_path", &path)?;
         }
         let at = |e: std::io::Error| match e.kind() {
             std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => bad(format!(
@@ -38,7 +37,7 @@ impl Filesystem {
                 error => error,
             },
         };
-        if !args.check_only {
+        if missing {
             std::fs::create_dir_all(&path).map_err(at)?;
         }
         let path = path.canonicalize().map_err(at)?;

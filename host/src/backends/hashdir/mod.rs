@@ -102,7 +102,10 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         return Ok(Arc::new(store));
     }
     let config = json!({"db_path": place, "durable": config.durable});
-    let index = (sqlite::BACKEND.open)(OpenArgs { config, ..args }).await?;
+    // It holds no objects: data without one, as the Python library leaves it, is
+    // no reason not to read.
+    let create = !args.check_only;
+    let index = (sqlite::BACKEND.open)(OpenArgs { config, create, ..args }).await?;
     Ok(Arc::new(Indexed { store: Arc::new(store), index }))
 }
 

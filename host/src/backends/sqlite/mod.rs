@@ -111,8 +111,8 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     if path.is_dir() {
         return Err(bad(format!("db_path {shown} is a directory; name a file")));
     }
-    if args.check_only && !path.exists() {
-        return Err(bad(format!("db_path {shown} does not exist; it would be created by a start")));
+    if !path.exists() {
+        args.may_create("db_path", &path)?;
     }
     if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
         std::fs::create_dir_all(folder)

@@ -91,11 +91,8 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let place = Place { side: path.with_file_name(side), path, shown, durable: config.durable };
     // What can't be looked at is not missing: a new archive would take its place.
     let missing = !place.path.try_exists().map_err(|e| place.io(&e))?;
-    if args.check_only && missing {
-        let shown = &place.shown;
-        return Err(
-            args.bad(&format!("path {shown} does not exist; it would be created by a start"))
-        );
+    if missing {
+        args.may_create("path", &place.path)?;
     }
     if let Some(folder) = place.path.parent().filter(|_| missing) {
         std::fs::create_dir_all(folder).map_err(|e| {
