@@ -45,12 +45,19 @@ impl std::error::Error for ConfigError {}
 
 /// `; did you mean "x"?` when one of `names` is close to `wrong`, otherwise
 /// the names themselves when they are few.
-pub(super) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     let lower = wrong.to_lowercase();
+    // `Gzip` is GzipStore, though more letters are missing than are there.
+    let short = |name: &str| name.strip_suffix("store").unwrap_or(name).to_owned();
+    let distance = |name: &str| {
+        let name = name.to_lowercase();
+        let whole = strsim::damerau_levenshtein(&lower, &name);
+        whole.min(strsim::damerau_levenshtein(&lower, &short(&name)))
+    };
     let close = names
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .map(|name| (distance(name), name))
         .min()
         // Where nothing of a short name is right, it is another name.
         .filter(|(distance, name)| *distance < wrong.len().max(name.len()))
@@ -60,5 +67,26 @@ pub(super) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         None if names.is_empty() => String::new(),
         None if names.len() <= 12 => format!("; there are: {}", names.join(", ")),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::suggest;
+
+    #[test]
+    fn what_is_meant_is_found_without_its_suffix_and_in_any_case() {
+        let types = ["GzipStore", "ZipStore", "DictStore", "CachingStore"];
+        let hint = |wrong| suggest(wrong, types.into_iter());
+        for (wrong, meant) in [
+            ("Gzip", "GzipStore"),
+            ("gzip", "GzipStore"),
+            ("zip", "ZipStore"),
+            ("GZIPSTORE", "GzipStore"),
+            ("Cachng", "CachingStore"),
+        ] {
+            assert_eq!(hint(wrong), format!("; did you mean {meant:?}?"));
+        }
+        assert!(hint("Nothing").starts_with("; there are: "));
     }
 }

@@ -3,10 +3,11 @@
 //! types), `properties`, `required`, `additionalProperties`, `items`, `enum`,
 //! `const`, `minimum`, `maximum`, `minLength`, `minItems`, `minProperties`,
 //! `maxProperties`, `oneOf`/`anyOf`, and `$ref` to a definition of the same
-//! schema.
+//! schema. An integer of `format: bytes` may be written with a unit.
 
 use super::env::expand;
 use super::problem::{Problem, suggest};
+use super::units;
 use super::yaml::{Data, Node, scalar};
 use serde_json::{Map, Value};
 
@@ -156,6 +157,17 @@ impl Converter<'_> {
             // Whatever comes from the environment is text: take it as the
             // number or boolean that is wanted.
             value = scalar(&text);
+        }
+        if let (Value::String(size), Some("bytes")) =
+            (&value, schema.get("format").and_then(Value::as_str))
+        {
+            match units::size(size) {
+                Ok(bytes) => value = bytes.into(),
+                Err(problem) => {
+                    self.report(node, format!("{path}: {problem}"));
+                    return value;
+                }
+            }
         }
         if !fits(&value) && wanted == ["string"] && matches!(value, Value::Number(_)) {
             // A number where text is wanted: as it was written.

@@ -25,7 +25,7 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
     "tls":{"type":"object","additionalProperties":false,"required":["cert","key"],
         "properties":{"cert":{"type":"string"},"key":{"type":"string"}}},
     "limits":{"type":"object","additionalProperties":false,"properties":{
-        "object_size":{"type":"integer","minimum":1},
+        "object_size":{"type":"integer","format":"bytes","minimum":1},
         "requests":{"type":"integer","minimum":1,"maximum":65536},
         "connections":{"type":"integer","minimum":1,"maximum":65536},
         "idle":{"type":"integer","minimum":1,"maximum":3600}}}

@@ -3,12 +3,18 @@
 use serde_json::Value;
 use std::time::Duration;
 
+/// Of two units of one size, the first is the one that is shown.
 const SIZES: &[(&str, u64)] = &[
     ("B", 1),
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
     ("TiB", 1 << 40),
+    ("", 1),
+    ("K", 1 << 10),
+    ("M", 1 << 20),
+    ("G", 1 << 30),
+    ("T", 1 << 40),
     ("KB", 1_000),
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
@@ -19,14 +25,32 @@ const TIMES: &[(&str, f64)] = &[("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_
 
 /// A number of bytes: a whole number, or text such as `64MiB`.
 pub fn bytes(value: &Value) -> Result<u64, String> {
-    let wrong = || "is a number of bytes, or a size such as 64MiB (B, KiB, MiB, GiB, KB, …)";
-    if let Some(bytes) = value.as_u64() {
-        return Ok(bytes);
+    match value.as_u64() {
+        Some(bytes) => Ok(bytes),
+        None => size(value.as_str().unwrap_or_default()),
     }
-    let (number, unit) = split(value.as_str().unwrap_or_default());
-    let factor = SIZES.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
-    let bytes = factor.zip(number.parse::<u64>().ok()).and_then(|(f, n)| n.checked_mul(*f));
-    bytes.ok_or_else(|| wrong().to_owned())
+}
+
+/// A number of bytes with its unit: as GNU tools have them, K and KiB are 1,024
+/// and KB is 1,000. Upper and lower case are the same; there are no bits here.
+pub fn size(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!("{text:?} is not a size: write bytes, or 64K, 1.5GiB (of 1,024) or 2GB (of 1,000)")
+    };
+    let (number, unit) = split(text.trim());
+    let known = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit));
+    let (_, factor) = known.ok_or_else(wrong)?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // A part of a byte is a mistake, and so are more digits than any unit has.
+    if !(digits(whole) && digits(part)) || part.len() > 9 || (number.contains('.') && *factor == 1)
+    {
+        return Err(wrong());
+    }
+    let scale = 10_u128.pow(u32::try_from(part.len()).map_err(|_| wrong())?);
+    let number: u128 = format!("{whole}{part}").parse().map_err(|_| wrong())?;
+    let bytes = number.checked_mul((*factor).into()).ok_or_else(wrong)? / scale;
+    u64::try_from(bytes).map_err(|_| wrong())
 }
 
 /// A length of time: a number of seconds, or text such as `500ms`.
@@ -66,15 +90,26 @@ mod tests {
 
     #[test]
     fn sizes_and_times_have_units() {
-        for (text, number) in
-            [("64MiB", 64 << 20), ("1 GiB", 1 << 30), ("5KB", 5_000), ("7B", 7), ("2TiB", 2 << 40)]
-        {
+        for (text, number) in [
+            ("64MiB", 64 << 20),
+            ("1 GiB", 1 << 30),
+            ("1G", 1 << 30),
+            ("5KB", 5_000),
+            ("1.5GB", 1_500_000_000),
+            ("1.5k", 1_536),
+            ("10m", 10 << 20),
+            ("7B", 7),
+            ("64", 64),
+            ("2TiB", 2 << 40),
+        ] {
             assert_eq!(bytes(&json!(text)), Ok(number), "{text}");
         }
         assert_eq!(bytes(&json!(1_024)), Ok(1_024));
-        for wrong in [json!("64"), json!("MiB"), json!("1.5MiB"), json!("99999999TiB"), json!(-1)] {
-            assert!(bytes(&wrong).is_err(), "{wrong}");
+        for wrong in ["", "MiB", "1.5", "1.5B", ".5G", "1.G", "1.5.5G", "99999999TiB", "-1", "10x"]
+        {
+            assert!(bytes(&json!(wrong)).is_err(), "{wrong}");
         }
+        assert!(bytes(&json!(-1)).is_err());
         for (value, milliseconds) in [
             (json!("2s"), 2_000),
             (json!("500ms"), 500),

@@ -18,7 +18,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     config_schema: r#"{"type":"object","properties":{
-        "max_size":{"type":"integer","minimum":1,"default":67108864,
+        "max_size":{"type":"integer","format":"bytes","minimum":1,"default":67108864,
             "description":"The most bytes of an object that is held in memory for a part of it"}
     },"additionalProperties":false}"#,
     doc: "Reads parts of objects over a base that can't, by buffering whole ones",

@@ -27,7 +27,7 @@ pub static KIND: Kind = Kind {
     config_schema: r#"{"type":"object","properties":{
         "level":{"type":"integer","minimum":0,"maximum":9,"default":6,
             "description":"How hard to compress: 0 not at all, 1 fastest, 9 smallest"},
-        "max_size":{"type":"integer","minimum":0,
+        "max_size":{"type":"integer","format":"bytes","minimum":0,
             "description":"The most bytes that an object may decompress to; absent: no limit, since reading needs the same little memory for any size"}
     },"additionalProperties":false}"#,
     doc: "Compresses objects with gzip",

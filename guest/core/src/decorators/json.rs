@@ -27,7 +27,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     config_schema: r#"{"type":"object","properties":{
-        "max_size":{"type":"integer","minimum":1,"default":67108864,
+        "max_size":{"type":"integer","format":"bytes","minimum":1,"default":67108864,
             "description":"The most bytes of a document, which is held in memory while it is written"}
     },"additionalProperties":false}"#,
     doc: "Stores JSON in one form, that of Python's json.dumps",

@@ -26,7 +26,7 @@ pub static KIND: Kind = Kind {
                 "regex":{"type":"string","description":"A regular expression that must match at the start of the key"},
                 "full":{"type":"boolean","description":"With regex: it must match the whole key"},
                 "url":{"type":"boolean","description":"The key must be an http or https URL with a host"},
-                "max_bytes":{"type":"integer","minimum":1,"description":"The most bytes of the key in UTF-8"},
+                "max_bytes":{"type":"integer","format":"bytes","minimum":1,"description":"The most bytes of the key in UTF-8"},
                 "prefix":{"type":"string","description":"What the key must begin with"},
                 "suffix":{"type":"string","description":"What the key must end with"},
                 "no_control":{"type":"boolean","description":"The key must not hold control characters"},

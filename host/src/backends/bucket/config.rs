@@ -47,6 +47,7 @@ pub(super) const SCHEMA: &str = r#"{
         },
         "part_size": {
             "type": "integer",
+            "format": "bytes",
             "description": "Bytes in a part of a multipart upload; smaller objects are sent at once. An object has at most 10,000 parts.",
             "minimum": 5242880,
             "maximum": 1073741824,

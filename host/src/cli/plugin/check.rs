@@ -56,7 +56,7 @@ pub struct CheckArgs {
 }
 
 fn memory(text: &str) -> Result<u64, String> {
-    let bytes = units::bytes(&Value::from(text))?;
+    let bytes = units::size(text)?;
     let range = crate::config::plugins::MEMORY;
     range.contains(&bytes).then_some(bytes).ok_or_else(|| "it is from 1MiB to 4GiB".to_owned())
 }

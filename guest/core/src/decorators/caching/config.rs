@@ -18,16 +18,19 @@ pub(super) const SCHEMA: &str = r#"{
         },
         "max_bytes": {
             "type": "integer",
+            "format": "bytes",
             "minimum": 0,
             "description": "How many bytes the copies may have together; the least recently used are removed. Without it, the cache grows with the main store"
         },
         "max_object": {
             "type": "integer",
+            "format": "bytes",
             "minimum": 0,
             "description": "Larger objects, in bytes, are not cached"
         },
         "at_once": {
             "type": "integer",
+            "format": "bytes",
             "minimum": 0,
             "description": "Up to this many bytes, an object is fetched whole before anybody gets a part of it, and once however many ask for it together; a larger one goes to each reader at that one's pace",
             "default": 1048576
