@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Patterns of keys to take and to leave out, matched against what follows
-/// the prefix. `*` and `?` stay within a segment, `**` crosses `/`. What an
+/// the prefix (and, of a [tree](super::Side::tree), the `/`). `*` and `?` stay within a segment, `**` crosses `/`. What an
 /// exclude pattern matches is left out; with include patterns, so is what none
 /// of them matches. The default leaves out nothing.
 #[derive(Clone, Debug, Default)]

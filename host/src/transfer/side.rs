@@ -3,17 +3,21 @@
 use super::Filter;
 use super::report::{Aborted, Counts, Failure, Fault};
 use crate::objects::{Objects, md5};
-use crate::store::{Error, ObjectInfo};
+use crate::store::{Entry, Error, ObjectInfo};
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 
-/// Everything below a prefix of a store.
+/// What a transfer reads or writes: all keys of a store that begin with a
+/// prefix, or one key and what lies below it.
 #[derive(Clone)]
 pub struct Side {
     /// The store.
     pub objects: Objects,
     /// What the keys begin with; empty for the whole store.
     pub prefix: String,
+    /// Whether the prefix ends where a segment of the key does: with `a`, the
+    /// object `a` and all below `a/`, and not `ab`.
+    pub tree: bool,
 }
 
 /// What a listing tells of an object, as far as a transfer needs it.
@@ -35,7 +39,44 @@ pub(super) type Listing = BoxStream<'static, Result<(String, Known), Fault>>;
 impl Side {
     /// Everything of `objects` whose key begins with `prefix`.
     pub fn new(objects: Objects, prefix: &str) -> Self {
-        Self { objects, prefix: prefix.to_owned() }
+        Self { objects, prefix: prefix.to_owned(), tree: false }
+    }
+
+    /// The object of `objects` whose key is `key`, and everything below `key/`.
+    pub fn tree(objects: Objects, key: &str) -> Self {
+        // Below nothing is everything.
+        Self { objects, prefix: key.to_owned(), tree: !key.is_empty() }
+    }
+
+    /// Every object of this side, with what a listing tells of it.
+    pub fn entries(&self) -> impl Stream<Item = Result<Entry, Error>> + Send + use<> {
+        let own = self.tree.then_some((self.objects.clone(), self.prefix.clone()));
+        let own = futures::stream::iter(own).then(|(objects, key)| async move {
+            match objects.stat(&key).await {
+                Ok(info) => Ok(Some(Entry { key, info })),
+                // A store that takes no such key has no such object.
+                Err(Error::NotFound | Error::InvalidKey(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        let own = own.try_filter_map(|found| std::future::ready(Ok(found)));
+        own.chain(self.objects.entries(&self.extent()))
+    }
+
+    /// What all keys begin with, but for that of a tree's own object.
+    fn extent(&self) -> String {
+        if self.tree { format!("{}/", self.prefix) } else { self.prefix.clone() }
+    }
+
+    /// Whether the filter leaves a key of this side in.
+    pub fn keeps(&self, filter: &Filter, key: &str) -> bool {
+        filter.keeps(self.relative(key.strip_prefix(&self.prefix).unwrap_or(key)))
+    }
+
+    /// What filters see of a key: without the `/` behind the key of a tree,
+    /// and nothing of that key itself, whatever its name is on either side.
+    fn relative<'a>(&self, rest: &'a str) -> &'a str {
+        if self.tree { rest.strip_prefix('/').unwrap_or(rest) } else { rest }
     }
 
     pub(super) fn key(&self, rest: &str) -> String {
@@ -46,12 +87,11 @@ impl Side {
     pub(super) fn listing(&self, filter: &Filter) -> Listing {
         let (side, filter) = (self.clone(), filter.clone());
         let at = self.clone();
-        self.objects
-            .entries(&self.prefix)
+        self.entries()
             .map_err(move |cause| at.fault("list", cause))
             .try_filter_map(move |entry| {
                 let rest = entry.key.strip_prefix(&side.prefix).map(str::to_owned);
-                let found = rest.filter(|rest| filter.keeps(rest));
+                let found = rest.filter(|_| side.keeps(&filter, &entry.key));
                 std::future::ready(Ok(found.map(|rest| (rest, Known::of(&entry.info)))))
             })
             .boxed()
@@ -70,7 +110,7 @@ impl Side {
     /// is written would be listed and copied again, without end, or would
     /// replace what is still to be read.
     pub(super) fn apart(&self, to: &Side, what: &'static str) -> Result<(), Fault> {
-        if !self.objects.overlaps(&self.prefix, &to.objects, &to.prefix) {
+        if !self.objects.overlaps(&self.extent(), &to.objects, &to.extent()) {
             return Ok(());
         }
         let (a, b) = (self.shown(), to.shown());

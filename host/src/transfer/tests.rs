@@ -299,3 +299,42 @@ async fn media_type_and_metadata_go_along_or_one_warning_says_that_they_do_not()
         assert_eq!(*warnings.lock().unwrap(), wanted);
     }
 }
+
+#[tokio::test]
+async fn a_tree_is_an_object_and_what_lies_below_it_and_no_longer_name() {
+    for ordered in [true, false] {
+        let capabilities = Capabilities { ordered, ..Capabilities::ALL };
+        let odd = || Arc::new(Odd { capabilities, backwards: !ordered, ..Odd::new() });
+        let objects = [("a", "1"), ("a-b", "2"), ("a/x", "3"), ("a/y/z", "4"), ("ab", "5")];
+        let from = filled("from", odd(), &objects).await;
+        let to = filled("to", odd(), &[("b", "old"), ("b/gone", ""), ("bc", "kept")]).await;
+        let tree = |store: &Objects, key| Side::tree(store.clone(), key);
+        let what = Sync { delete: true, ..Sync::new(tree(&from, "a"), tree(&to, "b")) };
+        let counts = sync(&what, &Control::default()).await.unwrap();
+        assert_eq!((counts.copied, counts.deleted, counts.failed.len()), (3, 1, 0));
+        let wanted = [("b", "1"), ("b/x", "3"), ("b/y/z", "4"), ("bc", "kept")];
+        assert_eq!(contents(&to).await, pairs(&wanted));
+        // Filters see what follows the slash; the object itself has no name there.
+        let counts = clear(&tree(&to, "b"), &filtered(&["x", "b"], &[])).await.unwrap();
+        assert_eq!(counts.deleted, 1);
+        let wanted = [("b", "1"), ("b/y/z", "4"), ("bc", "kept")];
+        assert_eq!(contents(&to).await, pairs(&wanted));
+        let counts = clear(&tree(&from, "a"), &Control::default()).await.unwrap();
+        assert_eq!(counts.deleted, 3);
+        assert_eq!(contents(&from).await, pairs(&[("a-b", "2"), ("ab", "5")]));
+    }
+}
+
+#[tokio::test]
+async fn trees_beside_each_other_are_apart_and_one_inside_the_other_is_not() {
+    let store = store(&[("a", "1"), ("a/x", "2")]).await;
+    let tree = |key| Side::tree(store.clone(), key);
+    let copied = async |from, to| {
+        let what = Copy { from: tree(from), to: tree(to), overwrite: true };
+        copy(&what, &Control::default()).await.map(|counts| counts.copied)
+    };
+    assert_eq!(copied("a", "ab").await, Ok(2));
+    for (from, to) in [("a", "a"), ("a", "a/b"), ("a/x", "a"), ("a", ""), ("", "a")] {
+        assert!(copied(from, to).await.is_err(), "{from} {to}");
+    }
+}
