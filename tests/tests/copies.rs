@@ -177,7 +177,7 @@ main: main
         Ok(told)
     };
     ensure!(told(&cli(&["--json", "stat", "y/1"])?)? == told(&before)?);
-    let listed = cli(&["ls", "files:"])?;
+    let listed = cli(&["ls", "-r", "files:"])?;
     for key in ["a/y/1", "a/y/2", "a/y/3", "b/1", "b/2", "b/3"] {
         ensure!(listed.contains(key), "{listed}");
     }

@@ -137,7 +137,7 @@ fn what_a_child_missed_outlives_a_kill_is_never_served_and_is_healed() -> Result
     let (code, data, err) = cli(at, &["get", "k1", "-"]);
     ensure!(code == 0 && data == "new 1", "{code} {data:?} {err}");
     ensure!(cli(at, &["exists", "k2"]).0 == 1, "what was deleted came back");
-    let (_, listed, _) = cli(at, &["ls"]);
+    let (_, listed, _) = cli(at, &["ls", "-r"]);
     ensure!(listed == "k0\nk1\nk4\nk5\nk6\nk7\nnew/one\n", "{listed}");
     let (_, old, _) = cli(at, &["get", "far:k1", "-"]);
     ensure!(old == "old 1", "it was healed before anybody asked: {old}");

@@ -51,9 +51,9 @@ fn trash_keeps_what_was_replaced_and_deleted_and_gives_it_back() -> Result<()> {
     let large = (0..3_000_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
     example.put("large", &large)?;
     example.ok(&["rm", "folder/report.txt", "large"])?;
-    ensure!(example.ok(&["ls"])?.is_empty());
+    ensure!(example.ok(&["ls", "-r"])?.is_empty());
 
-    let lost = example.ok(&["ls", "trash:"])?;
+    let lost = example.ok(&["ls", "-r", "trash:"])?;
     let lost: Vec<&str> = lost.lines().collect();
     let ends = ["/folder/report.txt", "/folder/report.txt", "/large"];
     ensure!(lost.len() == 3 && lost.iter().zip(ends).all(|(k, end)| k.ends_with(end)), "{lost:?}");

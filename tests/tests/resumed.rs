@@ -237,6 +237,7 @@ fn keeps(here: &Here, args: &[&str], to: &str, before: &Held) -> Result<String> 
 fn nothing_is_deleted_when_the_source_is_empty() -> Result<()> {
     let here = Here::new(STORES)?;
     here.fill("database", 0..20)?;
+    std::fs::create_dir(here.directory.path().join("none"))?;
     let before = here.held("database")?;
     for more in [&[][..], &["--max-delete", "100"], &["--names-only"], &["--include", "00/*"]] {
         let args = [&["sync", "none", "database", "--delete"][..], more].concat();

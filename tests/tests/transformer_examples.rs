@@ -45,7 +45,7 @@ fn encryption_leaves_no_plain_text_on_disk_and_reads_parts() -> Result<()> {
         example.ok(&["get", "folder/large", "part", "--range", &range])?;
         ensure!(fs::read(example.path().join("part"))? == data[first..=last], "{range}");
     }
-    let listed = example.ok(&["ls", "-l"])?;
+    let listed = example.ok(&["ls", "-r", "-l"])?;
     ensure!(listed.contains("550000") || listed.contains("537"), "{listed}");
     Ok(())
 }

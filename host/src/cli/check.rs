@@ -3,8 +3,9 @@
 
 use super::context::Context;
 use super::deep;
-use super::exit::{DONE, Outcome, STORE};
+use super::exit::{CONFIG, DONE, Outcome, STORE};
 use super::output;
+use super::preflight::{Wishes, check_dynamic, preflight};
 use crate::StoreFactory;
 use crate::store::{Error, ListOptions};
 use clap::Args;
@@ -51,6 +52,23 @@ impl CheckArgs {
         }
         let factory = StoreFactory::from_yaml(file)?.check_only();
         let mut code = DONE;
+        let mut refuse = |error: anyhow::Error| -> anyhow::Result<()> {
+            code = CONFIG;
+            output::print(&match context.json {
+                true => format!("{}\n", json!({"serve": "failed", "detail": format!("{error:#}")})),
+                false => format!("failed  serve: {error:#}\n"),
+            })?;
+            Ok(())
+        };
+        if let Err(error) = preflight(factory.config(), &Wishes::default()) {
+            refuse(error)?;
+        }
+        if factory.config().serve.dynamic
+            && let Ok(main) = factory.build().await
+            && let Err(error) = check_dynamic(&main)
+        {
+            refuse(error)?;
+        }
         for def in &factory.config().stores {
             let state = reach(&factory, &def.name).await;
             let (word, text) = match &state {

@@ -1,7 +1,9 @@
 //! `clear`: deletes everything.
 
 use super::context::{Context, whole};
-use super::exit::Outcome;
+use super::exit::{Outcome, Usage};
+use super::names::Word;
+use super::paths::PathArgs;
 use super::transfer::{FilterArgs, GLOBS, RunArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::clear;
@@ -9,17 +11,19 @@ use anyhow::bail;
 use clap::Args;
 use std::io::{IsTerminal, Write};
 
-/// Delete every object of a store, or below a prefix
+/// Delete every object of a store, or of a path in one
 #[derive(Args)]
 #[command(
     after_help = format!("Examples:\n  storage-host clear cache --yes\n  storage-host clear logs:2025/ --include '**/*.tmp' --dry-run\n\n{GLOBS}")
 )]
 pub struct ClearArgs {
-    /// A store, STORE:PREFIX, or a prefix of the main store
+    /// A store, STORE:PATH, or a PATH of the main store with a / in it
     target: String,
     /// Don't ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    how: PathArgs,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -31,13 +35,14 @@ impl ClearArgs {
         let filter = self.filter.filter()?;
         context
             .with(async |factory| {
-                let at = whole(factory, &self.target).await?;
+                let at = whole(factory, &self.target, Word::Store).await?;
+                let side = self.how.found(&at).await?;
                 if !self.yes && !self.run.dry_run && !asked(at.objects.name(), &at.key)? {
                     bail!("nothing was deleted");
                 }
                 let shape = Shape { moves: false, bytes: false, goes_on: SAME_COMMAND };
                 let watch = Watch::new(context, &self.run, filter, shape);
-                watch.over(clear(&at.side(), watch.control())).await
+                watch.over(clear(&side, watch.control())).await
             })
             .await
     }
@@ -45,7 +50,7 @@ impl ClearArgs {
 
 fn asked(store: &str, prefix: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("deleting everything below {store}:{prefix} needs --yes");
+        bail!(Usage(format!("deleting everything below {store}:{prefix} needs --yes")));
     }
     eprint!("Delete every object below {store}:{prefix}? Type yes: ");
     std::io::stderr().flush()?;

@@ -1,10 +1,10 @@
 //! What verbs share: the configuration, and how keys name stores.
 
 use super::exit::Outcome;
+use super::names::{Name, Word, name, unknown_store};
 use crate::StoreFactory;
 use crate::objects::{CHUNK, Objects};
 use crate::store::{ByteRange, Error, ReadOptions};
-use crate::transfer::Side;
 use anyhow::Context as _;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -41,9 +41,12 @@ impl std::error::Error for StoreError {
 }
 
 /// A place in a store: a key, or the prefix of keys.
+#[derive(Clone)]
 pub struct At {
     pub objects: Objects,
     pub key: String,
+    /// That no store has this name, where it could have been meant.
+    pub unknown: Option<String>,
 }
 
 impl At {
@@ -73,11 +76,6 @@ impl At {
             take(&chunk)?;
         }
     }
-
-    /// Everything below.
-    pub fn side(&self) -> Side {
-        Side::new(self.objects.clone(), &self.key)
-    }
 }
 
 impl Context {
@@ -92,23 +90,29 @@ impl Context {
     }
 
     /// As [`with`](Self::with), with two places; the names of the second are
-    /// those of `to_config`, where there is one. What was written is closed
-    /// before what was read.
+    /// those of `to_config`, where there is one, and what it stands on is made
+    /// where it is missing. What was written is closed before what was read.
     pub async fn between(
         &self,
         from: &str,
         to: &str,
         to_config: Option<&Path>,
+        words: (Word, Word),
         work: impl AsyncFnOnce(At, At) -> Outcome,
     ) -> Outcome {
         self.with(async |source| {
-            let from = whole(source, from).await?;
+            let from = name(source.config(), from, words.0)?;
             let Some(file) = to_config.filter(|file| !same(file, &self.file)) else {
-                return work(from, whole(source, to).await?).await;
+                // Nothing is opened, and nothing made, before both have a meaning.
+                let to = name(source.config(), to, words.1)?;
+                let from = existing(source, from).await?;
+                return work(from, made(source, to).await?).await;
             };
             let target = StoreFactory::from_yaml(file)?;
             let named = || file.display().to_string();
-            let outcome = match whole(&target, to).await.with_context(named) {
+            let to = name(target.config(), to, words.1)?;
+            let from = existing(source, from).await?;
+            let outcome = match made(&target, to).await.with_context(named) {
                 Ok(mut to) => {
                     let name = format!("{} ({})", to.objects.name(), file.display());
                     to.objects = to.objects.renamed(&name);
@@ -130,30 +134,28 @@ fn same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The store and key that `KEY`, `STORE:KEY` or `:KEY` name.
+/// The object that `text` names, to read it, or to change what there is.
 pub async fn at(factory: &StoreFactory, text: &str) -> anyhow::Result<At> {
-    let (store, key) = place(factory, text);
-    Ok(At { objects: factory.open(store).await?, key: key.to_owned() })
+    existing(factory, name(factory.config(), text, Word::Key)?).await
 }
 
-/// As [`at`], by name only.
-pub fn place<'a>(factory: &'a StoreFactory, text: &'a str) -> (&'a str, &'a str) {
-    let config = factory.config();
-    let main = config.stores.get(config.main).map_or("", |def| def.name.as_str());
-    let named = text.split_once(':').filter(|(store, _)| {
-        store.is_empty() || config.stores.iter().any(|def| def.name == *store)
-    });
-    match named {
-        None => (main, text),
-        Some(("", key)) => (main, key),
-        Some(named) => named,
-    }
+/// As [`at`], to write it: what its store needs is made where it is missing.
+pub async fn new_at(factory: &StoreFactory, text: &str) -> anyhow::Result<At> {
+    made(factory, name(factory.config(), text, Word::Key)?).await
 }
 
-/// As [`at`], where the name of a store alone means the whole store.
-pub async fn whole(factory: &StoreFactory, text: &str) -> anyhow::Result<At> {
-    if factory.config().stores.iter().any(|def| def.name == text) {
-        return Ok(At { objects: factory.open(text).await?, key: String::new() });
-    }
-    at(factory, text).await
+/// As [`at`], where a store, or a path in one, is meant.
+pub async fn whole(factory: &StoreFactory, text: &str, word: Word) -> anyhow::Result<At> {
+    let mut at = existing(factory, name(factory.config(), text, word)?).await?;
+    at.unknown = unknown_store(factory.config(), text);
+    Ok(at)
+}
+
+async fn existing(factory: &StoreFactory, name: Name<'_>) -> anyhow::Result<At> {
+    let objects = factory.open_existing(name.store).await?;
+    Ok(At { objects, key: name.key.to_owned(), unknown: None })
+}
+
+async fn made(factory: &StoreFactory, name: Name<'_>) -> anyhow::Result<At> {
+    Ok(At { objects: factory.open(name.store).await?, key: name.key.to_owned(), unknown: None })
 }

@@ -2,20 +2,22 @@
 
 use super::context::Context;
 use super::exit::Outcome;
-use super::transfer::{FilterArgs, GLOBS, RunArgs, TargetArgs};
+use super::names::Word;
+use super::paths::PathArgs;
+use super::transfer::{FilterArgs, GLOBS, PATHS, RunArgs, TargetArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::{Copy, copy};
 use clap::Args;
 
-/// Copy every object of a store, or below a prefix
+/// Copy every object of a store, or of a path in one
 #[derive(Args)]
 #[command(
-    after_help = format!("Examples:\n  storage-host copy files database\n  storage-host copy files:2025/ archive:old/2025/ --no-overwrite\n  storage-host copy files main --to-config other.yaml --exclude 'tmp/**'\n\n{GLOBS}")
+    after_help = format!("Examples:\n  storage-host copy files database\n  storage-host copy files:2025/ archive:old/2025/ --no-overwrite\n  storage-host copy files main --to-config other.yaml --exclude 'tmp/**'\n\n{PATHS}\n\n{GLOBS}")
 )]
 pub struct CopyArgs {
-    /// A store, STORE:PREFIX, or a prefix of the main store
+    /// A store, STORE:PATH, or a PATH of the main store with a / in it
     from: String,
-    /// A store, STORE:PREFIX, or a prefix of the main store
+    /// A store, STORE:PATH, or a PATH of the main store with a / in it
     to: String,
     /// Replace objects that are there already (the default)
     #[arg(long, overrides_with = "no_overwrite")]
@@ -26,6 +28,8 @@ pub struct CopyArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
+    how: PathArgs,
+    #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
     run: RunArgs,
@@ -35,17 +39,24 @@ impl CopyArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         let filter = self.filter.filter()?;
         context
-            .between(&self.from, &self.to, self.target.to_config.as_deref(), async |from, to| {
-                let overwrite = !self.no_overwrite;
-                let what = Copy { from: from.side(), to: to.side(), overwrite };
-                let goes_on = match overwrite {
-                    true => "the same command with --no-overwrite goes on from here",
-                    false => SAME_COMMAND,
-                };
-                let shape = Shape { moves: false, bytes: true, goes_on };
-                let watch = Watch::new(context, &self.run, filter, shape);
-                watch.over(copy(&what, watch.control())).await
-            })
+            .between(
+                &self.from,
+                &self.to,
+                self.target.to_config.as_deref(),
+                (Word::Store, Word::Store),
+                async |from, to| {
+                    let overwrite = !self.no_overwrite;
+                    let (from, to) = self.how.sides(&from, &to).await?;
+                    let what = Copy { from, to, overwrite };
+                    let goes_on = match overwrite {
+                        true => "the same command with --no-overwrite goes on from here",
+                        false => SAME_COMMAND,
+                    };
+                    let shape = Shape { moves: false, bytes: true, goes_on };
+                    let watch = Watch::new(context, &self.run, filter, shape);
+                    watch.over(copy(&what, watch.control())).await
+                },
+            )
             .await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::context::{Context, StoreError};
 use super::exit::{DONE, Outcome, PARTLY};
+use super::names::check_store;
 use super::output::{interactive, line, print};
 use crate::StoreFactory;
 use crate::mirrors::{Finding, Seen, compare, read_through};
@@ -13,6 +14,9 @@ use std::time::Duration;
 /// Checks a store and the mirrors that it stands on; with an empty name, all.
 pub async fn check(factory: &StoreFactory, store: &str, context: &Context) -> Outcome {
     let under = Some(store).filter(|store| !store.is_empty());
+    if let Some(store) = under {
+        check_store(factory.config(), store)?;
+    }
     let mirrors = factory.mirrors(under)?;
     let stores = match under {
         Some(store) => vec![store.to_owned()],

@@ -2,7 +2,9 @@
 
 use super::context::{Context, whole};
 use super::exit::{DONE, Outcome};
+use super::names::Word;
 use super::output;
+use super::paths::PathArgs;
 use clap::Args;
 use futures::TryStreamExt;
 use serde_json::json;
@@ -12,15 +14,24 @@ use std::pin::pin;
 /// Count objects and their bytes
 #[derive(Args)]
 #[command(
+    disable_help_flag = true,
     after_help = "Examples:\n  storage-host du\n  storage-host du logs:2026/ --depth 1\n\nOne line each: bytes, objects, and what their keys begin with. Objects whose size\ncan't be known without reading them are counted, but not in the bytes."
 )]
 pub struct DuArgs {
-    /// What the keys begin with: PREFIX, STORE:PREFIX, or a store
-    #[arg(default_value = "")]
-    prefix: String,
+    /// PATH, STORE:PATH, or a store
+    #[arg(default_value = "", hide_default_value = true)]
+    path: String,
     /// A line for each folder, too, this many levels down
     #[arg(long, value_name = "N", default_value_t = 0)]
     depth: usize,
+    /// Bytes as people read them: 1.5K, 20M, 3.1G (of 1,024)
+    #[arg(short, long)]
+    human_readable: bool,
+    #[command(flatten)]
+    how: PathArgs,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
 }
 
 #[derive(Default)]
@@ -39,7 +50,7 @@ impl Usage {
         }
     }
 
-    fn print(&self, prefix: &str, name: &str, json: bool) -> std::io::Result<()> {
+    fn print(&self, prefix: &str, name: &str, json: bool, human: bool) -> std::io::Result<()> {
         let Usage { objects, bytes, unknown } = self;
         if json {
             let line = json!({
@@ -51,6 +62,7 @@ impl Usage {
             0 => String::new(),
             n => format!("  (and {n} of unknown size)"),
         };
+        let bytes = if human { output::human(*bytes) } else { bytes.to_string() };
         output::print(&format!("{bytes:>14}  {objects:>9}  {}{unknown}\n", output::line(name)))
     }
 }
@@ -59,12 +71,18 @@ impl DuArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
-                let at = whole(factory, &self.prefix).await?;
+                let at = whole(factory, &self.path, Word::Place).await?;
+                // The path itself is the total.
+                let below = if at.key.is_empty() || at.key.ends_with('/') || self.how.raw_prefix {
+                    at.key.len()
+                } else {
+                    at.key.len() + 1
+                };
                 let (mut total, mut folders) = (Usage::default(), BTreeMap::new());
-                let mut entries = pin!(at.objects.entries(&at.key));
+                let mut entries = pin!(self.how.side(&at).entries());
                 while let Some(entry) = entries.try_next().await.map_err(|e| at.error("list", e))? {
                     total.add(entry.info.size);
-                    for folder in folders_of(&entry.key, at.key.len()).take(self.depth) {
+                    for folder in folders_of(&entry.key, below).take(self.depth) {
                         // Most objects are in a folder that is known.
                         if !folders.contains_key(folder) {
                             folders.insert(folder.to_owned(), Usage::default());
@@ -74,11 +92,14 @@ impl DuArgs {
                         }
                     }
                 }
+                if total.objects == 0 && !at.key.is_empty() {
+                    return Err(at.nothing());
+                }
                 for (folder, usage) in &folders {
-                    usage.print(folder, folder, context.json)?;
+                    usage.print(folder, folder, context.json, self.human_readable)?;
                 }
                 let name = if at.key.is_empty() { "total" } else { &at.key };
-                total.print(&at.key, name, context.json)?;
+                total.print(&at.key, name, context.json, self.human_readable)?;
                 Ok(DONE)
             })
             .await

@@ -5,11 +5,15 @@ use super::plugin::Unusable;
 use crate::config::ConfigError;
 use crate::store::Error;
 use crate::transfer::Failure;
+use serde_json::json;
+use std::fmt;
 
 /// Exit codes; documented in `docs/cli.md`, and stable.
 pub const DONE: u8 = 0;
 /// No such object; the answer is no.
 pub const NO: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
 /// The configuration is wrong, or a plug-in.
 pub const CONFIG: u8 = 3;
 /// Some items failed, others did not.
@@ -18,6 +22,18 @@ pub const PARTLY: u8 = 4;
 pub const STORE: u8 = 5;
 /// Ended by the user.
 pub const INTERRUPTED: u8 = 130;
+
+/// The command line can't be done; says why and what to write instead.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 /// An exit code, or what went wrong.
 pub type Outcome = anyhow::Result<u8>;
@@ -36,7 +52,9 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
     let cause = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
     let config = error.chain().find_map(|cause| cause.downcast_ref::<ConfigError>());
     let unusable = error.is::<Unusable>();
+    let usage = error.chain().any(|cause| cause.is::<Usage>());
     let code = match (config, cause) {
+        _ if usage => USAGE,
         (Some(_), _) | (None, Some(Error::InvalidConfig(_))) => CONFIG,
         _ if unusable => CONFIG,
         (None, Some(Error::NotFound)) => NO,
@@ -53,7 +71,12 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
             config.problems.iter().map(problem).collect::<Vec<_>>()
         });
         let described = config.is_some() || unusable;
-        let name = cause.map_or(if described { "invalid-config" } else { "other" }, Error::code);
+        let name = match cause {
+            _ if usage => "usage",
+            Some(cause) => cause.code(),
+            None if described => "invalid-config",
+            None => "other",
+        };
         let json = serde_json::json!({"error": {
             "code": name,
             "store": store.map(|s| s.store.clone()),
@@ -74,6 +97,23 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
     code
 }
 
+/// Tells of a command line that could not be read, or shows the help that was
+/// asked for; gives the exit code.
+pub fn report_arguments(error: &clap::Error, json: bool) -> u8 {
+    if !(json && error.use_stderr()) {
+        // Whether anybody reads it makes no difference.
+        let _ = error.print();
+    } else {
+        let text = error.to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        let fields = json!({
+            "code": "usage", "store": null, "key": null, "message": message, "problems": null,
+        });
+        eprintln!("{}", json!({"error": fields}));
+    }
+    if error.use_stderr() { USAGE } else { DONE }
+}
+
 /// A key that failed among others, for programs.
 pub fn failure(failure: &Failure) -> serde_json::Value {
     serde_json::json!({"error": {
@@ -83,6 +123,11 @@ pub fn failure(failure: &Failure) -> serde_json::Value {
         "message": failure.to_string(),
         "problems": null,
     }})
+}
+
+/// Whether the error is that there is no such object.
+pub fn is_not_found(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<Error>() == Some(&Error::NotFound))
 }
 
 fn hint(cause: &Error) -> Option<&'static str> {

@@ -2,8 +2,11 @@
 
 use super::context::{Context, whole};
 use super::exit::{DONE, Outcome};
+use super::names::Word;
 use super::output::Form;
+use super::paths::PathArgs;
 use super::transfer::{FilterArgs, GLOBS};
+use crate::config::units;
 use crate::store::ObjectInfo;
 use clap::Args;
 use futures::TryStreamExt;
@@ -15,19 +18,19 @@ use time::format_description::well_known::Rfc3339;
 /// Find objects by key, size and age
 #[derive(Args)]
 #[command(
-    after_help = format!("Examples:\n  storage-host find logs --include '**/*.gz' --larger 10M --older 30d -l\n  storage-host find files:tmp/ --older 2026-01-01 -0 | xargs -0 storage-host rm\n\nSIZE is in bytes, or with K, M, G, T (of 1,024) after it. TIME is a date\n(2026-01-31), a time (2026-01-31T12:00:00Z), or how long ago (90s, 15m, 36h, 7d,\n2w). An object whose size or time is not known meets no condition on it.\n\n{GLOBS}")
+    after_help = format!("Examples:\n  storage-host find logs --include '**/*.gz' --larger 10M --older 30d -l\n  storage-host find tmp/ --older 2026-01-01 -0 | xargs -0 -I{{}} storage-host rm :{{}}\n\nSIZE is in bytes, or has a unit: K, M, G, T or KiB, MiB, … (of 1,024), KB, MB, …\n(of 1,000). TIME is a date (2026-01-31), a time (2026-01-31T12:00:00Z), or how\nlong ago (90s, 15m, 36h, 7d, 2w). An object whose size or time is not known meets no condition on it.\n\n{GLOBS}")
 )]
 pub struct FindArgs {
-    /// What the keys begin with: PREFIX, STORE:PREFIX, or a store
-    #[arg(default_value = "")]
-    prefix: String,
+    /// PATH, STORE:PATH, or a store
+    #[arg(default_value = "", hide_default_value = true)]
+    path: String,
     #[command(flatten)]
     filter: FilterArgs,
     /// Only objects larger than this
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
     larger: Option<u64>,
     /// Only objects smaller than this
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
     smaller: Option<u64>,
     /// Only objects that changed after this
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -41,6 +44,11 @@ pub struct FindArgs {
     /// End each with NUL, for `xargs -0`
     #[arg(short = '0', conflicts_with = "json")]
     nul: bool,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
+    limit: usize,
+    #[command(flatten)]
+    how: PathArgs,
 }
 
 impl FindArgs {
@@ -48,16 +56,22 @@ impl FindArgs {
         let filter = self.filter.filter()?;
         context
             .with(async |factory| {
-                let at = whole(factory, &self.prefix).await?;
+                let at = whole(factory, &self.path, Word::Place).await?;
                 let form = Form { json: context.json, long: self.long, nul: self.nul };
-                let mut entries = pin!(at.objects.entries(&at.key));
-                while let Some(entry) = entries.try_next().await.map_err(|e| at.error("list", e))? {
-                    let rest = entry.key.strip_prefix(&at.key).unwrap_or(&entry.key);
-                    if filter.keeps(rest) && self.wants(&entry.info) {
+                let side = self.how.side(&at);
+                let mut entries = pin!(side.entries());
+                let (mut any, mut left) = (at.key.is_empty(), self.limit);
+                while left > 0
+                    && let Some(entry) =
+                        entries.try_next().await.map_err(|e| at.error("list", e))?
+                {
+                    any = true;
+                    if side.keeps(&filter, &entry.key) && self.wants(&entry.info) {
                         form.print(&entry)?;
+                        left -= 1;
                     }
                 }
-                Ok(DONE)
+                if any || self.limit == 0 { Ok(DONE) } else { Err(at.nothing()) }
             })
             .await
     }
@@ -79,22 +93,6 @@ impl FindArgs {
             && holds(info.modified, self.newer, true)
             && holds(info.modified, self.older, false)
     }
-}
-
-/// A number of bytes, or of K, M, G or T.
-fn size(text: &str) -> Result<u64, String> {
-    let (number, unit) = split(text);
-    let unit = match unit.to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "K" | "KB" | "KIB" => 1 << 10,
-        "M" | "MB" | "MIB" => 1 << 20,
-        "G" | "GB" | "GIB" => 1 << 30,
-        "T" | "TB" | "TIB" => 1_u64 << 40,
-        _ => return Err("a size is a whole number of bytes, or of K, M, G or T".to_owned()),
-    };
-    let number: u64 =
-        number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
-    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
 /// A time, in milliseconds since 1970.
@@ -132,14 +130,6 @@ fn split(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_units_of_1024_and_nonsense_is_refused() {
-        assert_eq!((size("10"), size("2k"), size("3MiB")), (Ok(10), Ok(2048), Ok(3 << 20)));
-        for wrong in ["", "k", "1.5M", "-1", "10x", "99999999999T"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn times_are_dates_or_how_long_ago_and_nonsense_is_refused() {

@@ -2,6 +2,7 @@
 
 use super::context::{Context, StoreError};
 use super::exit::{DONE, INTERRUPTED, Outcome, PARTLY};
+use super::names::check_store;
 use super::output::{interactive, line, print};
 use crate::mirrors::{ChildCounts, Event, Heal, Mirror, Report, heal};
 use clap::Args;
@@ -31,6 +32,9 @@ impl HealArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
+                if let Some(store) = &self.store {
+                    check_store(factory.config(), store)?;
+                }
                 let names = factory.mirrors(self.store.as_deref())?;
                 if names.is_empty() {
                     let what = self.store.as_deref().map_or_else(

@@ -1,9 +1,9 @@
 //! `kinds`: the store types, from the host and from the component.
 
 use super::context::Context;
-use super::exit::{DONE, Outcome};
+use super::exit::{DONE, Outcome, Usage};
 use super::output;
-use crate::config::{BaseShape, TypeInfo};
+use crate::config::{BaseShape, TypeInfo, suggest};
 use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
@@ -22,7 +22,10 @@ impl KindsArgs {
         if let Some(name) = &self.name {
             types.retain(|info| info.name == *name || info.aliases.contains(name));
             if types.is_empty() {
-                bail!("there is no store type {name:?}; `storage-host kinds` lists them");
+                let known = crate::factory::types()?;
+                let hint = suggest(name, known.iter().map(|info| info.name.as_str()));
+                let list = if hint.is_empty() { "; `storage-host kinds` lists them" } else { "" };
+                bail!(Usage(format!("there is no store type {name:?}{hint}{list}")));
             }
         }
         let text = match context.json {

@@ -16,8 +16,11 @@ mod heal;
 mod kinds;
 mod ls;
 mod mv;
+mod names;
 mod output;
+mod paths;
 mod plugin;
+mod preflight;
 mod presign;
 mod put;
 mod range;
@@ -46,8 +49,8 @@ const EVERYWHERE: &str = "Options of every verb";
     name = "storage-host",
     version,
     after_help = "\
-A key is KEY (of the main store) or STORE:KEY; write :KEY when a key of the main
-store begins with the name of a store and a colon. Exit codes: 0 done, 1 no such
+A key is KEY (of the main store) or STORE:KEY; write :KEY for a key of the main
+store that holds a colon, unless it is a URL. Exit codes: 0 done, 1 no such
 object, 2 usage, 3 configuration, 4 some items failed, 5 a store failed,
 130 interrupted."
 )]
@@ -88,6 +91,7 @@ enum Verb {
     Stat(stat::StatArgs),
     Exists(exists::ExistsArgs),
     Rm(rm::RmArgs),
+    #[command(visible_alias = "cp")]
     Copy(copy::CopyArgs),
     Sync(sync::SyncArgs),
     Mv(mv::MvArgs),
@@ -110,7 +114,13 @@ enum Verb {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let json = std::env::args_os().any(|argument| argument == "--json");
+            return ExitCode::from(exit::report_arguments(&error, json));
+        }
+    };
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => "error",
         (_, 0) => "warn,storage=info",

@@ -1,22 +1,25 @@
 //! `mv`: one object, or many, to another place.
 
 use super::context::{At, Context};
-use super::exit::Outcome;
-use super::transfer::{RunArgs, TargetArgs};
+use super::exit::{Outcome, Usage};
+use super::names::Word;
+use super::paths::{PathArgs, into, is_folder};
+use super::transfer::{FilterArgs, GLOBS, RunArgs, TargetArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
-use crate::transfer::{Filter, Relocate, relocate, relocate_one};
+use crate::store::Error;
+use crate::transfer::{Relocate, Side, relocate, relocate_one};
 use anyhow::bail;
 use clap::Args;
 
-/// Move an object, or everything below a prefix
+/// Move an object, or everything below a path
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  storage-host mv draft.pdf reports/2026.pdf\n  storage-host mv draft.pdf reports/\n  storage-host mv logs:2025/ archive:logs/2025/ --no-overwrite\n\nFROM means everything below where it is a store or ends in /, and one object\notherwise. One object goes into TO where that ends in /, and keeps its key where\nTO is a store. Each object is deleted from FROM when its copy is acknowledged."
+    after_help = format!("Examples:\n  storage-host mv draft.pdf reports/2026.pdf\n  storage-host mv draft.pdf reports/\n  storage-host mv logs:2025/ archive:logs/2025/ --no-overwrite\n\nFROM means everything below where it is a store or ends in /, and one object\notherwise. One object goes into TO where that ends in /, and keeps its key where\nTO is a store. Each object is deleted from FROM when its copy is acknowledged.\n\n{GLOBS}")
 )]
 pub struct MvArgs {
-    /// KEY, STORE:KEY, or a store or PREFIX/
+    /// KEY, STORE:KEY, or a store or PATH/
     from: String,
-    /// KEY, STORE:KEY, or a store or PREFIX/
+    /// KEY, STORE:KEY, or a store or PATH/
     to: String,
     /// Keep objects that are there already, and those that would replace them
     #[arg(long)]
@@ -24,48 +27,65 @@ pub struct MvArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
+    how: PathArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     run: RunArgs,
 }
 
 impl MvArgs {
     pub async fn run(self, context: &Context) -> Outcome {
+        // `mv draft.pdf final.pdf` gives an object another key; in `mv files:a dtabase`
+        // somebody meant a store.
+        let named = self.from.contains(':') || self.target.to_config.is_some();
+        let words = (Word::Place, if named { Word::Store } else { Word::Place });
         context
-            .between(&self.from, &self.to, self.target.to_config.as_deref(), async |from, to| {
-                let many = folder(&from);
-                let mut what = Relocate {
-                    from: from.side(),
-                    to: to.side(),
-                    overwrite: !self.no_overwrite,
-                };
-                match (many, folder(&to)) {
-                    (true, true) | (false, false) => {}
-                    (true, false) => bail!(
-                        "many objects can't be moved to one key; end {:?} with a /, to move them below it",
-                        self.to
-                    ),
-                    (false, true) => what.to.prefix = into(&to.key, &from.key),
+            .between(&self.from, &self.to, self.target.to_config.as_deref(), words, async |from, to| {
+                let many = is_folder(&from.key) || self.how.raw_prefix;
+                if self.filter.any() && !many {
+                    bail!(Usage(format!(
+                        "--include and --exclude choose among many: end {:?} with a /, to move \
+                         what lies below it",
+                        self.from
+                    )));
                 }
                 let shape = Shape { moves: true, bytes: true, goes_on: SAME_COMMAND };
-                let watch = Watch::new(context, &self.run, Filter::default(), shape);
-                match many {
-                    true => watch.over(relocate(&what, watch.control())).await,
-                    false => watch.over(relocate_one(&what, watch.control())).await,
+                let watch = Watch::new(context, &self.run, self.filter.filter()?, shape);
+                let overwrite = !self.no_overwrite;
+                let control = watch.control();
+                if !many {
+                    let what = self.one(&from, &to, overwrite).await?;
+                    return watch.over(relocate_one(&what, control)).await;
                 }
+                if !is_folder(&to.key) && !self.how.raw_prefix {
+                    bail!(Usage(format!(
+                        "many objects can't be moved to one key; end {:?} with a /, to move them \
+                         below it",
+                        self.to
+                    )));
+                }
+                let (from, to) = self.how.sides(&from, &to).await?;
+                let what = Relocate { from, to, overwrite };
+                watch.over(relocate(&what, control)).await
             })
             .await
     }
-}
 
-/// Whether many objects are meant.
-fn folder(at: &At) -> bool {
-    at.key.is_empty() || at.key.ends_with('/')
-}
-
-/// The key of an object that goes into a folder, or into a store.
-fn into(folder: &str, key: &str) -> String {
-    let name = match folder {
-        "" => key,
-        _ => key.rsplit('/').next().unwrap_or(key),
-    };
-    format!("{folder}{name}")
+    async fn one(&self, from: &At, to: &At, overwrite: bool) -> anyhow::Result<Relocate> {
+        let target = if is_folder(&to.key) { into(&to.key, &from.key) } else { to.key.clone() };
+        let below = At { key: format!("{}/", from.key), ..from.clone() };
+        if from.objects.stat(&from.key).await == Err(Error::NotFound)
+            && from.objects.capabilities().list
+            && self.how.found(&below).await.is_ok()
+        {
+            bail!(Usage(format!(
+                "there is no object {:?}; end it with a /, to move what lies below it",
+                self.from
+            )));
+        }
+        let from = Side::new(from.objects.clone(), &from.key);
+        let to = Side::new(to.objects.clone(), &target);
+        Ok(Relocate { from, to, overwrite })
+    }
 }

@@ -62,6 +62,33 @@ impl Form {
         let etag = known.etag.as_deref().unwrap_or_default();
         print(&format!("{size:>14}  {time:<24}  {etag:<36}  {shown}{end}"))
     }
+
+    /// Writes a folder, whose name ends with a `/`.
+    pub fn print_folder(self, folder: &str) -> std::io::Result<()> {
+        if self.json {
+            return print(&format!("{}\n", json!({"prefix": folder})));
+        }
+        let indent = if self.long { 14 + 2 + 24 + 2 + 36 + 2 } else { 0 };
+        print(&format!("{:indent$}{}\n", "", line(folder)))
+    }
+}
+
+/// A number of bytes, as `du -h` shows it: in the largest unit of 1,024, with a
+/// decimal where there is one digit before it.
+pub fn human(bytes: u64) -> String {
+    let mut units = "KMGTPE".chars();
+    let (mut value, mut unit) = (bytes as f64, None);
+    while value >= 1024.0
+        && let Some(next) = units.next()
+    {
+        value /= 1024.0;
+        unit = Some(next);
+    }
+    match unit {
+        None => bytes.to_string(),
+        Some(unit) if value < 10.0 => format!("{value:.1}{unit}"),
+        Some(unit) => format!("{value:.0}{unit}"),
+    }
 }
 
 /// A key as one line of text.
@@ -69,5 +96,25 @@ pub fn line(key: &str) -> String {
     match key.chars().any(char::is_control) {
         true => key.escape_debug().to_string(),
         false => key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+
+    #[test]
+    fn bytes_for_people_have_a_unit_and_few_digits() {
+        for (bytes, shown) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1536, "1.5K"),
+            (10 << 20, "10M"),
+            (5 << 40, "5.0T"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(human(bytes), shown);
+        }
     }
 }

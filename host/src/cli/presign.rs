@@ -1,7 +1,8 @@
 //! `presign`: URLs for those who have no keys.
 
-use super::context::{Context, StoreError, place};
+use super::context::{Context, StoreError};
 use super::exit::{DONE, Outcome};
+use super::names::{Name, Word, name};
 use super::output;
 use crate::backends::Method;
 use crate::store::Error;
@@ -38,7 +39,7 @@ impl PresignArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
-                let (store, key) = place(factory, &self.key);
+                let Name { store, key } = name(factory.config(), &self.key, Word::Key)?;
                 let method = match self.method {
                     Allowed::Get => Method::Get,
                     Allowed::Put => Method::Put,

@@ -1,12 +1,14 @@
 //! `put`: a file or standard input to an object.
 
-use super::context::{Context, at};
-use super::exit::{DONE, Outcome};
+use super::context::{Context, new_at};
+use super::exit::{DONE, Outcome, Usage};
+use super::names::{Word, name};
 use super::output;
 use crate::objects::CHUNK;
 use crate::store::PutOptions;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -18,9 +20,11 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 pub struct PutArgs {
     /// KEY or STORE:KEY
     key: String,
-    /// The file; - is standard input
-    #[arg(default_value = "-")]
-    file: PathBuf,
+    /// The file; - is standard input, and so is none, if there is something in it
+    file: Option<PathBuf>,
+    /// Write an empty object where no FILE is given and standard input is empty
+    #[arg(long)]
+    allow_empty: bool,
     /// The media type to keep
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
@@ -45,14 +49,21 @@ impl PutArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
-                let at = at(factory, &self.key).await?;
-                let mut source: Box<dyn AsyncRead + Unpin> = match self.file == Path::new("-") {
-                    true => Box::new(tokio::io::stdin()),
-                    false => {
-                        let file = tokio::fs::File::open(&self.file).await;
-                        Box::new(file.with_context(|| self.file.display().to_string())?)
-                    }
-                };
+                // A wrong name is told before anything is waited for.
+                name(factory.config(), &self.key, Word::Key)?;
+                let file = self.file.as_deref().unwrap_or(Path::new("-"));
+                let named = || file.display().to_string();
+                let mut source = source(file, context).await?;
+                let mut chunk = bytes::BytesMut::with_capacity(CHUNK);
+                let mut count = source.read_buf(&mut chunk).await.with_context(named)?;
+                if count == 0 && self.file.is_none() && !self.allow_empty {
+                    bail!(Usage(
+                        "no FILE was given, and standard input is empty: nothing was written. \
+                         Name a file, or give --allow-empty for an empty object"
+                            .to_owned()
+                    ));
+                }
+                let at = new_at(factory, &self.key).await?;
                 let options = PutOptions {
                     content_type: self.content_type,
                     metadata: self.meta,
@@ -61,13 +72,10 @@ impl PutArgs {
                 };
                 let failed = |e| at.error("put", e);
                 let mut upload = at.objects.write(&at.key, options).await.map_err(failed)?;
-                loop {
-                    let mut chunk = bytes::BytesMut::with_capacity(CHUNK);
-                    let count = source.read_buf(&mut chunk).await;
-                    if count.with_context(|| self.file.display().to_string())? == 0 {
-                        break;
-                    }
+                while count > 0 {
                     upload.push(chunk.freeze()).await.map_err(failed)?;
+                    chunk = bytes::BytesMut::with_capacity(CHUNK);
+                    count = source.read_buf(&mut chunk).await.with_context(named)?;
                 }
                 let info = upload.finish().await.map_err(failed)?;
                 if context.json {
@@ -77,4 +85,15 @@ impl PutArgs {
             })
             .await
     }
+}
+
+async fn source(file: &Path, context: &Context) -> anyhow::Result<Box<dyn AsyncRead + Unpin>> {
+    if file != Path::new("-") {
+        let opened = tokio::fs::File::open(file).await;
+        return Ok(Box::new(opened.with_context(|| file.display().to_string())?));
+    }
+    if std::io::stdin().is_terminal() && !context.quiet {
+        eprintln!("reading the object from the terminal: Ctrl-D ends it, Ctrl-C gives up");
+    }
+    Ok(Box::new(tokio::io::stdin()))
 }

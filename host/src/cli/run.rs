@@ -1,20 +1,19 @@
 //! `run`: serves the stores of a configuration as an S3 endpoint.
 
+use super::preflight::{Wishes, check_dynamic, preflight, users};
 use crate::StoreFactory;
-use crate::config::{Config, Credentials, Scope, User};
+use crate::config::Credentials;
 use crate::mirrors::Background;
 use crate::objects::Objects;
-use crate::serve::{Exposed, Offer, Server, Switch, Users};
-use anyhow::{Context, anyhow, bail};
+use crate::serve::{Exposed, Offer, Server, Switch};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 
 /// Serve the stores of a configuration as an S3 endpoint
 #[derive(Args, Debug)]
@@ -46,10 +45,13 @@ impl RunArgs {
         let file = self.file.clone().unwrap_or_else(|| default.to_owned());
         let mut hangup = signal(SignalKind::hangup())?;
         let mut end = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let opened = open(&file).await?;
+        let factory = load(&file).await?;
+        let wishes = Wishes { listen: self.listen, anonymous: self.anonymous };
+        // Before a store is opened, and made where it is missing.
+        let made = preflight(factory.config(), &wishes)?;
+        let opened = open(factory).await?;
         let config = opened.factory.config();
-        let listen = self.listen.or(config.serve.listen).unwrap_or(DEFAULT);
-        let made = made_for_this_run(config, listen, self.anonymous)?;
+        let listen = wishes.address(config);
         let staging = config.serve.staging.clone().unwrap_or_else(std::env::temp_dir);
         let offer = offer(&opened, &made, self.anonymous);
         let tls = offer.tls.is_some();
@@ -105,7 +107,7 @@ impl RunArgs {
         made: &Option<Credentials>,
         switch: &Switch,
     ) -> anyhow::Result<Opened> {
-        let opened = open(file).await?;
+        let opened = open(load(file).await?).await?;
         let serve = &opened.factory.config().serve;
         let nobody = serve.users.is_empty() && serve.anonymous.is_none();
         let offer = offer(&opened, made, self.anonymous);
@@ -132,10 +134,13 @@ fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn open(file: &Path) -> anyhow::Result<Opened> {
+async fn load(file: &Path) -> anyhow::Result<StoreFactory> {
     // Compiling a plug-in takes a while: requests go on meanwhile.
     let path = file.to_owned();
-    let factory = tokio::task::spawn_blocking(|| StoreFactory::from_yaml(path)).await??;
+    tokio::task::spawn_blocking(|| StoreFactory::from_yaml(path)).await?
+}
+
+async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
     let factory = Arc::new(factory);
     for plugin in factory.plugins() {
         tracing::info!(target: "storage", "{}", plugin.grants());
@@ -175,13 +180,7 @@ async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
     let config = factory.config();
     if config.serve.dynamic {
         let main = factory.build().await?;
-        if !main.capabilities().list {
-            bail!(
-                "serve.buckets: dynamic keeps buckets as prefixes of the main store {:?}, which \
-                 must be able to list them; this one can't list",
-                main.name()
-            );
-        }
+        check_dynamic(&main)?;
         return Ok(Exposed::Dynamic(main));
     }
     if config.serve.expose.is_empty() {
@@ -209,55 +208,18 @@ fn retire(old: Opened) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// A key pair for this run, where the configuration has none and none is
-/// needed by others.
-fn made_for_this_run(
-    config: &Config,
-    listen: SocketAddr,
-    anonymous: bool,
-) -> anyhow::Result<Option<Credentials>> {
-    let serve = &config.serve;
-    let open = anonymous || serve.anonymous.as_ref().is_some_and(|s| *s == Scope::everything());
-    if open || !serve.users.is_empty() {
-        return Ok(None);
-    }
-    if !listen.ip().is_loopback() {
-        if serve.anonymous.is_some() {
-            return Ok(None);
-        }
-        bail!("{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1");
-    }
-    let mut random = [0; 30];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-    let (access, secret) = random.split_at(10);
-    let access_key = hex::encode_upper(access);
-    Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
-}
-
 /// What a configuration offers to the clients of this run.
 fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer {
     let config = opened.factory.config();
     Offer {
         exposed: opened.exposed.clone(),
         cors: config.serve.cors.clone(),
-        users: users(config, made, anonymous),
+        users: users(config, made.as_ref(), anonymous),
         // --anonymous lets everybody do everything.
         acls: config.serve.acls && !anonymous,
         limits: config.serve.limits.clone(),
         tls: config.serve.tls.clone(),
         in_use: opened.in_use.clone(),
-    }
-}
-
-fn users(config: &Config, made: &Option<Credentials>, anonymous: bool) -> Users {
-    let serve = &config.serve;
-    match (anonymous, made, serve.users.as_slice()) {
-        (true, ..) => Users::new(&[], Some(Scope::everything())),
-        (_, Some(made), []) => {
-            let made = User { credentials: made.clone(), scope: Scope::everything() };
-            Users::new(&[made], serve.anonymous.clone())
-        }
-        (.., given) => Users::new(given, serve.anonymous.clone()),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::context::Context;
 use super::exit::Outcome;
-use super::transfer::{FilterArgs, GLOBS, RunArgs, TargetArgs};
+use super::names::Word;
+use super::paths::PathArgs;
+use super::transfer::{FilterArgs, GLOBS, PATHS, RunArgs, TargetArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::{Sync, sync};
 use clap::Args;
@@ -10,12 +12,12 @@ use clap::Args;
 /// Copy what is missing or different, and with --delete remove the rest
 #[derive(Args)]
 #[command(
-    after_help = format!("Examples:\n  storage-host sync files database\n  storage-host sync files backup --delete --max-delete 100\n  storage-host sync files:photos/ main:photos/ --to-config nas.yaml --dry-run\n\n{GLOBS}")
+    after_help = format!("Examples:\n  storage-host sync files database\n  storage-host sync files backup --delete --max-delete 100\n  storage-host sync files:photos/ main:photos/ --to-config nas.yaml --dry-run\n\n{PATHS}\n\n{GLOBS}")
 )]
 pub struct SyncArgs {
-    /// A store, STORE:PREFIX, or a prefix of the main store
+    /// A store, STORE:PATH, or a PATH of the main store with a / in it
     from: String,
-    /// A store, STORE:PREFIX, or a prefix of the main store
+    /// A store, STORE:PATH, or a PATH of the main store with a / in it
     to: String,
     /// Compare names only: an object that is there is equal
     #[arg(long)]
@@ -29,6 +31,8 @@ pub struct SyncArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
+    how: PathArgs,
+    #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
     run: RunArgs,
@@ -38,17 +42,24 @@ impl SyncArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         let filter = self.filter.filter()?;
         context
-            .between(&self.from, &self.to, self.target.to_config.as_deref(), async |from, to| {
-                let what = Sync {
-                    names_only: self.names_only,
-                    delete: self.delete,
-                    max_delete: self.max_delete,
-                    ..Sync::new(from.side(), to.side())
-                };
-                let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
-                let watch = Watch::new(context, &self.run, filter, shape);
-                watch.over(sync(&what, watch.control())).await
-            })
+            .between(
+                &self.from,
+                &self.to,
+                self.target.to_config.as_deref(),
+                (Word::Store, Word::Store),
+                async |from, to| {
+                    let (from, to) = self.how.sides(&from, &to).await?;
+                    let what = Sync {
+                        names_only: self.names_only,
+                        delete: self.delete,
+                        max_delete: self.max_delete,
+                        ..Sync::new(from, to)
+                    };
+                    let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
+                    let watch = Watch::new(context, &self.run, filter, shape);
+                    watch.over(sync(&what, watch.control())).await
+                },
+            )
             .await
     }
 }

@@ -6,9 +6,16 @@ use std::path::PathBuf;
 
 /// How keys are chosen, for the help of a verb.
 pub const GLOBS: &str = "\
-A GLOB is matched against what follows the prefix: * and ? stay within a segment
+A GLOB is matched against what follows the path and its /: * and ? stay within a segment
 of the key, ** crosses /, [ab] and {a,b} choose. What an --exclude matches is left
 alone; with --include, so is what none of them matches. Quote it for the shell.";
+
+/// What paths mean, for the help of a verb.
+pub const PATHS: &str = "\
+A PATH is the object of that key and what lies below it: a is a and a/b, not ab.
+With a / at its end it is what lies below alone. What lies below FROM goes below TO,
+and one object goes into TO where that ends with a /, and keeps its key where TO is
+a store.";
 
 /// Which keys.
 #[derive(Args)]
@@ -22,6 +29,11 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether something is left out.
+    pub fn any(&self) -> bool {
+        !(self.include.is_empty() && self.exclude.is_empty())
+    }
+
     pub fn filter(&self) -> anyhow::Result<Filter> {
         Ok(Filter::new(&self.include, &self.exclude)?)
     }

@@ -24,7 +24,7 @@ mod judging;
 mod layout;
 mod limits;
 mod linger;
-mod list;
+pub(crate) mod list;
 mod listing;
 mod meta;
 mod multipart;
@@ -70,6 +70,11 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 pub use users::Users;
+
+/// That the files of a certificate can be used.
+pub fn check_tls(files: &TlsFiles) -> anyhow::Result<()> {
+    tls::acceptor(files).map(drop)
+}
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);

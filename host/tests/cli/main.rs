@@ -1,6 +1,11 @@
 //! The real binary, as a user runs it.
 
+mod checks;
+mod input;
 mod interrupted;
+mod names;
+mod prefixes;
+mod roots;
 mod transfers;
 
 use std::fs;
@@ -77,8 +82,8 @@ fn an_object_goes_in_and_out_through_a_chain() {
     assert_eq!(here.ok(&["get", "a/b"]), "hello");
     assert_eq!(here.ok(&["get", "a/b", "--range", "1-3"]), "ell");
     assert_eq!(here.ok(&["get", "a/b", "--range", "-2"]), "lo");
-    assert_eq!(here.ok(&["ls"]), "a/b\n");
-    assert_eq!(here.ok(&["ls", "database"]), format!("{}/a/b\n", hash("a/b")));
+    assert_eq!(here.ok(&["ls", "-r"]), "a/b\n");
+    assert_eq!(here.ok(&["ls", "-r", "database"]), format!("{}/a/b\n", hash("a/b")));
     let stat = here.ok(&["stat", "a/b"]);
     assert!(stat.contains("size:         5\n") && stat.contains("metadata:     x=y\n"), "{stat}");
     let stat: serde_json::Value =
@@ -108,6 +113,8 @@ fn a_file_appears_only_when_the_object_is_whole() {
 #[test]
 fn mistakes_get_a_message_a_hint_and_their_exit_code() {
     let here = Here::new();
+    here.ok_with(&["put", "k"], b"1");
+    here.ok_with(&["put", "files:k"], b"1");
     let (code, error) = here.fails(&["get", "nope"]);
     let wanted = "error: get \"nope\" in store \"main\": no such object\n\
                   hint: `storage-host ls` shows what there is\n";
@@ -127,7 +134,7 @@ fn mistakes_get_a_message_a_hint_and_their_exit_code() {
     assert_eq!(code, 3);
     assert!(error.contains("none.yaml:1:1: the file can't be read"), "{error}");
     assert_eq!(here.fails(&["get"]).0, 2);
-    assert_eq!(here.fails(&["clear", "files"]).0, 5);
+    assert_eq!(here.fails(&["clear", "files"]).0, 2);
     let (_, error) = here.fails(&["--json", "get", "nope"]);
     let error: serde_json::Value = serde_json::from_str(&error).unwrap();
     assert_eq!(error["error"]["code"], "not-found");
@@ -157,17 +164,6 @@ fn a_check_repairs_what_a_killed_process_left_only_when_it_is_to() {
 }
 
 #[test]
-fn a_colon_names_a_store_only_where_there_is_one() {
-    let here = Here::new();
-    here.ok_with(&["put", "other:key"], b"1");
-    here.ok_with(&["put", ":files:key"], b"2");
-    assert_eq!(here.ok(&["ls", "files"]), "");
-    let mut keys: Vec<_> = here.ok(&["ls"]).lines().map(str::to_owned).collect();
-    keys.sort();
-    assert_eq!(keys, ["files:key", "other:key"]);
-}
-
-#[test]
 fn many_objects_are_copied_synced_and_cleared_with_exact_counts() {
     let here = Here::new();
     for i in 0..30 {
@@ -194,8 +190,8 @@ fn many_objects_are_copied_synced_and_cleared_with_exact_counts() {
     assert_eq!(here.ok(&["get", "dir0/0"]), "changed");
     assert_eq!(here.ok(&["clear", "main:dir1/", "--yes"]), counts(0, 0, 10));
     let (code, _) = here.fails(&["sync", "files:none/", "main", "--delete"]);
-    assert_eq!(code, 5, "an empty source deletes nothing");
-    assert_eq!(here.ok(&["ls"]).lines().count(), 20);
+    assert_eq!(code, 1, "a source that is not there deletes nothing");
+    assert_eq!(here.ok(&["ls", "-r"]).lines().count(), 20);
 }
 
 #[test]

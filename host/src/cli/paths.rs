@@ -1,0 +1,108 @@
+//! Paths: what of a store a verb for many objects means.
+//!
+//! `a/` is what lies below, and `a` that and the object `a`, but not `ab`: a
+//! path ends where a segment of the key does.
+
+use super::context::{At, StoreError};
+use super::exit::Usage;
+use crate::store::Error;
+use crate::transfer::Side;
+use clap::Args;
+use futures::StreamExt;
+use std::pin::pin;
+
+/// How paths are read.
+#[derive(Args)]
+pub struct PathArgs {
+    /// Take PREFIX as it stands: a is ab and a/b, too
+    #[arg(long)]
+    pub raw_prefix: bool,
+}
+
+impl PathArgs {
+    /// What `at` means.
+    pub fn side(&self, at: &At) -> Side {
+        match self.raw_prefix || is_folder(&at.key) {
+            true => Side::new(at.objects.clone(), &at.key),
+            false => Side::tree(at.objects.clone(), &at.key),
+        }
+    }
+
+    /// As [`side`](Self::side), where there is something.
+    pub async fn found(&self, at: &At) -> anyhow::Result<Side> {
+        let side = self.side(at);
+        if !at.key.is_empty() && at.objects.capabilities().list && !any(&side, at).await? {
+            return Err(at.nothing());
+        }
+        Ok(side)
+    }
+
+    /// What `from` and `to` mean together: an object goes into a folder, and
+    /// what lies below one path goes below the other.
+    pub async fn sides(&self, from: &At, to: &At) -> anyhow::Result<(Side, Side)> {
+        let mut source = self.found(from).await?;
+        let mut target = self.side(to);
+        if self.raw_prefix {
+            return Ok((source, target));
+        }
+        match (source.tree, target.tree) {
+            (true, true) | (false, false) => {}
+            (false, true) => target = Side::new(to.objects.clone(), &format!("{}/", to.key)),
+            (true, false) => {
+                let below = Side::new(from.objects.clone(), &format!("{}/", from.key));
+                let many = any(&below, from).await?;
+                let one = match from.objects.stat(&from.key).await {
+                    Ok(_) => true,
+                    Err(Error::NotFound | Error::InvalidKey(_)) => false,
+                    Err(error) => return Err(from.error("stat", error)),
+                };
+                match (one, many) {
+                    (true, true) => {
+                        return Err(Usage(format!(
+                            "{:?} is an object, and others lie below it: end FROM with a / to mean \
+                             those, or TO without one to mean all of them",
+                            from.key
+                        ))
+                        .into());
+                    }
+                    (true, false) => {
+                        target = Side::tree(to.objects.clone(), &into(&to.key, &from.key));
+                    }
+                    (false, _) => source = below,
+                }
+            }
+        }
+        Ok((source, target))
+    }
+}
+
+/// Whether a key can only mean what lies below it.
+pub fn is_folder(key: &str) -> bool {
+    key.is_empty() || key.ends_with('/')
+}
+
+/// The key of an object that goes into a folder, or into a store.
+pub fn into(folder: &str, key: &str) -> String {
+    let name = match folder {
+        "" => key,
+        _ => key.rsplit('/').next().unwrap_or(key),
+    };
+    format!("{folder}{name}")
+}
+
+async fn any(side: &Side, at: &At) -> anyhow::Result<bool> {
+    let found = pin!(side.entries()).next().await.transpose();
+    Ok(found.map_err(|error| at.error("list", error))?.is_some())
+}
+
+impl At {
+    /// That nothing is there. A mistyped path must not pass for an empty one.
+    pub fn nothing(&self) -> anyhow::Error {
+        let (store, key) = (self.objects.name().to_owned(), Some(self.key.clone()));
+        let error = StoreError { what: "list", store, key, cause: Error::NotFound };
+        match &self.unknown {
+            None => error.into(),
+            Some(unknown) => anyhow::Error::from(error).context(unknown.clone()),
+        }
+    }
+}

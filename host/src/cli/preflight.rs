@@ -1,0 +1,104 @@
+//! What `run` refuses, before it binds an address: for `run` and for `check`,
+//! so that what a check lets pass can be served, ports aside.
+
+use crate::config::{Config, Credentials, Scope, User};
+use crate::objects::Objects;
+use crate::serve::{Users, check_tls};
+use anyhow::{Context, bail};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+/// Where `run` listens unless told otherwise.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
+
+/// What the command line says of serving.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    /// The address; absent: the configuration's.
+    pub listen: Option<SocketAddr>,
+    /// Everybody may do everything.
+    pub anonymous: bool,
+}
+
+impl Wishes {
+    /// Where to listen.
+    pub fn address(&self, config: &Config) -> SocketAddr {
+        self.listen.or(config.serve.listen).unwrap_or(DEFAULT)
+    }
+}
+
+/// Checks all that can be checked without opening a store, and writes nothing.
+/// Gives a key pair for the run where the configuration has none and needs one.
+pub fn preflight(config: &Config, wishes: &Wishes) -> anyhow::Result<Option<Credentials>> {
+    let listen = wishes.address(config);
+    let made = made_for_this_run(config, listen, wishes.anonymous)?;
+    users(config, made.as_ref(), wishes.anonymous).check_reach(listen)?;
+    if let Some(files) = &config.serve.tls {
+        check_tls(files)?;
+    }
+    if let Some(staging) = &config.serve.staging {
+        check_staging(staging)
+            .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
+    }
+    Ok(made)
+}
+
+/// Who may come in.
+pub fn users(config: &Config, made: Option<&Credentials>, anonymous: bool) -> Users {
+    let serve = &config.serve;
+    match (anonymous, made, serve.users.as_slice()) {
+        (true, ..) => Users::new(&[], Some(Scope::everything())),
+        (_, Some(made), []) => {
+            let made = User { credentials: made.clone(), scope: Scope::everything() };
+            Users::new(&[made], serve.anonymous.clone())
+        }
+        (.., given) => Users::new(given, serve.anonymous.clone()),
+    }
+}
+
+/// Buckets that clients make are prefixes of this store.
+pub fn check_dynamic(main: &Objects) -> anyhow::Result<()> {
+    if main.capabilities().list {
+        return Ok(());
+    }
+    bail!(
+        "serve.buckets: dynamic keeps buckets as prefixes of the main store {:?}, which \
+         must be able to list them; this one can't list",
+        main.name()
+    )
+}
+
+/// A key pair for this run, where the configuration has none and none is
+/// needed by others.
+fn made_for_this_run(
+    config: &Config,
+    listen: SocketAddr,
+    anonymous: bool,
+) -> anyhow::Result<Option<Credentials>> {
+    let serve = &config.serve;
+    let open = anonymous || serve.anonymous.as_ref().is_some_and(|s| *s == Scope::everything());
+    if open || !serve.users.is_empty() {
+        return Ok(None);
+    }
+    if !listen.ip().is_loopback() {
+        if serve.anonymous.is_some() {
+            return Ok(None);
+        }
+        bail!("{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1");
+    }
+    let mut random = [0; 30];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    let (access, secret) = random.split_at(10);
+    let access_key = hex::encode_upper(access);
+    Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
+}
+
+/// That the directory can be written, or made: the first that exists of it and
+/// those that it lies in.
+fn check_staging(path: &Path) -> std::io::Result<()> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    if !there.is_dir() {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(there, rustix::fs::Access::WRITE_OK)?)
+}

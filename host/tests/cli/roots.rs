@@ -1,0 +1,94 @@
+//! Where relative paths start, and who makes what is missing.
+
+use super::Here;
+use std::fs;
+use std::process::Command;
+
+const STORES: &str = "
+stores:
+  files: {type: FilesystemStore, config: {root_path: data/files}}
+  flat: {type: SafeFilesystemStore, config: {root_path: data/flat}}
+  hashed: {type: HashdirStore, config: {root_path: data/hashed, index: true}}
+  sqlite: {type: SqliteStore, config: {db_path: data/objects.db}}
+  zip: {type: ZipStore, config: {path: data/objects.zip}}
+  told:
+    type: NotifyingStore
+    base: files
+    config: {on_change: [{file: {path: changes.jsonl}}, {exec: {command: [./hook.sh]}}]}
+main: files
+";
+
+const ROOTS: &[(&str, &str)] = &[
+    ("files", "files"),
+    ("flat", "flat"),
+    ("hashed", "hashed"),
+    ("sqlite", "objects.db"),
+    ("zip", "objects.zip"),
+];
+
+/// A configuration in a folder below the working directory.
+fn nested() -> Here {
+    let here = Here::new();
+    let folder = here.path().join("etc");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("stores.yaml"), STORES).unwrap();
+    let hook = "#!/bin/sh\ncat > \"$(dirname \"$0\")/heard\"\n";
+    fs::write(folder.join("hook.sh"), hook).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(folder.join("hook.sh"), mode).unwrap();
+    here
+}
+
+#[test]
+fn relative_paths_start_at_the_file_that_names_them() {
+    let here = nested();
+    let config = ["-c", "etc/stores.yaml"];
+    for (store, root) in ROOTS {
+        let key = format!("{store}:k");
+        let output = here.run_with(&[&config[..], &["put", &key]].concat(), b"1");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let root = here.path().join("etc/data").join(root);
+        // Said with its path from the root on.
+        assert!(root.exists() && said.contains(&format!("{} is made anew", root.display())));
+        let more = format!("{store}:more");
+        let again = here.run_with(&[&config[..], &["put", &more]].concat(), b"2");
+        assert_eq!(String::from_utf8(again.stderr).unwrap(), "", "{store}");
+    }
+    here.ok_with(&["-c", "etc/stores.yaml", "put", "told:k"], b"1");
+    assert!(here.path().join("etc/changes.jsonl").exists());
+    assert!(here.path().join("etc/heard").exists());
+    let mut names: Vec<_> =
+        fs::read_dir(here.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["etc", "stores.yaml"], "nothing lies in the working directory");
+    // From anywhere else it is the same data.
+    let output = Command::new(env!("CARGO_BIN_EXE_storage-host"))
+        .args(["-c", here.path().join("etc/stores.yaml").to_str().unwrap(), "get", "sqlite:more"])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, b"2");
+}
+
+#[test]
+fn verbs_that_read_make_nothing_and_say_what_is_missing() {
+    let here = nested();
+    let etc = here.path().join("etc");
+    let before = fs::read_dir(&etc).unwrap().count();
+    for (store, root) in ROOTS {
+        let root = etc.join("data").join(root).display().to_string();
+        let (key, whole) = (format!("{store}:k"), format!("{store}:"));
+        let list = [&["ls", &whole][..], &["find", &whole], &["du", &whole]];
+        let read = [&["get", &key][..], &["cat", &key], &["stat", &key], &["exists", &key]];
+        let change =
+            [&["rm", &key][..], &["clear", &whole, "--yes"], &["copy", &whole, "files:x/"]];
+        for args in list.iter().chain(&read).chain(&change) {
+            let (code, error) = here.fails(&[&["-c", "etc/stores.yaml"], *args].concat());
+            assert_eq!(code, 3, "{args:?}: {error}");
+            assert!(error.contains(&format!("{root} does not exist")), "{args:?}: {error}");
+        }
+    }
+    assert!(here.ok(&["-c", "etc/stores.yaml", "check"]).contains("new     files"));
+    assert_eq!(fs::read_dir(&etc).unwrap().count(), before, "nothing was made");
+}
