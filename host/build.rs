@@ -2,13 +2,16 @@
 //! `cargo build` is all there is to do.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, exit};
 
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // As this run has it: the path that the script was compiled with may be that
+    // of another checkout.
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let root = manifest.join("..");
     for path in
         ["guest/core/src", "guest/sdk/src", "guest/component/src", "guest/transforming/src", "wit"]
     {
