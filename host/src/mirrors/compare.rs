@@ -108,8 +108,9 @@ async fn one(mirror: &Mirror, key: String) -> Result<(u64, Option<Finding>)> {
             return Ok((bytes, None));
         }
     }
-    let behind = mirror.book.of(&key).await?.recorded.behind();
-    let behind = behind.iter().map(|child| mirror.child(*child).to_owned()).collect();
+    let noted = mirror.book.of(&key).await?;
+    let behind =
+        noted.recorded.behind().iter().map(|child| mirror.child(*child).to_owned()).collect();
     let sound = sound(&again).map(|child| mirror.child(child).to_owned());
     let names = mirror.children.iter().map(|child| child.name().to_owned());
     Ok((bytes, Some(Finding { key, seen: names.zip(again).collect(), behind, sound })))

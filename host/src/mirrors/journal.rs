@@ -1,14 +1,13 @@
 //! What children missed, as the host reads and clears it. The decorator's own
 //! side is `storage_core`'s `mirroring::dirty`; both write the same.
 
-use super::truth::Recorded;
 use crate::coordinator::{Coordinator, Guard};
 use crate::objects::Objects;
 use crate::store::{DeleteOptions, Error, PutOptions, ReadOptions, Result};
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::decorators::mirroring::Missed;
 use storage_core::decorators::mirroring::record::{
-    BUCKETS, Bucket, Held, Seen, bucket_of, decode, encode, image_key,
+    BUCKETS, Bucket, Held, Recorded, Seen, bucket_of, decode, encode, image_key,
 };
 
 /// What the children of one mirror missed.
@@ -121,9 +120,7 @@ impl Book {
     /// What is known of a key.
     pub async fn of(&self, key: &str) -> Result<Noted> {
         let (held, _) = self.load(bucket_of(key)).await?;
-        let own = held.bucket.keys.get(key).cloned().unwrap_or_default();
-        let recorded = Recorded { own, every: held.bucket.every };
-        Ok(Noted { recorded, taken: held.taken })
+        Ok(Noted { recorded: held.bucket.of(key), taken: held.taken })
     }
 
     /// Every bucket that holds something.
@@ -138,10 +135,18 @@ impl Book {
         Ok(all)
     }
 
-    /// Notes that only the children in `left` are behind for this key, if what
-    /// is known of it is still what was noted; `false`: look again.
-    pub async fn settle(&self, key: &str, noted: &Noted, left: &[usize]) -> Result<bool> {
-        let settled = Missed { children: left.iter().copied().collect(), pending: false };
+    /// Notes that only the children in `left` are behind for this key, and with
+    /// `deleted` that they missed a delete, if what is known of it is still what
+    /// was noted; `false`: look again.
+    pub async fn settle(
+        &self,
+        key: &str,
+        noted: &Noted,
+        left: &[usize],
+        deleted: bool,
+    ) -> Result<bool> {
+        let mut settled = Missed::default();
+        settled.end(&[], left, deleted);
         let same = |held: &Held| {
             held.taken == noted.taken
                 && held.bucket.keys.get(key).cloned().unwrap_or_default() == noted.recorded.own

@@ -3,10 +3,11 @@
 
 use super::carry::{Fault, copy, remove, same};
 use super::report::{Event, Left, Watcher};
-use super::truth::{Recorded, Truth, View, decide};
+use super::truth::{Truth, View, decide};
 use super::{Alive, Mirror};
 use crate::store::{Error, ObjectInfo, Result};
 use futures::future::join_all;
+use storage_core::decorators::mirroring::record::Recorded;
 
 /// How often a key is looked at anew when it changes meanwhile.
 const TRIES: usize = 5;
@@ -114,7 +115,7 @@ impl Mirror {
         };
         let mut left = Vec::new();
         for (child, view) in targets(&noted.recorded, &truth, &views) {
-            let strict = noted.recorded.own.pending || noted.recorded.behind().contains(&child);
+            let strict = noted.recorded.own.pending || noted.recorded.is_behind(child);
             match self.equalise(key, &truth, child, view, strict, how, mended).await {
                 Ok(()) => {}
                 Err(Fault::Moved) => return Ok(Look::Again),
@@ -132,7 +133,8 @@ impl Mirror {
         if how.dry_run || noted.recorded.own.is_clean() {
             return Ok(Look::Done);
         }
-        match self.book.settle(key, &noted, &left).await? {
+        let deleted = truth == Truth::Absent;
+        match self.book.settle(key, &noted, &left, deleted).await? {
             true => Ok(Look::Done),
             false => Ok(Look::Again),
         }
@@ -209,10 +211,10 @@ fn targets<'a>(
     truth: &'a Truth,
     views: &'a [View],
 ) -> impl Iterator<Item = (usize, &'a View)> {
-    let (behind, all) = (recorded.behind(), recorded.any_may_differ());
+    let all = recorded.own.pending || recorded.every.pending || recorded.is_clean();
     views.iter().enumerate().filter(move |(child, _)| {
         let right = matches!(truth, Truth::As(source, _) if source == child);
-        !right && (all || behind.contains(child))
+        !right && (all || recorded.is_behind(*child))
     })
 }
 

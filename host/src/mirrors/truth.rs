@@ -1,8 +1,7 @@
 //! Which of several copies is the right one.
 
 use crate::store::{Error, ObjectInfo};
-use std::collections::BTreeSet;
-use storage_core::decorators::mirroring::Missed;
+use storage_core::decorators::mirroring::record::{Absence, Recorded};
 
 /// What a child says of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,44 +20,24 @@ pub(super) enum Truth {
     As(usize, ObjectInfo),
 }
 
-/// What is on record of a key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Recorded {
-    /// Of this very key.
-    pub own: Missed,
-    /// Of every key that is recorded together with it.
-    pub every: Missed,
-}
-
-impl Recorded {
-    pub fn is_clean(&self) -> bool {
-        self.own.is_clean() && self.every.is_clean()
-    }
-
-    /// The children that are on record as behind.
-    pub fn behind(&self) -> BTreeSet<usize> {
-        self.own.children.union(&self.every.children).copied().collect()
-    }
-
-    /// Whether any child may differ from any other.
-    pub fn any_may_differ(&self) -> bool {
-        self.own.pending || self.every.pending || self.is_clean()
-    }
-}
-
 /// Decides; the error says why it can't be.
 ///
 /// - A key on record: the children that are not behind have the last
 ///   acknowledged write or delete. Where a write was cut off, it is undecided
 ///   whether it happened, and the answer is what a reader of the mirror sees
 ///   already: the object of the first of these children that has one.
+/// - Where none of these children has one, that is right only if a delete is
+///   on record, or nobody has any. Else it was lost, and what the others hold
+///   may be the last copy.
 /// - Where the record no longer tells keys apart, could not be understood, or
 ///   there is none: the copy that was changed last, by the children's clocks,
 ///   of equals the first. A key that some child has is not taken for deleted.
 pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, String> {
     let behind = recorded.behind();
     let trusted: Vec<usize> = (0..views.len()).filter(|child| !behind.contains(child)).collect();
-    if recorded.is_clean() || recorded.every.pending || trusted.is_empty() {
+    // What is on record of the key itself came after what is not understood.
+    let unknown = recorded.every.pending && recorded.own.children.is_empty();
+    if recorded.is_clean() || unknown || trusted.is_empty() {
         return newest(views);
     }
     let view = |child: &usize| views.get(*child);
@@ -74,10 +53,39 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, Strin
         (Some((child, info)), None) => Ok(Truth::As(child, info)),
         // Where no write was cut off, those that are not behind are equal.
         (Some((child, info)), Some(_)) if !recorded.own.pending => Ok(Truth::As(child, info)),
-        (None, None) => Ok(Truth::Absent),
+        (None, None) => absent(recorded.absence(), views),
         (_, Some((_, error))) => {
             Err(format!("a child that should have the last version does not answer: {error}"))
         }
+    }
+}
+
+/// Whether it is right that there is no object, where no child has one that
+/// should have it.
+fn absent(absence: Absence, views: &[View]) -> Result<Truth, String> {
+    let held = views.iter().any(|view| matches!(view, View::Present(_)));
+    let failed = views.iter().find_map(|view| match view {
+        View::Failed(error) => Some(error),
+        _ => None,
+    });
+    let instead = "put it again, or delete it";
+    match (absence, held, failed) {
+        (Absence::Certain, ..) | (Absence::Unclear, false, None) => Ok(Truth::Absent),
+        (Absence::Lost, true, _) => Err(format!(
+            "the children that took the last write have lost the object, and only an older copy \
+             is left: {instead}"
+        )),
+        (Absence::Lost, false, None) => Err(format!(
+            "the children that took the last write have lost the object, and no other has a copy: \
+             {instead}"
+        )),
+        (Absence::Unclear, true, _) => Err(format!(
+            "only a child that is behind has the object, and the record no longer tells whether \
+             it was deleted: {instead}"
+        )),
+        (_, false, Some(error)) => Err(format!(
+            "the others have no such object, and a child that may have one does not answer: {error}"
+        )),
     }
 }
 
@@ -102,6 +110,7 @@ fn newest(views: &[View]) -> Result<Truth, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use storage_core::decorators::mirroring::Missed;
 
     fn copy(modified: u64) -> View {
         View::Present(ObjectInfo { modified: Some(modified), ..ObjectInfo::default() })
@@ -112,7 +121,14 @@ mod tests {
     }
 
     fn missed(children: &[usize], pending: bool) -> Missed {
-        Missed { children: children.iter().copied().collect(), pending }
+        let children = children.iter().copied().collect();
+        Missed { children, pending, ..Missed::default() }
+    }
+
+    /// These children missed a delete.
+    fn deleted(children: &[usize]) -> Recorded {
+        let own = Missed { deleted: true, ..missed(children, false) };
+        Recorded { own, ..Recorded::default() }
     }
 
     fn own(children: &[usize], pending: bool) -> Recorded {
@@ -134,9 +150,30 @@ mod tests {
     #[test]
     fn a_child_that_is_behind_is_never_right_however_new_its_copy_looks() {
         assert_eq!(decided(&own(&[0], false), &[copy(9), copy(1)]), Ok(Some(1)));
-        assert_eq!(decided(&own(&[0], false), &[copy(9), View::Absent]), Ok(None));
-        assert_eq!(decided(&every(&[0], false), &[copy(9), View::Absent]), Ok(None));
+        assert_eq!(decided(&deleted(&[0]), &[copy(9), View::Absent]), Ok(None));
         assert!(decided(&own(&[0], false), &[copy(9), down()]).is_err());
+    }
+
+    #[test]
+    fn the_last_copy_is_right_to_go_only_where_a_delete_is_on_record() {
+        let pending = |deleting| Recorded {
+            own: Missed { deleting, ..missed(&[0], true) },
+            ..Recorded::default()
+        };
+        let forgotten = Recorded { every: missed(&[], true), ..deleted(&[0]) };
+        for recorded in [deleted(&[0]), pending(true), forgotten] {
+            assert_eq!(decided(&recorded, &[copy(9), View::Absent]), Ok(None), "{recorded:?}");
+            assert!(decided(&recorded, &[copy(9), down()]).is_err(), "{recorded:?}");
+        }
+        for recorded in [own(&[0], false), pending(false), every(&[0], false)] {
+            for other in [copy(9), down()] {
+                assert!(decided(&recorded, &[other, View::Absent]).is_err(), "{recorded:?}");
+            }
+        }
+        // Lost by all, or never there.
+        assert!(decided(&own(&[0], false), &[View::Absent, View::Absent]).is_err());
+        assert_eq!(decided(&every(&[0], false), &[View::Absent, View::Absent]), Ok(None));
+        assert_eq!(decided(&own(&[], true), &[View::Absent, View::Absent]), Ok(None));
     }
 
     #[test]

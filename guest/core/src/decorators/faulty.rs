@@ -22,6 +22,8 @@ struct Faults {
     calls: RefCell<Vec<String>>,
     /// Run once, after an operation of this name.
     after: RefCell<Option<(&'static str, Hook)>>,
+    /// Run at every failure.
+    on_failure: RefCell<Option<Box<dyn Fn()>>>,
 }
 
 /// See the module. Clones share objects and faults.
@@ -66,6 +68,15 @@ impl Faulty {
         *self.faults.after.borrow_mut() = Some((operation, Box::new(hook)));
     }
 
+    pub fn on_failure(&self, hook: impl Fn() + 'static) {
+        *self.faults.on_failure.borrow_mut() = Some(Box::new(hook));
+    }
+
+    /// Loses an object, as a disk does that was replaced.
+    pub fn lose(&self, key: &str) {
+        self.memory.delete(key, &DeleteOptions::default()).unwrap();
+    }
+
     /// What was called since the last time.
     pub fn calls(&self) -> Vec<String> {
         self.faults.calls.take()
@@ -78,7 +89,13 @@ impl Faulty {
     fn enter(&self, operation: &'static str) -> Result<()> {
         self.faults.calls.borrow_mut().push(operation.to_owned());
         let failing = self.faults.failing.borrow().contains(&operation);
-        if failing || self.faults.down.get() { Err(fault()) } else { Ok(()) }
+        if !failing && !self.faults.down.get() {
+            return Ok(());
+        }
+        if let Some(hook) = self.faults.on_failure.borrow().as_ref() {
+            hook();
+        }
+        Err(fault())
     }
 
     fn leave(&self, operation: &'static str) {
@@ -220,7 +237,10 @@ impl Coordinator for Shared {
 }
 
 pub(super) fn args(shared: &Rc<Shared>, config: &str, bases: &[&Faulty]) -> Args {
-    let env = Env { observer: Rc::new(Silent), coordinator: shared.clone() };
+    args_in(Env { observer: Rc::new(Silent), coordinator: shared.clone() }, config, bases)
+}
+
+pub(super) fn args_in(env: Env, config: &str, bases: &[&Faulty]) -> Args {
     let names = (0..bases.len()).map(|number| format!("base-{number}")).collect();
     let bases = bases.iter().map(|base| base.shared()).collect();
     Args { name: "s".to_owned(), config: serde_json::from_str(config).unwrap(), bases, names, env }

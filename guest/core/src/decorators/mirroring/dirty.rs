@@ -1,11 +1,14 @@
 //! Which child missed which write, shared by all instances of a chain, and
 //! kept in a journal where there is one.
 
-use super::record::{BUCKETS, Bucket, Held, Missed, Seen, bucket_of, decode, encode, image_key};
+use super::record::{
+    BUCKETS, Bucket, Held, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
+};
 use crate::env::{Coordinator, Env, Level};
 use crate::store::SharedStore;
 use crate::types::{Error, PutOptions, ReadOptions, Result};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// How often a write of the journal is tried when other processes write it.
 const TRIES: usize = 20;
@@ -90,65 +93,88 @@ impl Dirty {
         Ok(Held { bucket, seen, ..Held::default() })
     }
 
-    /// The children that are known to be behind for this key.
-    pub(super) fn of(&self, key: &str) -> Result<BTreeSet<usize>> {
-        Ok(self.load(bucket_of(key))?.0.bucket.behind(key))
+    /// Whether what was missed outlives the process.
+    pub(super) fn is_durable(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// What is on record of this key.
+    pub(super) fn of(&self, key: &str) -> Result<Recorded> {
+        Ok(self.load(bucket_of(key))?.0.bucket.of(key))
     }
 
     /// As [`of`](Self::of), for many keys in a row.
-    pub(super) fn is_behind(&self, memo: &mut Memo, key: &str, child: usize) -> Result<bool> {
+    pub(super) fn recall(&self, memo: &mut Memo, key: &str) -> Result<Recorded> {
         let number = bucket_of(key);
         let bucket = match memo.entry(number) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => {
-                new.insert(self.load(number)?.0.bucket)
-            }
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.load(number)?.0.bucket),
         };
-        let own = bucket.keys.get(key).is_some_and(|missed| missed.children.contains(&child));
-        Ok(own || bucket.every.children.contains(&child))
+        Ok(bucket.of(key))
     }
 
-    /// Notes that a write of the key begins, in the journal, too. If whoever
-    /// writes vanishes, this is what tells that the children may differ.
-    pub(super) fn begin(&self, key: &str) -> Result<()> {
-        self.note(key, true, |missed| missed.pending = true)
+    /// Notes that a write or a delete of the key begins, in the journal, too.
+    /// If whoever writes vanishes, this is what tells that the children may
+    /// differ.
+    pub(super) fn begin(&self, key: &str, deleting: bool) -> Result<()> {
+        self.note(key, true, |missed| missed.begin(deleting))
     }
 
-    /// Notes how it ended: `clean` children have the newest state, `behind`
-    /// ones may not. The journal hears only of those that are behind: without
-    /// any it says too much until it is written the next time, never too little.
-    pub(super) fn end(&self, key: &str, clean: &[usize], behind: &[usize]) -> Result<()> {
-        let change = |missed: &mut Missed| {
-            missed.pending = false;
-            missed.children.retain(|child| !clean.contains(child));
-            missed.children.extend(behind);
-        };
-        let noted = self.note(key, !behind.is_empty(), change);
-        if noted.is_err() {
-            // This process knows, at least.
-            let _ = self.swap(bucket_of(key), |held| held.bucket.change(key, change));
-        }
-        noted
+    /// Notes that nothing was changed. The journal hears of it where it would
+    /// otherwise tell of a delete.
+    pub(super) fn cancel(&self, key: &str) {
+        let told = self.of(key).is_ok_and(|recorded| recorded.own.deleting);
+        self.tell(key, self.finish(key, told, Missed::cancel));
+    }
+
+    /// Notes how a write, or a delete, ended: `clean` children have the newest
+    /// state, `behind` ones may not.
+    pub(super) fn end(
+        &self,
+        key: &str,
+        clean: &[usize],
+        behind: &[usize],
+        deleted: bool,
+    ) -> Result<()> {
+        self.finish(key, false, |missed| missed.end(clean, behind, deleted))
     }
 
     /// As [`end`](Self::end), where an error is on its way to the caller
     /// already: that the journal failed as well goes to the log.
     pub(super) fn end_failed(&self, key: &str, clean: &[usize], behind: &[usize]) {
-        if let Err(error) = self.end(key, clean, behind) {
+        self.tell(key, self.end(key, clean, behind, false));
+    }
+
+    fn tell(&self, key: &str, noted: Result<()>) {
+        if let Err(error) = noted {
             let text = format!("key {key:?}: what its children missed is not noted: {error}");
             self.env.observer.log(Level::Error, &self.store, &text);
         }
     }
 
+    /// Unless `durably`, the journal hears only of what is left: without any it
+    /// says too much until it is written the next time, never too little.
+    fn finish(&self, key: &str, durably: bool, change: impl Fn(&mut Missed)) -> Result<()> {
+        let mut left = self.of(key)?.own;
+        change(&mut left);
+        let noted = self.note(key, durably || !left.is_clean(), &change);
+        if noted.is_err() {
+            // This process knows, at least.
+            let _ = self.swap(bucket_of(key), |held| held.bucket.change(key, &change));
+        }
+        noted
+    }
+
     /// Everything recorded; `None` stands for keys no longer told apart.
-    pub(super) fn all(&self) -> Result<Vec<(Option<String>, Missed)>> {
+    pub(super) fn all(&self) -> Result<Vec<(Option<String>, Recorded)>> {
         let mut all = Vec::new();
         for number in 0..BUCKETS {
-            let bucket = self.load(number)?.0.bucket;
-            if !bucket.every.is_clean() {
-                all.push((None, bucket.every));
+            let Bucket { keys, every } = self.load(number)?.0.bucket;
+            let recorded = |own| Recorded { own, every: every.clone() };
+            if !every.is_clean() {
+                all.push((None, recorded(Missed::default())));
             }
-            all.extend(bucket.keys.into_iter().map(|(key, missed)| (Some(key), missed)));
+            all.extend(keys.into_iter().map(|(key, own)| (Some(key), recorded(own))));
         }
         Ok(all)
     }
@@ -157,10 +183,7 @@ impl Dirty {
         let number = bucket_of(key);
         let Some(journal) = &self.journal else {
             let done = self.swap(number, |held| held.bucket.change(key, &change));
-            if let Err(error) = done {
-                let text = format!("key {key:?}: what its children missed is not noted: {error}");
-                self.env.observer.log(Level::Error, &self.store, &text);
-            }
+            self.tell(key, done);
             return Ok(());
         };
         if !durably {

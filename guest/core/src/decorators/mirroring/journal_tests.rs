@@ -138,7 +138,7 @@ fn a_write_that_a_child_missed_is_not_acknowledged_when_that_can_not_be_noted() 
     assert!(matches!(put(&store, "a", "one"), Err(Error::Unavailable(_))));
     assert!(setup.noted("a").contains("pending"), "that it was begun is on record");
     setup.journal.down(false);
-    assert_eq!(store.dirty().unwrap()[0].1.children, BTreeSet::from([0]), "it knows itself");
+    assert_eq!(store.dirty().unwrap()[0].1.children, [0].into(), "it knows itself");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! One listing out of the children's.
 
+use super::Mirror;
 use super::dirty::Memo;
-use super::report::{Outcome, combine};
-use super::{Mirror, Policy};
+use super::record::Absence;
+use super::report::Outcome;
 use crate::types::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Mirror {
     /// Merges the children's pages in key order.
@@ -15,16 +16,15 @@ impl Mirror {
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         let mut merged: BTreeMap<String, Entry> = BTreeMap::new();
+        let mut stale: BTreeMap<String, Entry> = BTreeMap::new();
         let mut horizon: Option<String> = None;
         let mut memo = Memo::new();
         for (index, outcome) in outcomes.iter_mut().enumerate() {
             let page = match self.page_with_entries(index, options) {
                 Ok(page) => page,
-                // Every write that was acknowledged reached all children, so
-                // one of them is enough to know what there is.
                 Err(error) => {
                     *outcome = Outcome::Failed(error);
-                    if self.policy == Policy::All { continue } else { break }
+                    continue;
                 }
             };
             *outcome = Outcome::Done;
@@ -35,15 +35,19 @@ impl Mirror {
                 horizon = Some(last.key.clone());
             }
             for entry in page.entries {
-                if !self.dirty.is_behind(&mut memo, &entry.key, index)? {
+                let recorded = self.dirty.recall(&mut memo, &entry.key)?;
+                if !recorded.is_behind(index) {
                     merged.entry(entry.key.clone()).or_insert(entry);
+                } else if recorded.absence() != Absence::Certain {
+                    stale.entry(entry.key.clone()).or_insert(entry);
                 }
             }
         }
-        let failed = outcomes.iter().any(|o| matches!(o, Outcome::Failed(_)));
-        let answered = outcomes.iter().any(|o| matches!(o, Outcome::Done));
-        if failed && (self.policy != Policy::All || !answered) {
-            return Err(combine(&self.name, "listing", &options.prefix, &outcomes));
+        self.check_enough(options, &outcomes)?;
+        // What only children hold that are behind is no secret: the others
+        // lost it. Reading it fails.
+        for (key, entry) in stale {
+            merged.entry(key).or_insert(entry);
         }
         let mut entries: Vec<Entry> = merged
             .into_values()
@@ -54,6 +58,68 @@ impl Mirror {
         // Where the page ends at the horizon, its entry may have been hidden.
         let next = if cut { entries.last().map(|e| e.key.clone()) } else { horizon };
         Ok(Page { entries, next })
+    }
+
+    /// Fails unless the children that answered are known to hold, together, all
+    /// that was acknowledged and is to be listed.
+    ///
+    /// By the policy, so many children have every write that one of them is
+    /// among those that answered; or the journal has named all that missed one.
+    /// And of each key on record, one that answered must not be behind.
+    fn check_enough(&self, options: &ListOptions, outcomes: &[Outcome]) -> Result<()> {
+        let lost = |(index, outcome): (usize, &Outcome)| match outcome {
+            Outcome::Failed(error) => Some((index, error.clone())),
+            _ => None,
+        };
+        let lost: Vec<(usize, Error)> = outcomes.iter().enumerate().filter_map(lost).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let left = outcomes.len() - lost.len();
+        if left == 0 {
+            return Err(self.failure("listing", &options.prefix, outcomes));
+        }
+        if left + self.needed() <= outcomes.len() && !self.dirty.is_durable() {
+            let why = "without a journal, the others may lack what it has";
+            return Err(self.needs(options, outcomes, lost.iter().map(|(index, _)| *index), why));
+        }
+        let answered = |index: &usize| lost.iter().all(|(other, _)| other != index);
+        let from = options.start_after.as_deref().unwrap_or("");
+        for (key, recorded) in self.dirty.all()? {
+            let listed = key.as_deref().is_none_or(|key| {
+                key.starts_with(&options.prefix) && key > from && !recorded.own.is_deleted()
+            });
+            let behind = recorded.behind();
+            if !listed || (0..outcomes.len()).filter(answered).any(|index| !behind.contains(&index))
+            {
+                continue;
+            }
+            let has = lost.iter().map(|(index, _)| *index).filter(|index| !behind.contains(index));
+            let why = match key {
+                Some(key) => format!("the others missed the last write of {key:?}"),
+                None => "the others missed writes".to_owned(),
+            };
+            return Err(self.needs(options, outcomes, has, &why));
+        }
+        Ok(())
+    }
+
+    /// The error of a listing that can't do without some children.
+    fn needs(
+        &self,
+        options: &ListOptions,
+        outcomes: &[Outcome],
+        children: impl Iterator<Item = usize>,
+        why: &str,
+    ) -> Error {
+        let names: Vec<String> = children.map(|index| format!("{:?}", self.child(index))).collect();
+        let names = if names.is_empty() { "more children".to_owned() } else { names.join(", ") };
+        let add = |text: String| format!("{text}; it needs {names}: {why}");
+        match self.failure("listing", &options.prefix, outcomes) {
+            Error::Unavailable(text) => Error::Unavailable(add(text)),
+            Error::Other(text) => Error::Other(add(text)),
+            error => error,
+        }
     }
 
     /// A page of one child that holds something, or its last.
@@ -69,44 +135,95 @@ impl Mirror {
     }
 
     /// One child after the other, each without what an earlier one has. For
-    /// children without an order; the token is the child and its own token.
+    /// children without an order. The token is the child and its own token, and
+    /// which children were left out, since what they have must not count as
+    /// listed when they answer again.
     pub(super) fn chained(&self, options: &ListOptions) -> Result<Page> {
-        let (child, token) = match &options.start_after {
-            None => (0, None),
+        let (mut child, token, mut without) = match &options.start_after {
+            None => (0, None, BTreeSet::new()),
             Some(token) => self.parse_token(token)?,
         };
-        let inner = ListOptions { start_after: token, ..options.clone() };
-        let page = self.children[child].list(&inner)?;
+        let mut inner = ListOptions { start_after: token, ..options.clone() };
+        let page = loop {
+            if child >= self.children.len() {
+                return Ok(Page { entries: Vec::new(), next: None });
+            }
+            match self.children[child].list(&inner) {
+                Ok(page) => break page,
+                // What it gave already could not be told from what it did not.
+                Err(error) if inner.start_after.is_some() => return Err(error),
+                Err(error) => {
+                    let mut outcomes = vec![Outcome::Done; self.children.len()];
+                    for earlier in &without {
+                        let text = "it was left out from the start of this listing".to_owned();
+                        outcomes[*earlier] = Outcome::Failed(Error::Unavailable(text));
+                    }
+                    outcomes[child] = Outcome::Failed(error);
+                    let all = ListOptions { start_after: None, ..options.clone() };
+                    self.check_enough(&all, &outcomes)?;
+                    without.insert(child);
+                    (child, inner.start_after) = (child + 1, None);
+                }
+            }
+        };
         let mut memo = Memo::new();
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in page.entries {
-            if !self.dirty.is_behind(&mut memo, &entry.key, child)?
-                && !self.listed_before(&mut memo, &entry.key, child)?
-            {
+            if self.is_first(&mut memo, &entry.key, child, &without)? {
                 entries.push(entry);
             }
         }
+        let left_out = || match without.is_empty() {
+            true => String::new(),
+            false => {
+                let names: Vec<String> = without.iter().map(usize::to_string).collect();
+                format!("!{}", names.join(","))
+            }
+        };
         let next = match page.next {
-            Some(next) => Some(format!("{child}:{next}")),
-            None if child + 1 < self.children.len() => Some(format!("{}:", child + 1)),
+            Some(next) => Some(format!("{child}{}:{next}", left_out())),
+            None if child + 1 < self.children.len() => {
+                Some(format!("{}{}:", child + 1, left_out()))
+            }
             None => None,
         };
         Ok(Page { entries, next })
     }
 
-    fn listed_before(&self, memo: &mut Memo, key: &str, child: usize) -> Result<bool> {
-        for (index, earlier) in self.children.iter().enumerate().take(child) {
-            if !self.dirty.is_behind(memo, key, index)? && earlier.exists(key)? {
-                return Ok(true);
+    /// Whether a key is listed where this child has it, and not with another's.
+    fn is_first(
+        &self,
+        memo: &mut Memo,
+        key: &str,
+        child: usize,
+        without: &BTreeSet<usize>,
+    ) -> Result<bool> {
+        let recorded = self.dirty.recall(memo, key)?;
+        let stale = recorded.is_behind(child);
+        if stale && recorded.absence() == Absence::Certain {
+            return Ok(false);
+        }
+        for (index, other) in self.children.iter().enumerate() {
+            // Those that are not behind come before those that are.
+            let before = match (stale, recorded.is_behind(index)) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => index < child,
+            };
+            if before && !without.contains(&index) && other.exists(key)? {
+                return Ok(false);
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
-    fn parse_token(&self, token: &str) -> Result<(usize, Option<String>)> {
-        let parsed = token.split_once(':').and_then(|(child, rest)| {
-            let child = child.parse::<usize>().ok().filter(|c| *c < self.children.len())?;
-            Some((child, (!rest.is_empty()).then(|| rest.to_owned())))
+    fn parse_token(&self, token: &str) -> Result<(usize, Option<String>, BTreeSet<usize>)> {
+        let child = |text: &str| text.parse::<usize>().ok().filter(|c| *c < self.children.len());
+        let parsed = token.split_once(':').and_then(|(place, rest)| {
+            let (at, without) = place.split_once('!').unwrap_or((place, ""));
+            let without = without.split(',').filter(|text| !text.is_empty());
+            let without = without.map(child).collect::<Option<_>>()?;
+            Some((child(at)?, (!rest.is_empty()).then(|| rest.to_owned()), without))
         });
         parsed.ok_or_else(|| {
             Error::Unsupported(format!(

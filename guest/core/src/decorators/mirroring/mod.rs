@@ -6,15 +6,24 @@
 //! later write reaches it or it is healed: while the process runs, or with a
 //! `journal`, a further store given after the children, for good.
 //!
-//! A write that fails under its policy is taken back where the object is
-//! known to have been new; where it replaced another, the children that took
-//! it show the new object, although the caller got an error. Repeat it.
+//! That a child has no object is no proof that there is none: its disk may
+//! have been replaced. Only a delete on record is, or every child's word. So a
+//! write that fails under its policy is taken back only if it was conditional
+//! and every child had been asked, under the key's lock, and had no object;
+//! else the children that took it show it, although the caller got an error.
+//! Repeat it.
+//!
+//! A child that does not answer is left out by its circuit breaker, and asked
+//! again now and then.
 //!
 //! Preconditions hold among all who write through this process: writes of a
 //! key take turns, all children are looked at first, and the first child
 //! written checks once more in one step with its write. Writers that go round
 //! the mirror, straight to another child, are not seen.
 
+mod breaker;
+#[cfg(test)]
+mod breaker_tests;
 mod dirty;
 #[cfg(test)]
 mod journal_tests;
@@ -35,9 +44,11 @@ use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
     Result,
 };
+use breaker::{Breaker, Watched};
 use dirty::{Dirty, Journal};
+use record::Recorded;
+use report::{Outcome, combine};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// See the module.
@@ -95,7 +106,10 @@ struct Mirror {
     env: Env,
     policy: Policy,
     children: Vec<SharedStore>,
+    /// What the children are called.
+    names: Vec<String>,
     dirty: Dirty,
+    breaker: Rc<Breaker>,
 }
 
 impl MirroringStore {
@@ -108,7 +122,14 @@ impl MirroringStore {
             Some(journal) => Some(take_journal(&name, &journal, &mut bases, &mut names)?),
         };
         let dirty = Dirty::new(&name, &env, journal);
-        let mirror = Mirror { name, env, policy: config.write, children: bases, dirty };
+        let breaker = Rc::new(Breaker::new(&name, &names, &env));
+        let watched = |(index, child)| Rc::new(Watched::new(child, index, &breaker)) as SharedStore;
+        let children = match bases.len() {
+            1 => bases,
+            _ => (0..).zip(bases).map(watched).collect(),
+        };
+        let policy = config.write;
+        let mirror = Mirror { name, env, policy, children, names, dirty, breaker };
         Ok(Self { mirror: Rc::new(mirror) })
     }
 
@@ -116,7 +137,10 @@ impl MirroringStore {
     /// keys that are no longer told apart, and what was missed. Without a
     /// journal, forgotten at a restart. Fails only when the journal does.
     pub fn dirty(&self) -> Result<Vec<(Option<String>, Missed)>> {
-        self.mirror.dirty.all()
+        let recorded = self.mirror.dirty.all()?.into_iter();
+        Ok(recorded
+            .map(|(key, all)| if key.is_some() { (key, all.own) } else { (key, all.every) })
+            .collect())
     }
 }
 
@@ -157,8 +181,24 @@ impl Mirror {
         self.env.coordinator.lock(&format!("{}/write/{key}", self.name))
     }
 
-    fn dirty_of(&self, key: &str) -> Result<BTreeSet<usize>> {
-        if self.children.len() == 1 { Ok(BTreeSet::new()) } else { self.dirty.of(key) }
+    fn recorded(&self, key: &str) -> Result<Recorded> {
+        if self.children.len() == 1 { Ok(Recorded::default()) } else { self.dirty.of(key) }
+    }
+
+    fn child(&self, index: usize) -> &str {
+        self.names.get(index).map_or("", String::as_str)
+    }
+
+    fn needed(&self) -> usize {
+        match self.policy {
+            Policy::All => self.children.len(),
+            Policy::Quorum => self.children.len() / 2 + 1,
+            Policy::Any => 1,
+        }
+    }
+
+    fn failure(&self, what: &str, key: &str, outcomes: &[Outcome]) -> Error {
+        combine(&self.name, &self.names, what, key, outcomes)
     }
 
     fn all(&self, flag: impl Fn(Capabilities) -> bool) -> bool {

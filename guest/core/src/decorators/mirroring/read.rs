@@ -1,7 +1,8 @@
 //! Reads that go to the next child when one fails.
 
 use super::Mirror;
-use super::report::{Outcome, combine};
+use super::record::{Absence, Recorded};
+use super::report::Outcome;
 use crate::decorators::resume;
 use crate::store::{Reader, SharedStore};
 use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
@@ -13,19 +14,47 @@ fn is_answer(error: &Error) -> bool {
     matches!(error, Error::PreconditionFailed | Error::InvalidRange | Error::LimitExceeded(_))
 }
 
+/// How often a key is looked at anew when its record changes meanwhile.
+const LOOKS: usize = 5;
+
 impl Mirror {
     /// Asks the children that are up to date, in order, until one answers;
     /// gives its index as well.
     ///
     /// A child that is known to have missed the last write is not asked: it
-    /// would show an older object.
+    /// would show an older object. That the others have none is the answer
+    /// only where the record agrees.
     pub(super) fn first<T>(
         &self,
         what: &str,
         key: &str,
         mut ask: impl FnMut(&SharedStore) -> Result<T>,
     ) -> Result<(usize, T)> {
-        let behind = self.dirty_of(key)?;
+        for _ in 0..LOOKS {
+            let recorded = self.recorded(key)?;
+            match self.first_by(&recorded, what, key, &mut ask) {
+                Err(Error::NotFound) => match self.missing(&recorded, what, key) {
+                    Error::NotFound => return Err(Error::NotFound),
+                    error if self.recorded(key)? == recorded => return Err(error),
+                    // It was written or deleted meanwhile.
+                    _ => {}
+                },
+                answer => return answer,
+            }
+        }
+        let text =
+            format!("store {:?}: {what} {key:?}: it is being written all the time", self.name);
+        Err(Error::Unavailable(text))
+    }
+
+    fn first_by<T>(
+        &self,
+        recorded: &Recorded,
+        what: &str,
+        key: &str,
+        mut ask: impl FnMut(&SharedStore) -> Result<T>,
+    ) -> Result<(usize, T)> {
+        let behind = recorded.behind();
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         let (mut missing, mut asked) = (0, 0);
         for (index, child) in self.children.iter().enumerate() {
@@ -53,10 +82,39 @@ impl Mirror {
         if asked == 0 && behind.is_empty() {
             return Err(Error::Unsupported(format!("store {:?}: no child can be read", self.name)));
         }
-        match combine(&self.name, what, key, &outcomes) {
-            // Children left alone don't have it either way.
-            Error::NotFound => Err(Error::NotFound),
-            error => Err(error),
+        Err(self.failure(what, key, &outcomes))
+    }
+
+    /// The answer where no child has the object, of those that are not behind.
+    fn missing(&self, recorded: &Recorded, what: &str, key: &str) -> Error {
+        let absence = recorded.absence();
+        if absence == Absence::Certain {
+            return Error::NotFound;
+        }
+        let behind = recorded.behind();
+        let word = |(index, child): (usize, &SharedStore)| {
+            if !behind.contains(&index) || !child.capabilities().read {
+                return Error::NotFound;
+            }
+            if absence == Absence::Lost {
+                return Error::Other("it missed the last write of this key".to_owned());
+            }
+            match child.exists(key) {
+                Ok(false) => Error::NotFound,
+                Ok(true) => {
+                    Error::Other("it has an object, and may have missed its delete".to_owned())
+                }
+                Err(error) => error,
+            }
+        };
+        let words = self.children.iter().enumerate().map(word);
+        let outcomes: Vec<Outcome> = words.map(Outcome::Failed).collect();
+        match self.failure(what, key, &outcomes) {
+            Error::Other(text) => Error::Other(format!(
+                "{text}; no delete is on record, so the object may have been lost: \
+                 put it again, or delete it"
+            )),
+            error => error,
         }
     }
 

@@ -20,23 +20,102 @@ pub const BUCKETS: u32 = 256;
 /// that a shared value may have.
 pub const MAX_BUCKET: usize = 32 * 1024;
 
-/// The form of the objects of a journal that is written here.
-const FORMAT: u32 = 1;
+/// The form of the objects of a journal that is written here. Form 1 did not
+/// say what was missed: nothing in it counts as a delete.
+const FORMAT: u32 = 2;
 
 /// The state of one key, or of what a bucket no longer tells apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missed {
-    /// Children that missed a write, counted from 0.
+    /// Children that missed a write or a delete, counted from 0.
     pub children: BTreeSet<usize>,
-    /// A write was begun and its end has not been recorded: under way, or
-    /// whoever wrote vanished, and the children may differ.
+    /// A write or a delete was begun and its end has not been recorded: under
+    /// way, or whoever wrote vanished, and the children may differ.
     pub pending: bool,
+    /// What was begun is a delete.
+    pub deleting: bool,
+    /// What these children missed last is a delete.
+    pub deleted: bool,
 }
 
 impl Missed {
     /// Whether there is nothing to remember.
     pub fn is_clean(&self) -> bool {
-        *self == Self::default()
+        self.children.is_empty() && !self.pending
+    }
+
+    /// Whether a delete is on record, and no later write.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted || (self.pending && self.deleting)
+    }
+
+    /// Notes that a write or a delete begins.
+    pub fn begin(&mut self, deleting: bool) {
+        (self.pending, self.deleting) = (true, deleting);
+    }
+
+    /// Notes that what was begun was refused, and changed nothing.
+    pub fn cancel(&mut self) {
+        (self.pending, self.deleting) = (false, false);
+    }
+
+    /// Notes how a write, or with `deleted` a delete, ended: `clean` children
+    /// have the newest state, `behind` ones may not.
+    pub fn end(&mut self, clean: &[usize], behind: &[usize], deleted: bool) {
+        self.cancel();
+        self.children.retain(|child| !clean.contains(child));
+        self.children.extend(behind);
+        self.deleted = deleted && !self.children.is_empty();
+    }
+}
+
+/// All that is on record of a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Of this very key.
+    pub own: Missed,
+    /// Of every key that is recorded together with it.
+    pub every: Missed,
+}
+
+/// What it means that no child has an object, of those that are not behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// There is none: it was deleted, or every child was asked.
+    Certain,
+    /// There was one, and these children lost it.
+    Lost,
+    /// The record does not tell the two apart.
+    Unclear,
+}
+
+impl Recorded {
+    /// Whether nothing is on record.
+    pub fn is_clean(&self) -> bool {
+        self.own.is_clean() && self.every.is_clean()
+    }
+
+    /// The children that are on record as behind. What is on record of the key
+    /// itself is newer than what is of all together.
+    pub fn behind(&self) -> &BTreeSet<usize> {
+        if self.own.children.is_empty() { &self.every.children } else { &self.own.children }
+    }
+
+    /// Whether a child is on record as behind.
+    pub fn is_behind(&self, child: usize) -> bool {
+        self.behind().contains(&child)
+    }
+
+    /// What follows when none of the other children has an object. That it is
+    /// absent there proves nothing by itself: a disk may have been replaced.
+    pub fn absence(&self) -> Absence {
+        if self.own.is_deleted() || self.behind().is_empty() {
+            Absence::Certain
+        } else if self.own.children.is_empty() {
+            Absence::Unclear
+        } else {
+            Absence::Lost
+        }
     }
 }
 
@@ -55,16 +134,10 @@ impl Bucket {
         self.keys.is_empty() && self.every.is_clean()
     }
 
-    /// The children that are behind for this key.
-    pub fn behind(&self, key: &str) -> BTreeSet<usize> {
-        let own = self.keys.get(key).into_iter().flat_map(|missed| &missed.children);
-        own.chain(&self.every.children).copied().collect()
-    }
-
-    /// All that is known of a key.
-    pub fn of(&self, key: &str) -> Missed {
-        let pending = self.every.pending || self.keys.get(key).is_some_and(|m| m.pending);
-        Missed { children: self.behind(key), pending }
+    /// All that is on record of a key.
+    pub fn of(&self, key: &str) -> Recorded {
+        let own = self.keys.get(key).cloned().unwrap_or_default();
+        Recorded { own, every: self.every.clone() }
     }
 
     /// Changes what is known of a key, within the bound of the bucket.
@@ -74,13 +147,28 @@ impl Bucket {
         if missed.is_clean() {
             self.keys.remove(key);
         }
+        // Deletes are told apart as long as possible: once forgotten, they
+        // can't be told from objects that were lost.
+        if self.is_over(MAX_BUCKET) {
+            self.forget(|missed| !missed.is_deleted());
+            // Room for some more, or each write would be forgotten at once.
+            if self.is_over(MAX_BUCKET / 4 * 3) {
+                self.forget(|_| true);
+            }
+        }
+    }
+
+    fn is_over(&self, bytes: usize) -> bool {
         // A character takes at most six bytes; most buckets are far from full.
         let most: usize = self.keys.keys().map(|key| key.len() * 6 + 128).sum();
-        if most > MAX_BUCKET && serde_json::to_vec(self).is_ok_and(|text| text.len() > MAX_BUCKET) {
-            for missed in std::mem::take(&mut self.keys).into_values() {
-                self.every.children.extend(missed.children);
-                self.every.pending |= missed.pending;
-            }
+        most > bytes && serde_json::to_vec(self).is_ok_and(|text| text.len() > bytes)
+    }
+
+    /// Counts these keys to those that are no longer told apart.
+    fn forget(&mut self, which: impl Fn(&Missed) -> bool) {
+        for (_, missed) in self.keys.extract_if(.., |_, missed| which(missed)) {
+            self.every.children.extend(missed.children);
+            self.every.pending |= missed.pending;
         }
     }
 }
@@ -123,7 +211,7 @@ impl Held {
         self.taken += 1;
         for (key, missed) in own.keys {
             if missed.pending {
-                self.bucket.change(&key, |missed| missed.pending = true);
+                self.bucket.change(&key, |own| own.begin(missed.deleting));
             }
         }
         self.bucket.every.pending |= own.every.pending;
@@ -160,6 +248,10 @@ struct Entry {
     missed: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pending: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleting: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
 }
 
 impl Entry {
@@ -169,13 +261,25 @@ impl Entry {
 
     fn of(missed: &Missed, names: &[String]) -> Self {
         let name = |child: &usize| names.get(*child).cloned();
-        Self { missed: missed.children.iter().filter_map(name).collect(), pending: missed.pending }
+        Self {
+            missed: missed.children.iter().filter_map(name).collect(),
+            pending: missed.pending,
+            deleting: missed.deleting,
+            // That a write ended well is not put down, so the delete before it
+            // proves nothing to whoever reads that it was begun.
+            deleted: missed.deleted && (missed.deleting || !missed.pending),
+        }
     }
 
     /// A name that no child has any more says nothing.
     fn missed(&self, names: &[String]) -> Missed {
         let child = |name: &String| names.iter().position(|other| other == name);
-        Missed { children: self.missed.iter().filter_map(child).collect(), pending: self.pending }
+        Missed {
+            children: self.missed.iter().filter_map(child).collect(),
+            pending: self.pending,
+            deleting: self.deleting,
+            deleted: self.deleted,
+        }
     }
 }
 
@@ -240,11 +344,17 @@ mod tests {
     fn a_bucket_is_written_as_text_that_people_can_read_and_read_back() {
         let mut bucket = Bucket::default();
         bucket.change("a/b", |missed| _ = missed.children.insert(1));
-        bucket.change("c", |missed| missed.pending = true);
+        bucket.change("b", |missed| missed.end(&[0], &[1], true));
+        bucket.change("c", |missed| missed.begin(false));
+        bucket.change("d", |missed| missed.begin(true));
         let text = encode(&bucket, 7, &names());
         assert_eq!(
             String::from_utf8(text.clone()).unwrap(),
-            r#"{"format":1,"serial":7,"keys":{"a/b":{"missed":["far"]},"c":{"pending":true}}}"#
+            concat!(
+                r#"{"format":2,"serial":7,"keys":{"a/b":{"missed":["far"]},"#,
+                r#""b":{"missed":["far"],"deleted":true},"c":{"pending":true},"#,
+                r#""d":{"pending":true,"deleting":true}}}"#
+            )
         );
         assert_eq!(decode(&text, &names()).unwrap(), (bucket, 7, None));
     }
@@ -256,9 +366,56 @@ mod tests {
         let text = encode(&bucket, 1, &names());
         let other = vec!["far".to_owned(), "new".to_owned()];
         let (read, ..) = decode(&text, &other).unwrap();
-        assert_eq!(read.behind("a"), BTreeSet::from([0]));
+        assert_eq!(read.of("a").behind(), &BTreeSet::from([0]));
         let (read, ..) = decode(&text, &["new".to_owned()]).unwrap();
         assert!(read.is_empty(), "a child that is gone is not behind");
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_never_says_that_an_object_was_deleted() {
+        let text =
+            br#"{"format":1,"serial":7,"keys":{"a":{"missed":["far"]},"b":{"pending":true}}}"#;
+        let (read, serial, problem) = decode(text, &names()).unwrap();
+        assert_eq!((serial, problem), (7, None));
+        assert_eq!(read.of("a").behind(), &BTreeSet::from([1]));
+        assert_eq!(read.of("a").absence(), Absence::Lost);
+        assert!(read.of("b").own.pending && read.of("b").absence() == Absence::Certain);
+    }
+
+    #[test]
+    fn absence_is_certain_by_a_recorded_delete_or_where_no_child_is_behind() {
+        let absence = |change: &dyn Fn(&mut Missed)| {
+            let mut bucket = Bucket::default();
+            bucket.change("a", change);
+            bucket.of("a").absence()
+        };
+        assert_eq!(absence(&|_| ()), Absence::Certain);
+        assert_eq!(absence(&|m| m.begin(false)), Absence::Certain);
+        assert_eq!(absence(&|m| m.end(&[0], &[1], true)), Absence::Certain);
+        assert_eq!(absence(&|m| m.end(&[0], &[1], false)), Absence::Lost);
+        let deleting = |m: &mut Missed| {
+            m.end(&[0], &[1], false);
+            m.begin(true);
+        };
+        assert_eq!(absence(&deleting), Absence::Certain);
+        let refused = |m: &mut Missed| {
+            deleting(m);
+            m.cancel();
+        };
+        assert_eq!(absence(&refused), Absence::Lost);
+        let every = Missed { children: [1].into(), ..Missed::default() };
+        let together = Recorded { every, ..Recorded::default() };
+        assert_eq!(together.absence(), Absence::Unclear);
+    }
+
+    #[test]
+    fn a_write_that_was_begun_after_a_delete_voids_it_for_the_next_process() {
+        let mut bucket = Bucket::default();
+        bucket.change("a", |missed| missed.end(&[0], &[1], true));
+        bucket.change("a", |missed| missed.begin(false));
+        assert_eq!(bucket.of("a").absence(), Absence::Certain, "this one hears of its end");
+        let (read, ..) = decode(&encode(&bucket, 1, &names()), &names()).unwrap();
+        assert_eq!(read.of("a").absence(), Absence::Lost);
     }
 
     #[test]
@@ -268,7 +425,7 @@ mod tests {
             assert!(bucket.every.pending && bucket.keys.is_empty(), "{text:?}");
             assert!(problem.is_some() && serial == 0, "{text:?}");
         }
-        let newer = decode(br#"{"format":2,"rows":[]}"#, &names());
+        let newer = decode(br#"{"format":3,"rows":[]}"#, &names());
         assert!(matches!(newer, Err(Error::InvalidData(text)) if text.contains("newer")));
     }
 
@@ -279,19 +436,39 @@ mod tests {
             bucket.change(&format!("some-key-{number}"), |m| _ = m.children.insert(1));
         }
         assert!(serde_json::to_vec(&bucket).unwrap().len() <= MAX_BUCKET);
-        assert!((0..2_000).all(|n| bucket.behind(&format!("some-key-{n}")).contains(&1)));
+        assert!((0..2_000).all(|n| bucket.of(&format!("some-key-{n}")).behind().contains(&1)));
+    }
+
+    #[test]
+    fn a_bucket_that_grows_too_large_forgets_deletes_last() {
+        let mut bucket = Bucket::default();
+        for number in 0..100 {
+            bucket.change(&format!("deleted-{number}"), |m| m.end(&[0], &[1], true));
+        }
+        for number in 0..2_000 {
+            bucket.change(&format!("some-key-{number}"), |m| m.end(&[0], &[1], false));
+        }
+        let absence = |key: String| bucket.of(&key).absence();
+        assert!((0..100).all(|n| absence(format!("deleted-{n}")) == Absence::Certain));
+        for number in 0..2_000 {
+            bucket.change(&format!("deleted-{number}"), |m| m.end(&[0], &[1], true));
+        }
+        assert!(serde_json::to_vec(&bucket).unwrap().len() <= MAX_BUCKET);
+        let known = (0..2_000).map(|n| bucket.of(&format!("deleted-{n}")));
+        assert!(known.into_iter().all(|known| known.absence() != Absence::Lost));
     }
 
     #[test]
     fn what_another_process_wrote_is_taken_over_and_what_is_under_way_is_kept() {
         let mut held = Held::default();
         held.bucket.change("healed", |m| _ = m.children.insert(1));
-        held.bucket.change("under way", |m| m.pending = true);
+        held.bucket.change("under way", |m| m.begin(true));
         let mut journal = Held { seen: Some(Seen::default()), ..Held::default() };
         journal.bucket.change("new", |m| _ = m.children.insert(0));
         held.take_over(journal);
         let keys: Vec<_> = held.bucket.keys.keys().map(String::as_str).collect();
         assert_eq!(keys, ["new", "under way"]);
-        assert!(held.bucket.keys["under way"].children.is_empty());
+        let kept = &held.bucket.keys["under way"];
+        assert!(kept.children.is_empty() && kept.deleting);
     }
 }

@@ -17,7 +17,13 @@ pub(super) enum Outcome {
 /// lists them. The case is then that of the failures, where they have one in
 /// common (a refused key stays a refused key), and it may be retried when that
 /// could help any of them.
-pub(super) fn combine(store: &str, what: &str, key: &str, outcomes: &[Outcome]) -> Error {
+pub(super) fn combine(
+    store: &str,
+    names: &[String],
+    what: &str,
+    key: &str,
+    outcomes: &[Outcome],
+) -> Error {
     let mut failures = outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Failed(error) => Some(error),
         _ => None,
@@ -28,14 +34,14 @@ pub(super) fn combine(store: &str, what: &str, key: &str, outcomes: &[Outcome]) 
     {
         return first.clone();
     }
-    let parts: Vec<String> = outcomes
+    let parts: Vec<String> = names
         .iter()
-        .enumerate()
-        .map(|(index, outcome)| match outcome {
-            Outcome::Done => format!("child {index}: done"),
-            Outcome::Undone => format!("child {index}: done and taken back"),
-            Outcome::Skipped => format!("child {index}: left alone"),
-            Outcome::Failed(error) => format!("child {index}: {error}"),
+        .zip(outcomes)
+        .map(|(name, outcome)| match outcome {
+            Outcome::Done => format!("child {name:?}: done"),
+            Outcome::Undone => format!("child {name:?}: done and taken back"),
+            Outcome::Skipped => format!("child {name:?}: left alone"),
+            Outcome::Failed(error) => format!("child {name:?}: {error}"),
         })
         .collect();
     let text = format!("store {store:?}: {what} {key:?}: {}", parts.join("; "));

@@ -19,6 +19,16 @@ fn put(store: &MirroringStore, key: &str, data: &str) -> Result<ObjectInfo> {
     store.put(key, data.as_bytes(), &PutOptions::default())
 }
 
+fn put_new(store: &MirroringStore, key: &str, data: &str) -> Result<ObjectInfo> {
+    let options = PutOptions { if_absent: true, ..PutOptions::default() };
+    store.put(key, data.as_bytes(), &options)
+}
+
+/// Lets breakers ask their children again.
+fn later(shared: &Shared) {
+    shared.time.set(shared.time.get() + 60_000);
+}
+
 fn get(store: &MirroringStore, key: &str) -> Result<String> {
     store.get(key, &ReadOptions::default()).map(|(_, data)| String::from_utf8(data).unwrap())
 }
@@ -61,36 +71,135 @@ fn a_write_reaches_all_children_under_one_etag() {
 
 #[test]
 fn reads_fail_over_and_a_child_that_could_not_be_asked_is_not_a_missing_object() {
-    let children = three();
-    let store = default_mirror("all", &children);
+    let (children, shared) = (three(), Rc::default());
+    let store = mirror(&shared, "all", &children);
     put(&store, "a", "one").unwrap();
     children[0].down(true);
     assert_eq!(get(&store, "a").unwrap(), "one");
     assert!(store.exists("a").unwrap());
-    children[1].memory.delete("a", &DeleteOptions::default()).unwrap();
+    children[1].lose("a");
     assert_eq!(store.stat("a").unwrap().size, Some(3));
     let error = get(&store, "none").unwrap_err();
-    assert!(matches!(&error, Error::Unavailable(text) if text.contains("child 0")), "{error}");
+    let named = |text: &str| text.contains(r#"child "base-0""#);
+    assert!(matches!(&error, Error::Unavailable(text) if named(text)), "{error}");
     assert!(store.exists("none").is_err());
     children[0].down(false);
+    later(&shared);
     assert_eq!(get(&store, "none"), Err(Error::NotFound));
     assert_eq!(store.exists("none"), Ok(false));
 }
 
 #[test]
-fn a_failed_write_of_a_new_object_is_taken_back() {
+fn a_failed_write_of_a_new_object_is_taken_back_where_all_children_were_asked() {
     let children = three();
     let store = default_mirror("all", &children);
     children[1].fail(&["put", "finish"]);
-    let error = put(&store, "a", "one").unwrap_err().to_string();
-    assert!(error.contains("child 0: done and taken back"), "{error}");
-    assert!(error.contains("child 1: unavailable: injected"), "{error}");
-    assert!(error.contains("child 2: left alone"), "{error}");
-    assert!(write_all(&store, "b", b"two").is_err());
+    let error = put_new(&store, "a", "one").unwrap_err().to_string();
+    assert!(error.contains(r#"child "base-0": done and taken back"#), "{error}");
+    assert!(error.contains(r#"child "base-1": unavailable: injected"#), "{error}");
+    assert!(error.contains(r#"child "base-2": left alone"#), "{error}");
+    let options = PutOptions { if_absent: true, ..PutOptions::default() };
+    let mut writer = store.write("b", &options).unwrap();
+    writer.push(b"two").unwrap();
+    assert!(writer.finish(Trailer::default()).is_err());
     for child in &children {
         assert_eq!((child.holds("a"), child.holds("b")), (None, None));
     }
     assert_eq!(get(&store, "a"), Err(Error::NotFound));
+}
+
+#[test]
+fn a_failed_write_without_a_condition_stays_where_it_was_written() {
+    for streamed in [false, true] {
+        let children = three();
+        let store = default_mirror("all", &children);
+        children[1].fail(&["put", "finish"]);
+        let done = match streamed {
+            true => write_all(&store, "a", b"new"),
+            false => put(&store, "a", "new"),
+        };
+        let error = done.unwrap_err().to_string();
+        assert!(!error.contains("taken back"), "{error}");
+        assert_eq!(get(&store, "a").unwrap(), "new");
+        let behind = Missed { children: [1, 2].into(), ..Missed::default() };
+        assert_eq!(store.dirty().unwrap(), [(Some("a".to_owned()), behind)]);
+    }
+}
+
+#[test]
+fn a_child_that_lost_an_object_never_costs_the_last_copy() {
+    for (policy, conditional) in [("all", false), ("quorum", false), ("any", false), ("all", true)]
+    {
+        let children = three();
+        let store = default_mirror(policy, &children);
+        let old = put(&store, "a", "old").unwrap();
+        // Their disks were replaced, and are full.
+        for child in &children[1..] {
+            child.lose("a");
+            child.fail(&["put", "finish"]);
+        }
+        let if_match = old.etag.filter(|_| conditional);
+        let options = PutOptions { if_match, ..PutOptions::default() };
+        let written = store.put("a", b"new", &options);
+        assert_eq!(written.is_ok(), policy == "any", "{policy}");
+        assert_eq!(children[0].holds("a").unwrap(), b"new", "{policy}");
+        assert_eq!(get(&store, "a").unwrap(), "new", "{policy}");
+        assert_eq!(all_keys(&store, 10).unwrap(), ["a"], "{policy}");
+    }
+}
+
+#[test]
+fn what_only_a_child_holds_that_is_behind_is_an_error_and_not_missing() {
+    let children = three();
+    let store = default_mirror("quorum", &children);
+    put(&store, "a", "old").unwrap();
+    children[2].fail(&["put"]);
+    put(&store, "a", "new").unwrap();
+    children[2].fail(&[]);
+    children[0].lose("a");
+    assert_eq!(get(&store, "a").unwrap(), "new");
+    children[1].lose("a");
+    let error = get(&store, "a").unwrap_err();
+    assert!(error.to_string().contains("may have been lost"), "{error}");
+    assert!(store.exists("a").is_err() && store.stat("a").is_err());
+    assert!(put_new(&store, "a", "x").is_err(), "whether there is one is not known");
+    assert_eq!(all_keys(&store, 10).unwrap(), ["a"], "it is no secret");
+    // The way out: write it again, or delete it.
+    put(&store, "a", "newer").unwrap();
+    assert_eq!((get(&store, "a").unwrap(), store.dirty().unwrap()), ("newer".to_owned(), vec![]));
+    children[2].fail(&["put"]);
+    put(&store, "a", "newest").unwrap();
+    children[2].fail(&[]);
+    children[..2].iter().for_each(|child| child.lose("a"));
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    assert_eq!(get(&store, "a"), Err(Error::NotFound));
+    assert!(children.iter().all(|child| child.holds("a").is_none()));
+}
+
+#[test]
+fn a_write_after_a_missed_delete_that_fails_everywhere_does_not_bring_the_object_back() {
+    let (children, shared) = (three(), Rc::default());
+    let store = mirror(&shared, "quorum", &children);
+    put(&store, "a", "one").unwrap();
+    children[2].down(true);
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    // The record knows what the child that is down would say.
+    assert_eq!(store.delete("a", &DeleteOptions::default()), Err(Error::NotFound));
+    children.iter().for_each(|child| child.down(true));
+    assert!(put(&store, "a", "two").is_err());
+    children.iter().for_each(|child| child.down(false));
+    later(&shared);
+    assert_eq!(get(&store, "a"), Err(Error::NotFound));
+    assert_eq!(all_keys(&store, 10).unwrap(), Vec::<String>::new());
+    // A delete that is refused is none.
+    put(&store, "a", "two").unwrap();
+    children[2].fail(&["put"]);
+    put(&store, "a", "three").unwrap();
+    children[2].fail(&[]);
+    let stale = DeleteOptions { if_match: Some("other".to_owned()) };
+    assert_eq!(store.delete("a", &stale), Err(Error::PreconditionFailed));
+    children[..2].iter().for_each(|child| child.lose("a"));
+    assert!(get(&store, "a").is_err_and(|error| error != Error::NotFound));
 }
 
 #[test]
@@ -206,7 +315,7 @@ fn a_delete_under_all_that_fails_can_be_repeated() {
     put(&store, "a", "one").unwrap();
     children[1].down(true);
     let error = store.delete("a", &DeleteOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("child 0: done; child 1: unavailable"), "{error}");
+    assert!(error.contains(r#"child "base-0": done; child "base-1": unavailable"#), "{error}");
     children[1].down(false);
     store.delete("a", &DeleteOptions::default()).unwrap();
     assert_eq!(store.dirty().unwrap(), []);
@@ -283,15 +392,69 @@ fn children_without_an_order_are_listed_one_after_the_other() {
 
 #[test]
 fn a_dead_child_fails_a_listing_only_where_it_may_hold_more_than_the_others() {
-    for (policy, works) in [("all", true), ("quorum", false), ("any", false)] {
-        let children = three();
-        let store = default_mirror(policy, &children);
-        put(&store, "a", "x").unwrap();
-        children[0].down(true);
-        assert_eq!(all_keys(&store, 10).is_ok(), works, "{policy}");
-        children.iter().for_each(|child| child.down(true));
-        assert!(all_keys(&store, 10).is_err(), "{policy}");
+    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
+    for capabilities in [Capabilities::ALL, unordered] {
+        for (policy, works) in [("all", true), ("quorum", true), ("any", false)] {
+            let children = [0; 3].map(|_| Faulty::with(capabilities));
+            let store = default_mirror(policy, &children);
+            put(&store, "a", "x").unwrap();
+            children[0].down(true);
+            match all_keys(&store, 10) {
+                Ok(keys) => assert!(works && keys == ["a"], "{policy}: {keys:?}"),
+                Err(error) => {
+                    assert!(!works && error.to_string().contains(r#"needs "base-0""#), "{error}");
+                }
+            }
+            children[1].down(true);
+            assert_eq!(all_keys(&store, 10).is_ok(), policy == "all", "{policy}");
+            children[2].down(true);
+            assert!(all_keys(&store, 10).is_err(), "{policy}");
+        }
     }
+}
+
+#[test]
+fn a_listing_needs_a_child_that_alone_has_the_last_version() {
+    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
+    for capabilities in [Capabilities::ALL, unordered] {
+        let children = [0; 2].map(|_| Faulty::with(capabilities));
+        let store = default_mirror("all", &children);
+        for key in ["a/1", "b/1"] {
+            put(&store, key, "old").unwrap();
+        }
+        children[1].fail(&["put"]);
+        put(&store, "b/1", "new").unwrap_err();
+        children[1].fail(&[]);
+        children[0].down(true);
+        let error = all_keys(&store, 10).unwrap_err().to_string();
+        assert!(error.contains(r#"needs "base-0": the others missed the last write of "b/1""#));
+        let below = ListOptions { prefix: "a/".to_owned(), ..ListOptions::default() };
+        let keys: Vec<_> = store.list(&below).unwrap().entries.into_iter().map(|e| e.key).collect();
+        assert_eq!(keys, ["a/1"], "what is not listed is not needed");
+    }
+}
+
+#[test]
+fn what_a_child_lists_that_answers_again_is_not_taken_for_listed() {
+    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
+    let children = [0; 2].map(|_| Faulty::with(unordered));
+    let store = default_mirror("all", &children);
+    for key in ["a", "b", "c"] {
+        put(&store, key, "x").unwrap();
+    }
+    children[0].down(true);
+    let first = ListOptions { limit: Some(1), ..ListOptions::default() };
+    let page = store.list(&first).unwrap();
+    children[0].down(false);
+    let mut keys: Vec<_> = page.entries.into_iter().map(|entry| entry.key).collect();
+    let mut next = page.next;
+    while let Some(token) = next {
+        let page = store.list(&ListOptions { start_after: Some(token), ..first.clone() }).unwrap();
+        keys.extend(page.entries.into_iter().map(|entry| entry.key));
+        next = page.next;
+    }
+    keys.sort();
+    assert_eq!(keys, ["a", "b", "c"]);
 }
 
 #[test]
@@ -326,8 +489,8 @@ fn a_mirror_of_one_is_that_one() {
 #[test]
 fn a_write_or_delete_that_no_child_took_leaves_the_old_object_readable() {
     for policy in ["all", "quorum", "any"] {
-        let children = three();
-        let store = default_mirror(policy, &children);
+        let (children, shared) = (three(), Rc::default());
+        let store = mirror(&shared, policy, &children);
         put(&store, "a", "old").unwrap();
         children.iter().for_each(|child| child.down(true));
         for _ in 0..3 {
@@ -335,6 +498,7 @@ fn a_write_or_delete_that_no_child_took_leaves_the_old_object_readable() {
             assert!(store.delete("a", &DeleteOptions::default()).is_err());
         }
         children.iter().for_each(|child| child.down(false));
+        later(&shared);
         assert_eq!(get(&store, "a").unwrap(), "old", "{policy}");
         let pending =
             store.dirty().unwrap().iter().all(|(_, m)| m.pending && m.children.is_empty());
@@ -343,7 +507,20 @@ fn a_write_or_delete_that_no_child_took_leaves_the_old_object_readable() {
 }
 
 #[test]
-fn a_write_that_was_taken_back_does_not_trust_a_child_that_was_behind_before() {
+fn an_object_that_a_child_holds_which_missed_its_delete_refuses_no_write() {
+    let children = three();
+    let store = default_mirror("any", &children);
+    put(&store, "a", "old").unwrap();
+    children[2].down(true);
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    children[2].down(false);
+    children[..2].iter().for_each(|child| child.fail(&["put"]));
+    put_new(&store, "a", "new").unwrap();
+    assert_eq!(get(&store, "a").unwrap(), "new");
+}
+
+#[test]
+fn a_write_is_not_taken_back_where_a_child_was_behind() {
     let children = three();
     let shared = Rc::default();
     let store = mirror(&shared, "quorum", &children);
@@ -354,9 +531,9 @@ fn a_write_that_was_taken_back_does_not_trust_a_child_that_was_behind_before() {
     children[1].fail(&["put"]);
     // The other instance insists on all: child 2 is never reached.
     let strict = mirror(&shared, "all", &children);
-    let error = put(&strict, "a", "new").unwrap_err().to_string();
-    assert!(error.contains("taken back"), "{error}");
-    assert_eq!(get(&store, "a"), Err(Error::NotFound));
+    let error = put_new(&strict, "a", "new").unwrap_err().to_string();
+    assert!(!error.contains("taken back"), "{error}");
+    assert_eq!(get(&store, "a").unwrap(), "new");
 }
 
 #[test]
@@ -365,6 +542,29 @@ fn a_write_that_can_not_be_taken_back_is_shown() {
     let store = default_mirror("all", &children);
     children[0].fail(&["delete"]);
     children[1].fail(&["put"]);
-    assert!(put(&store, "a", "new").is_err());
+    assert!(put_new(&store, "a", "new").is_err());
     assert_eq!(get(&store, "a").unwrap(), "new");
+}
+
+#[test]
+fn of_keys_that_are_no_longer_told_apart_those_that_are_behind_are_asked() {
+    let (children, shared) = (three(), Rc::default());
+    let store = mirror(&shared, "any", &children);
+    let long = "x".repeat(900);
+    let together = |key: &String| record::bucket_of(key) == 0;
+    let mut keys = (0..).map(|number| format!("{number}{long}")).filter(together);
+    let key = keys.next().unwrap();
+    children[1].fail(&["put"]);
+    for key in keys.take(50) {
+        put(&store, &key, "").unwrap();
+    }
+    assert!(store.dirty().unwrap().iter().any(|(key, _)| key.is_none()));
+    children[1].fail(&[]);
+    later(&shared);
+    assert_eq!(get(&store, &key), Err(Error::NotFound));
+    children[1].memory.put(&key, b"kept", &PutOptions::default()).unwrap();
+    assert!(get(&store, &key).is_err_and(|error| error != Error::NotFound));
+    assert!(all_keys(&store, 1000).unwrap().contains(&key));
+    store.delete(&key, &DeleteOptions::default()).unwrap();
+    assert_eq!(get(&store, &key), Err(Error::NotFound));
 }

@@ -1,8 +1,9 @@
 //! Writes and deletes on all children.
 
+use super::Mirror;
 use super::dirty::fresh_etag;
-use super::report::{Outcome, combine};
-use super::{Mirror, Policy};
+use super::record::Recorded;
+use super::report::Outcome;
 use crate::store::Writer;
 use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
 use std::rc::Rc;
@@ -17,34 +18,73 @@ fn is_conditional(options: &PutOptions) -> bool {
     options.if_absent || options.if_match.is_some()
 }
 
+/// What is known before a write.
+struct Look {
+    /// The children, in the order to write them.
+    order: Vec<usize>,
+    /// What they hold that are behind decides about no precondition.
+    recorded: Recorded,
+    /// Whether every child was asked, said that there is no such object, and
+    /// nothing is on record. Of use only while the key's lock is held.
+    new: bool,
+}
+
 impl Mirror {
-    /// The children in the order to write them. The first decides about
-    /// preconditions, in one step with its own write; so it must be one that
-    /// knows the current object.
-    fn write_order(&self, key: &str, options: &PutOptions) -> Result<Vec<usize>> {
-        let behind = self.dirty_of(key)?;
-        let mut order: Vec<usize> = (0..self.children.len()).collect();
-        order.sort_by_key(|index| behind.contains(index));
-        if is_conditional(options) && self.children.len() > 1 {
-            let current = match self.first("looking at", key, |child| child.stat(key)) {
-                Ok(found) => Some(found),
-                Err(Error::NotFound) => None,
-                Err(error) => return Err(error),
-            };
-            check_write(options, current.as_ref().map(|(_, info)| info))?;
-            if let Some((decider, _)) = current {
-                order.sort_by_key(|index| *index != decider);
-            }
+    /// Looks at what there is before a write.
+    ///
+    /// The first child decides about preconditions, in one step with its own
+    /// write; so it must be one that knows the current object. Else one that
+    /// was down comes first: if it still is, and is needed, nothing was done.
+    fn look(&self, key: &str, options: &PutOptions) -> Result<Look> {
+        let recorded = self.recorded(key)?;
+        let mut order = self.order();
+        order.sort_by_key(|index| recorded.is_behind(*index));
+        if !is_conditional(options) || self.children.len() == 1 {
+            self.suspects_first(&mut order);
+            return Ok(Look { order, recorded, new: false });
         }
-        Ok(order)
+        let current = match self.first("looking at", key, |child| child.stat(key)) {
+            Ok(found) => Some(found),
+            Err(Error::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        check_write(options, current.as_ref().map(|(_, info)| info))?;
+        if let Some((decider, _)) = &current {
+            order.sort_by_key(|index| index != decider);
+        }
+        let new = current.is_none() && recorded.is_clean() && self.all(|child| child.read);
+        Ok(Look { order, recorded, new })
     }
 
-    fn needed(&self) -> usize {
-        match self.policy {
-            Policy::All => self.children.len(),
-            Policy::Quorum => self.children.len() / 2 + 1,
-            Policy::Any => 1,
+    fn order(&self) -> Vec<usize> {
+        (0..self.children.len()).collect()
+    }
+
+    fn suspects_first(&self, order: &mut [usize]) {
+        let down = self.breaker.down();
+        if !down.is_empty() {
+            order.sort_by_key(|index| !down.contains_key(index));
         }
+    }
+
+    /// What is known of the children's failures before anything is done; an
+    /// error if the others are too few.
+    fn outcomes(&self, what: &str, key: &str) -> Result<Vec<Outcome>> {
+        let mut outcomes = vec![Outcome::Skipped; self.children.len()];
+        for (child, left_out) in self.breaker.down() {
+            if let Some(outcome) = outcomes.get_mut(child).filter(|_| left_out) {
+                *outcome = Outcome::Failed(self.breaker.refusal(child));
+            }
+        }
+        match self.is_possible(&outcomes) {
+            true => Ok(outcomes),
+            false => Err(self.failure(what, key, &outcomes)),
+        }
+    }
+
+    /// Whether enough children are left.
+    fn is_possible(&self, outcomes: &[Outcome]) -> bool {
+        self.children.len() - failed(outcomes).len() >= self.needed()
     }
 
     pub(super) fn put_all(
@@ -61,74 +101,89 @@ impl Mirror {
             options.etag = Some(fresh_etag(&self.name, self.env.coordinator.as_ref()));
         }
         let _lock = self.lock(key)?;
-        let order = self.write_order(key, &options)?;
+        let look = self.look(key, &options)?;
+        let outcomes = self.outcomes("writing", key)?;
         let plain = PutOptions { if_absent: false, if_match: None, ..options.clone() };
-        let outcomes = vec![Outcome::Skipped; self.children.len()];
-        self.publish(key, &order, outcomes, options.if_absent, |index, deciding| {
+        self.publish(key, &look, outcomes, |index, deciding| {
             self.children[index].put(key, data, if deciding { &options } else { &plain })
         })
     }
 
-    /// Lets `write` publish on the children in `order`; the lock is held.
-    /// `outcomes` tells of children that failed before.
+    /// Lets `write` publish on the children; the lock is held. `outcomes` tells
+    /// of those that failed before.
     fn publish(
         &self,
         key: &str,
-        order: &[usize],
+        look: &Look,
         mut outcomes: Vec<Outcome>,
-        known_new: bool,
         mut write: impl FnMut(usize, bool) -> Result<ObjectInfo>,
     ) -> Result<ObjectInfo> {
-        self.dirty.begin(key)?;
+        self.dirty.begin(key, false)?;
         let mut written: Option<ObjectInfo> = None;
-        for &index in order {
-            match write(index, written.is_none()) {
+        for &index in &look.order {
+            if matches!(outcomes[index], Outcome::Failed(_)) {
+                continue;
+            }
+            let deciding = written.is_none() && !look.recorded.is_behind(index);
+            match write(index, deciding) {
                 Ok(info) => {
                     outcomes[index] = Outcome::Done;
                     written.get_or_insert(info);
                 }
-                Err(error) if written.is_none() && is_refusal(&error) => {
+                Err(error) if deciding && is_refusal(&error) => {
                     self.nothing_done(key, &outcomes);
                     return Err(error);
                 }
                 Err(error) => {
                     outcomes[index] = Outcome::Failed(error);
                     // The rest would only make it harder to take back.
-                    if self.children.len() - failed(&outcomes).len() < self.needed() {
+                    if !self.is_possible(&outcomes) {
                         break;
                     }
                 }
             }
         }
-        let done = with(&outcomes, |o| matches!(o, Outcome::Done));
-        let others = with(&outcomes, |o| !matches!(o, Outcome::Done));
-        if let Some(info) = written
-            && done.len() >= self.needed()
-        {
-            self.dirty.end(key, &done, &others)?;
+        let done = done(&outcomes);
+        let Some(info) = written else {
+            self.nothing_done(key, &outcomes);
+            return Err(self.failure("writing", key, &outcomes));
+        };
+        if done.len() >= self.needed() {
+            self.dirty.end(key, &done, &others(&outcomes), false)?;
             return Ok(info);
         }
-        if done.is_empty() {
-            self.nothing_done(key, &outcomes);
-        } else {
-            if known_new || self.was_absent(key, &others) {
-                for &index in &done {
-                    let gone = self.children[index].delete(key, &DeleteOptions::default());
-                    if matches!(gone, Ok(()) | Err(Error::NotFound)) {
-                        outcomes[index] = Outcome::Undone;
-                    }
-                }
-            }
-            let undone = with(&outcomes, |o| matches!(o, Outcome::Undone));
-            if undone.is_empty() {
-                self.dirty.end_failed(key, &done, &others);
-            } else {
-                // Children left alone are what they were before.
-                let doubtful = |o: &Outcome| matches!(o, Outcome::Done | Outcome::Failed(_));
-                self.dirty.end_failed(key, &undone, &with(&outcomes, doubtful));
+        if look.new {
+            self.take_back(key, &info, &done, &mut outcomes);
+        }
+        self.end_halfway(key, &outcomes);
+        Err(self.failure("writing", key, &outcomes))
+    }
+
+    /// Deletes an object that this write made, where it is known to be new.
+    fn take_back(&self, key: &str, made: &ObjectInfo, on: &[usize], outcomes: &mut [Outcome]) {
+        for &index in on {
+            let child = &self.children[index];
+            let can = child.capabilities();
+            // Someone may have gone round the mirror.
+            let if_match = made.etag.clone().filter(|_| can.conditional && can.metadata);
+            let gone = child.delete(key, &DeleteOptions { if_match });
+            if matches!(gone, Ok(()) | Err(Error::NotFound)) {
+                outcomes[index] = Outcome::Undone;
             }
         }
-        Err(combine(&self.name, "writing", key, &outcomes))
+    }
+
+    /// Ends a write that too few children took. Those that have the new object
+    /// show it; none is deleted for want of it elsewhere.
+    fn end_halfway(&self, key: &str, outcomes: &[Outcome]) {
+        let done = done(outcomes);
+        if done.is_empty() {
+            // All was taken back. A child that failed may have taken it all the
+            // same: then the write stays on record as not ended.
+            self.nothing_done(key, outcomes);
+        } else {
+            self.dirty.end_failed(key, &done, &others(outcomes));
+        }
     }
 
     /// Ends a write that no child is known to have taken. None is ahead, so
@@ -136,17 +191,8 @@ impl Mirror {
     /// it all the same, so then the write stays on record as not ended.
     fn nothing_done(&self, key: &str, outcomes: &[Outcome]) {
         if failed(outcomes).is_empty() {
-            self.dirty.end_failed(key, &[], &[]);
+            self.dirty.cancel(key);
         }
-    }
-
-    /// Whether a child that was not written says that there was no object.
-    fn was_absent(&self, key: &str, others: &[usize]) -> bool {
-        let Ok(behind) = self.dirty_of(key) else { return false };
-        others
-            .iter()
-            .filter(|index| !behind.contains(index))
-            .any(|&index| matches!(self.children[index].exists(key), Ok(false)))
     }
 
     pub(super) fn delete_all(&self, key: &str, options: &DeleteOptions) -> Result<()> {
@@ -154,18 +200,24 @@ impl Mirror {
             return only.delete(key, options);
         }
         let _lock = self.lock(key)?;
-        let mut order: Vec<usize> = (0..self.children.len()).collect();
+        let mut order = self.order();
         if options.if_match.is_some() {
             let (decider, info) = self.first("looking at", key, |child| child.stat(key))?;
             if info.etag != options.if_match {
                 return Err(Error::PreconditionFailed);
             }
             order.sort_by_key(|index| *index != decider);
+        } else {
+            self.suspects_first(&mut order);
         }
-        self.dirty.begin(key)?;
-        let mut outcomes = vec![Outcome::Skipped; self.children.len()];
+        let before = self.recorded(key)?;
+        let mut outcomes = self.outcomes("deleting", key)?;
+        self.dirty.begin(key, true)?;
         let (mut found, mut decided) = (false, false);
         for index in order {
+            if matches!(outcomes[index], Outcome::Failed(_)) {
+                continue;
+            }
             let plain = DeleteOptions::default();
             let asked = if decided { &plain } else { options };
             outcomes[index] = match self.children[index].delete(key, asked) {
@@ -181,16 +233,20 @@ impl Mirror {
                 Err(error) => Outcome::Failed(error),
             };
             decided |= matches!(outcomes[index], Outcome::Done);
+            if !decided && !self.is_possible(&outcomes) {
+                break;
+            }
         }
-        let gone = with(&outcomes, |o| matches!(o, Outcome::Done));
-        let others = failed(&outcomes);
+        let (gone, others) = (done(&outcomes), others(&outcomes));
         if gone.is_empty() {
             self.nothing_done(key, &outcomes);
         } else {
-            self.dirty.end(key, &gone, &others)?;
+            self.dirty.end(key, &gone, &others, true)?;
         }
-        if gone.len() < self.needed() || (!found && !others.is_empty()) {
-            return Err(combine(&self.name, "deleting", key, &outcomes));
+        // Of the others, the record may know that they only missed a delete.
+        let known = before.own.deleted && others.iter().all(|index| before.is_behind(*index));
+        if gone.len() < self.needed() || (!found && !others.is_empty() && !known) {
+            return Err(self.failure("deleting", key, &outcomes));
         }
         if found { Ok(()) } else { Err(Error::NotFound) }
     }
@@ -203,7 +259,7 @@ impl Mirror {
         if let [only] = self.children.as_slice() {
             return only.write(key, options);
         }
-        let order = self.write_order(key, options)?;
+        let Look { order, recorded, .. } = self.look(key, options)?;
         let plain = PutOptions { if_absent: false, if_match: None, ..options.clone() };
         let mut fanout = Fanout {
             mirror: self.clone(),
@@ -213,12 +269,13 @@ impl Mirror {
             outcomes: vec![Outcome::Skipped; self.children.len()],
             order: order.clone(),
         };
-        let mut deciding = true;
+        let mut decided = false;
         for index in order {
+            let deciding = !decided && !recorded.is_behind(index);
             match self.children[index].write(key, if deciding { options } else { &plain }) {
                 Ok(writer) => {
                     fanout.writers[index] = Some(writer);
-                    deciding = false;
+                    decided |= deciding;
                 }
                 Err(error) if deciding && is_refusal(&error) => return Err(error),
                 Err(error) => fanout.lose(index, error)?,
@@ -230,6 +287,14 @@ impl Mirror {
 
 fn with(outcomes: &[Outcome], which: impl Fn(&Outcome) -> bool) -> Vec<usize> {
     (0..).zip(outcomes).filter(|(_, outcome)| which(outcome)).map(|(index, _)| index).collect()
+}
+
+fn done(outcomes: &[Outcome]) -> Vec<usize> {
+    with(outcomes, |outcome| matches!(outcome, Outcome::Done))
+}
+
+fn others(outcomes: &[Outcome]) -> Vec<usize> {
+    with(outcomes, |outcome| !matches!(outcome, Outcome::Done))
 }
 
 fn failed(outcomes: &[Outcome]) -> Vec<usize> {
@@ -251,13 +316,12 @@ impl Fanout {
     fn lose(&mut self, index: usize, error: Error) -> Result<()> {
         self.writers[index] = None;
         self.outcomes[index] = Outcome::Failed(error);
-        let lost = failed(&self.outcomes).len();
-        if self.mirror.children.len() - lost >= self.mirror.needed() {
+        if self.mirror.is_possible(&self.outcomes) {
             return Ok(());
         }
         // Nothing was published anywhere.
         self.writers.fill_with(|| None);
-        Err(combine(&self.mirror.name, "writing", &self.key, &self.outcomes))
+        Err(self.mirror.failure("writing", &self.key, &self.outcomes))
     }
 }
 
@@ -279,18 +343,16 @@ impl Writer for Fanout {
             trailer.etag = Some(self.options.etag.take().unwrap_or_else(fresh));
         }
         let _lock = mirror.lock(&self.key)?;
-        if is_conditional(&self.options) {
-            // The deciding child may have been lost, or the others changed.
-            mirror.write_order(&self.key, &self.options)?;
+        // The deciding child may have been lost, or the others changed.
+        let mut look = mirror.look(&self.key, &self.options)?;
+        look.order = std::mem::take(&mut self.order);
+        if !is_conditional(&self.options) {
+            mirror.suspects_first(&mut look.order);
         }
-        let order: Vec<usize> =
-            self.order.iter().copied().filter(|index| self.writers[*index].is_some()).collect();
         let outcomes = std::mem::take(&mut self.outcomes);
-        mirror.publish(&self.key, &order, outcomes, self.options.if_absent, |index, _| {
-            match self.writers[index].take() {
-                Some(writer) => writer.finish(trailer.clone()),
-                None => Err(Error::Other("the write was given up before".to_owned())),
-            }
+        mirror.publish(&self.key, &look, outcomes, |index, _| match self.writers[index].take() {
+            Some(writer) => writer.finish(trailer.clone()),
+            None => Err(Error::Other("the write was given up before".to_owned())),
         })
     }
 }

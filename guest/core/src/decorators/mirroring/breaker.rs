@@ -1,0 +1,278 @@
+//! A circuit breaker for each child, shared by all instances of a chain: a
+//! child that does not answer is left out, and asked again by one operation at
+//! a time, after pauses that grow.
+
+use crate::env::{Env, Level};
+use crate::store::{Reader, SharedStore, Store, Writer};
+use crate::types::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Result, Trailer,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// So many failures in a row, and a child counts as down,
+const PATIENCE: u32 = 3;
+/// or one that took this long, in milliseconds.
+const SLOW: u64 = 1_000;
+/// How long a child that is down is left out at first, and twice as long after
+/// every attempt,
+const FIRST_PAUSE: u64 = 1_000;
+/// up to this. Under `all`, no write goes well in that time.
+const LONGEST_PAUSE: u64 = 8_000;
+
+/// What is shared of a child that failed lately.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Trouble {
+    /// Failures in a row.
+    failures: u32,
+    /// When it is asked again, and the pause before that.
+    retry_at: u64,
+    pause: u64,
+}
+
+impl Trouble {
+    fn is_down(&self) -> bool {
+        self.failures >= PATIENCE
+    }
+
+    /// How long it is left out from now on; `None`: it may be asked. A clock
+    /// that was set back does not count.
+    fn left_out(&self, now: u64) -> Option<u64> {
+        let left = self.retry_at.saturating_sub(now);
+        (self.is_down() && left > 0 && left <= LONGEST_PAUSE).then_some(left)
+    }
+}
+
+type Troubles = BTreeMap<usize, Trouble>;
+
+/// The children of one mirror that failed lately.
+pub(super) struct Breaker {
+    store: String,
+    names: Vec<String>,
+    env: Env,
+}
+
+/// What was known of a child when an operation began.
+struct Admitted {
+    troubled: bool,
+    since: u64,
+}
+
+impl Breaker {
+    pub(super) fn new(store: &str, names: &[String], env: &Env) -> Self {
+        Self { store: store.to_owned(), names: names.to_vec(), env: env.clone() }
+    }
+
+    fn load(&self) -> (Troubles, u64) {
+        self.env.coordinator.load(&self.name()).map_or_else(Default::default, |value| {
+            (serde_json::from_slice(&value.value).unwrap_or_default(), value.version)
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("{}/breaker", self.store)
+    }
+
+    /// Changes what is shared, unless `change` says that nothing is to be
+    /// changed; gives what it says.
+    fn change<T>(&self, change: impl Fn(&mut Troubles) -> Option<T>) -> Option<T> {
+        loop {
+            let (mut troubles, version) = self.load();
+            let said = change(&mut troubles)?;
+            let value = (!troubles.is_empty()).then(|| serde_json::to_vec(&troubles).ok());
+            let name = self.name();
+            match self.env.coordinator.compare_and_set(&name, version, value.flatten().as_deref()) {
+                Err(Error::PreconditionFailed) => {}
+                // What can't be shared is found out by each operation itself.
+                Ok(_) | Err(_) => return Some(said),
+            }
+        }
+    }
+
+    /// The children that are down; those whose turn it is to be asked again
+    /// are told by `false`.
+    pub(super) fn down(&self) -> BTreeMap<usize, bool> {
+        let (troubles, _) = self.load();
+        if troubles.is_empty() {
+            return BTreeMap::new();
+        }
+        let now = self.env.coordinator.now();
+        let down = troubles.iter().filter(|(_, trouble)| trouble.is_down());
+        down.map(|(child, trouble)| (*child, trouble.left_out(now).is_some())).collect()
+    }
+
+    /// The error of a child that is left out.
+    pub(super) fn refusal(&self, child: usize) -> Error {
+        let (troubles, _) = self.load();
+        let now = self.env.coordinator.now();
+        let left = troubles.get(&child).and_then(|trouble| trouble.left_out(now)).unwrap_or(0);
+        left_out(left)
+    }
+
+    /// Lets an operation on a child begin, or refuses it. Where the child is to
+    /// be asked again, this operation does it and the others don't.
+    fn admit(&self, child: usize) -> Result<Admitted> {
+        let (troubles, _) = self.load();
+        let since = self.env.coordinator.now();
+        let troubled = troubles.contains_key(&child);
+        if troubles.get(&child).is_some_and(Trouble::is_down) {
+            let refused = self.change(|troubles| {
+                let trouble = troubles.get_mut(&child).filter(|trouble| trouble.is_down())?;
+                if let Some(left) = trouble.left_out(since) {
+                    return Some(Some(left));
+                }
+                trouble.pause = (trouble.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                trouble.retry_at = since.saturating_add(trouble.pause);
+                Some(None)
+            });
+            if let Some(Some(left)) = refused {
+                return Err(left_out(left));
+            }
+        }
+        Ok(Admitted { troubled, since })
+    }
+
+    /// Hears how an operation on a child ended.
+    fn hear(&self, child: usize, admitted: &Admitted, failure: Option<&Error>) {
+        let Some(error) = failure.filter(|error| matches!(error, Error::Unavailable(_))) else {
+            if admitted.troubled {
+                let back = self.change(|troubles| troubles.remove(&child));
+                if back.is_some_and(|trouble| trouble.is_down()) {
+                    let text = format!("child {:?} answers again", self.child(child));
+                    self.env.observer.log(Level::Info, &self.store, &text);
+                }
+            }
+            return;
+        };
+        let now = self.env.coordinator.now();
+        let slow = now.saturating_sub(admitted.since) >= SLOW;
+        let gone = self.change(|troubles| {
+            let trouble = troubles.entry(child).or_default();
+            if trouble.is_down() {
+                return None;
+            }
+            trouble.failures += if slow { PATIENCE } else { 1 };
+            (trouble.pause, trouble.retry_at) = (FIRST_PAUSE, now.saturating_add(FIRST_PAUSE));
+            Some(trouble.is_down())
+        });
+        if gone == Some(true) {
+            let text = format!(
+                "child {:?} does not answer, and is left out until it does: {error}",
+                self.child(child)
+            );
+            self.env.observer.log(Level::Warn, &self.store, &text);
+        }
+    }
+
+    fn child(&self, child: usize) -> &str {
+        self.names.get(child).map_or("", String::as_str)
+    }
+}
+
+fn left_out(milliseconds: u64) -> Error {
+    let seconds = milliseconds.div_ceil(1_000);
+    Error::Unavailable(format!("it does not answer, and is asked again in {seconds} s"))
+}
+
+/// A child behind its breaker.
+pub(super) struct Watched {
+    child: SharedStore,
+    index: usize,
+    breaker: Rc<Breaker>,
+}
+
+impl Watched {
+    pub(super) fn new(child: SharedStore, index: usize, breaker: &Rc<Breaker>) -> Self {
+        Self { child, index, breaker: breaker.clone() }
+    }
+
+    fn ask<T>(&self, ask: impl FnOnce(&dyn Store) -> Result<T>) -> Result<T> {
+        let admitted = self.breaker.admit(self.index)?;
+        let answer = ask(self.child.as_ref());
+        self.breaker.hear(self.index, &admitted, answer.as_ref().err());
+        answer
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Watched {
+    fn capabilities(&self) -> Capabilities {
+        self.child.capabilities()
+    }
+    fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+        self.ask(|child| child.get(key, options))
+    }
+    fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
+        self.ask(|child| child.put(key, data, options))
+    }
+    fn exists(&self, key: &str) -> Result<bool> {
+        self.ask(|child| child.exists(key))
+    }
+    fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
+        self.ask(|child| child.delete(key, options))
+    }
+    fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.ask(|child| child.stat(key))
+    }
+    fn list(&self, options: &ListOptions) -> Result<Page> {
+        self.ask(|child| child.list(options))
+    }
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+        let reader = self.ask(|child| child.read(key, options))?;
+        Ok(Box::new(Stream { inner: reader, index: self.index, breaker: self.breaker.clone() }))
+    }
+    fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        let admitted = self.breaker.admit(self.index)?;
+        let opened = self.child.write(key, options);
+        // That it could be opened says nothing: the child may hear of it at
+        // the end only.
+        if let Err(error) = &opened {
+            self.breaker.hear(self.index, &admitted, Some(error));
+        }
+        let inner = opened?;
+        Ok(Box::new(Stream { inner, index: self.index, breaker: self.breaker.clone() }))
+    }
+}
+
+/// An open stream: it goes on whatever the breaker says, and tells it.
+struct Stream<T: ?Sized> {
+    index: usize,
+    breaker: Rc<Breaker>,
+    inner: Box<T>,
+}
+
+impl<T: ?Sized> Stream<T> {
+    fn go<A>(&mut self, go: impl FnOnce(&mut T) -> Result<A>) -> Result<A> {
+        let since = self.breaker.env.coordinator.now();
+        let answer = go(&mut self.inner);
+        if let Err(error) = &answer {
+            let admitted = Admitted { troubled: false, since };
+            self.breaker.hear(self.index, &admitted, Some(error));
+        }
+        answer
+    }
+}
+
+impl Reader for Stream<dyn Reader> {
+    fn info(&self) -> &ObjectInfo {
+        self.inner.info()
+    }
+    fn next(&mut self, max: usize) -> Result<Vec<u8>> {
+        self.go(|reader| reader.next(max))
+    }
+}
+
+impl Writer for Stream<dyn Writer> {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.go(|writer| writer.push(chunk))
+    }
+    fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        let since = self.breaker.env.coordinator.now();
+        let Self { index, breaker, inner } = *self;
+        let answer = inner.finish(trailer);
+        breaker.hear(index, &Admitted { troubled: true, since }, answer.as_ref().err());
+        answer
+    }
+}
