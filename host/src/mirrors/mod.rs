@@ -12,6 +12,8 @@ mod compare;
 mod heal;
 mod journal;
 mod mend;
+#[cfg(test)]
+mod model_tests;
 mod report;
 mod truth;
 mod union;
