@@ -38,6 +38,8 @@ pub struct StoreFactory {
     /// Of this process only.
     id: u64,
     config: Config,
+    /// Where in the configuration a store is.
+    names: HashMap<String, usize>,
     engine: Arc<Engine>,
     plugins: HashMap<String, Arc<Plugin>>,
     shared: Shared,
@@ -81,6 +83,7 @@ impl StoreFactory {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            names: config.stores.iter().zip(0..).map(|(def, at)| (def.name.clone(), at)).collect(),
             config,
             engine,
             plugins,
@@ -184,8 +187,10 @@ impl StoreFactory {
     }
 
     fn index(&self, name: &str) -> anyhow::Result<usize> {
-        let found = self.config.stores.iter().position(|s| s.name == name);
-        found.ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))
+        self.names
+            .get(name)
+            .copied()
+            .ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))
     }
 
     /// Closes every open store, the outermost first, and delivers what events

@@ -144,6 +144,36 @@ fn every_problem_of_a_file_is_told_at_once() {
 }
 
 #[test]
+fn a_file_with_any_number_of_problems_is_refused_with_the_first_hundred() {
+    // Each of them would otherwise be searched for among all names.
+    let stores = |base: &str| {
+        let store = |n| format!("  s{n}: {{type: IdentityStore, base: {base}{n}}}\n");
+        (0..40_000).map(store).collect::<String>()
+    };
+    let message = refusal(&format!("stores:\n{}main: s0\n", stores("t")));
+    assert_eq!(message.lines().count(), 101, "{message}");
+    assert!(message.contains("did you mean"), "{message}");
+    assert!(message.ends_with(": 39900 more problems"), "{message}");
+    let message = refusal(&format!("stores:\n{}main: s0\n", stores("none/")));
+    assert!(message.ends_with(": 39900 more problems"), "{message}");
+}
+
+#[test]
+fn a_file_of_ninety_thousand_stores_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let stores: String = (0..90_000).map(|n| format!("  s{n}: {{type: DictStore}}\n")).collect();
+    let file = directory.path().join("stores.yaml");
+    std::fs::write(&file, format!("stores:\n{stores}main: s89999\n")).unwrap();
+    let factory = StoreFactory::from_yaml(&file).unwrap();
+    assert_eq!(factory.config().stores.len(), 90_000);
+    let twice = refusal(&format!("stores:\n{stores}  s7: {{type: DictStore}}\nmain: s0\n"));
+    assert!(twice.contains("\"s7\" stands here for the second time; first on line 9"), "{twice}");
+    let values = "0,".repeat(600_000);
+    let many = refusal(&format!("stores: [{values}]\n"));
+    assert!(many.contains("more than 500000 values"), "{many}");
+}
+
+#[test]
 fn a_broken_file_creates_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = "

@@ -83,6 +83,7 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
             "key": store.and_then(|s| s.key.clone()),
             "message": format!("{error:#}"),
             "problems": problems,
+            "more_problems": config.map_or(0, |config| config.more),
         }});
         eprintln!("{json}");
     } else if let Some(config) = config {

@@ -2,10 +2,10 @@
 
 use super::ServeConfig;
 use super::load::Loader;
-use super::problem::suggest;
 use super::serve::bucket_name_problem;
 use super::yaml::{Data, Node};
 use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
 
 /// A key pair. `Debug` does not show the secret.
 #[derive(Clone)]
@@ -136,6 +136,10 @@ impl Loader<'_> {
         (credentials, anonymous): (Option<&Node>, Option<&Node>),
         buckets: Option<&[String]>,
     ) {
+        let buckets =
+            buckets.map(|names| names.iter().map(String::as_str).collect::<BTreeSet<_>>());
+        let buckets = buckets.as_ref();
+        let mut users = HashMap::new();
         let one = std::slice::from_ref(&value["credentials"]);
         let values = value["credentials"].as_array().map_or(one, Vec::as_slice);
         let nodes: Vec<&Node> = match credentials.map(|node| &node.data) {
@@ -148,9 +152,9 @@ impl Loader<'_> {
             else {
                 continue;
             };
-            if let Some(first) =
-                serve.users.iter().position(|user| user.credentials.access_key == access_key)
-            {
+            let number = serve.users.len();
+            let first = *users.entry(access_key.clone()).or_insert(number);
+            if first != number {
                 let text = format!("this access key is that of serve.credentials[{first}], too");
                 self.report(entry(node, "access_key").unwrap_or(node).place, text);
             }
@@ -174,7 +178,7 @@ impl Loader<'_> {
     }
 
     /// Reports names in the `buckets` of a scope that no bucket can have.
-    fn buckets(&mut self, scope: &Node, known: Option<&[String]>) {
+    fn buckets(&mut self, scope: &Node, known: Option<&BTreeSet<&str>>) {
         let Some(Data::List(names)) = entry(scope, "buckets").map(|node| &node.data) else {
             return;
         };
@@ -182,8 +186,8 @@ impl Loader<'_> {
             let Some(name) = self.converter.text(node) else { continue };
             if let Some(rule) = bucket_name_problem(&name) {
                 self.report(node.place, format!("{name:?} is no bucket name: {rule}"));
-            } else if let Some(known) = known.filter(|known| !known.contains(&name)) {
-                let hint = suggest(&name, known.iter().map(String::as_str));
+            } else if let Some(known) = known.filter(|known| !known.contains(name.as_str())) {
+                let hint = self.converter.problems.hint(&name, known.iter().copied());
                 self.report(node.place, format!("there is no bucket {name:?}{hint}"));
             }
         }

@@ -1,5 +1,6 @@
 //! A config that stands alone, without a file of stores around it.
 
+use super::problem::Problems;
 use super::schema::Converter;
 use super::yaml::{Data, Node, parse};
 use super::{Place, Problem};
@@ -19,11 +20,11 @@ pub fn config(text: &str, schema: &Value) -> Result<Map<String, Value>, Vec<Prob
     }
     let vars = |name: &str| std::env::var(name).ok();
     let mut converter =
-        Converter { vars: &vars, only: None, root: schema.clone(), problems: Vec::new() };
+        Converter { vars: &vars, only: None, root: schema.clone(), problems: Problems::default() };
     let value = converter.value(&node, schema, "");
     match (converter.problems.is_empty(), value) {
         (true, Value::Object(config)) => Ok(config),
-        _ => Err(converter.problems),
+        _ => Err(converter.problems.told().to_vec()),
     }
 }
 

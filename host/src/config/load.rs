@@ -2,12 +2,13 @@
 
 use super::access::entry;
 use super::plugins::{self, Refusal};
-use super::problem::{ConfigError, Problem, suggest};
+use super::problem::{ConfigError, Problem, Problems, suggest};
 use super::schema::Converter;
 use super::yaml::{self, Data, Node};
 use super::{BaseShape, Config, Place, PluginDef, StoreDef, TypeInfo};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::Read;
 use std::path::Path;
 
 const TOP: Place = Place { line: 1, column: 1 };
@@ -32,9 +33,12 @@ impl Config {
         plugins: &mut dyn FnMut(&PluginDef) -> Result<Vec<TypeInfo>, Refusal>,
     ) -> Result<Config, ConfigError> {
         let file = path.display().to_string();
-        let fail = |message: String| ConfigError::new(&file, vec![Problem { place: TOP, message }]);
-        let bytes =
-            std::fs::read(path).map_err(|e| fail(format!("the file can't be read: {e}")))?;
+        let fail = |message: String| ConfigError::new(&file, Problem { place: TOP, message });
+        // It may well be a pipe, but not one without end.
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+            .map_err(|e| fail(format!("the file can't be read: {e}")))?;
         if bytes.len() > yaml::MAX_BYTES {
             return Err(fail(format!("a configuration has at most {} bytes", yaml::MAX_BYTES)));
         }
@@ -65,13 +69,17 @@ impl Config {
 
     /// Checks a text; `file` is its name in messages.
     pub fn read(text: &str, file: &str, mut sources: Sources<'_>) -> Result<Config, ConfigError> {
-        let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, vec![problem]))?;
-        let mut converter =
-            Converter { vars: sources.vars, only: None, root: Value::Null, problems: Vec::new() };
+        let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, problem))?;
+        let mut converter = Converter {
+            vars: sources.vars,
+            only: None,
+            root: Value::Null,
+            problems: Problems::default(),
+        };
         let directory = sources.directory;
         let mut types = sources.types.to_vec();
         let section = root.as_ref().and_then(|root| entry(root, "plugins"));
-        let (mut defs, mut declared) = (Vec::new(), Vec::new());
+        let (mut defs, mut declared) = (Vec::new(), BTreeSet::new());
         if let Some(Data::Map(entries)) = section.map(|node| &node.data) {
             declared.extend(entries.iter().filter_map(|(key, _)| key.text()).map(str::to_owned));
         }
@@ -80,14 +88,7 @@ impl Config {
             defs = own;
             types.extend(brought);
         }
-        let mut loader = Loader {
-            types: &types,
-            plugins: defs,
-            declared,
-            directory,
-            converter,
-            found: Vec::new(),
-        };
+        let mut loader = Loader::new(&types, defs, declared, directory, converter);
         let config = loader.config(file, root.as_ref());
         match config {
             Some(config) if loader.converter.problems.is_empty() => Ok(config),
@@ -98,12 +99,20 @@ impl Config {
 
 pub(super) struct Loader<'a> {
     types: &'a [TypeInfo],
+    /// The same by name and alias.
+    kinds: HashMap<&'a str, &'a TypeInfo>,
+    /// Plug-ins that brought a type.
+    bringing: HashSet<&'a str>,
     plugins: Vec<PluginDef>,
+    /// Where in `plugins` a name is.
+    plugin_index: HashMap<String, usize>,
     /// The names of all plug-ins of the file, those that can't be used, too.
-    declared: Vec<String>,
+    declared: BTreeSet<String>,
     pub(super) directory: &'a Path,
     pub(super) converter: Converter<'a>,
     pub(super) found: Vec<Found<'a>>,
+    /// Where in `found` a name is.
+    index: HashMap<String, usize>,
 }
 
 /// A store as the file describes it.
@@ -118,6 +127,37 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Loader<'a> {
+    fn new(
+        types: &'a [TypeInfo],
+        plugins: Vec<PluginDef>,
+        declared: BTreeSet<String>,
+        directory: &'a Path,
+        converter: Converter<'a>,
+    ) -> Self {
+        let mut kinds = HashMap::new();
+        for info in types {
+            for name in std::iter::once(&info.name).chain(&info.aliases) {
+                kinds.entry(name.as_str()).or_insert(info);
+            }
+        }
+        let bringing = types.iter().filter_map(|info| info.plugin.as_deref()).collect();
+        let plugin_index =
+            plugins.iter().zip(0..).map(|(def, at)| (def.name.clone(), at)).collect();
+        let (found, index) = (Vec::new(), HashMap::new());
+        Self {
+            types,
+            kinds,
+            bringing,
+            plugins,
+            plugin_index,
+            declared,
+            directory,
+            converter,
+            found,
+            index,
+        }
+    }
+
     pub(super) fn report(&mut self, place: Place, message: String) {
         self.converter.problems.push(Problem { place, message });
     }
@@ -149,6 +189,7 @@ impl<'a> Loader<'a> {
             Some((_, Data::Map(stores))) if !stores.is_empty() => {
                 for (key, value) in stores {
                     let found = self.store(key, value);
+                    self.index.insert(found.name.clone(), self.found.len());
                     self.found.push(found);
                 }
             }
@@ -241,15 +282,16 @@ impl<'a> Loader<'a> {
 
     fn kind(&mut self, store: &str, node: &Node) -> Option<&'a TypeInfo> {
         let kind = self.converter.text(node)?;
-        let found = self.types.iter().find(|t| t.name == kind || t.aliases.contains(&kind));
+        let found = self.kinds.get(kind.as_str()).copied();
         if found.is_none() {
             let names = self.types.iter().flat_map(|t| std::iter::once(&t.name).chain(&t.aliases));
-            let hint = suggest(&kind, names.map(String::as_str));
+            let hint = self.converter.problems.hint(&kind, names.map(String::as_str));
             let text = match kind.split_once('/') {
                 // Whatever is wrong with the plug-in was said.
                 Some((plugin, _)) if self.failed(plugin) => return None,
-                Some((plugin, _)) if !self.declared.iter().any(|name| name == plugin) => {
-                    let hint = suggest(plugin, self.declared.iter().map(String::as_str));
+                Some((plugin, _)) if !self.declared.contains(plugin) => {
+                    let declared = self.declared.iter().map(String::as_str);
+                    let hint = self.converter.problems.hint(plugin, declared);
                     let text = format!(
                         "store {store:?}: there is no plug-in {plugin:?} in \"plugins\"{hint}"
                     );
@@ -266,9 +308,7 @@ impl<'a> Loader<'a> {
 
     /// Whether a plug-in is there and brought nothing.
     fn failed(&self, plugin: &str) -> bool {
-        let there = self.declared.iter().any(|name| name == plugin);
-        let brought = self.types.iter().any(|info| info.plugin.as_deref() == Some(plugin));
-        there && !brought
+        !self.bringing.contains(plugin) && self.declared.contains(plugin)
     }
 
     fn bases(
@@ -369,11 +409,12 @@ impl<'a> Loader<'a> {
         let before = self.converter.problems.len();
         let empty = Node { place, data: Data::Map(Vec::new()) };
         self.converter.root.clone_from(&info.schema);
-        let plugin = self.plugins.iter().find(|def| Some(&def.name) == info.plugin.as_ref());
+        let plugin = info.plugin.as_ref().and_then(|name| self.plugin_index.get(name));
+        let plugin = plugin.and_then(|at| self.plugins.get(*at));
         self.converter.only = plugin.map(|def| (def.name.clone(), def.config_env.clone()));
         let value = self.converter.value(node.unwrap_or(&empty), &info.schema, "");
         self.converter.only = None;
-        for problem in self.converter.problems.iter_mut().skip(before) {
+        for problem in self.converter.problems.since(before) {
             problem.message = format!("store {store:?} ({}): {}", info.name, problem.message);
         }
         match value {
@@ -409,17 +450,15 @@ impl<'a> Loader<'a> {
 
     /// For each store, its bases as indices into `found`.
     fn links(&mut self) -> Vec<Vec<usize>> {
-        let index: HashMap<String, usize> =
-            self.found.iter().enumerate().map(|(i, found)| (found.name.clone(), i)).collect();
         let mut links = Vec::new();
-        let mut problems = Vec::new();
         for found in &self.found {
             let mut own = Vec::new();
             for (base, place) in &found.bases {
-                match index.get(base) {
+                match self.index.get(base) {
                     Some(&base) => own.push(base),
                     None => {
-                        let hint = suggest(base, self.found.iter().map(|f| f.name.as_str()));
+                        let problems = &mut self.converter.problems;
+                        let hint = problems.hint(base, self.found.iter().map(|f| f.name.as_str()));
                         let message =
                             format!("store {:?}: there is no store {base:?}{hint}", found.name);
                         problems.push(Problem { place: *place, message });
@@ -428,7 +467,6 @@ impl<'a> Loader<'a> {
             }
             links.push(own);
         }
-        self.converter.problems.extend(problems);
         links
     }
 
@@ -498,7 +536,7 @@ impl<'a> Loader<'a> {
     }
 
     pub(super) fn named(&self, name: &str) -> Option<usize> {
-        self.found.iter().position(|found| found.name == name)
+        self.index.get(name).copied()
     }
 }
 

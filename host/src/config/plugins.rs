@@ -3,7 +3,7 @@
 use super::TypeInfo;
 use super::access::entry;
 use super::load::Sources;
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::schema::Converter;
 use super::yaml::{Data, Node};
 use super::{PluginDef, PluginLimits, units};
@@ -100,7 +100,7 @@ fn one(
         let message = "sha256 has 64 hexadecimal digits; `storage-host plugin inspect` prints it";
         converter.problems.push(Problem { place: node.place, message: message.to_owned() });
     }
-    for problem in converter.problems.iter_mut().skip(before) {
+    for problem in converter.problems.since(before) {
         if !problem.message.contains("can't name a plug-in") {
             problem.message = format!("plug-in {name:?}: {}", problem.message);
         }
@@ -128,7 +128,7 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 fn limits(converter: &mut Converter<'_>, value: &Value, node: Option<&Node>) -> PluginLimits {
     let mut limits = PluginLimits::default();
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let mut report = |name: &str, message: String| {
         let Some(node) = node.map(|node| entry(node, name).unwrap_or(node)) else { return };
         let message = format!("limits.{name} {message}");

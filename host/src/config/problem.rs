@@ -12,20 +12,88 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Everything that is wrong with a configuration, in the order of the file.
+/// How many problems are told. Nobody reads more, and each may cost a search
+/// for the name that was meant.
+const MAX_PROBLEMS: usize = 100;
+
+/// How many names are compared closely with a wrong one, and up to which length.
+const MAX_COMPARED: usize = 1_000;
+const MAX_NAME: usize = 256;
+
+/// The problems found so far: the first ones, and how many more there are.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    told: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    /// Adds one, or counts it where there are enough.
+    pub fn push(&mut self, problem: Problem) {
+        match self.told.len() < MAX_PROBLEMS {
+            true => self.told.push(problem),
+            false => self.more += 1,
+        }
+    }
+
+    /// Adds those of a part.
+    pub fn extend(&mut self, other: Problems) {
+        self.more += other.more;
+        other.told.into_iter().for_each(|problem| self.push(problem));
+    }
+
+    /// How many there are, told or not.
+    pub fn len(&self) -> usize {
+        self.told.len() + self.more
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those that are told.
+    pub fn told(&self) -> &[Problem] {
+        &self.told
+    }
+
+    /// Those that were added since there were `before`, as far as they are told.
+    pub fn since(&mut self, before: usize) -> impl Iterator<Item = &mut Problem> {
+        self.told.iter_mut().skip(before)
+    }
+
+    /// As [`suggest`], unless the problem will not be told.
+    pub fn hint<'a>(&self, wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+        match self.told.len() < MAX_PROBLEMS {
+            true => suggest(wrong, names),
+            false => String::new(),
+        }
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self { told: vec![problem], more: 0 }
+    }
+}
+
+/// What is wrong with a configuration, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file's name.
     pub file: String,
-    /// At least one problem.
+    /// At least one problem, and not more than a person reads.
     pub problems: Vec<Problem>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 impl ConfigError {
-    pub(super) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
+    pub(super) fn new(file: &str, problems: impl Into<Problems>) -> Self {
+        let Problems { told: mut problems, more } = problems.into();
         problems.sort_by_key(|problem| problem.place);
         problems.dedup();
-        Self { file: file.to_owned(), problems }
+        Self { file: file.to_owned(), problems, more }
     }
 }
 
@@ -37,7 +105,10 @@ impl fmt::Display for ConfigError {
             }
             write!(f, "{}:{}:{}: {message}", self.file, place.line, place.column)?;
         }
-        Ok(())
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n{}: {more} more problems", self.file),
+        }
     }
 }
 
@@ -55,8 +126,15 @@ pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         let whole = strsim::damerau_levenshtein(&lower, &name);
         whole.min(strsim::damerau_levenshtein(&lower, &short(&name)))
     };
+    let near = |length: usize| length.abs_diff(wrong.len()) <= wrong.len() / 2 + 2;
     let close = names
         .iter()
+        // A cheap look first: names of quite another length are no typing mistake.
+        .filter(|name| {
+            wrong.len() <= MAX_NAME
+                && [0, "store".len()].iter().any(|less| near(name.len().saturating_sub(*less)))
+        })
+        .take(MAX_COMPARED)
         .map(|name| (distance(name), name))
         .min()
         // Where nothing of a short name is right, it is another name.

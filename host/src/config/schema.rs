@@ -6,7 +6,7 @@
 //! schema. An integer of `format: bytes` may be written with a unit.
 
 use super::env::expand;
-use super::problem::{Problem, suggest};
+use super::problem::{Problem, Problems, suggest};
 use super::units;
 use super::yaml::{Data, Node, scalar};
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ pub struct Converter<'a> {
     pub only: Option<(String, Vec<String>)>,
     /// The schema that `$ref` points into.
     pub root: Value,
-    pub problems: Vec<Problem>,
+    pub problems: Problems,
 }
 
 impl Converter<'_> {
@@ -74,20 +74,20 @@ impl Converter<'_> {
     }
 
     fn first_fitting(&mut self, node: &Node, branches: &[Value], path: &str) -> Value {
-        let mut best: Option<Vec<Problem>> = None;
+        let mut best: Option<Problems> = None;
         for branch in branches {
             let mut trial = Converter {
                 vars: self.vars,
                 only: self.only.clone(),
                 root: self.root.clone(),
-                problems: Vec::new(),
+                problems: Problems::default(),
             };
             let value = trial.value(node, branch, path);
             if trial.problems.is_empty() {
                 return value;
             }
             // The branch that got furthest into the value says best what is wrong.
-            let depth = |problems: &[Problem]| problems.iter().map(|p| p.place).max();
+            let depth = |problems: &Problems| problems.told().iter().map(|p| p.place).max();
             if best.as_ref().is_none_or(|b| depth(&trial.problems) > depth(b)) {
                 best = Some(trial.problems);
             }

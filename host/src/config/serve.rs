@@ -2,10 +2,10 @@
 
 use super::access::{entry, schemas};
 use super::load::Loader;
-use super::problem::suggest;
 use super::yaml::{Data, Node};
 use super::{Limits, ServeConfig, TlsFiles};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::time::Duration;
 
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
@@ -102,6 +102,7 @@ impl Loader<'_> {
             }
         };
         let mut exposed: Vec<(String, usize)> = Vec::new();
+        let mut buckets = HashSet::new();
         for (bucket_node, store_node) in pairs {
             let (Some(bucket), Some(store)) =
                 (self.converter.text(bucket_node), self.converter.text(store_node))
@@ -118,13 +119,14 @@ impl Loader<'_> {
                     format!("{bucket:?} is no bucket name: {rule}{cure}"),
                 );
             }
-            if exposed.iter().any(|(name, _)| *name == bucket) {
+            if !buckets.insert(bucket.clone()) {
                 self.report(bucket_node.place, format!("bucket {bucket:?} stands here twice"));
             }
             match self.named(&store) {
                 Some(store) => exposed.push((bucket, store)),
                 None => {
-                    let hint = suggest(&store, self.found.iter().map(|f| f.name.as_str()));
+                    let names = self.found.iter().map(|f| f.name.as_str());
+                    let hint = self.converter.problems.hint(&store, names);
                     self.report(
                         store_node.place,
                         format!("serve.expose: there is no store {store:?}{hint}"),

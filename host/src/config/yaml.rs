@@ -14,7 +14,7 @@ use std::collections::HashMap;
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The most nodes of a tree, counting what aliases repeat.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 500_000;
 
 /// How deep lists and mappings may be nested.
 const MAX_DEPTH: usize = 64;
@@ -232,6 +232,9 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, Problem> {
         let mut map: Vec<(Node, Node)> = Vec::new();
+        // The line of each name: looking through the list instead would take
+        // hours for a large file.
+        let mut lines: HashMap<String, usize> = HashMap::new();
         let mut merged: Vec<(Node, Node)> = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -251,18 +254,18 @@ impl<'a> Builder<'a> {
                 merged.extend(merge(value)?);
                 continue;
             }
-            if let Some((first, _)) = map.iter().find(|(k, _)| k.text() == Some(text)) {
-                let message = format!(
-                    "{text:?} stands here for the second time; first on line {}",
-                    first.place.line
-                );
+            if let Some(first) = lines.insert(text.to_owned(), key.place.line) {
+                let message =
+                    format!("{text:?} stands here for the second time; first on line {first}");
                 return Err(Problem { place: key.place, message });
             }
             map.push((key, value));
         }
         // Own entries win over merged ones, earlier merged ones over later.
         for (key, value) in merged {
-            if !map.iter().any(|(k, _)| k.text() == key.text()) {
+            let name = key.text().unwrap_or_default();
+            if !lines.contains_key(name) {
+                lines.insert(name.to_owned(), key.place.line);
                 map.push((key, value));
             }
         }

@@ -7,6 +7,7 @@ mod tree;
 
 use crate::config::{Config, StoreDef};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,8 +34,9 @@ pub fn draw(config: &Config, format: Format) -> String {
 
 /// Stores that no other stands on, the main one first.
 fn roots(config: &Config) -> Vec<usize> {
-    let used = |index: usize| config.stores.iter().any(|def| def.bases.contains(&index));
-    let others = (0..config.stores.len()).filter(|index| !used(*index) && *index != config.main);
+    let used: HashSet<usize> = config.stores.iter().flat_map(|def| &def.bases).copied().collect();
+    let others = 0..config.stores.len();
+    let others = others.filter(|index| !used.contains(index) && *index != config.main);
     std::iter::once(config.main).chain(others).collect()
 }
 
