@@ -105,6 +105,88 @@ async fn files_that_are_no_such_database_are_refused_and_left_alone() {
     }
 }
 
+/// A query without end, as an expression.
+const ENDLESS: &str = "(WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) \
+    SELECT count(*) FROM n WHERE x < 0)";
+
+#[tokio::test]
+async fn what_stands_in_the_place_of_the_table_of_metadata_is_refused_before_it_is_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let config = json!({"db_path": "objects.db"});
+    let view = format!(
+        "AS SELECT {ENDLESS} AS key, 1 AS version, 1 AS modified, 1 AS etag, 1 AS content_type, \
+         1 AS metadata"
+    );
+    for table in [
+        format!("CREATE VIEW storage_metadata {view}"),
+        format!("CREATE VIEW Storage_Metadata {view}"),
+        "CREATE VIRTUAL TABLE storage_metadata USING fts5(key, version)".to_owned(),
+        "CREATE TABLE storage_metadata (key TEXT PRIMARY KEY, version TEXT)".to_owned(),
+    ] {
+        let path = home.path().join("objects.db");
+        let plain = Connection::open(&path).unwrap();
+        plain.execute_batch("CREATE TABLE objects (key TEXT PRIMARY KEY, data BLOB)").unwrap();
+        plain.execute_batch(&table).unwrap();
+        drop(plain);
+        for look in [true, false] {
+            let error = try_open(KIND, home.path(), config.clone(), look).await.err().unwrap();
+            let named = matches!(&error, Error::InvalidConfig(m) if m.contains("storage_metadata"));
+            assert!(named, "{table}: {error}");
+        }
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn triggers_and_views_without_end_are_stopped_and_the_store_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    put(&*store, "k", "old").await;
+    let plain = Connection::open(home.path().join("objects.db")).unwrap();
+    plain
+        .execute_batch(&format!(
+            "CREATE TRIGGER endless AFTER UPDATE ON objects BEGIN SELECT {ENDLESS}; END"
+        ))
+        .unwrap();
+    let (endless, other) = futures::join!(
+        store.put("k", Bytes::from_static(b"new"), PutOptions::default()),
+        store.put("other", Bytes::from_static(b"x"), PutOptions::default())
+    );
+    let error = endless.unwrap_err();
+    assert!(matches!(&error, Error::InvalidData(m) if m.contains("trigger")), "{error}");
+    other.unwrap();
+    assert_eq!(text(&*store, "k").await, "old");
+    // What another program changes while the store is open is no better.
+    plain
+        .execute_batch(&format!(
+            "DROP TRIGGER endless; DROP TABLE storage_metadata; CREATE VIEW storage_metadata AS \
+             SELECT {ENDLESS} AS key, 1 AS version, 1 AS modified, 1 AS etag, 1 AS content_type, \
+             1 AS metadata"
+        ))
+        .unwrap();
+    let error = store.stat("k").await.unwrap_err();
+    assert!(matches!(&error, Error::InvalidData(m) if m.contains("view")), "{error}");
+    assert_eq!(store.exists("k").await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_path_to_a_pipe_or_a_device_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("objects.db");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    for path in ["objects.db", "/dev/zero"] {
+        let error = try_open(KIND, home.path(), json!({"db_path": path}), false).await.err();
+        assert!(matches!(error, Some(Error::InvalidConfig(_))), "{path}: {error:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_database_locked_for_too_long_is_unavailable() {
     let home = tempfile::tempdir().unwrap();

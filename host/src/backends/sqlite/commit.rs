@@ -2,6 +2,7 @@
 //! its fsync; each change stands or falls alone.
 
 use super::copying::{self, Copy};
+use super::guard::Guarded;
 use super::query;
 use super::schema::{MAX_ROW_BYTES, Place, too_big};
 use crate::backends::spool::Body;
@@ -53,7 +54,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Starts the thread.
-    pub(super) fn start(place: Arc<Place>, connection: Connection) -> Result<Self> {
+    pub(super) fn start(place: Arc<Place>, connection: Guarded) -> Result<Self> {
         let (jobs, waiting) = channel();
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -71,7 +72,7 @@ impl Queue {
     }
 }
 
-fn run(place: &Place, connection: Connection, waiting: &Receiver<Job>) {
+fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
     let mut next = waiting.recv().ok();
     while let Some(job) = next.take() {
         let mut bytes = job.change.bytes();
@@ -104,14 +105,14 @@ fn run(place: &Place, connection: Connection, waiting: &Receiver<Job>) {
     }
 }
 
-fn finish(place: &Place, connection: Connection) -> Result<ObjectInfo> {
+fn finish(place: &Place, connection: Guarded) -> Result<ObjectInfo> {
     // Every commit is durable already; this leaves one tidy file.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    connection.close().map_err(|(_, e)| place.error(None, &e))?;
+    connection.close().map_err(|e| place.error(None, &e))?;
     Ok(ObjectInfo::default())
 }
 
-fn commit(place: &Place, connection: &Connection, batch: Vec<Job>) {
+fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
     let results = transaction(place, connection, &batch);
     let results = match results {
         Ok(results) => results,
@@ -135,17 +136,19 @@ fn commit(place: &Place, connection: &Connection, batch: Vec<Job>) {
 /// The outer error: nothing at all was changed.
 fn transaction(
     place: &Place,
-    connection: &Connection,
+    connection: &Guarded,
     batch: &[Job],
 ) -> Result<Vec<Result<ObjectInfo>>> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
     let fail = |e: rusqlite::Error| place.error(None, &e);
+    connection.renew();
     connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
     let guard = Rollback(connection);
     let mut results = Vec::with_capacity(batch.len());
     for job in batch {
+        connection.renew();
         connection.execute_batch("SAVEPOINT change").map_err(fail)?;
         let result = change(place, connection, &job.change);
         if result.is_err() {
@@ -158,6 +161,7 @@ fn transaction(
         connection.execute_batch("RELEASE change").map_err(fail)?;
         results.push(result);
     }
+    connection.renew();
     connection.execute_batch("COMMIT").map_err(fail)?;
     drop(guard);
     Ok(results)

@@ -1,12 +1,14 @@
 //! SqliteStore: objects as rows of one database file.
 //!
 //! - [`schema`]: the tables, the triggers, errors. [`query`]: what is asked.
+//!   [`guard`]: limits of what a database does by itself.
 //! - [`commit`]: the one thread that writes. [`writer`]: streamed writes.
 //!   [`copying`]: copies within the database.
 //! - [`reader`]: reading connections and streamed reads.
 
 mod commit;
 mod copying;
+mod guard;
 mod query;
 mod reader;
 mod schema;
@@ -110,6 +112,9 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let path = args.directory.join(&shown);
     if path.is_dir() {
         return Err(bad(format!("db_path {shown} is a directory; name a file")));
+    }
+    if path.exists() && !path.is_file() {
+        return Err(bad(format!("db_path {shown} is a device, a socket or a pipe; name a file")));
     }
     if !path.exists() {
         args.may_create("db_path", &path)?;

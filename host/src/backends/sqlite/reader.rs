@@ -6,6 +6,7 @@
 //! object's chain of pages from the start each time.) A reader that stands
 //! still keeps the log from being emptied, not the writers from writing.
 
+use super::guard::Guarded;
 use super::query;
 use super::schema::Place;
 use crate::objects::CHUNK;
@@ -25,7 +26,7 @@ const SMALL: u64 = 1024 * 1024;
 /// Connections that only read.
 pub(super) struct Pool {
     pub(super) place: Arc<Place>,
-    idle: Mutex<Option<Vec<Connection>>>,
+    idle: Mutex<Option<Vec<Guarded>>>,
 }
 
 impl Pool {
@@ -41,17 +42,19 @@ impl Pool {
         result
     }
 
-    fn take(&self) -> Result<Connection> {
+    fn take(&self) -> Result<Guarded> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(kept) = idle.as_mut() else {
             return Err(Error::Unavailable(format!("{}: the store is closed", self.place.shown)));
         };
         let ready = kept.pop();
         drop(idle);
-        ready.map_or_else(|| self.place.reader(), Ok)
+        let connection = ready.map_or_else(|| self.place.reader(), Ok)?;
+        connection.renew();
+        Ok(connection)
     }
 
-    fn give(&self, connection: Connection) {
+    fn give(&self, connection: Guarded) {
         // A transaction left open would hold on to an old version for ever.
         if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
             return;

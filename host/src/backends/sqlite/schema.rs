@@ -5,6 +5,7 @@
 //! another program writes, whatever library that one uses (so they stay with
 //! the oldest SQL).
 
+use super::guard::Guarded;
 use crate::store::{Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
@@ -52,6 +53,18 @@ CREATE TRIGGER IF NOT EXISTS storage_metadata_delete AFTER DELETE ON objects BEG
 END;
 ";
 
+/// The table that holds what `objects` has no place for, and its columns with
+/// their places in the primary key.
+const METADATA: &str = "storage_metadata";
+const COLUMNS: [(&str, i64); 6] = [
+    ("key", 1),
+    ("version", 0),
+    ("modified", 0),
+    ("etag", 0),
+    ("content_type", 0),
+    ("metadata", 0),
+];
+
 /// Stand-ins where a database may only be looked at.
 const TEMPORARY: &[(&str, &str)] = &[
     ("objects", "CREATE TEMP TABLE objects (key TEXT PRIMARY KEY, data BLOB)"),
@@ -79,6 +92,9 @@ impl Place {
             Some(ErrorCode::DiskFull) => {
                 Error::LimitExceeded(format!("{at}: the disk is full; nothing was written"))
             }
+            Some(ErrorCode::OperationInterrupted) => Error::InvalidData(format!(
+                "{at}: a view or a trigger of the database does not come to an end; remove it"
+            )),
             Some(ErrorCode::TooBig) => Error::LimitExceeded(too_big(&at)),
             Some(ErrorCode::NotADatabase) => Error::InvalidData(format!(
                 "{at}: not an SQLite database; name another db_path, or move that file away"
@@ -101,7 +117,7 @@ impl Place {
         }
     }
 
-    fn connect(&self, flags: OpenFlags) -> Result<Connection> {
+    fn connect(&self, flags: OpenFlags) -> Result<Guarded> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut log = self.path.clone().into_os_string();
@@ -119,11 +135,11 @@ impl Place {
         };
         let connection = connection.map_err(fail)?;
         connection.busy_timeout(self.busy_timeout).map_err(fail)?;
-        Ok(connection)
+        Guarded::new(connection).map_err(fail)
     }
 
     /// A connection that only reads.
-    pub(super) fn reader(&self) -> Result<Connection> {
+    pub(super) fn reader(&self) -> Result<Guarded> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let flags = if self.check_only {
             OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -146,7 +162,7 @@ impl Place {
     }
 
     /// The connection that writes: makes the tables when they are missing.
-    pub(super) fn writer(&self) -> Result<Connection> {
+    pub(super) fn writer(&self) -> Result<Guarded> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let connection =
             self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -180,6 +196,7 @@ impl Place {
                 self.shown
             ))
         };
+        self.check_metadata(connection)?;
         let encoding: String =
             connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(fail)?;
         if !has(connection, "objects").map_err(fail)? {
@@ -201,8 +218,12 @@ impl Place {
                 "there is a table \"objects\" of another shape than (key TEXT PRIMARY KEY, data BLOB)",
             ));
         }
-        if connection.prepare("SELECT rowid FROM objects").is_err() {
-            return Err(bad("the table \"objects\" is a view, or was made WITHOUT ROWID"));
+        if !is_plain(connection, "objects").map_err(fail)?
+            || connection.prepare("SELECT rowid FROM objects").is_err()
+        {
+            return Err(bad(
+                "the table \"objects\" is a view or virtual, or was made WITHOUT ROWID",
+            ));
         }
         let collation: Option<String> = connection
             .query_row(
@@ -223,6 +244,35 @@ impl Place {
         }
         Ok(())
     }
+
+    /// Refuses a stand-in for our own table: a view, say, would be run by every
+    /// operation.
+    fn check_metadata(&self, connection: &Connection) -> Result<()> {
+        let fail = |e: rusqlite::Error| self.error(None, &e);
+        if !has(connection, METADATA).map_err(fail)? {
+            return Ok(());
+        }
+        let bad = |what: &str| {
+            Error::InvalidConfig(format!(
+                "{}: {what} \"{METADATA}\" is not the table that this store makes; drop it, and \
+                 its content types, user metadata and etags are lost, not the objects",
+                self.shown
+            ))
+        };
+        // Before anything is asked of it.
+        if !is_plain(connection, METADATA).map_err(fail)? {
+            return Err(bad("the view or virtual table"));
+        }
+        let columns = connection
+            .prepare("SELECT name, pk FROM pragma_table_xinfo('storage_metadata')")
+            .and_then(|mut statement| {
+                let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                columns.collect::<rusqlite::Result<Vec<(String, i64)>>>()
+            })
+            .map_err(fail)?;
+        let as_made = columns.iter().map(|(name, pk)| (name.as_str(), *pk)).eq(COLUMNS);
+        if as_made { Ok(()) } else { Err(bad("the table")) }
+    }
 }
 
 /// Why an object does not fit.
@@ -234,7 +284,17 @@ pub(super) fn too_big(at: &str) -> String {
 
 fn has(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = ?1 AND type IN ('table', 'view'))",
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view'))",
+        [name],
+        |row| row.get(0),
+    )
+}
+
+/// Whether this is a table with rows of its own, neither a view nor virtual.
+fn is_plain(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = ?1 COLLATE NOCASE \
+         AND type = 'table' AND rootpage > 0)",
         [name],
         |row| row.get(0),
     )

@@ -1,0 +1,62 @@
+//! Connections on a database that others may have written: its own views and
+//! triggers run when it is used, and must not run for ever.
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Result};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How often the steps of a statement are looked at.
+const LOOK: i32 = 10_000;
+
+/// How many looks one use of a connection may take: a hundred million steps,
+/// some seconds. A page of a listing takes a few ten thousand.
+const LOOKS: u32 = 10_000;
+
+/// How deep triggers may set off others.
+const TRIGGER_DEPTH: i32 = 50;
+
+/// A connection whose statements end.
+pub(super) struct Guarded {
+    connection: Connection,
+    left: Arc<AtomicU32>,
+}
+
+impl Guarded {
+    pub(super) fn new(mut connection: Connection) -> Result<Self> {
+        // The functions of an untrusted schema must be harmless ones, and its
+        // tables can't be changed behind SQLite's back.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        connection.execute_batch("PRAGMA recursive_triggers = 0; PRAGMA cell_size_check = 1")?;
+        let left = Arc::new(AtomicU32::new(LOOKS));
+        let counted = left.clone();
+        let spent = move || {
+            let take = |left: u32| left.checked_sub(1);
+            counted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err()
+        };
+        connection.progress_handler(LOOK, Some(spent))?;
+        Ok(Self { connection, left })
+    }
+
+    /// Begins another use.
+    pub(super) fn renew(&self) {
+        self.left.store(LOOKS, Ordering::Relaxed);
+    }
+
+    pub(super) fn close(self) -> Result<()> {
+        self.connection.close().map_err(|(_, error)| error)
+    }
+}
+
+impl Deref for Guarded {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
