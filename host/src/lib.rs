@@ -27,6 +27,7 @@ pub mod objects;
 pub mod observe;
 pub mod oci;
 mod place;
+mod regular;
 pub mod serve;
 pub mod store;
 mod streaming;

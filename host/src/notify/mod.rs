@@ -17,6 +17,7 @@ use config::{Handler, Handlers};
 use message::Message;
 use std::collections::HashMap;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -208,8 +209,11 @@ fn deliver_all(
 
 fn append(path: &Path, message: &Message) -> Result<(), String> {
     let problem = |e: std::io::Error| format!("{}: {e}", path.display());
-    let mut file =
-        std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(problem)?;
+    // A pipe that nobody reads is an error, not a wait.
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.create(true).append(true).custom_flags(no_wait);
+    let mut file = options.open(path).map_err(problem)?;
     // One write, so that lines of several processes don't mix.
     file.write_all(format!("{}\n", message.json).as_bytes()).map_err(problem)
 }

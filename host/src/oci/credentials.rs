@@ -1,5 +1,6 @@
 //! Who asks a registry: the environment, or else what `docker login` left.
 
+use crate::regular;
 use data_encoding::BASE64;
 use serde_json::Value;
 use std::fmt;
@@ -43,16 +44,11 @@ impl Credentials {
         }
         let Some(file) = file() else { return Ok(None) };
         let shown = file.display();
-        let size = match std::fs::metadata(&file) {
-            Ok(found) => found.len(),
+        let text = match regular::read(&file, MOST) {
+            Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{shown} can't be read: {error}")),
         };
-        if size > MOST {
-            return Err(format!("{shown} is no configuration of docker: it has {size} bytes"));
-        }
-        let text =
-            std::fs::read(&file).map_err(|error| format!("{shown} can't be read: {error}"))?;
         // What serde says of a file may quote it.
         let config = serde_json::from_slice(&text)
             .map_err(|error| format!("{shown}, line {}: it is no JSON", error.line()))?;

@@ -15,6 +15,7 @@ use super::s3::{copy_source, range, signed};
 use super::settings;
 use super::staging::{self, Completed, Upload, Wanted};
 use crate::objects::CHUNK;
+use crate::regular;
 use crate::store::{PutOptions, Trailer};
 use futures::TryStreamExt;
 use http::HeaderMap;
@@ -227,8 +228,9 @@ impl Buckets {
             let mut buffer = vec![0; CHUNK];
             let mut hasher = composite.is_none().then(|| algorithm.hasher());
             for (_, part) in &parts {
-                let mut file =
-                    tokio::fs::File::open(&*part.path).await.map_err(|e| staging_failed(&e))?;
+                let mut file = regular::open_own(&part.path)
+                    .map(tokio::fs::File::from_std)
+                    .map_err(|e| staging_failed(&e))?;
                 loop {
                     let count = file.read(&mut buffer).await.map_err(|e| staging_failed(&e))?;
                     let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {

@@ -4,6 +4,7 @@
 use super::body::{Arrived, Incoming, staging_failed};
 use super::checksum::{Algorithm, Sum};
 use super::layout::Piece;
+use crate::regular;
 use crate::store::Metadata;
 use md5::{Digest, Md5};
 use s3s::dto::Checksum;
@@ -92,9 +93,16 @@ impl Staging {
         for entry in std::fs::read_dir(parent)?.flatten() {
             let name = entry.file_name();
             if name.to_string_lossy().starts_with(PREFIX) {
-                let lock = std::fs::File::open(entry.path().join("lock"));
-                if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-                    let _ = std::fs::remove_dir_all(entry.path());
+                match regular::open_own(&entry.path().join("lock")) {
+                    Ok(lock) if lock.try_lock().is_ok() => {
+                        let _ = std::fs::remove_dir_all(entry.path());
+                    }
+                    Ok(_) => {}
+                    // What no server left is not ours to remove.
+                    Err(error) => tracing::warn!(
+                        target: "storage", path = %entry.path().display(),
+                        "not a directory of parts, and left there: its lock: {error}"
+                    ),
                 }
             }
         }
@@ -339,6 +347,31 @@ mod tests {
         assert_eq!(files(), 1);
         drop(chosen);
         assert_eq!(files(), 0);
+    }
+
+    #[test]
+    fn what_others_put_among_the_staging_directories_is_left_and_does_not_keep_a_server_waiting() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let parent = tempfile::tempdir().unwrap();
+        let named = |name: &str| parent.path().join(format!("{PREFIX}{name}"));
+        let fifo = |path: &Path| {
+            mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        };
+        fifo(&named("pipe"));
+        for name in ["with-pipe", "with-link", "with-folder", "dead"] {
+            std::fs::create_dir(named(name)).unwrap();
+        }
+        fifo(&named("with-pipe").join("lock"));
+        std::fs::write(parent.path().join("other"), "").unwrap();
+        std::os::unix::fs::symlink("../other", named("with-link").join("lock")).unwrap();
+        std::fs::create_dir(named("with-folder").join("lock")).unwrap();
+        std::fs::write(named("dead").join("lock"), "").unwrap();
+        fifo(&named("dead").join("part"));
+        Staging::open(parent.path()).unwrap();
+        assert!(!named("dead").exists(), "what a dead server left is still there");
+        for name in ["pipe", "with-pipe", "with-link", "with-folder"] {
+            assert!(named(name).symlink_metadata().is_ok(), "{name} is gone");
+        }
     }
 
     #[tokio::test]

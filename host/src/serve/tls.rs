@@ -1,6 +1,7 @@
 //! TLS: a certificate and its key, from files.
 
 use crate::config::TlsFiles;
+use crate::regular;
 use anyhow::{Context, bail};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +14,23 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// How long a client may take to agree on keys.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// No certificate chain or key is larger.
+const MAX_PEM: u64 = 1 << 20;
+
 /// Reads the files. Messages name them and never what is in them.
 pub fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
     let cert = files.cert.display();
-    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect)
+    let pem = regular::read(&files.cert, MAX_PEM)
+        .with_context(|| format!("serve.tls.cert: {cert} can't be read"))?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
         .with_context(|| format!("serve.tls.cert: {cert} can't be read as PEM"))?;
     if chain.is_empty() {
         bail!("serve.tls.cert: {cert} holds no certificate");
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| {
+    let pem = regular::read(&files.key, MAX_PEM)
+        .with_context(|| format!("serve.tls.key: {} can't be read", files.key.display()))?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).with_context(|| {
         format!("serve.tls.key: {} can't be read as PEM with a private key", files.key.display())
     })?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

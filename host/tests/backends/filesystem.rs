@@ -154,6 +154,27 @@ async fn a_folder_of_very_many_files_is_listed_whole_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_pipe_in_the_place_of_metadata_is_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    // More than an attribute holds: it goes to the side directory.
+    let metadata = vec![("n".to_owned(), "v".repeat(200_000))];
+    let options = PutOptions { metadata, ..PutOptions::default() };
+    store.put("k", Bytes::from_static(b"v"), options.clone()).await.unwrap();
+    let kept = files(&home.path().join(".root.storage/metadata"));
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(store.stat("k").await.unwrap().metadata.len(), 1);
+    fs::remove_file(&kept[0]).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &kept[0], fifo, mode, 0).unwrap();
+    assert_eq!(store.stat("k").await.unwrap().metadata, []);
+    assert_eq!(text(&*store, "k").await, "v");
+    store.put("k", Bytes::from_static(b"w"), options).await.unwrap();
+    assert_eq!(store.stat("k").await.unwrap().metadata.len(), 1);
+}
+
+#[tokio::test]
 async fn what_another_program_changed_loses_its_metadata() {
     let home = tempfile::tempdir().unwrap();
     let store = open(KIND, home.path()).await;

@@ -2,6 +2,7 @@
 
 use super::config::{Addressing, Checksums, Config};
 use crate::backends::OpenArgs;
+use crate::regular;
 use crate::store::Result;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
@@ -25,6 +26,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Where requests are signed for when nothing says: what servers other than
 /// Amazon's mostly don't look at, and Amazon's oldest region.
 const REGION: &str = "us-east-1";
+
+/// No file of certificates is larger.
+const MAX_PEM: u64 = 16 << 20;
 
 /// How bytes are checked, decided.
 #[derive(Clone, Copy)]
@@ -132,7 +136,8 @@ fn http_client(config: &Config, args: &OpenArgs) -> Result<SharedHttpClient> {
     let mut trust = TrustStore::empty().with_native_roots(native > 0);
     if let Some(file) = &config.ca_file {
         let bad = |why: String| args.bad(&format!("ca_file {}: {why}", file.display()));
-        let pem = std::fs::read(args.directory.join(file)).map_err(|e| bad(e.to_string()))?;
+        let pem = regular::read(&args.directory.join(file), MAX_PEM);
+        let pem = pem.map_err(|e| bad(e.to_string()))?;
         let mut count = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|e| bad(format!("it is no PEM: {e}")))?;

@@ -10,7 +10,7 @@ use super::error;
 use super::side::Side;
 use crate::store::{Error, Metadata, ObjectInfo, PutOptions};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, XattrFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -116,13 +116,17 @@ fn side_name(key: &str, inode: u64) -> String {
 }
 
 fn from_side(side: &Side, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Some(folder) = side.metadata()? else { return Ok(None) };
     let file = match rustix::fs::openat(folder, side_name(key, inode), flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
         Err(e) => return Err(e),
     };
+    // Something else in its place holds no metadata, and may never end.
+    if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
     let mut bytes = Vec::new();
     match File::from(file).take(MAX_BYTES as u64 * 16).read_to_end(&mut bytes) {
         Ok(_) => Ok(Some(bytes)),
@@ -163,7 +167,10 @@ pub(super) fn save(
         // No attributes here, or not that large (ext4 says "no space" then).
         Err(Errno::OPNOTSUPP | Errno::NOSPC | Errno::TOOBIG | Errno::RANGE | Errno::PERM) => {
             let folder = side.make_metadata().map_err(|e| fail(e.into()))?;
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+            // What is there is an older file's, or not ours: it is replaced,
+            // not written into.
+            forget(side, key, inode);
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let name = side_name(key, inode);
             let file = rustix::fs::openat(folder.as_fd(), &name, flags, Mode::from_raw_mode(0o666))
                 .map_err(|e| fail(e.into()))?;

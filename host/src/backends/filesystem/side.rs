@@ -153,7 +153,8 @@ fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
         if rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
         }
-        for left in Dir::read_from(&folder)?.flatten() {
+        let Ok(inside) = Dir::read_from(&folder) else { continue };
+        for left in inside.flatten() {
             if !matches!(left.file_name().to_bytes(), b"." | b"..") {
                 let gone = rustix::fs::unlinkat(&folder, left.file_name(), AtFlags::empty());
                 removed += usize::from(gone.is_ok());

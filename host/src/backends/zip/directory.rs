@@ -3,6 +3,7 @@
 use super::kept::Kept;
 use super::place::{Place, Stamp};
 use super::{name, record};
+use crate::regular;
 use crate::store::{Error, ObjectInfo, Result};
 use rawzip::extra_fields::ExtraFieldId;
 use rawzip::time::{TimeZoneMarker, ZipDateTime, ZipDateTimeKind};
@@ -70,7 +71,7 @@ pub(super) struct Directory {
 impl Directory {
     /// Reads the directory of the archive.
     pub(super) fn load(place: &Place) -> Result<Self> {
-        let file = File::open(&place.path).map_err(|e| place.io(&e))?;
+        let file = regular::open(&place.path).map_err(|e| place.io(&e))?;
         let stamp = Stamp::of(&file).map_err(|e| place.io(&e))?;
         let bad = |problem: String| {
             Error::InvalidData(format!("{}: not a sound zip archive: {problem}", place.shown))

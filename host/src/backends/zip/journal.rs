@@ -9,6 +9,7 @@ use super::directory::{Entries, Entry};
 use super::kept::Kept;
 use super::place::Place;
 use crate::backends::spool::Body;
+use crate::regular;
 use crate::store::{Error, Result};
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
@@ -120,9 +121,16 @@ impl Journal {
 
     /// Opens a journal that another process writes, or left.
     pub(super) fn open(place: &Place) -> Result<Option<Self>> {
-        let file = match File::open(place.journal()) {
+        let file = match regular::open_own(&place.journal()) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+                return Err(Error::InvalidData(format!(
+                    "{}: {} can't be the journal, {e}; move it away",
+                    place.shown,
+                    place.journal().display()
+                )));
+            }
             Err(e) => return Err(place.io(&e)),
         };
         let length = file.metadata().map_err(|e| place.io(&e))?.len();
@@ -279,5 +287,24 @@ mod tests {
         let mut journal = Journal { file: Arc::new(blind), end: MAGIC.len() as u64 };
         assert!(matches!(journal.scan(&place), Err(Error::Unavailable(_))));
         assert!(matches!(Journal::create(&place), Err(Error::Unavailable(_))));
+    }
+
+    #[test]
+    fn a_pipe_or_a_link_in_the_place_of_a_journal_is_an_error_and_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place {
+            path: directory.path().join("a.zip"),
+            shown: "a.zip".to_owned(),
+            side: directory.path().to_owned(),
+            durable: false,
+        };
+        mknodat(CWD, place.journal(), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let error = Journal::open(&place).err().unwrap();
+        assert!(matches!(&error, Error::InvalidData(m) if m.contains("journal")), "{error}");
+        std::fs::remove_file(place.journal()).unwrap();
+        std::fs::write(directory.path().join("elsewhere"), MAGIC).unwrap();
+        std::os::unix::fs::symlink("elsewhere", place.journal()).unwrap();
+        assert!(Journal::open(&place).is_err());
     }
 }

@@ -8,8 +8,9 @@ use super::kept::Kept;
 use super::place::{Place, Stamp};
 use super::record::{Record, end};
 use super::view::Shared;
+use crate::regular;
 use crate::store::{Error, Result};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ pub(super) fn create(place: &Place) -> Result<()> {
         if place.path.try_exists()? {
             return Ok(());
         }
-        let mut file = File::create(place.making())?;
+        let mut file = regular::create(&place.making())?;
         file.write_all(&end(0, 0, 0, &[]))?;
         sync(place, &file)?;
         std::fs::rename(place.making(), &place.path)?;
@@ -86,8 +87,7 @@ fn build(
     journal: &File,
     waiting: &Entries,
 ) -> io::Result<(File, Directory)> {
-    let mut open = OpenOptions::new();
-    let file = open.read(true).write(true).create(true).truncate(true).open(place.making())?;
+    let file = regular::create(&place.making())?;
     file.set_permissions(old.file.metadata()?.permissions())?;
     // The kernel shares the blocks where the filesystem can.
     let mut source = old.file.try_clone()?;

@@ -19,6 +19,7 @@ use super::{TICK, tick};
 use crate::config::units::show_bytes;
 use crate::config::{PluginDef, Refusal, TypeInfo};
 use crate::coordinator::Coordinator;
+use crate::regular;
 use crate::store::{Result, SharedStore};
 use outline::{Outline, World, outline};
 use sha2::{Digest, Sha256};
@@ -187,10 +188,7 @@ fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Plugin, Refusal> 
 pub fn read(file: &Path) -> Result<Vec<u8>, String> {
     let shown = file.display();
     let failed = |error: std::io::Error| format!("{shown} can't be read: {error}");
-    let opened = std::fs::File::open(file).map_err(failed)?;
-    if !opened.metadata().map_err(failed)?.is_file() {
-        return Err(format!("{shown} is not a file"));
-    }
+    let opened = regular::open(file).map_err(failed)?;
     let mut bytes = Vec::new();
     opened.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_COMPONENT {

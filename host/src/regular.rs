@@ -1,0 +1,78 @@
+//! Opening files under names that somebody else may have given to a pipe, a
+//! device or a link: an open never waits, and what is no regular file is an
+//! error.
+
+use rustix::fs::{Mode, OFlags};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Opens a file that a person named, for reading; links are followed.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::empty())
+}
+
+/// Opens a file of our own, for reading; a link in its place is an error.
+pub(crate) fn open_own(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NOFOLLOW)
+}
+
+/// Reads a file that a person named, of at most `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(io::Error::other(format!("it has more than {most} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
+/// Makes a file of our own, in place of whatever had its name.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(path)
+}
+
+fn open_with(path: &Path, more: OFlags) -> io::Result<File> {
+    // A pipe without a writer would be waited for; regular files ignore this.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, mknodat};
+
+    #[test]
+    fn neither_a_pipe_nor_a_device_nor_a_folder_is_opened_or_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [&*pipe, &*socket, folder.path(), Path::new("/dev/zero")] {
+            assert!(open(path).is_err(), "{path:?}");
+            assert!(open_own(path).is_err(), "{path:?}");
+            assert!(read(path, 10).is_err(), "{path:?}");
+        }
+        std::fs::write(folder.path().join("file"), "content").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        assert_eq!(read(&link, 7).unwrap(), b"content");
+        assert!(read(&link, 6).is_err());
+        assert!(open_own(&link).is_err());
+        for taken in [pipe, socket, link] {
+            create(&taken).unwrap();
+            assert!(taken.symlink_metadata().unwrap().is_file(), "{taken:?}");
+        }
+        assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"content");
+    }
+}
