@@ -9,8 +9,8 @@ use crate::beside::{Beside, Lost};
 use crate::place::{Trail, meet};
 use crate::store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
-    ObjectInfo, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
-    check_key,
+    ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer,
+    Writer, check_key,
 };
 use crate::streaming::piece;
 use crate::whole::{collect, larger_than};
@@ -179,16 +179,18 @@ impl Objects {
     /// Every object whose key begins with `prefix`.
     pub fn entries(&self, prefix: &str) -> impl Stream<Item = Result<Entry>> + Send + use<> {
         let options = ListOptions { prefix: prefix.to_owned(), ..ListOptions::default() };
-        let start = (self.store.clone(), Some(options), Vec::new().into_iter());
-        futures::stream::try_unfold(start, |(store, mut options, mut entries)| async move {
+        let start =
+            (self.store.clone(), Some((options, Paging::default())), Vec::new().into_iter());
+        futures::stream::try_unfold(start, |(store, mut rest, mut entries)| async move {
             loop {
                 if let Some(entry) = entries.next() {
-                    return Ok(Some((entry, (store, options, entries))));
+                    return Ok(Some((entry, (store, rest, entries))));
                 }
-                let Some(wanted) = options.take() else { return Ok(None) };
-                let page = store.list(wanted.clone()).await?;
+                let Some((mut options, mut paging)) = rest.take() else { return Ok(None) };
+                let page = store.list(options.clone()).await?;
+                let more = paging.advance(&page, &mut options)?;
+                rest = more.then_some((options, paging));
                 entries = page.entries.into_iter();
-                options = page.next.map(|next| ListOptions { start_after: Some(next), ..wanted });
             }
         })
     }

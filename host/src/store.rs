@@ -8,6 +8,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
+pub use storage_core::paging::Paging;
 pub use storage_core::types::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES, Metadata,
     ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Trailer, check_key, check_write,
@@ -16,6 +17,20 @@ pub use storage_core::types::{
 /// A store as the host holds it.
 pub type SharedStore = Arc<dyn ObjectStore>;
 
+/// Makes a change under preconditions where the store acts on them. A store
+/// may learn only by the first such change that it can't (see
+/// [`ObjectStore::capabilities`]); then the change is made without.
+pub async fn conditionally<T, F: Future<Output = Result<T>>>(
+    capabilities: impl Fn() -> Capabilities,
+    change: impl Fn(bool) -> F,
+) -> Result<T> {
+    let claimed = capabilities().conditional;
+    match change(claimed).await {
+        Err(Error::Unsupported(_)) if claimed && !capabilities().conditional => change(false).await,
+        changed => changed,
+    }
+}
+
 /// An object store.
 ///
 /// No method has a default: a wrapper that forgot one would be bypassed.
@@ -23,7 +38,9 @@ pub type SharedStore = Arc<dyn ObjectStore>;
 /// whole or not at all.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + 'static {
-    /// What this store can do; constant.
+    /// What this store can do. Constant, but that `conditional` may go once
+    /// where a server has to be asked for it: with the first change that needed
+    /// it, which is `Unsupported`.
     fn capabilities(&self) -> Capabilities;
     /// The whole object (or the range) at once; above [`MAX_INLINE_BYTES`] it
     /// may be `LimitExceeded`.

@@ -2,6 +2,7 @@
 //! everybody else is served.
 
 use anyhow::{Context, Result, ensure};
+use futures::TryStreamExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -189,6 +190,47 @@ async fn every_harm_ends_in_a_typed_error_that_names_the_plug_in_while_others_ar
         ensure!(counts.instances >= 3, "{what}: {counts:?}");
         host.factory.close().await?;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_of_nothing_but_further_pages_ends_for_all_who_follow_it() -> Result<()> {
+    let stores = "
+plugins:
+  hostile: {component: hostile.wasm}
+stores:
+  memory: {type: DictStore, config: {objects: {good: good bytes}}}
+  main: {type: hostile/HostileStore, base: memory, config: {at: list, do: onward}}
+  identity: {type: IdentityStore, base: main}
+  prefixed: {type: PrefixStore, base: main, config: {prefix: bad}}
+  valid: {type: RegexValidatingStore, base: main, config: {regex: b}}
+  mirrored: {type: MirroringStore, base: [memory, main]}
+  cached: {type: CachingStore, base: {main_store: memory, cache_store: prefixed}}
+main: main";
+    let directory = directory(&HOSTILE.component()?, stores)?;
+    let factory = StoreFactory::from_yaml(directory.path().join("stores.yaml"))?;
+    for name in ["main", "identity", "prefixed", "valid"] {
+        let store = factory.open(name).await?;
+        let prefix = if name == "prefixed" { "" } else { "bad" };
+        let listed = store.entries(prefix).try_collect::<Vec<_>>().await;
+        let error = listed.err().with_context(|| format!("{name}: the listing came to an end"))?;
+        ensure!(error.to_string().contains("does not get on"), "{name}: {error}");
+    }
+    // A mirror does without such a child, as without one that is down.
+    let mirrored = factory.open("mirrored").await?.entries("bad").try_collect::<Vec<_>>().await?;
+    ensure!(mirrored.is_empty(), "{mirrored:?}");
+    let cached = factory.open("cached").await?;
+    cached.get("good", ReadOptions::default(), 100).await?;
+    factory.close().await?;
+
+    let server = Server::start_anonymous_in(directory, stores)?;
+    for query in ["list-type=2&prefix=bad", "prefix=bad&delimiter=/"] {
+        let path = format!("/main?{query}");
+        let (status, _, body) = http::request(server.port(), "GET", &path, &[], b"")?;
+        let body = String::from_utf8_lossy(&body);
+        ensure!(status >= 500, "{query}: {status} {body}");
+    }
+    server.stop()?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! makes a store of it, once for all. A base key that no key of ours maps to is
 //! foreign: it is never shown and never touched.
 
+use crate::paging::Paging;
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, MAX_KEY_BYTES, ObjectInfo, Page, PutOptions,
@@ -139,8 +140,10 @@ impl<M: Mapping> Store for KeyMapping<M> {
             limit: options.limit,
         };
         let after = after.filter(|_| self.ordered());
+        let mut paging = Paging::default();
         loop {
             let mut page = self.base.list(&inner)?;
+            paging.advance(&page, &mut inner)?;
             let entries = std::mem::take(&mut page.entries);
             for mut entry in entries {
                 if let Some(key) = self.unmap(&entry.key)?
@@ -153,10 +156,11 @@ impl<M: Mapping> Store for KeyMapping<M> {
             }
             let Some(token) = page.next.take() else { return Ok(page) };
             page.next = self.next(&token, &page)?;
-            if page.next.is_some() {
+            // Foreign keys may fill any number of pages; those are not for our
+            // callers to count.
+            if page.next.is_some() && !page.is_empty() {
                 return Ok(page);
             }
-            inner.start_after = Some(token);
         }
     }
 

@@ -30,6 +30,7 @@ mod forward;
 pub mod keymap;
 pub mod kind;
 pub mod memory;
+pub mod paging;
 #[cfg(feature = "decorators")]
 mod pattern;
 pub mod store;

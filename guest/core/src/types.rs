@@ -323,6 +323,13 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+impl Page {
+    /// Whether it tells of nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
 /// Entries in a page when the caller sets no limit, and the most in any page.
 pub const PAGE_LIMIT: u32 = 1_000;
 

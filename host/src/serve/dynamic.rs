@@ -11,7 +11,9 @@ use super::list::{self, Item, Query};
 use super::prefixed::Prefixed;
 use crate::config::bucket_name_problem;
 use crate::objects::Objects;
-use crate::store::{DeleteOptions, Error, ListOptions, PutOptions, ReadOptions};
+use crate::store::{
+    DeleteOptions, Error, ListOptions, Paging, PutOptions, ReadOptions, conditionally,
+};
 use futures::{StreamExt, TryStreamExt};
 use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
@@ -108,15 +110,24 @@ impl Dynamic {
         self.main.put(&format!("{MARKERS}{name}"), json.into(), options).await.map(drop)
     }
 
+    /// Where there is none yet, as far as the store can tell.
+    async fn put_new(&self, name: &str, state: &State) -> Result<(), Error> {
+        let put =
+            |if_absent| self.put(name, state, PutOptions { if_absent, ..PutOptions::default() });
+        conditionally(|| self.main.capabilities(), put).await
+    }
+
     async fn is_empty(&self, name: &str) -> S3Result<bool> {
         let objects = self.objects(name);
         let mut options = ListOptions { limit: Some(1), ..ListOptions::default() };
+        let mut paging = Paging::default();
         loop {
             let page = objects.list(options.clone()).await.map_err(|e| s3(e, ""))?;
-            match page.next {
-                _ if !page.entries.is_empty() => return Ok(false),
-                None => return Ok(true),
-                next => options.start_after = next,
+            if !page.entries.is_empty() {
+                return Ok(false);
+            }
+            if !paging.advance(&page, &mut options).map_err(|e| s3(e, ""))? {
+                return Ok(true);
             }
         }
     }
@@ -127,9 +138,7 @@ impl Dynamic {
             return Ok((state, false));
         }
         let wanted = State { created: now(), ..wanted };
-        let if_absent = self.main.capabilities().conditional;
-        let options = PutOptions { if_absent, ..PutOptions::default() };
-        match self.put(name, &wanted, options).await {
+        match self.put_new(name, &wanted).await {
             Ok(()) => Ok((wanted, true)),
             // Somebody else did, in the meantime.
             Err(Error::AlreadyExists | Error::PreconditionFailed) => {
@@ -152,9 +161,7 @@ impl Dynamic {
         if self.is_empty(name).await? {
             return Err(s3_error!(NoSuchBucket));
         }
-        let if_absent = self.main.capabilities().conditional;
-        let options = PutOptions { if_absent, ..PutOptions::default() };
-        match self.put(name, &State { created: now(), ..State::default() }, options).await {
+        match self.put_new(name, &State { created: now(), ..State::default() }).await {
             Ok(()) | Err(Error::AlreadyExists | Error::PreconditionFailed) => Ok(()),
             Err(error) => Err(s3(error, name)),
         }
@@ -163,7 +170,6 @@ impl Dynamic {
     /// Changes what is kept of a bucket.
     pub async fn change(&self, name: &str, change: impl Fn(&mut State)) -> S3Result<()> {
         self.adopt(name).await?;
-        let conditional = self.main.capabilities().conditional;
         for _ in 0..TRIES {
             let Some((mut state, etag)) = self.marker(name).await? else {
                 return Err(s3_error!(NoSuchBucket));
@@ -173,8 +179,14 @@ impl Dynamic {
             if state == before {
                 return Ok(());
             }
-            let if_match = etag.filter(|_| conditional);
-            match self.put(name, &state, PutOptions { if_match, ..PutOptions::default() }).await {
+            let changed = conditionally(
+                || self.main.capabilities(),
+                |conditional| {
+                    let if_match = etag.clone().filter(|_| conditional);
+                    self.put(name, &state, PutOptions { if_match, ..PutOptions::default() })
+                },
+            );
+            match changed.await {
                 Ok(()) => return Ok(()),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(s3(error, name)),

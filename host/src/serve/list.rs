@@ -1,7 +1,7 @@
 //! Listings as S3 wants them: sorted, grouped by a delimiter, in pages.
 
 use crate::objects::Objects;
-use crate::store::{Entry, ListOptions, Result};
+use crate::store::{Entry, ListOptions, Paging, Result};
 use std::collections::BTreeMap;
 
 /// What to list.
@@ -74,16 +74,14 @@ fn past(prefix: &str) -> String {
 async fn ordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
     let mut items: Vec<Item> = Vec::new();
     let whole_group = query.group(&query.after) == Some(query.after.as_str());
-    let mut start = (!query.after.is_empty())
+    let start_after = (!query.after.is_empty())
         .then(|| if whole_group { past(&query.after) } else { query.after.clone() });
+    let prefix = query.prefix.clone();
+    let mut options = ListOptions { prefix, start_after, limit: Some(1000) };
+    let mut paging = Paging::default();
     loop {
-        let page = objects
-            .list(ListOptions {
-                prefix: query.prefix.clone(),
-                start_after: start.take(),
-                limit: Some(1000),
-            })
-            .await?;
+        let page = objects.list(options.clone()).await?;
+        let more = paging.advance(&page, &mut options)?;
         let mut jump = None;
         for entry in page.entries {
             let Some(item) = query.item(entry) else { continue };
@@ -100,22 +98,24 @@ async fn ordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> 
             items.push(item);
         }
         // The page ended inside a group: the rest of the group needs no look.
-        start = match (page.next, jump) {
-            (None, _) => return Ok((items, false)),
-            (Some(next), Some(group)) if next.starts_with(&group) => Some(past(&group)),
-            (Some(next), _) => Some(next),
-        };
+        if !more {
+            return Ok((items, false));
+        }
+        let next = options.start_after.as_deref().unwrap_or_default();
+        if let Some(group) = jump.filter(|group| next.starts_with(group)) {
+            options.start_after = Some(past(&group));
+        }
     }
 }
 
 /// Looks at every key, and keeps the first `limit` names and one more.
 async fn unordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
     let mut items: BTreeMap<String, Item> = BTreeMap::new();
-    let mut start = None;
+    let mut options = ListOptions { prefix: query.prefix.clone(), ..ListOptions::default() };
+    let mut paging = Paging::default();
     loop {
-        let page = objects
-            .list(ListOptions { prefix: query.prefix.clone(), start_after: start, limit: None })
-            .await?;
+        let page = objects.list(options.clone()).await?;
+        let more = paging.advance(&page, &mut options)?;
         for entry in page.entries {
             let Some(item) = query.item(entry) else { continue };
             items.insert(item.name().to_owned(), item);
@@ -123,9 +123,8 @@ async fn unordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)
                 items.pop_last();
             }
         }
-        match page.next {
-            Some(next) => start = Some(next),
-            None => break,
+        if !more {
+            break;
         }
     }
     let more = items.len() > query.limit;

@@ -88,6 +88,9 @@ impl own::GuestStore for Stored {
         }
         if self.lies("list", &options.prefix, "still") {
             page.next = options.start_after.or(Some(options.prefix));
+        } else if self.lies("list", &options.prefix, "onward") {
+            page.entries.clear();
+            page.next = Some(format!("{}!", options.start_after.unwrap_or(options.prefix)));
         }
         Ok(page)
     }

@@ -5,6 +5,7 @@
 //! key. A listing leaves such keys out.
 
 use crate::kind::{Args, BaseShape, Kind, NO_CONFIG};
+use crate::paging::Paging;
 use crate::pattern::{anchored, compile};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
@@ -217,9 +218,17 @@ impl Store for Validating {
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
-        let mut page = self.base.list(options)?;
-        page.entries.retain(|entry| self.check(&entry.key).is_ok());
-        Ok(page)
+        let (mut options, mut paging) = (options.clone(), Paging::default());
+        loop {
+            let mut page = self.base.list(&options)?;
+            let more = paging.advance(&page, &mut options)?;
+            page.entries.retain(|entry| self.check(&entry.key).is_ok());
+            // Refused keys may fill any number of pages; those are not for our
+            // callers to count.
+            if !more || !page.is_empty() {
+                return Ok(page);
+            }
+        }
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {

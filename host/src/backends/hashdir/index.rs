@@ -7,7 +7,7 @@
 //! the end, for the other may have run meanwhile.
 
 use crate::store::{
-    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, Page, Paging,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
 };
 use async_trait::async_trait;
@@ -100,8 +100,10 @@ impl ObjectStore for Indexed {
     }
 
     async fn list(&self, mut options: ListOptions) -> Result<Page> {
+        let mut paging = Paging::default();
         loop {
             let page = self.index.list(options.clone()).await?;
+            let more = paging.advance(&page, &mut options)?;
             let mut entries = Vec::with_capacity(page.entries.len());
             for Entry { key, .. } in page.entries {
                 match self.store.stat(&key).await {
@@ -110,9 +112,8 @@ impl ObjectStore for Indexed {
                     Err(error) => return Err(error),
                 }
             }
-            match page.next {
-                Some(next) if entries.is_empty() => options.start_after = Some(next),
-                next => return Ok(Page { entries, next }),
+            if !more || !entries.is_empty() {
+                return Ok(Page { entries, next: page.next });
             }
         }
     }

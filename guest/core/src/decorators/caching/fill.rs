@@ -5,6 +5,7 @@ use super::config::Revalidate;
 use super::index::{Record, SHARDS, State};
 use super::mark::{is_copy, tag, unwrap, wrap};
 use crate::env::{Guard, Level};
+use crate::paging::Paging;
 use crate::types::{
     DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Result,
 };
@@ -320,16 +321,16 @@ impl Cache {
                 }
             }
         }
-        let mut options = ListOptions::default();
+        let (mut options, mut paging) = (ListOptions::default(), Paging::default());
         while self.cache.capabilities().list {
             let page = self.cache.list(&options)?;
+            let more = paging.advance(&page, &mut options)?;
             for entry in page.entries.iter().filter(|entry| is_copy(&entry.info)) {
                 cleared += self.clear(Some(&entry.key))?;
             }
-            if page.next.is_none() {
+            if !more {
                 break;
             }
-            options.start_after = page.next;
         }
         Ok(cleared)
     }

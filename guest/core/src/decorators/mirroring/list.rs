@@ -4,15 +4,27 @@ use super::Mirror;
 use super::dirty::Memo;
 use super::record::Absence;
 use super::report::Outcome;
+use crate::paging::Paging;
 use crate::types::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Mirror {
+    /// A page of all children's keys that holds something, or the last: stale
+    /// copies may fill any number of pages, and are not for callers to count.
+    pub(super) fn merged(&self, options: &ListOptions) -> Result<Page> {
+        filled(options, |options| self.merged_page(options))
+    }
+
+    /// As [`merged`](Self::merged), for children without an order.
+    pub(super) fn chained(&self, options: &ListOptions) -> Result<Page> {
+        filled(options, |options| self.chained_page(options))
+    }
+
     /// Merges the children's pages in key order.
     ///
     /// Only keys up to where every child's page reaches are given: beyond, a
     /// child may hold keys that were not seen yet.
-    pub(super) fn merged(&self, options: &ListOptions) -> Result<Page> {
+    fn merged_page(&self, options: &ListOptions) -> Result<Page> {
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         let mut merged: BTreeMap<String, Entry> = BTreeMap::new();
@@ -124,13 +136,12 @@ impl Mirror {
 
     /// A page of one child that holds something, or its last.
     fn page_with_entries(&self, index: usize, options: &ListOptions) -> Result<Page> {
-        let mut options = options.clone();
+        let (mut options, mut paging) = (options.clone(), Paging::default());
         loop {
             let page = self.children[index].list(&options)?;
-            if !page.entries.is_empty() || page.next.is_none() {
+            if !paging.advance(&page, &mut options)? || !page.entries.is_empty() {
                 return Ok(page);
             }
-            options.start_after = page.next;
         }
     }
 
@@ -138,7 +149,7 @@ impl Mirror {
     /// children without an order. The token is the child and its own token, and
     /// which children were left out, since what they have must not count as
     /// listed when they answer again.
-    pub(super) fn chained(&self, options: &ListOptions) -> Result<Page> {
+    fn chained_page(&self, options: &ListOptions) -> Result<Page> {
         let (mut child, token, mut without) = match &options.start_after {
             None => (0, None, BTreeSet::new()),
             Some(token) => self.parse_token(token)?,
@@ -148,7 +159,7 @@ impl Mirror {
             if child >= self.children.len() {
                 return Ok(Page { entries: Vec::new(), next: None });
             }
-            match self.children[child].list(&inner) {
+            match self.page_with_entries(child, &inner) {
                 Ok(page) => break page,
                 // What it gave already could not be told from what it did not.
                 Err(error) if inner.start_after.is_some() => return Err(error),
@@ -231,5 +242,17 @@ impl Mirror {
                 self.name
             ))
         })
+    }
+}
+
+/// The first of the pages from `options` on that holds something, or the last.
+/// Each must come from pages of children that did.
+fn filled(options: &ListOptions, list: impl Fn(&ListOptions) -> Result<Page>) -> Result<Page> {
+    let (mut options, mut paging) = (options.clone(), Paging::default());
+    loop {
+        let page = list(&options)?;
+        if !page.is_empty() || !paging.advance_through(&page, &mut options)? {
+            return Ok(page);
+        }
     }
 }
