@@ -93,6 +93,7 @@ pub fn run(maker: &Maker, seed: u64) -> Result<()> {
 }
 
 fn sequence(s: &Subject, ops: &[Op]) -> Result<()> {
+    s.settled();
     let mut held = BTreeMap::new();
     for (index, op) in ops.iter().enumerate() {
         step(s, &mut held, op).with_context(|| format!("operation {index}, {op:?}"))?;

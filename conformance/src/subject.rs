@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use storage_core::types::{Error, ListOptions, ReadOptions, Result};
+use storage_core::types::{Capabilities, Error, ListOptions, PutOptions, ReadOptions, Result};
 use storage_core::{SharedStore, Store};
 
 /// Which keys and values a store accepts, and what it makes of them.
@@ -132,6 +132,18 @@ impl Subject {
         let value = self.dialect.values.made_of(bytes);
         let becomes = self.dialect.values.become_of(&value);
         (value, becomes)
+    }
+
+    /// What the store can do, once it has found out: one that has to ask a
+    /// server about preconditions does so with the first change that has one.
+    pub fn settled(&self) -> Capabilities {
+        if self.store.capabilities().conditional {
+            let options =
+                PutOptions { if_match: Some("no etag".to_owned()), ..PutOptions::default() };
+            // There is no such object: nothing is written.
+            let _ = self.store.put(&self.key("settled"), &self.value(b"v").0, &options);
+        }
+        self.store.capabilities()
     }
 
     /// Everything in the bases.

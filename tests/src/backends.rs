@@ -121,6 +121,8 @@ const ENTRIES: &[Entry] = &[
         config: |_| {
             let mut config = s3s_fs::shared()?.bucket()?;
             config["retry_deadline"] = json!(2);
+            // It acts on those of one write after the other, as these cases are.
+            config["conditional"] = json!(true);
             Ok(config)
         },
         dialect: Dialect::PATHS,

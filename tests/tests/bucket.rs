@@ -1,5 +1,8 @@
 //! BucketStore against real servers: what the conformance suite doesn't ask.
 
+#[path = "bucket/conditions.rs"]
+mod conditions;
+
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -89,7 +92,7 @@ async fn what_servers_do_with_preconditions_is_found_out() -> Result<()> {
         "moto takes no notice of If-Match at the end of parts"
     );
     let files = open(s3s_fs::shared()?.bucket()?).await?;
-    ensure!(files.capabilities().conditional, "s3s-fs acts on preconditions");
+    ensure!(files.capabilities().conditional, "s3s-fs acts on those of one write at a time");
     for store in [&garage, &moto, &files] {
         let left = store.list(ListOptions::default()).await?.entries;
         ensure!(left.is_empty(), "trying it out left {left:?}");

@@ -10,7 +10,8 @@ use std::thread;
 use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{ACCESS_KEY, SECRET_KEY, Server, binary, certify};
-use storage_tests::servers::garage;
+use storage_tests::servers::small::{Preconditions, Small};
+use storage_tests::servers::{free_port, garage};
 
 const DICT: &str = "
 stores:
@@ -80,6 +81,21 @@ fn a_server_with_a_certificate_of_its_own_is_trusted_where_ca_file_has_it() -> R
     let said = complaint(trusting.path(), &[])?;
     ensure!(said.contains("ca_file") && said.contains("no certificate in it"), "{said}");
     server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_command_says_that_nobody_is_there_and_that_it_tries_again() -> Result<()> {
+    let keys = format!("s3_access_key: {ACCESS_KEY}, s3_secret_key: {SECRET_KEY}");
+    let at = |port| format!("bucket_name: main, endpoint_url: 'http://127.0.0.1:{port}', {keys}");
+    // With a deadline of a minute, which nobody waits for.
+    let said = complaint(bucket(&at(free_port()?))?.path(), &[])?;
+    ensure!(said.contains("refused") && !said.contains("retrying"), "{said}");
+    let server = Small::start(Preconditions::InOneStep)?;
+    server.fail(true);
+    let busy = bucket(&format!("{}, retry_deadline: 2", at(server.port())))?;
+    let said = complaint(busy.path(), &[])?;
+    ensure!(said.contains("status 503; retrying for up to"), "{said}");
     Ok(())
 }
 

@@ -50,7 +50,7 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
         match (maker.make)() {
             Ok(subject) => {
                 let beside = subject.beside.capabilities();
-                pick(&mut trials, &maker, subject.store.capabilities(), beside, seed);
+                pick(&mut trials, &maker, subject.settled(), beside, seed);
             }
             Err(error) => trials.push(Trial::test(format!("{}::opens", maker.name), move || {
                 Err(Failed::from(format!("{error:#}")))

@@ -115,7 +115,7 @@ fn test_get_range_undeclared_is_unsupported(s: &Subject) -> Result<()> {
 }
 
 fn test_capabilities_are_constant(s: &Subject) -> Result<()> {
-    let first = s.store.capabilities();
+    let first = s.settled();
     place(s, &s.key("k"), 1)?;
     ensure!(s.store.capabilities() == first, "they changed with a put");
     ensure!(!first.ordered || first.list, "ordered without list says nothing");

@@ -2,8 +2,8 @@
 //! `storage:object-store/object-store`, which documents their contract.
 
 use crate::types::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions, Result,
-    Trailer,
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Result, Trailer,
 };
 use std::rc::Rc;
 
@@ -14,7 +14,8 @@ pub type SharedStore = Rc<dyn Store>;
 ///
 /// No method has a default: a decorator that forgot one would be bypassed.
 pub trait Store {
-    /// What this store can do; constant.
+    /// What this store can do. Constant, but that `conditional` may go once;
+    /// see [`conditionally`].
     fn capabilities(&self) -> Capabilities;
     /// The whole object (or the range) at once.
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)>;
@@ -32,6 +33,17 @@ pub trait Store {
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>>;
     /// Starts a streamed write.
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>>;
+}
+
+/// Makes a change under preconditions where the store acts on them. A store
+/// that has to ask a server may learn only by the first such change, which is
+/// `Unsupported`, that it can't; then the change is made without.
+pub fn conditionally<T>(store: &dyn Store, change: impl Fn(bool) -> Result<T>) -> Result<T> {
+    let claimed = store.capabilities().conditional;
+    match change(claimed) {
+        Err(Error::Unsupported(_)) if claimed && !store.capabilities().conditional => change(false),
+        changed => changed,
+    }
 }
 
 /// The bytes of one object or range, in order.

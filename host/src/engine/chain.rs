@@ -9,13 +9,14 @@ use super::route::Route;
 use super::seat::Seat;
 use super::{check, convert};
 use crate::store::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::ResourceAny;
 
 /// The most bytes that go over the wall at once when streaming.
@@ -25,6 +26,8 @@ const MAX_CHUNK: usize = 1024 * 1024;
 pub struct Chain {
     pool: Arc<Pool>,
     capabilities: Capabilities,
+    /// Of the capabilities, the one that may go.
+    conditional: AtomicBool,
     route: Option<Route>,
 }
 
@@ -92,13 +95,20 @@ impl Chain {
     /// Builds the chain once, to learn whether it can be built and what it
     /// can do.
     pub(super) async fn open(pool: Arc<Pool>, route: Option<Route>) -> Result<Self> {
-        let mut lease = pool.lend().await?;
-        let capabilities = call!(&mut lease, |i| {
-            let store = i.exports.storage_object_store_object_store().store();
-            store.call_capabilities(&mut i.store, i.root).await
-        });
-        lease.give_back();
-        Ok(Self { pool, capabilities: convert::capabilities_in(capabilities), route })
+        let capabilities = ask(&pool).await?;
+        let conditional = AtomicBool::new(capabilities.conditional);
+        Ok(Self { pool, capabilities, conditional, route })
+    }
+
+    /// Looks again after a change with preconditions was refused: a base may
+    /// have found out that its server does not act on them.
+    async fn refused(&self, refused: bool) {
+        if refused
+            && self.conditional.load(Ordering::Relaxed)
+            && let Ok(now) = ask(&self.pool).await
+        {
+            self.conditional.store(now.conditional, Ordering::Relaxed);
+        }
     }
 
     fn wary(&self) -> bool {
@@ -110,10 +120,26 @@ impl Chain {
     }
 }
 
+/// What a chain can do.
+async fn ask(pool: &Arc<Pool>) -> Result<Capabilities> {
+    let mut lease = pool.lend().await?;
+    let capabilities = call!(&mut lease, |i| {
+        let store = i.exports.storage_object_store_object_store().store();
+        store.call_capabilities(&mut i.store, i.root).await
+    });
+    lease.give_back();
+    Ok(convert::capabilities_in(capabilities))
+}
+
+/// Whether the answer to a change says that its preconditions can't be held.
+fn refuses<T>(conditional: bool, answer: &Result<T>) -> bool {
+    conditional && matches!(answer, Err(Error::Unsupported(_)))
+}
+
 #[async_trait]
 impl ObjectStore for Chain {
     fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        Capabilities { conditional: self.conditional.load(Ordering::Relaxed), ..self.capabilities }
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
@@ -135,8 +161,9 @@ impl ObjectStore for Chain {
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        let conditional = options.if_absent || options.if_match.is_some();
         let options = convert::put_options_out(&options);
-        once!(
+        let answer = once!(
             self,
             |i, s| {
                 let given = i.given();
@@ -144,7 +171,9 @@ impl ObjectStore for Chain {
                 given.aside(pin!(s.call_put(&mut i.store, i.root, key, &data, &options))).await
             },
             |info| self.accept(info)
-        )
+        );
+        self.refused(refuses(conditional, &answer)).await;
+        answer
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
@@ -152,12 +181,15 @@ impl ObjectStore for Chain {
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        let conditional = options.if_match.is_some();
         let options = convert::delete_options_out(&options);
-        once!(
+        let answer = once!(
             self,
             |i, s| s.call_delete(&mut i.store, i.root, key, &options).await,
             Ok::<_, String>
-        )
+        );
+        self.refused(refuses(conditional, &answer)).await;
+        answer
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
@@ -199,6 +231,7 @@ impl ObjectStore for Chain {
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        let conditional = options.if_absent || options.if_match.is_some();
         let (key, options) = (key.to_owned(), convert::put_options_out(&options));
         let mut seat = Seat::take(&self.pool).await?;
         let opened = opened!(seat, |i| {
@@ -206,7 +239,9 @@ impl ObjectStore for Chain {
             let opened = store.call_write(&mut i.store, i.root, &key, &options).await?;
             Ok(opened.map(|writer| (writer, ())))
         });
-        let (writer, ()) = opened.map_err(|error| self.pool.said(error))?;
+        let opened = opened.map_err(|error| self.pool.said(error));
+        self.refused(refuses(conditional, &opened)).await;
+        let (writer, ()) = opened?;
         Ok(Box::new(ChainWriter { pool: self.pool.clone(), seat, writer, pushed: 0 }))
     }
 

@@ -28,14 +28,16 @@ pub(super) async fn copy(
         Error::NotFound | Error::PreconditionFailed => Fault::Moved,
         error => Fault::Source(error),
     };
+    let can = to.capabilities();
     let target = |error| match error {
         Error::NotFound | Error::PreconditionFailed | Error::AlreadyExists => Fault::Moved,
+        // It learnt only now that it can't: again, without preconditions.
+        Error::Unsupported(_) if can.conditional && !to.capabilities().conditional => Fault::Moved,
         error => Fault::Target(error),
     };
     let read = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
     let mut reader = from.store().read(key, read).await.map_err(source)?;
     let info = reader.info().clone();
-    let can = to.capabilities();
     let mut options = PutOptions {
         if_absent: can.conditional && seen.is_none(),
         if_match: seen.and_then(|seen| seen.etag.clone()).filter(|_| can.conditional),

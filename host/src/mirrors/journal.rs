@@ -3,7 +3,7 @@
 
 use crate::coordinator::{Coordinator, Guard};
 use crate::objects::Objects;
-use crate::store::{DeleteOptions, Error, PutOptions, ReadOptions, Result};
+use crate::store::{DeleteOptions, Error, PutOptions, ReadOptions, Result, conditionally};
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::decorators::mirroring::Missed;
 use storage_core::decorators::mirroring::record::{
@@ -213,7 +213,11 @@ impl Book {
         let mut bucket = held.bucket;
         change(&mut bucket);
         let seen = held.seen.unwrap_or_default();
-        match self.replace(journal, number, &bucket, &seen).await {
+        let replaced = conditionally(
+            || journal.capabilities(),
+            |conditional| self.replace(journal, number, &bucket, &seen, conditional),
+        );
+        match replaced.await {
             Ok(seen) => {
                 let done = |held: &mut Held| {
                     change(&mut held.bucket);
@@ -245,9 +249,9 @@ impl Book {
         number: u32,
         bucket: &Bucket,
         seen: &Seen,
+        conditional: bool,
     ) -> Result<Seen> {
         let key = image_key(&self.mirror, number);
-        let conditional = journal.capabilities().conditional;
         let if_match = seen.etag.clone().filter(|_| conditional && seen.there);
         if bucket.is_empty() {
             if !seen.there {

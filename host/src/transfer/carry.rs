@@ -5,7 +5,7 @@ use super::each::Finished;
 use super::report::{Done, Event, Failure};
 use super::side::{Known, Side};
 use crate::objects::{CHUNK, md5};
-use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions};
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, conditionally};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_core::RESERVED_METADATA;
@@ -72,8 +72,12 @@ impl Carrier {
             return Ok(Done::Copied(bytes));
         }
         // What was written to the source since it was read is not to be lost.
-        let if_match = etag.filter(|_| self.from.objects.capabilities().conditional);
-        match self.from.objects.delete(key, DeleteOptions { if_match }).await {
+        let from = &self.from.objects;
+        let delete = |conditional| {
+            let if_match = etag.clone().filter(|_| conditional);
+            from.delete(key, DeleteOptions { if_match })
+        };
+        match conditionally(|| from.capabilities(), delete).await {
             Ok(()) | Err(Error::NotFound) => Ok(Done::Moved(bytes)),
             Err(cause) => Err(self.from.failure("delete (after it was copied)", key, cause)),
         }

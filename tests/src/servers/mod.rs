@@ -7,6 +7,7 @@ pub mod moto;
 pub mod rclone;
 pub mod registry;
 pub mod s3s_fs;
+pub mod small;
 
 use crate::clients::run;
 use anyhow::{Context, Result, bail};

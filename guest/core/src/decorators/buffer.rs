@@ -7,7 +7,7 @@
 
 use crate::forward::forward;
 use crate::kind::{BaseShape, Kind};
-use crate::store::{Reader, SharedStore, Store};
+use crate::store::{Reader, SharedStore, Store, conditionally};
 use crate::types::{ByteRange, Capabilities, Error, ObjectInfo, PutOptions, ReadOptions, Result};
 use serde::Deserialize;
 use std::rc::Rc;
@@ -211,18 +211,20 @@ impl Buffer {
         if !self.changed {
             return Ok(());
         }
-        let conditional = self.store.capabilities().conditional;
         let old = self.info.clone().unwrap_or_default();
         let mut metadata = old.metadata;
         metadata.retain(|(name, _)| !name.starts_with(crate::types::RESERVED_METADATA));
-        let options = PutOptions {
-            content_type: old.content_type,
-            metadata,
-            etag: None,
-            if_absent: conditional && self.info.is_none(),
-            if_match: old.etag.filter(|_| conditional),
-        };
-        self.info = Some(self.store.put(&self.key, &self.data, &options)?);
+        let info = conditionally(&*self.store, |conditional| {
+            let options = PutOptions {
+                content_type: old.content_type.clone(),
+                metadata: metadata.clone(),
+                etag: None,
+                if_absent: conditional && self.info.is_none(),
+                if_match: old.etag.clone().filter(|_| conditional),
+            };
+            self.store.put(&self.key, &self.data, &options)
+        })?;
+        self.info = Some(info);
         self.changed = false;
         Ok(())
     }

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -22,6 +23,14 @@ const REQUESTS: usize = 64;
 /// long, none longer than the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a server is tried to be reached that never answered yet.
+const FIRST_CONTACT: Duration = Duration::from_millis(500);
+
+/// How long requests are tried again without a word, and how often it is then
+/// said.
+const SILENCE: Duration = Duration::from_millis(700);
+const NOTICES: Duration = Duration::from_secs(10);
 
 /// Bytes a second that an upload is given time for.
 const SLOWEST: u64 = 32 * 1024;
@@ -36,6 +45,12 @@ pub(super) struct Calls {
     deadline: Duration,
     /// Whether the server took a signature of these keys before.
     trusted: AtomicBool,
+    /// Whether the server ever answered.
+    answered: AtomicBool,
+    /// Bucket and server, for messages.
+    place: String,
+    /// When it was last said that requests are tried again.
+    noticed: Mutex<Option<Instant>>,
 }
 
 /// How long an attempt may take.
@@ -50,14 +65,16 @@ pub(super) enum Takes {
 }
 
 impl Calls {
-    pub(super) fn new(timeout: Duration, deadline: Duration) -> Self {
+    pub(super) fn new(place: &str, timeout: Duration, deadline: Duration) -> Self {
         let (permits, trusted) = (Semaphore::new(REQUESTS), AtomicBool::new(false));
-        Self { permits, timeout, deadline, trusted }
+        let (answered, noticed) = (AtomicBool::new(false), Mutex::default());
+        Self { permits, timeout, deadline, trusted, answered, place: place.to_owned(), noticed }
     }
 
     /// The server took a signature of these keys.
     pub(super) fn trust(&self) {
         self.trusted.store(true, Ordering::Relaxed);
+        self.answered.store(true, Ordering::Relaxed);
     }
 
     /// How long to wait for more bytes of an answer.
@@ -81,7 +98,7 @@ impl Calls {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
-        let end = Instant::now() + self.deadline;
+        let begun = Instant::now();
         let mut maybe_done = false;
         let mut attempts = 0;
         loop {
@@ -92,11 +109,28 @@ impl Calls {
             };
             maybe_done |= failure.maybe_done;
             let pause = failure.retry_after.unwrap_or_default().max(pause(attempts));
-            if !failure.passing || Instant::now() + pause > end {
+            // Where nobody ever answered, the address is wrong more often than
+            // the server is slow to start.
+            let strange = failure.unreached && !self.answered.load(Ordering::Relaxed);
+            let patience = if strange { self.deadline.min(FIRST_CONTACT) } else { self.deadline };
+            if !failure.passing || begun.elapsed() + pause > patience {
                 return Err(failure.after(attempts, maybe_done));
             }
             tracing::debug!(attempts, code = failure.code, status = failure.status, "trying again");
+            if begun.elapsed() + pause >= SILENCE {
+                self.notice(&failure, patience.saturating_sub(begun.elapsed()));
+            }
             sleep(pause).await;
+        }
+    }
+
+    /// Says that something is tried again, now and then: it may take long.
+    fn notice(&self, failure: &Failure, left: Duration) {
+        let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
+        if noticed.is_none_or(|at| at.elapsed() >= NOTICES) {
+            *noticed = Some(Instant::now());
+            let (place, what) = (&self.place, failure.what());
+            tracing::warn!(target: "storage", "{place}: {what}; retrying for up to {} s", left.as_secs());
         }
     }
 
@@ -123,7 +157,9 @@ impl Calls {
                 Ok(answer)
             }
             Ok(Err(error)) => {
-                Err(Failure::new(error).of_keys(self.trusted.load(Ordering::Relaxed)))
+                let failure = Failure::new(error).of_keys(self.trusted.load(Ordering::Relaxed));
+                self.answered.fetch_or(failure.status.is_some(), Ordering::Relaxed);
+                Err(failure)
             }
             Err(_) => Err(Failure::passing(format!("no answer within {} s", most.as_secs_f32()))),
         }

@@ -42,7 +42,7 @@ pub(super) const SCHEMA: &str = r#"{
         },
         "conditional": {
             "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["auto"]}],
-            "description": "Whether the server acts on preconditions of writes; auto: tried when the store is opened.",
+            "description": "Whether the server acts on preconditions of writes; auto: tried out before the first such write.",
             "default": "auto"
         },
         "part_size": {

@@ -42,6 +42,8 @@ pub(super) struct Failure {
     /// Whether the server may have done what was asked all the same: in this
     /// attempt or in one before.
     pub maybe_done: bool,
+    /// Whether no connection could be made, so that nothing was sent.
+    pub unreached: bool,
     /// How many attempts there were.
     pub attempts: u32,
     /// A good answer that no XML parser takes, since it repeats a key with
@@ -60,6 +62,7 @@ impl Failure {
             passing: true,
             retry_after: None,
             maybe_done: true,
+            unreached: false,
             attempts: 1,
             answer: None,
         }
@@ -80,7 +83,8 @@ impl Failure {
         match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                let code = service.err().code().unwrap_or_default().to_owned();
+                let code = service.err().code().map(str::to_owned);
+                let code = code.or_else(|| strange_code(service.raw())).unwrap_or_default();
                 // A good answer that can't be read was damaged on its way.
                 let passing = PASSING.contains(&code.as_str())
                     || matches!(status, 200..=299 | 408 | 429 | 500 | 502..=599);
@@ -101,8 +105,9 @@ impl Failure {
                 Failure { passing: false, maybe_done: false, ..fresh }.explained(&text)
             }
             SdkError::DispatchFailure(dispatch) => {
-                let user = dispatch.is_user();
-                Failure { passing: !user, maybe_done: !user, ..fresh }.explained(&text)
+                let (user, unreached) = (dispatch.is_user(), is_unreached(&error));
+                let maybe_done = !user && !unreached;
+                Failure { passing: !user, maybe_done, unreached, ..fresh }.explained(&text)
             }
             _ => fresh,
         }
@@ -139,10 +144,19 @@ impl Failure {
 
     /// What a good answer says all the same.
     pub(super) fn field(&self, name: &str) -> Option<String> {
-        let (_, rest) = self.answer.as_deref()?.split_once(&format!("<{name}>"))?;
-        let (value, _) = rest.split_once("</")?;
-        let plain = value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&");
-        Some(plain)
+        element(self.answer.as_deref()?, name)
+    }
+
+    /// What happened, in a few words.
+    pub(super) fn what(&self) -> String {
+        match (self.code.as_str(), self.message.as_str(), self.status) {
+            ("", "", Some(200..=299)) => "the answer can't be read".to_owned(),
+            ("", "", Some(status)) => format!("the server answered with status {status}"),
+            ("", "", None) => "no answer".to_owned(),
+            ("", message, _) => message.to_owned(),
+            (code, "", _) => code.to_owned(),
+            (code, message, _) => format!("{code}: {message}"),
+        }
     }
 
     /// As the contract has it; `at` says where.
@@ -151,15 +165,7 @@ impl Failure {
             0 | 1 => String::new(),
             attempts => format!(" ({attempts} attempts)"),
         };
-        let what = match (self.code.as_str(), self.message.as_str(), self.status) {
-            ("", "", Some(200..=299)) => "the answer can't be read".to_owned(),
-            ("", "", Some(status)) => format!("the server answered with status {status}"),
-            ("", "", None) => "no answer".to_owned(),
-            ("", message, _) => message.to_owned(),
-            (code, "", _) => code.to_owned(),
-            (code, message, _) => format!("{code}: {message}"),
-        };
-        let text = format!("{at}: {what}{}{tried}", self.hint);
+        let text = format!("{at}: {}{}{tried}", self.what(), self.hint);
         if self.passing {
             return Error::Unavailable(text);
         }
@@ -197,6 +203,39 @@ impl Failure {
             _ => Error::Other(text),
         }
     }
+}
+
+/// The code of an error that repeats a key as [`Failure::answer`] does.
+fn strange_code(raw: &HttpResponse) -> Option<String> {
+    element(std::str::from_utf8(raw.body().bytes()?).ok()?, "Code")
+}
+
+/// The text of an element, in what no parser takes.
+fn element(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (value, _) = rest.split_once("</")?;
+    Some(value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&"))
+}
+
+/// Whether an error says that there is nobody to talk to.
+fn is_unreached(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind as Kind;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let nobody = [
+            Kind::ConnectionRefused,
+            Kind::HostUnreachable,
+            Kind::NetworkUnreachable,
+            Kind::AddrNotAvailable,
+        ];
+        if io.is_some_and(|kind| nobody.contains(&kind)) || error.to_string().contains("dns error")
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn strange_answer(raw: &HttpResponse) -> Option<String> {

@@ -2,8 +2,8 @@
 
 use super::Shared;
 use super::call::Takes;
-use super::kept;
-use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result};
+use super::{kept, probe};
+use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Paging, Result};
 use aws_sdk_s3::types::{EncodingType, Object};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -25,6 +25,7 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
         after.get(..after.floor_char_boundary(end)).unwrap_or_default()
     });
     let mut token = None;
+    let (mut paging, mut passed) = (Paging::default(), ListOptions::default());
     let (objects, more) = loop {
         let answer = shared.calls.send(Takes::Normal, || {
             let mut request = shared
@@ -45,10 +46,13 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
         let encoded = answer.encoding_type() == Some(&EncodingType::Url) && keys.all(is_encoded);
         let mut found = Vec::new();
         for object in answer.contents() {
-            let key = key(object, encoded).map_err(|key| {
+            let key = decoded(object.key().unwrap_or_default(), encoded).map_err(|key| {
                 Error::InvalidData(format!("{}: the server lists {key:?}", shared.place))
             })?;
-            if key.starts_with(&options.prefix) && after.as_deref().is_none_or(|a| *key > *a) {
+            if !probe::is_key(&key)
+                && key.starts_with(&options.prefix)
+                && after.as_deref().is_none_or(|a| *key > *a)
+            {
                 found.push((key, object.clone()));
             }
         }
@@ -58,6 +62,12 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
         if !found.is_empty() || !more || token.is_none() {
             break (found, more);
         }
+        let page = Page { next: token.clone(), ..Page::default() };
+        let passing = match answer.contents() {
+            [] => paging.advance(&page, &mut passed),
+            _ => paging.advance_through(&page, &mut passed),
+        };
+        passing.map_err(|error| Error::Other(format!("{}: {error}", shared.place)))?;
     };
     let next = objects.last().filter(|_| more).map(|(key, _)| key.clone());
     let entries = stream::iter(objects).map(|(key, object)| entry(shared, key, object));
@@ -67,14 +77,13 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
 
 /// Whether a key can be an encoded one: some servers say that keys are, and
 /// leave them as they are.
-fn is_encoded(key: &str) -> bool {
+pub(super) fn is_encoded(key: &str) -> bool {
     let escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     key.bytes().all(|b| b.is_ascii_graphic()) && key.split('%').skip(1).all(escape)
 }
 
 /// The key, or what of it can't be read.
-fn key(object: &Object, encoded: bool) -> Result<String, String> {
-    let key = object.key().unwrap_or_default();
+pub(super) fn decoded(key: &str, encoded: bool) -> Result<String, String> {
     if !encoded {
         return Ok(key.to_owned());
     }
@@ -109,11 +118,11 @@ mod tests {
 
     #[test]
     fn keys_are_decoded_only_where_the_server_encoded_them() {
-        let object = Object::builder().key("a+b%2Bc%25d%C3%A9").build();
-        assert_eq!(key(&object, true).unwrap(), "a b+c%dé");
-        assert_eq!(key(&object, false).unwrap(), "a+b%2Bc%25d%C3%A9");
+        let key = "a+b%2Bc%25d%C3%A9";
+        assert_eq!(decoded(key, true).unwrap(), "a b+c%dé");
+        assert_eq!(decoded(key, false).unwrap(), key);
         assert!(is_encoded("a+b%2Bc/%C3%A9") && is_encoded(""));
         assert!(!is_encoded("a b") && !is_encoded("é") && !is_encoded("100%") && !is_encoded("%4"));
-        assert_eq!(key(&Object::builder().key("%FF").build(), true).unwrap_err(), "%FF");
+        assert_eq!(decoded("%FF", true).unwrap_err(), "%FF");
     }
 }

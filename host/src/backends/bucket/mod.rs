@@ -4,11 +4,13 @@
 //! - [`call`]: retries and limits of requests. [`failure`]: what they fail with.
 //! - [`kept`]: what is kept with an object, and where a listing can't tell it.
 //! - [`reader`], [`write`], [`upload`], [`copying`], [`list`]: the operations.
-//! - [`probe`]: what the server does. [`stale`]: uploads that nobody ended.
+//! - [`conditions`]: whether preconditions hold. [`probe`]: what the server does.
+//!   [`stale`]: uploads that nobody ended.
 //! - [`presign`]: URLs for those who have no keys.
 
 mod call;
 mod client;
+mod conditions;
 mod config;
 mod copying;
 mod failure;
@@ -31,12 +33,13 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 use call::{Calls, Takes};
 use client::{Checks, Made};
+use conditions::{Conditions, Verdict};
 use config::{Conditional, Config};
 use kept::Found;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use reader::BucketReader;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -55,9 +58,6 @@ pub static BACKEND: Backend = Backend {
 /// How long a server that is down is waited for when a store is opened.
 const OPENING: Duration = Duration::from_secs(5);
 
-/// What follows when it stays down.
-const REFUSED: &str = "; preconditions of writes are refused until the next start";
-
 /// What needs no escape in the source of a copy.
 const SAFE: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -66,6 +66,9 @@ const SAFE: &AsciiSet =
 /// keys would be one object.
 fn check(key: &str, amazon: bool) -> Result<()> {
     check_key(key)?;
+    if probe::is_key(key) {
+        return Err(Error::InvalidKey(format!("{key:?} is a name of this store's own")));
+    }
     match key.starts_with('/') && !amazon {
         true => Err(Error::InvalidKey(format!(
             "{key:?} begins with a slash, which servers other than Amazon S3 drop"
@@ -86,7 +89,7 @@ struct Shared {
     part_size: usize,
     concurrency: usize,
     /// Whether preconditions of writes are acted on.
-    conditional: AtomicBool,
+    conditions: Conditions,
     /// Whether those of deletions are; tried out when first asked for.
     conditional_delete: OnceCell<bool>,
     /// Whether the etag of a multipart upload is the MD5 of the MD5s of its
@@ -100,10 +103,6 @@ struct Shared {
 }
 
 impl Shared {
-    fn conditional(&self) -> bool {
-        self.conditional.load(Ordering::Relaxed)
-    }
-
     fn check(&self, key: &str) -> Result<()> {
         check(key, self.amazon)
     }
@@ -153,14 +152,17 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     let Made { client, checks, place, amazon } = client::client(&config, &args).await?;
     let shared = Arc::new(Shared {
         client,
-        calls: Calls::new(config.timeout, config.retry_deadline),
+        calls: Calls::new(&place, config.timeout, config.retry_deadline),
         bucket: config.bucket_name,
         place,
         amazon,
         checks,
         part_size: config.part_size,
         concurrency: config.concurrency,
-        conditional: AtomicBool::new(config.conditional == Conditional::Known(true)),
+        conditions: Conditions::new(match config.conditional {
+            Conditional::Known(acts) => Some(acts),
+            Conditional::Auto => None,
+        }),
         conditional_delete: OnceCell::new(),
         composite: AtomicBool::new(true),
         claims: AtomicBool::new(true),
@@ -168,7 +170,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         runtime: Handle::current(),
     });
     let try_out = config.conditional == Conditional::Auto && !args.check_only;
-    let hurried = Calls::new(config.timeout, config.retry_deadline.min(OPENING));
+    let hurried = Calls::new(&shared.place, config.timeout, config.retry_deadline.min(OPENING));
     let reached = probe::reach(&shared, &hurried).await;
     if reached.is_ok() {
         shared.calls.trust();
@@ -176,16 +178,12 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     match reached.map_err(|failure| failure.error(&shared.place)) {
         Err(error) if args.check_only => return Err(error),
         // A server that is down now may be up later.
-        Err(Error::Unavailable(why)) => {
-            tracing::warn!("{why}{}", if try_out { REFUSED } else { "" });
-        }
+        Err(Error::Unavailable(why)) => tracing::warn!("{why}"),
         // Keys that may not list may do other things.
         Ok(()) | Err(Error::PermissionDenied(_)) if try_out => {
-            let found = probe::conditional(&shared).await;
-            if let Err(Error::Unavailable(why)) = &found {
-                tracing::warn!("{why}{REFUSED}");
-            } else {
-                shared.conditional.store(found?, Ordering::Relaxed);
+            match shared.try_conditions().await {
+                Err(Error::Unavailable(why)) => tracing::warn!("{why}"),
+                tried => tried?,
             }
         }
         Ok(()) | Err(Error::PermissionDenied(_)) => {}
@@ -209,7 +207,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for Bucket {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { conditional: self.shared.conditional(), ..Capabilities::ALL }
+        Capabilities { conditional: self.shared.conditions.claimed(), ..Capabilities::ALL }
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
@@ -243,7 +241,9 @@ impl ObjectStore for Bucket {
         if found.info.etag.as_ref() != Some(&wanted) {
             return Err(Error::PreconditionFailed);
         }
-        let acts = || async { Ok(shared.conditional() && probe::deleting(shared).await?) };
+        let acts = || async {
+            Ok(shared.conditions().await? == Verdict::Acts && probe::deleting(shared).await?)
+        };
         if !*shared.conditional_delete.get_or_try_init(acts).await? {
             return Err(Error::Unsupported(format!(
                 "{}: the server does not act on preconditions of deletions (if-match)",

@@ -1,90 +1,242 @@
 //! What a server says it does and what it does: tried out.
+//!
+//! The objects of a trial have keys that the store neither lists nor takes
+//! from its users, and are removed whatever comes of it.
 
 use super::Shared;
 use super::call::{Calls, Takes};
+use super::conditions::Verdict;
 use super::failure::Failure;
-use super::kept::{Digest, Headers};
+use super::kept::{self, Digest, Headers};
 use super::upload::Upload;
 use super::write::Condition;
 use crate::store::{Error, PutOptions, Result};
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
+use futures::future::{join_all, try_join_all};
 use std::sync::Arc;
 
 /// No object has this etag.
 const NEVER: &str = "00000000000000000000000000000000";
 
+/// What keys of trials begin with; 32 hexadecimal digits follow.
+const PREFIX: &str = ".storage-host-probe-";
+
+/// How many writes run against each other, and how often: at once, and in parts.
+const WRITERS: usize = 4;
+const ROUNDS: usize = 3;
+const UPLOADS: usize = 3;
+const UPLOAD_ROUNDS: usize = 2;
+
 /// A key that is nobody's.
 fn key() -> String {
-    format!(".storage-host-probe-{:032x}", fastrand::u128(..))
+    format!("{PREFIX}{:032x}", fastrand::u128(..))
+}
+
+/// Whether a key is one of trials, of this process or another.
+pub(super) fn is_key(key: &str) -> bool {
+    let digits = key.strip_prefix(PREFIX).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// Whether the bucket is there, without writing.
 pub(super) async fn reach(shared: &Shared, calls: &Calls) -> Result<(), Failure> {
     let answer = calls.send(Takes::Normal, || {
-        shared.client.list_objects_v2().bucket(&shared.bucket).max_keys(1).send()
+        let request = shared.client.list_objects_v2().bucket(&shared.bucket).max_keys(1);
+        // The first key may have characters that XML does not.
+        request.encoding_type(EncodingType::Url).send()
     });
     answer.await.map(drop)
 }
 
-/// Whether preconditions of writes are acted on, both of those at once and of
-/// those in parts. A write that must fail is tried; if it doesn't, the server
-/// took no notice, and the object is removed again.
-pub(super) async fn conditional(shared: &Arc<Shared>) -> Result<bool> {
-    let (once, parts) = futures::join!(at_once(shared), in_parts(shared));
+/// Whether a write fails whose precondition does not hold, both at once and in
+/// parts. If it succeeds, the server took no notice.
+pub(super) async fn refused(shared: &Arc<Shared>) -> Result<Verdict> {
+    let (once, parts) = futures::join!(
+        cleaned(shared, false, |key| async move { refused_at_once(shared, &key).await }),
+        cleaned(shared, false, |key| async move { refused_in_parts(shared, &key).await }),
+    );
+    both(once, parts)
+}
+
+/// Whether of several writes at once with the same precondition one succeeds,
+/// both of those at once and of those in parts.
+pub(super) async fn race(shared: &Arc<Shared>) -> Result<Verdict> {
+    let at_once = async {
+        for _ in 0..ROUNDS {
+            let verdict =
+                cleaned(shared, true, |key| async move { raced_at_once(shared, &key).await });
+            match verdict.await? {
+                Verdict::Acts => {}
+                verdict => return Ok(verdict),
+            }
+        }
+        Ok(Verdict::Acts)
+    };
+    let in_parts = async {
+        for _ in 0..UPLOAD_ROUNDS {
+            let verdict =
+                cleaned(shared, true, |key| async move { raced_in_parts(shared, &key).await });
+            match verdict.await? {
+                Verdict::Acts => {}
+                verdict => return Ok(verdict),
+            }
+        }
+        Ok(Verdict::Acts)
+    };
+    let (once, parts) = futures::join!(at_once, in_parts);
+    both(once, parts)
+}
+
+fn both(once: Result<Verdict>, parts: Result<Verdict>) -> Result<Verdict> {
     match (once, parts) {
-        (Ok(once), Ok(parts)) => Ok(once && parts),
         // Whoever may not write needs no promises about it.
-        (Err(Error::PermissionDenied(_)), _) | (_, Err(Error::PermissionDenied(_))) => Ok(false),
+        (Err(Error::PermissionDenied(_)), _) | (_, Err(Error::PermissionDenied(_))) => {
+            Ok(Verdict::Forbidden)
+        }
         (Err(error), _) | (_, Err(error)) => Err(error),
+        (Ok(Verdict::Acts), verdict) | (verdict, _) => verdict,
     }
 }
 
-async fn at_once(shared: &Shared) -> Result<bool> {
+/// Runs a trial on a key of its own, and leaves no object there. `makes`:
+/// whether it writes one where all is well.
+async fn cleaned<F>(
+    shared: &Shared,
+    makes: bool,
+    trial: impl FnOnce(String) -> F,
+) -> Result<Verdict>
+where
+    F: Future<Output = Result<Verdict>>,
+{
     let key = key();
-    let (_, matching) = Condition::Match(NEVER.to_owned()).headers();
-    let answer = shared.calls.send(Takes::Normal, || {
-        let request = shared.client.put_object().bucket(&shared.bucket).key(&key);
-        let request = request.set_if_match(matching.clone());
-        request.body(ByteStream::from_static(b"probe")).send()
-    });
-    let answer = answer.await.map(drop);
-    outcome(shared, &key, answer.map_err(|f| f.error(&shared.place))).await
+    let verdict = trial(key.clone()).await;
+    // A versioned bucket would keep a marker of a deletion of nothing.
+    match &verdict {
+        Ok(Verdict::Acts) if !makes => return verdict,
+        Err(Error::PermissionDenied(_)) => return verdict,
+        _ => {}
+    }
+    match shared.remove(&key, None).await {
+        Ok(()) | Err(Error::NotFound) => {}
+        Err(error) => tracing::warn!(
+            target: "storage",
+            "an object that was written to try the server out may be left behind: {error}"
+        ),
+    }
+    verdict
 }
 
-async fn in_parts(shared: &Arc<Shared>) -> Result<bool> {
-    let key = key();
-    let options = PutOptions::default();
-    let headers = Headers::new(&options, true, &Digest::Unknown)?;
-    let mut upload = Upload::create(shared, &key, &options, headers).await?;
-    upload.part(Bytes::from_static(b"probe")).await?;
+async fn refused_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
+    let condition = Condition::Match(NEVER.to_owned());
+    let answer = shared.calls.send(Takes::Normal, || put(shared, key, b"probe", &condition));
+    verdict(answer.await.map(drop).map_err(|f| f.error(&shared.place)))
+}
+
+async fn refused_in_parts(shared: &Arc<Shared>, key: &str) -> Result<Verdict> {
+    let upload = upload(shared, key, Bytes::from_static(b"probe")).await?;
     let answer = upload.complete(&Condition::Match(NEVER.to_owned())).await;
     if let Ok((_, composite)) = answer {
         shared.learn(composite);
     }
-    outcome(shared, &key, answer.map(drop)).await
+    verdict(answer.map(drop))
 }
 
-async fn outcome(shared: &Shared, key: &str, answer: Result<()>) -> Result<bool> {
+/// What a write says of the server whose precondition did not hold.
+fn verdict(answer: Result<()>) -> Result<Verdict> {
     match answer {
-        Ok(()) => {
-            shared.remove(key, None).await?;
-            Ok(false)
-        }
-        Err(Error::PreconditionFailed | Error::NotFound) => Ok(true),
-        Err(Error::Unsupported(_)) => Ok(false),
+        Ok(()) | Err(Error::Unsupported(_)) => Ok(Verdict::Ignores),
+        Err(Error::PreconditionFailed | Error::NotFound) => Ok(Verdict::Acts),
         Err(error) => Err(error),
     }
 }
 
+async fn raced_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
+    let mut condition = Condition::Absent;
+    // Several make the object, then several replace what one of them made.
+    for step in ["made", "replaced"] {
+        let texts: Vec<String> = (0..WRITERS).map(|n| format!("{step} by {n}")).collect();
+        let writes = texts.iter().map(|text| {
+            let request = put(shared, key, text.as_bytes(), &condition);
+            shared.calls.once(Takes::Normal, request)
+        });
+        let mut winners = Vec::new();
+        for answer in join_all(writes).await {
+            match answer {
+                Ok(answer) => {
+                    winners.push(kept::unquoted(answer.e_tag().unwrap_or_default()).to_owned())
+                }
+                Err(failure) if matches!(failure.status, Some(404 | 409 | 412)) => {}
+                Err(failure) => return Err(failure.error(&shared.place)),
+            }
+        }
+        match <[String; 1]>::try_from(winners) {
+            Ok([etag]) => condition = Condition::Match(etag),
+            // That all were refused proves nothing.
+            Err(none) if none.is_empty() => break,
+            Err(_) => return Ok(Verdict::Races),
+        }
+    }
+    Ok(Verdict::Acts)
+}
+
+async fn raced_in_parts(shared: &Arc<Shared>, key: &str) -> Result<Verdict> {
+    let mut condition = Condition::Absent;
+    for step in ["made", "replaced"] {
+        let begin = |number| upload(shared, key, format!("{step} by {number}").into());
+        let uploads = try_join_all((0..UPLOADS).map(begin)).await?;
+        let ends = uploads.into_iter().map(|upload| upload.complete(&condition));
+        let mut winners = Vec::new();
+        for answer in join_all(ends).await {
+            match answer {
+                Ok((etag, _)) => winners.push(etag),
+                Err(Error::AlreadyExists | Error::PreconditionFailed | Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match <[String; 1]>::try_from(winners) {
+            Ok([etag]) => condition = Condition::Match(etag),
+            Err(none) if none.is_empty() => break,
+            Err(_) => return Ok(Verdict::Races),
+        }
+    }
+    Ok(Verdict::Acts)
+}
+
+fn put(
+    shared: &Shared,
+    key: &str,
+    data: &[u8],
+    condition: &Condition,
+) -> impl Future<Output = Result<PutObjectOutput, SdkError<PutObjectError>>> + Send + use<> {
+    let (none, matching) = condition.headers();
+    let request = shared.client.put_object().bucket(&shared.bucket).key(key);
+    let request = request.set_if_none_match(none).set_if_match(matching);
+    request.body(ByteStream::from(data.to_vec())).send()
+}
+
+/// An upload whose bytes have arrived.
+async fn upload(shared: &Arc<Shared>, key: &str, data: Bytes) -> Result<Upload> {
+    let options = PutOptions::default();
+    let headers = Headers::new(&options, true, &Digest::Unknown)?;
+    let mut upload = Upload::create(shared, key, &options, headers).await?;
+    upload.part(data).await?;
+    upload.gather().await?;
+    Ok(upload)
+}
+
 /// Whether a precondition of a deletion is acted on. Few servers do.
 pub(super) async fn deleting(shared: &Arc<Shared>) -> Result<bool> {
-    let key = key();
-    super::write::small(shared, &key, Bytes::from_static(b"probe"), &PutOptions::default()).await?;
-    let answer = shared.remove(&key, Some(NEVER)).await;
-    let acted = matches!(answer, Err(Error::PreconditionFailed));
-    if acted || shared.exists(&key).await? {
-        shared.remove(&key, None).await?;
-    }
-    Ok(acted)
+    let trial = |key: String| async move {
+        let (data, options) = (Bytes::from_static(b"probe"), PutOptions::default());
+        super::write::small(shared, &key, data, &options).await?;
+        match shared.remove(&key, Some(NEVER)).await {
+            Err(Error::PreconditionFailed) => Ok(Verdict::Acts),
+            _ => Ok(Verdict::Ignores),
+        }
+    };
+    Ok(cleaned(shared, true, trial).await? == Verdict::Acts)
 }

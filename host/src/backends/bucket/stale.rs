@@ -6,7 +6,9 @@
 use super::Shared;
 use super::call::Takes;
 use super::kept;
-use crate::store::Result;
+use super::list::{decoded, is_encoded};
+use crate::store::{Error, Result};
+use aws_sdk_s3::types::{EncodingType, MultipartUpload};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,12 +21,22 @@ pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
     loop {
         let page = shared.calls.send(Takes::Normal, || {
             let request = shared.client.list_multipart_uploads().bucket(&shared.bucket);
+            let request = request.encoding_type(EncodingType::Url);
             let request = request.set_key_marker(key_marker.clone());
             request.set_upload_id_marker(id_marker.clone()).send()
         });
         let page = page.await.map_err(|f| f.error(&shared.place))?;
+        let keys = page.uploads().iter().filter_map(MultipartUpload::key);
+        let encoded = page.encoding_type() == Some(&EncodingType::Url)
+            && keys.chain(page.next_key_marker()).all(is_encoded);
+        let read = |key: &str| {
+            decoded(key, encoded).map_err(|key| {
+                Error::InvalidData(format!("{}: the server lists {key:?}", shared.place))
+            })
+        };
         for upload in page.uploads() {
             let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
+            let key = &read(key)?;
             if kept::millis(upload.initiated()).is_none_or(|begun| begun >= before) {
                 continue;
             }
@@ -35,10 +47,16 @@ pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
             answer.await.map_err(|f| f.error(&shared.at(key)))?;
             aborted += 1;
         }
-        key_marker = page.next_key_marker().map(str::to_owned);
+        let before = (key_marker, id_marker);
+        key_marker = page.next_key_marker().map(read).transpose()?;
         id_marker = page.next_upload_id_marker().map(str::to_owned);
         if page.is_truncated() != Some(true) || key_marker.is_none() {
             return Ok(aborted);
+        }
+        // Ascending, or the list would have no end.
+        if (&key_marker, &id_marker) == (&before.0, &before.1) {
+            let text = "the server's list of uploads does not get on";
+            return Err(Error::Other(format!("{}: {text}", shared.place)));
         }
     }
 }

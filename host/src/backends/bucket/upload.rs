@@ -166,7 +166,7 @@ impl Upload {
     }
 
     /// Waits for all parts.
-    async fn gather(&mut self) -> Result<()> {
+    pub(super) async fn gather(&mut self) -> Result<()> {
         while !self.sending.is_empty() {
             self.sent().await?;
         }
@@ -266,7 +266,7 @@ pub(super) async fn restate(
     let headers = Headers::new(options, true, &digest)?;
     let mut upload = Upload::create(shared, key, options, headers).await?;
     upload.copy(size, step, etag).await?;
-    let condition = match shared.conditional() {
+    let condition = match shared.conditions.claimed() {
         true => Condition::Match(etag.to_owned()),
         false => Condition::None,
     };

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::call::Takes;
+use super::conditions::Verdict;
 use super::failure::Failure;
 use super::kept::{self, Digest, Headers};
 use super::upload::{Upload, restate};
@@ -33,11 +34,11 @@ pub(super) enum Condition {
 
 impl Condition {
     /// Checks what can be checked now; the server checks again.
-    pub(super) async fn new(shared: &Shared, key: &str, options: &PutOptions) -> Result<Self> {
+    pub(super) async fn new(shared: &Arc<Shared>, key: &str, options: &PutOptions) -> Result<Self> {
         if !options.if_absent && options.if_match.is_none() {
             return Ok(Condition::None);
         }
-        shared.refuse_conditions()?;
+        shared.refuse_conditions().await?;
         let Some(wanted) = &options.if_match else { return Ok(Condition::Absent) };
         let found = shared.head(key).await?;
         if options.if_absent {
@@ -69,12 +70,18 @@ impl Condition {
 
 impl Shared {
     /// Refuses what the server would not act on.
-    fn refuse_conditions(&self) -> Result<()> {
-        if self.conditional() {
-            return Ok(());
-        }
+    async fn refuse_conditions(self: &Arc<Self>) -> Result<()> {
+        let why = match self.conditions().await? {
+            Verdict::Acts => return Ok(()),
+            Verdict::Ignores => "the server does not act on them",
+            Verdict::Races => "the server checks them before it writes, not in one step",
+            Verdict::Forbidden => {
+                "these keys may not write what tries the server out; where it acts on them, say \
+                 conditional: true"
+            }
+        };
         Err(Error::Unsupported(format!(
-            "{}: the server does not act on preconditions of writes (if-absent, if-match)",
+            "{}: preconditions of writes (if-absent, if-match) are refused: {why}",
             self.place
         )))
     }

@@ -5,7 +5,7 @@ use super::record::{
     BUCKETS, Bucket, Held, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
 };
 use crate::env::{Coordinator, Env, Level};
-use crate::store::SharedStore;
+use crate::store::{SharedStore, conditionally};
 use crate::types::{Error, PutOptions, ReadOptions, Result};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -237,15 +237,16 @@ impl Dirty {
     ) -> Result<Seen> {
         // Never the same text twice, not after the object was away, either.
         let serial = self.env.coordinator.now().max(seen.serial.saturating_add(1));
-        let conditional = journal.store.capabilities().conditional;
-        let options = PutOptions {
-            content_type: Some("application/json".to_owned()),
-            if_absent: conditional && !seen.there,
-            if_match: seen.etag.clone().filter(|_| conditional && seen.there),
-            ..PutOptions::default()
-        };
         let text = encode(bucket, serial, &journal.names);
-        let info = journal.store.put(&image_key(&self.store, number), &text, &options)?;
+        let info = conditionally(&*journal.store, |conditional| {
+            let options = PutOptions {
+                content_type: Some("application/json".to_owned()),
+                if_absent: conditional && !seen.there,
+                if_match: seen.etag.clone().filter(|_| conditional && seen.there),
+                ..PutOptions::default()
+            };
+            journal.store.put(&image_key(&self.store, number), &text, &options)
+        })?;
         Ok(Seen { there: true, etag: info.etag, serial })
     }
 

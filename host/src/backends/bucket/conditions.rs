@@ -1,0 +1,114 @@
+//! Whether the server acts on preconditions of writes. Found out when that is
+//! first needed, and again after a failure: a server that was down once must
+//! not cost them for the life of the process.
+
+use super::{Shared, probe};
+use crate::store::{Error, Result};
+use futures::FutureExt;
+use futures::future::{self, BoxFuture};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What a server does with preconditions of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It acts on them, as far as one can try.
+    Acts,
+    /// It takes no notice of them.
+    Ignores,
+    /// It checks first and writes then, so that of two writes at once both
+    /// succeed.
+    Races,
+    /// These keys may not try it.
+    Forbidden,
+}
+
+/// An attempt to find out, for all who wait for it.
+type Attempt = future::Shared<BoxFuture<'static, Result<Verdict>>>;
+
+/// What is known.
+pub(super) struct Conditions {
+    verdict: OnceLock<Verdict>,
+    /// Whether a write that must fail did; what is left is to try a race.
+    refuses: AtomicBool,
+    attempt: Mutex<Option<Attempt>>,
+}
+
+impl Conditions {
+    /// `acts`: what the configuration says.
+    pub(super) fn new(acts: Option<bool>) -> Self {
+        let verdict = acts.map(|acts| if acts { Verdict::Acts } else { Verdict::Ignores });
+        Self {
+            verdict: verdict.map(OnceLock::from).unwrap_or_default(),
+            refuses: AtomicBool::new(false),
+            attempt: Mutex::default(),
+        }
+    }
+
+    /// What a store may say of itself: most servers act on preconditions, and
+    /// they are refused if this one turns out not to.
+    pub(super) fn claimed(&self) -> bool {
+        matches!(self.verdict.get(), None | Some(Verdict::Acts))
+    }
+
+    fn settle(&self, verdict: Verdict) {
+        // Whoever comes second found the same.
+        let _ = self.verdict.set(verdict);
+    }
+}
+
+impl Shared {
+    /// Tries what takes no object on most servers: a write that must fail.
+    pub(super) async fn try_conditions(self: &Arc<Self>) -> Result<()> {
+        match probe::refused(self).await? {
+            Verdict::Acts => self.conditions.refuses.store(true, Ordering::Relaxed),
+            verdict => self.conditions.settle(verdict),
+        }
+        Ok(())
+    }
+
+    /// Finds out what the server does; `Unavailable` while it can't be asked.
+    pub(super) async fn conditions(self: &Arc<Self>) -> Result<Verdict> {
+        if let Some(verdict) = self.conditions.verdict.get() {
+            return Ok(*verdict);
+        }
+        self.attempt().await
+    }
+
+    fn attempt(self: &Arc<Self>) -> Attempt {
+        let mut held = self.conditions.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(attempt) = held.as_ref().filter(|attempt| attempt.peek().is_none()) {
+            return attempt.clone();
+        }
+        // A task of its own: it cleans up even if those who wait go away.
+        let shared = self.clone();
+        let task = self.tasks.spawn_on(async move { shared.find_out().await }, &self.runtime);
+        let attempt = task
+            .map(|done| done.unwrap_or_else(|e| Err(Error::Unavailable(e.to_string()))))
+            .boxed()
+            .shared();
+        *held = Some(attempt.clone());
+        attempt
+    }
+
+    async fn find_out(self: Arc<Self>) -> Result<Verdict> {
+        if !self.conditions.refuses.load(Ordering::Relaxed) {
+            self.try_conditions().await?;
+        }
+        if let Some(verdict) = self.conditions.verdict.get() {
+            return Ok(*verdict);
+        }
+        // Amazon documents that of several writes at once one wins.
+        let verdict = if self.amazon { Verdict::Acts } else { probe::race(&self).await? };
+        if verdict == Verdict::Races {
+            tracing::warn!(
+                target: "storage",
+                "{}: the server checks preconditions of writes, but not in one step with the \
+                 write: of several at once, more than one succeeded; they are refused",
+                self.place
+            );
+        }
+        self.conditions.settle(verdict);
+        Ok(verdict)
+    }
+}
