@@ -29,6 +29,7 @@ pub mod oci;
 mod place;
 mod regular;
 pub mod serve;
+pub mod source;
 pub mod store;
 mod streaming;
 pub mod transfer;

@@ -7,6 +7,7 @@
 
 use crate::beside::{Beside, Lost};
 use crate::place::{Trail, meet};
+use crate::source::{Ended, Source};
 use crate::store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer,
@@ -21,6 +22,7 @@ use md5::{Digest, Md5};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_core::etag::is_of_plain;
+use storage_core::source::whole;
 
 /// How many bytes are asked for at once when streaming.
 pub const CHUNK: usize = 256 * 1024;
@@ -34,18 +36,33 @@ pub struct Objects {
     /// Whether the last object that was wanted whole was too large to be asked
     /// for at once.
     large: Arc<AtomicBool>,
+    /// Whether what is written is kept exactly as it was elsewhere.
+    exact: bool,
 }
 
 impl Objects {
     /// Puts the face on a store; `name` appears in messages.
     pub fn new(name: &str, store: SharedStore) -> Self {
-        Self { name: name.into(), store, trails: Arc::default(), large: Arc::default() }
+        Self {
+            name: name.into(),
+            store,
+            trails: Arc::default(),
+            large: Arc::default(),
+            exact: false,
+        }
     }
 
     /// The same store, under another name in messages.
     #[must_use]
     pub fn renamed(self, name: &str) -> Self {
         Self { name: name.into(), ..self }
+    }
+
+    /// The same store, for copies of what another has in every respect: no
+    /// etag is made, and metadata of the stores' own goes along.
+    #[must_use]
+    pub(crate) fn exact(&self) -> Self {
+        Self { exact: true, ..self.clone() }
     }
 
     /// Remembers where the objects are kept.
@@ -105,11 +122,15 @@ impl Objects {
                 Ok((_, data)) if data.len() as u64 > max => return Err(larger_than(max)),
                 // It may be too large for the store only at once.
                 Err(Error::LimitExceeded(_)) => {}
-                answer => return answer,
+                Err(error) => return Err(error),
+                Ok((info, data)) => {
+                    let _ended = whole(&info, range, &data)?;
+                    return Ok((info, data));
+                }
             }
         }
-        let mut reader = self.read(key, options).await?;
-        let size = reader.info().size;
+        let mut source = self.read(key, options).await?;
+        let size = source.info().size;
         let length = size.and_then(|size| {
             let (start, end) = range.unwrap_or_default().resolve(size).ok()?;
             Some(end - start)
@@ -118,19 +139,22 @@ impl Objects {
             let large = length.is_none_or(|length| length > MAX_INLINE_BYTES);
             self.large.store(large, Ordering::Relaxed);
         }
-        let data = collect(&mut *reader, length, max).await?;
-        Ok((reader.info().clone(), data))
+        let data = collect(&mut source, length, max).await?;
+        Ok((source.info().clone(), data))
     }
 
     /// Writes a whole object; its etag is the MD5 of `data` unless given.
     pub async fn put(&self, key: &str, data: Bytes, mut options: PutOptions) -> Result<ObjectInfo> {
         if data.len() as u64 > MAX_INLINE_BYTES {
+            let ended = Ended::own(data.len() as u64);
             let mut upload = self.write(key, options).await?;
             upload.push(data).await?;
-            return upload.finish().await;
+            return upload.finish(ended).await;
         }
-        check_put(key, &options)?;
-        options.etag.get_or_insert_with(|| hex::encode(Md5::digest(&data)));
+        if !self.exact {
+            check_put(key, &options)?;
+            options.etag.get_or_insert_with(|| hex::encode(Md5::digest(&data)));
+        }
         self.store.put(key, data, options).await
     }
 
@@ -157,16 +181,11 @@ impl Objects {
     pub async fn measured(&self, key: &str) -> Result<ObjectInfo> {
         let mut info = self.stat(key).await?;
         if info.size.is_none() {
-            let mut reader = self.store.read(key, ReadOptions::default()).await?;
-            let mut size = 0;
-            loop {
-                let chunk = reader.next(CHUNK).await?;
-                if chunk.is_empty() {
-                    break;
-                }
-                size += chunk.len() as u64;
-            }
-            info = ObjectInfo { size: Some(size), ..reader.info().clone() };
+            let reader = self.store.read(key, ReadOptions::default()).await?;
+            let mut source = Source::new(reader, None);
+            info = source.info().clone();
+            while !source.next(CHUNK).await?.is_empty() {}
+            info.size = Some(source.end().await?.length());
         }
         Ok(info)
     }
@@ -196,10 +215,11 @@ impl Objects {
     }
 
     /// Opens the object, or a range of it, for streaming.
-    pub async fn read(&self, key: &str, mut options: ReadOptions) -> Result<Box<dyn Reader>> {
+    pub async fn read(&self, key: &str, mut options: ReadOptions) -> Result<Source> {
         check_key(key)?;
-        let Some(range) = options.range.filter(|_| !self.store.capabilities().range) else {
-            return self.store.read(key, options).await;
+        let asked = options.range;
+        let Some(range) = asked.filter(|_| !self.store.capabilities().range) else {
+            return Ok(Source::new(self.store.read(key, options).await?, asked));
         };
         options.range = None;
         let range = match range {
@@ -217,7 +237,7 @@ impl Objects {
         if let Some(size) = reader.info().size {
             range.resolve(size)?;
         }
-        skip_to(reader, range).await
+        Ok(Source::new(skip_to(reader, range).await?, Some(range)))
     }
 
     /// Whether [`copy`](Self::copy) may be worth a try: both keys lead to one place.
@@ -255,9 +275,11 @@ impl Objects {
     /// Starts a streamed write; its etag will be the MD5 of the bytes unless
     /// given.
     pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
-        check_put(key, &options)?;
-        let digest = options.etag.is_none().then(|| Beside::new(Md5::new()));
-        Ok(Upload { writer: self.store.write(key, options).await?, digest })
+        if !self.exact {
+            check_put(key, &options)?;
+        }
+        let digest = (options.etag.is_none() && !self.exact).then(|| Beside::new(Md5::new()));
+        Ok(Upload { writer: self.store.write(key, options).await?, digest, pushed: 0 })
     }
 }
 
@@ -304,13 +326,29 @@ async fn skip_to(mut reader: Box<dyn Reader>, range: ByteRange) -> Result<Box<dy
         skip -= cut as u64;
         held = chunk.split_off(cut);
     }
-    Ok(Box::new(Part { reader, held, left: range.length.unwrap_or(u64::MAX) }))
+    let left = range.length.unwrap_or(u64::MAX);
+    let size = reader.info().size;
+    let stop = range.offset.unwrap_or(0).saturating_add(left);
+    let last = match size {
+        Some(size) if stop < size => Last::Elsewhere,
+        Some(_) => Last::Here,
+        None => Last::Unknown,
+    };
+    Ok(Box::new(Part { reader, held, left, last }))
+}
+
+/// Where the object's last byte is, seen from a part.
+enum Last {
+    Here,
+    Elsewhere,
+    Unknown,
 }
 
 struct Part {
     reader: Box<dyn Reader>,
     held: Bytes,
     left: u64,
+    last: Last,
 }
 
 #[async_trait]
@@ -322,7 +360,15 @@ impl Reader for Part {
     async fn next(&mut self, max: usize) -> Result<Bytes> {
         let max = max.min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if max == 0 {
-            return Ok(Bytes::new());
+            // Where the object ends here, too, only its reader knows how.
+            return match std::mem::replace(&mut self.last, Last::Elsewhere) {
+                Last::Here if self.held.is_empty() => self.reader.next(1).await,
+                Last::Here => Ok(std::mem::take(&mut self.held)),
+                Last::Unknown if self.held.is_empty() => {
+                    self.reader.next(1).await.map(|_| Bytes::new())
+                }
+                Last::Unknown | Last::Elsewhere => Ok(Bytes::new()),
+            };
         }
         let chunk = if self.held.is_empty() {
             self.reader.next(max).await?
@@ -338,11 +384,12 @@ impl Reader for Part {
 pub struct Upload {
     writer: Box<dyn Writer>,
     digest: Option<Beside<Md5>>,
+    pushed: u64,
 }
 
 impl Upload {
     /// Leaves the digest to the caller, who ends with
-    /// [`finish_as`](Self::finish_as).
+    /// [`finish_with`](Self::finish_with).
     #[must_use]
     pub fn undigested(self) -> Self {
         Self { digest: None, ..self }
@@ -355,19 +402,26 @@ impl Upload {
             if let Some(digest) = &mut self.digest {
                 digest.add(piece.clone()).await.map_err(lost)?;
             }
+            self.pushed = self.pushed.saturating_add(piece.len() as u64);
             self.writer.push(piece).await?;
         }
         Ok(())
     }
 
-    /// Publishes the object.
-    pub async fn finish(self) -> Result<ObjectInfo> {
-        self.finish_with(Trailer::default()).await
+    /// Publishes the object, whose bytes ended well: those of a
+    /// [`Source`], or [the caller's own](Ended::own).
+    pub async fn finish(self, ended: Ended) -> Result<ObjectInfo> {
+        self.finish_with(ended, Trailer::default()).await
     }
 
     /// Publishes the object with what the caller knows of it only now: its
     /// etag (else the MD5 of the bytes), and more metadata.
-    pub async fn finish_with(self, mut trailer: Trailer) -> Result<ObjectInfo> {
+    pub async fn finish_with(self, ended: Ended, mut trailer: Trailer) -> Result<ObjectInfo> {
+        let (pushed, length) = (self.pushed, ended.length());
+        if pushed != length {
+            let text = format!("{pushed} bytes were written of {length}; nothing was published");
+            return Err(Error::InvalidData(text));
+        }
         if trailer.etag.is_none()
             && let Some(digest) = self.digest
         {

@@ -1,7 +1,8 @@
 //! Objects as a whole, in memory.
 
 use crate::objects::CHUNK;
-use crate::store::{Error, Reader, Result};
+use crate::source::Source;
+use crate::store::{Error, Result};
 use bytes::{Bytes, BytesMut};
 
 /// The error of an object that is larger than the caller wants.
@@ -13,27 +14,22 @@ pub(crate) fn larger_than(max: u64) -> Error {
 /// for bytes that came.
 const BELIEVED: u64 = 64 * 1024 * 1024;
 
-/// All that a reader gives: `length` bytes, if that is known. What comes in one
+/// All that a source gives: `length` bytes, if that is known. What comes in one
 /// piece stays as it is, anything else is put together in one place.
-pub(crate) async fn collect(
-    reader: &mut dyn Reader,
-    length: Option<u64>,
-    max: u64,
-) -> Result<Bytes> {
+pub(crate) async fn collect(source: &mut Source, length: Option<u64>, max: u64) -> Result<Bytes> {
     if length.is_some_and(|length| length > max) {
         return Err(larger_than(max));
     }
     let ask = length.map_or(CHUNK as u64, |length| length.clamp(1, BELIEVED));
     let ask = usize::try_from(ask).unwrap_or(CHUNK);
-    let first = reader.next(ask).await?;
+    let first = source.next(ask).await?;
     if first.len() as u64 > max {
         return Err(larger_than(max));
     }
     if first.is_empty() {
         return Ok(first);
     }
-    // Only the end says that the bytes were whole.
-    let mut chunk = reader.next(CHUNK).await?;
+    let mut chunk = source.next(CHUNK).await?;
     if chunk.is_empty() {
         return Ok(first);
     }
@@ -46,7 +42,7 @@ pub(crate) async fn collect(
             return Err(larger_than(max));
         }
         data.extend_from_slice(&chunk);
-        chunk = reader.next(CHUNK).await?;
+        chunk = source.next(CHUNK).await?;
     }
     Ok(data.freeze())
 }
@@ -56,9 +52,10 @@ mod tests {
     use super::*;
     use crate::backends::memory::Memory;
     use crate::objects::Objects;
+    use crate::source::Ended;
     use crate::store::{
         ByteRange, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page,
-        PutOptions, ReadOptions, SharedStore, Writer,
+        PutOptions, ReadOptions, Reader, SharedStore, Writer,
     };
     use async_trait::async_trait;
     use std::sync::Arc;
@@ -155,7 +152,7 @@ mod tests {
             let data = of(size);
             let mut upload = objects.write("k", PutOptions::default()).await.unwrap();
             upload.push(data.clone()).await.unwrap();
-            upload.finish().await.unwrap();
+            upload.finish(Ended::own(data.len() as u64)).await.unwrap();
             let (info, got) = objects.get("k", ReadOptions::default(), u64::MAX).await.unwrap();
             assert_eq!((info.size, &got), (Some(size as u64), &data));
         }

@@ -11,7 +11,7 @@
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
 //! - [`interop`]: what the Python library wrote, and what it must be read as.
 //! - [`released`]: what earlier versions wrote, kept for later ones.
-//! - [`lying`]: a registry that answers as a test says.
+//! - [`lying`]: a registry that answers as a test says; [`ill`]: a store whose objects don't end well.
 //! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
@@ -39,6 +39,7 @@ pub mod figures;
 pub mod forging;
 pub mod guests;
 pub mod http;
+pub mod ill;
 pub mod interop;
 pub mod kinds;
 pub mod linear;

@@ -8,7 +8,6 @@ use std::fmt::Write;
 use time::OffsetDateTime;
 
 const PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-const SIGNED: &str = "host;x-amz-content-sha256;x-amz-date";
 
 /// Signs requests to one server with one key pair, all for the time when it
 /// was made: servers take them for some minutes.
@@ -39,22 +38,42 @@ impl Signer {
     /// The head of a request with a body of `length` bytes. The path needs no
     /// encoding.
     pub fn head(&self, method: &str, path: &str, length: u64) -> Result<String> {
+        self.head_with(method, path, length, &[])
+    }
+
+    /// As [`head`](Self::head), with more headers. The path may have a query of
+    /// one name.
+    pub fn head_with(
+        &self,
+        method: &str,
+        path: &str,
+        length: u64,
+        more: &[(&str, &str)],
+    ) -> Result<String> {
         let Self { host, access_key, key, time, scope } = self;
-        let canonical = format!(
-            "{method}\n{path}\n\nhost:{host}\nx-amz-content-sha256:{PAYLOAD}\nx-amz-date:{time}\n\n\
-             {SIGNED}\n{PAYLOAD}"
-        );
+        let (resource, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = if query.is_empty() { String::new() } else { format!("{query}=") };
+        let own =
+            [("host", host.as_str()), ("x-amz-content-sha256", PAYLOAD), ("x-amz-date", time)];
+        let mut headers: Vec<_> = own.iter().chain(more).copied().collect();
+        headers.sort_unstable();
+        let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let canonical = format!("{method}\n{resource}\n{query}\n{lines}\n{names}\n{PAYLOAD}");
         let hash = hex::encode(Sha256::digest(canonical));
         let signature = hmac(key, &format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}"))?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n")?;
+        }
         if method == "PUT" {
             write!(head, "content-length: {length}\r\n")?;
         }
         write!(
             head,
-            "x-amz-content-sha256: {PAYLOAD}\r\nx-amz-date: {time}\r\n\
-             authorization: AWS4-HMAC-SHA256 Credential={access_key}/{scope}, \
-             SignedHeaders={SIGNED}, Signature={}\r\n\r\n",
+            "authorization: AWS4-HMAC-SHA256 Credential={access_key}/{scope}, \
+             SignedHeaders={names}, Signature={}\r\n\r\n",
             hex::encode(signature)
         )?;
         Ok(head)

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
+use storage_host::source::Ended;
 use storage_host::store::{Error, ListOptions, PutOptions};
 use storage_host::{Objects, StoreFactory};
 
@@ -225,7 +226,7 @@ async fn keys_that_lead_out_of_the_root_are_refused_and_touch_nothing() {
         let written = match objects.write(&key, PutOptions::default()).await {
             Ok(mut upload) => {
                 upload.push("evil".into()).await.unwrap();
-                upload.finish().await
+                upload.finish(Ended::own(4)).await
             }
             Err(error) => Err(error),
         };

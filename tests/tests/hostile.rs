@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use storage_host::source::Ended;
 use storage_host::store::{Error, ListOptions, MAX_INLINE_BYTES, ReadOptions, SharedStore};
 use storage_host::{Objects, StoreFactory};
 use storage_tests::guests::HOSTILE;
@@ -542,7 +543,7 @@ main: mirror
     for chunk in data.chunks(100_000) {
         writer.push(chunk.to_vec().into()).await?;
     }
-    writer.finish().await?;
+    writer.finish(Ended::own(data.len() as u64)).await?;
     for name in ["mirror", "second", "packed", "first"] {
         let mut reader = factory.open(name).await?.read("large", Default::default()).await?;
         let mut read = 0;

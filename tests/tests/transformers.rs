@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use std::sync::Arc;
 use storage_host::StoreFactory;
 use storage_host::backends::memory::Memory;
+use storage_host::source::Ended;
 use storage_host::store::{ByteRange, Error, ListOptions, PutOptions, ReadOptions, SharedStore};
 use storage_tests::guests::TRANSFORMER;
 use storage_tests::server::Server;
@@ -263,7 +264,7 @@ main: keys
     for chunk in data.chunks(100_000) {
         writer.push(chunk.to_vec().into()).await?;
     }
-    writer.finish().await?;
+    writer.finish(Ended::own(data.len() as u64)).await?;
     let mut reader = objects.read("large", Default::default()).await?;
     let mut read = Vec::new();
     loop {

@@ -5,6 +5,7 @@
 //! runtime, and its tests and benchmarks run natively.
 //!
 //! - [`types`] and [`store`]: the contract, as Rust.
+//! - [`source`]: the bytes of an object on their way, and where they end.
 //! - [`env`]: what decorators may reach besides their bases.
 //! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
 //! - [`etag`]: etags that must not be taken for what they aren't.
@@ -33,6 +34,7 @@ pub mod memory;
 pub mod paging;
 #[cfg(feature = "decorators")]
 mod pattern;
+pub mod source;
 pub mod store;
 #[cfg(feature = "decorators")]
 pub mod transforming;

@@ -96,7 +96,9 @@ fn made_for_this_run(
 /// That the directory can be written, or made: the first that exists of it and
 /// those that it lies in.
 fn check_staging(path: &Path) -> std::io::Result<()> {
-    let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    let named = |path: &&Path| !path.as_os_str().is_empty();
+    let there = path.ancestors().filter(named).find(|path| path.exists());
+    let there = there.unwrap_or(if path.is_absolute() { path } else { Path::new(".") });
     if !there.is_dir() {
         return Err(std::io::ErrorKind::NotADirectory.into());
     }

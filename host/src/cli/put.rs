@@ -5,6 +5,7 @@ use super::exit::{DONE, Outcome, Usage};
 use super::names::{Word, name};
 use super::output;
 use crate::objects::CHUNK;
+use crate::source::Ended;
 use crate::store::PutOptions;
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -72,12 +73,14 @@ impl PutArgs {
                 };
                 let failed = |e| at.error("put", e);
                 let mut upload = at.objects.write(&at.key, options).await.map_err(failed)?;
+                let mut length = 0;
                 while count > 0 {
+                    length += chunk.len() as u64;
                     upload.push(chunk.freeze()).await.map_err(failed)?;
                     chunk = bytes::BytesMut::with_capacity(CHUNK);
                     count = source.read_buf(&mut chunk).await.with_context(named)?;
                 }
-                let info = upload.finish().await.map_err(failed)?;
+                let info = upload.finish(Ended::own(length)).await.map_err(failed)?;
                 if context.json {
                     output::print(&format!("{}\n", output::info(&at.key, &info)))?;
                 }

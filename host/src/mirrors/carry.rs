@@ -2,7 +2,8 @@
 //! and etag.
 
 use crate::objects::{CHUNK, Objects};
-use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
+use crate::source::{self, Source};
+use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions};
 use bytes::Bytes;
 
 /// What went wrong, and on which side.
@@ -36,7 +37,7 @@ pub(super) async fn copy(
         error => Fault::Target(error),
     };
     let read = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
-    let mut reader = from.store().read(key, read).await.map_err(source)?;
+    let reader = from.store().read(key, read).await.map_err(source)?;
     let info = reader.info().clone();
     let mut options = PutOptions {
         if_absent: can.conditional && seen.is_none(),
@@ -48,28 +49,11 @@ pub(super) async fn copy(
         options.metadata = info.metadata.clone();
         options.etag = info.etag.clone();
     }
-    let mut chunk = reader.next(CHUNK).await.map_err(source)?;
-    if info.size == Some(chunk.len() as u64) {
-        let bytes = chunk.len() as u64;
-        to.store().put(key, chunk, options).await.map_err(target)?;
-        return Ok(bytes);
+    match Source::new(reader, None).carry(&to.exact(), key, options, |_| ()).await {
+        Ok(bytes) => Ok(bytes),
+        Err(source::Fault::Source(error)) => Err(source(error)),
+        Err(source::Fault::Target(error)) => Err(target(error)),
     }
-    let mut writer = to.store().write(key, options).await.map_err(target)?;
-    let mut bytes = 0_u64;
-    while !chunk.is_empty() {
-        bytes = bytes.saturating_add(chunk.len() as u64);
-        writer.push(chunk).await.map_err(target)?;
-        chunk = reader.next(CHUNK).await.map_err(source)?;
-    }
-    // A source that ends early must not leave half an object as the whole.
-    if let Some(size) = info.size
-        && size != bytes
-    {
-        let problem = format!("{bytes} bytes came where {size} were announced");
-        return Err(Fault::Source(Error::InvalidData(problem)));
-    }
-    writer.finish(Trailer::default()).await.map_err(target)?;
-    Ok(bytes)
 }
 
 /// Removes what was seen from the target.
@@ -120,8 +104,9 @@ pub(super) async fn same(
         Error::NotFound | Error::PreconditionFailed => Fault::Moved,
         error => Fault::Target(error),
     };
-    let mut a = from.store().read(key, read(ours)).await.map_err(source)?;
-    let mut b = to.store().read(key, read(theirs)).await.map_err(target)?;
+    let a = from.store().read(key, read(ours)).await.map_err(source)?;
+    let b = to.store().read(key, read(theirs)).await.map_err(target)?;
+    let (mut a, mut b) = (Source::new(a, None), Source::new(b, None));
     let (mut left, mut right) = (Bytes::new(), Bytes::new());
     loop {
         if left.is_empty() {

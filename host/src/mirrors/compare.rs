@@ -4,6 +4,7 @@
 use super::union::union;
 use super::{CONCURRENCY, Mirror};
 use crate::objects::{CHUNK, Objects};
+use crate::source::Source;
 use crate::store::{Error, ReadOptions, Result};
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
@@ -145,25 +146,18 @@ fn sound(seen: &[Seen]) -> Option<usize> {
 /// Reads an object to its end.
 async fn look(objects: &Objects, key: &str) -> Seen {
     let whole = async {
-        let mut reader = objects.store().read(key, ReadOptions::default()).await?;
-        let (mut size, mut digest) = (0_u64, Md5::new());
+        let reader = objects.store().read(key, ReadOptions::default()).await?;
+        let (mut source, mut digest) = (Source::new(reader, None), Md5::new());
         loop {
-            let chunk = reader.next(CHUNK).await?;
+            let chunk = source.next(CHUNK).await?;
             if chunk.is_empty() {
                 break;
             }
-            size += chunk.len() as u64;
             digest.update(&chunk);
         }
-        let info = reader.info();
-        if let Some(told) = info.size
-            && told != size
-        {
-            let text = format!("{size} bytes came where {told} were announced");
-            return Err(Error::InvalidData(text));
-        }
         let md5 = hex::encode(digest.finalize());
-        Ok(Seen::Whole { size, md5, etag: info.etag.clone() })
+        let etag = source.info().etag.clone();
+        Ok(Seen::Whole { size: source.end().await?.length(), md5, etag })
     };
     match whole.await {
         Ok(seen) => seen,

@@ -3,7 +3,7 @@
 use super::checksum::{Algorithm, Sum};
 use super::digest::Digests;
 use super::error;
-use crate::store::Reader;
+use crate::source::{Ended, Source};
 use crate::streaming::piece;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -127,6 +127,9 @@ impl Incoming {
                 format!("the bytes that arrived don't have the {what} that was sent with them");
             Err(S3Error::with_message(S3ErrorCode::BadDigest, text))
         };
+        if self.body.is_some() {
+            return Err(S3Error::new(S3ErrorCode::IncompleteBody));
+        }
         let length = i64::try_from(self.length).unwrap_or(i64::MAX);
         if self.expected.length.is_some_and(|expected| expected != length) {
             return Err(S3Error::new(S3ErrorCode::IncompleteBody));
@@ -160,14 +163,14 @@ impl Incoming {
             let value = algorithm.of(&sums)?.clone();
             Some(Sum { algorithm, composite: false, value })
         });
-        Ok(Arrived { md5, length: self.length, sum })
+        Ok(Arrived { md5, ended: Ended::own(self.length), sum })
     }
 }
 
 /// A body that arrived whole.
 pub struct Arrived {
     pub md5: [u8; 16],
-    pub length: u64,
+    pub ended: Ended,
     /// By what the client sent, or what was wanted else.
     pub sum: Option<Sum>,
 }
@@ -191,41 +194,29 @@ fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
     S3Error::with_message(S3ErrorCode::IncompleteBody, text)
 }
 
-/// `length` bytes of a reader as the body of an answer. The client sees a
-/// broken connection when the reader fails or ends before. `in_use` is held
-/// until then.
-pub fn outgoing(reader: Box<dyn Reader>, length: u64, in_use: Arc<()>) -> StreamingBlob {
-    let start = (reader, length, in_use);
-    let stream = futures::stream::try_unfold(start, |(mut reader, left, in_use)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(piece());
-        let chunk = reader.next(most).await.inspect_err(|error| {
+/// The bytes of a source as the body of an answer. The client sees a broken
+/// connection when they don't end well: the last ones are not sent before that
+/// is known. `in_use` is held until then.
+pub fn outgoing(source: Source, in_use: Arc<()>) -> StreamingBlob {
+    let start = (source, in_use);
+    let stream = futures::stream::try_unfold(start, |(mut source, in_use)| async move {
+        let chunk = source.next(piece()).await.inspect_err(|error| {
             tracing::error!(%error, "an object could not be read to its end");
         })?;
-        if chunk.is_empty() {
-            let text = format!("the object ended {left} bytes early");
-            tracing::error!("{text}");
-            return Err(crate::Error::InvalidData(text));
-        }
-        let left = left - chunk.len() as u64;
-        if left == 0 {
-            // At its end a reader lets go of what it holds in good order (an
-            // instance is used again), and checks what can be checked then.
-            let more = reader.next(1).await.inspect_err(|error| {
-                tracing::error!(%error, "an object is not what it should be");
-            })?;
-            if !more.is_empty() {
-                let text = "the object is longer than it was said to be".to_owned();
-                tracing::error!("{text}");
-                return Err(crate::Error::InvalidData(text));
-            }
-        }
-        Ok(Some((chunk, (reader, left, in_use))))
+        Ok::<_, crate::Error>((!chunk.is_empty()).then_some((chunk, (source, in_use))))
     });
     // Streams of answers must be `Sync`, which a stream that is only ever
     // polled by its owner is in effect.
+    StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream))
+}
+
+/// The bytes of an object here, as if a client sent them for another.
+pub fn moved(source: Source, key: &str) -> StreamingBlob {
+    let start = (source, key.to_owned());
+    let stream = futures::stream::try_unfold(start, |(mut source, key)| async move {
+        let chunk = source.next(piece()).await.map_err(|error| error::s3_read(error, &key))?;
+        Ok::<_, S3Error>((!chunk.is_empty()).then_some((chunk, (source, key))))
+    });
     StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream))
 }
 

@@ -4,7 +4,7 @@ use super::access;
 use super::acl::{ACL, Wish};
 use super::buckets::Buckets;
 use super::checksum::{Algorithm, Sum, show_sum};
-use super::error::{s3, s3_read};
+use super::error::{s3, s3_moved, s3_read};
 use super::judging::Judged;
 use super::layout::{PART_SUMS, PARTS};
 use super::limits;
@@ -12,7 +12,7 @@ use super::meta::{self, Conditions, Kept, kept};
 use super::s3::copy_source;
 use super::settings;
 use super::tagging::TAGGING;
-use crate::objects::{CHUNK, Objects, md5};
+use crate::objects::{Objects, md5};
 use crate::store::{Metadata, ObjectInfo, PutOptions, Trailer};
 use http::Extensions;
 use s3s::dto::*;
@@ -167,26 +167,18 @@ impl Buckets {
         key: &str,
         wanted: &Wanted,
     ) -> S3Result<Copied> {
-        let (mut reader, info) = self.source(source, None, conditions, extensions).await?;
+        let (source, info) = self.source(source, None, conditions, extensions).await?;
         limits::check_size(extensions, info.size.unwrap_or(0))?;
         let (options, algorithm) = wanted.of(&info);
         let mut hasher = algorithm.hasher();
-        let mut length = 0;
         let failed = |e| s3(e, key);
         let mut upload = objects.write(key, options).await.map_err(failed)?;
-        loop {
-            let chunk = reader.next(CHUNK).await.map_err(|e| s3_read(e, key))?;
-            if chunk.is_empty() {
-                break;
-            }
-            hasher.update(&chunk);
-            length += chunk.len() as u64;
-            upload.push(chunk).await.map_err(failed)?;
-        }
+        let ended = source.pour(&mut upload, |piece| hasher.update(piece)).await;
+        let ended = ended.map_err(|fault| s3_moved(fault, key))?;
         let sum = Sum::finished(algorithm, hasher);
-        let metadata = sum.iter().map(|sum| sum.keep(length)).collect();
+        let metadata = sum.iter().map(|sum| sum.keep(ended.length())).collect();
         let trailer = Trailer { etag: None, metadata };
-        let info = upload.finish_with(trailer).await.map_err(failed)?;
+        let info = upload.finish_with(ended, trailer).await.map_err(failed)?;
         Ok((info, sum))
     }
 }

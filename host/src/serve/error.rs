@@ -1,6 +1,7 @@
 //! Which S3 error a store's error is.
 
 use super::prefixed::TOO_LONG;
+use crate::source::Fault;
 use crate::store::Error;
 use s3s::{S3Error, S3ErrorCode};
 
@@ -32,6 +33,14 @@ pub fn s3_read(error: Error, key: &str) -> S3Error {
             S3Error::with_message(S3ErrorCode::InternalError, error.to_string())
         }
         error => s3(error, key),
+    }
+}
+
+/// As [`s3`], for bytes on their way from one object to `key`.
+pub fn s3_moved(fault: Fault, key: &str) -> S3Error {
+    match fault {
+        Fault::Source(error) => s3_read(error, key),
+        Fault::Target(error) => s3(error, key),
     }
 }
 

@@ -36,6 +36,7 @@ mod region;
 mod rewriting;
 mod s3;
 mod settings;
+mod staged;
 mod staging;
 mod tagging;
 mod tls;

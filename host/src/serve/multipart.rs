@@ -2,28 +2,25 @@
 
 use super::access;
 use super::acl::Wish;
-use super::body::{Expected, Incoming, expected, staging_failed};
+use super::body::{Expected, Incoming, expected, moved};
 use super::buckets::Buckets;
 use super::buckets::owner;
 use super::checksum::{self, Algorithm, Sum, show_sum, sums};
 use super::conditions;
-use super::error::s3;
+use super::error::{s3, s3_moved};
 use super::layout;
 use super::limits;
 use super::meta::{self, Conditions, kept};
 use super::s3::{copy_source, range, signed};
 use super::settings;
 use super::staging::{self, Completed, Upload, Wanted};
-use crate::objects::CHUNK;
-use crate::regular;
+use crate::source::Ended;
 use crate::store::{PutOptions, Trailer};
-use futures::TryStreamExt;
 use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-use tokio::io::AsyncReadExt;
 
 /// How long an upload may take to become an object before the answer begins
 /// without it. An answer that began has the status of success: until then a
@@ -139,20 +136,15 @@ impl Buckets {
             if_modified_since: input.copy_source_if_modified_since,
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
-        let (reader, info) = self.source(&source, wanted, &conditions, &req.extensions).await?;
+        let (found, info) = self.source(&source, wanted, &conditions, &req.extensions).await?;
         // S3 wants the range to lie within the source; a read would cut it off.
         if let (Some(range), Some(size)) = (wanted, info.size)
             && range.offset.unwrap_or(0).saturating_add(range.length.unwrap_or(0)) > size
         {
             return Err(s3_error!(InvalidRange, "the source has {size} bytes"));
         }
-        let stream = futures::stream::try_unfold(reader, |mut reader| async move {
-            let chunk = reader.next(CHUNK).await?;
-            Ok::<_, crate::Error>((!chunk.is_empty()).then_some((chunk, reader)))
-        });
-        let body = StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream.into_stream()));
         let body = Incoming::new(
-            Some(body),
+            Some(moved(found, &input.key)),
             Expected { wanted: upload.sums.map(|(algorithm, _)| algorithm), ..Default::default() },
             &HeaderMap::new(),
             None::<TrailingHeaders>,
@@ -225,23 +217,16 @@ impl Buckets {
         let (staging, in_use) = (self.staging.clone(), self.in_use.clone());
         let future = async move {
             let etag = staging::etag(&parts);
-            let mut buffer = vec![0; CHUNK];
             let mut hasher = composite.is_none().then(|| algorithm.hasher());
+            let mut ended = Ended::own(0);
             for (_, part) in &parts {
-                let mut file = regular::open_own(&part.path)
-                    .map(tokio::fs::File::from_std)
-                    .map_err(|e| staging_failed(&e))?;
-                loop {
-                    let count = file.read(&mut buffer).await.map_err(|e| staging_failed(&e))?;
-                    let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
-                        break;
-                    };
+                let hear = |piece: &bytes::Bytes| {
                     if let Some(hasher) = &mut hasher {
                         hasher.update(piece);
                     }
-                    let piece = bytes::Bytes::copy_from_slice(piece);
-                    upload.push(piece).await.map_err(|e| s3(e, &key))?;
-                }
+                };
+                let poured = part.open()?.pour(&mut upload, hear).await;
+                ended = ended.and(poured.map_err(|fault| s3_moved(fault, &key))?);
             }
             let whole = hasher.and_then(|hasher| Sum::finished(algorithm, hasher));
             let sum = composite.or(whole);
@@ -253,7 +238,7 @@ impl Buckets {
             }
             let metadata = sum.iter().map(|sum| sum.keep(size)).collect();
             let trailer = Trailer { etag: Some(etag), metadata };
-            let info = upload.finish_with(trailer).await.map_err(|e| s3(e, &key))?;
+            let info = upload.finish_with(ended, trailer).await.map_err(|e| s3(e, &key))?;
             let etag = info.etag.unwrap_or_default();
             let done = Completed { bucket, key, etag, sum };
             staging.complete(&id, done.clone());

@@ -10,7 +10,9 @@ use super::meta::{self, Conditions};
 use super::s3::{range, signed};
 use super::tagging;
 use crate::objects::Objects;
-use crate::store::{ByteRange, Error, ObjectInfo, ReadOptions, Reader};
+use crate::source::Source;
+use crate::store::{ByteRange, Error, ObjectInfo, ReadOptions};
+use crate::streaming::piece;
 use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
@@ -125,15 +127,18 @@ impl Buckets {
         };
         let (number, range) = (input.part_number, input.range);
         let opened = Opened::new(&objects, key, &conditions, &extensions, number, range);
-        let Opened { reader, size, part, wanted } = opened.await?;
-        let info = reader.info().clone();
+        let Opened { source, size, part, wanted } = opened.await?;
+        let info = source.info().clone();
         let (start, end) = wanted.unwrap_or_default().resolve(size).map_err(failed)?;
+        // What fails at once, or in a small object at all, has a status.
+        let mut source = source.of(end - start);
+        source.look(piece()).await.map_err(failed)?;
         let (metadata, kept) = meta::show(&info);
         let is_whole = wanted.is_none();
         let sum = shown_sum(input.checksum_mode.as_ref(), kept.sum, &part, is_whole);
         let mut output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            body: Some(outgoing(reader, end - start, self.in_use.clone())),
+            body: Some(outgoing(source, self.in_use.clone())),
             cache_control: input.response_cache_control.or(kept.cache_control),
             content_disposition: input.response_content_disposition.or(kept.content_disposition),
             content_encoding: input.response_content_encoding.or(kept.content_encoding),
@@ -164,7 +169,7 @@ fn content_type(info: &ObjectInfo) -> String {
 
 /// An object, ready to be sent.
 struct Opened {
-    reader: Box<dyn Reader>,
+    source: Source,
     size: u64,
     part: Option<Wanted>,
     wanted: Option<ByteRange>,
@@ -184,10 +189,10 @@ impl Opened {
             let wanted = wanted(&None, range)?;
             let options = ReadOptions { range: wanted, ..ReadOptions::default() };
             match objects.read(key, options).await {
-                Ok(reader) => {
-                    Judged::check(extensions, reader.info())?;
-                    if let Some(size) = reader.info().size {
-                        return Ok(Self { reader, size, part: None, wanted });
+                Ok(source) => {
+                    Judged::check(extensions, source.info())?;
+                    if let Some(size) = source.info().size {
+                        return Ok(Self { source, size, part: None, wanted });
                     }
                 }
                 // Below it is judged first who may know.
@@ -211,15 +216,15 @@ impl Opened {
         if measured.is_some() || part.is_some() {
             options.if_match = measured.as_ref().unwrap_or(&stat).etag.clone();
         }
-        let reader = objects.read(key, options).await.map_err(failed)?;
-        let info = reader.info();
+        let source = objects.read(key, options).await.map_err(failed)?;
+        let info = source.info();
         Judged::check(extensions, info)?;
         conditions.check(info, S3ErrorCode::NotModified)?;
         let size = info.size.or(measured.and_then(|measured| measured.size)).ok_or_else(|| {
             // It was replaced in between by one whose size isn't known.
             s3_error!(ServiceUnavailable, "the object changed while it was being opened; try again")
         })?;
-        Ok(Self { reader, size, part, wanted })
+        Ok(Self { source, size, part, wanted })
     }
 }
 

@@ -2,9 +2,8 @@
 //! the object is written anew.
 
 use super::buckets::Buckets;
-use super::error::{s3, s3_read};
+use super::error::{s3, s3_moved, s3_read};
 use super::meta;
-use crate::objects::CHUNK;
 use crate::store::{Metadata, PutOptions, ReadOptions, Trailer};
 use s3s::{S3Result, s3_error};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -56,7 +55,7 @@ impl Buckets {
             return Err(s3_error!(NotImplemented, "{text}"));
         }
         let options = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
-        let mut reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
+        let source = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
         let mut metadata: Metadata = meta::carried(&info.metadata).collect();
         metadata.retain(|(found, _)| found != name);
         metadata.extend(value.map(|value| (name.to_owned(), value)));
@@ -68,18 +67,12 @@ impl Buckets {
             ..PutOptions::default()
         };
         let mut upload = objects.write(key, options).await.map_err(failed)?;
-        loop {
-            let chunk = reader.next(CHUNK).await.map_err(|e| s3_read(e, key))?;
-            if chunk.is_empty() {
-                break;
-            }
-            upload.push(chunk).await.map_err(failed)?;
-        }
+        let ended = source.pour(&mut upload, |_| ()).await.map_err(|fault| s3_moved(fault, key))?;
         // The bytes are the same, so what decorators left with them is, too.
         let mut own = info.metadata;
         own.retain(|(found, _)| found.starts_with(storage_core::RESERVED_METADATA));
         let trailer = Trailer { etag: info.etag, metadata: own };
-        upload.finish_with(trailer).await.map_err(failed)?;
+        upload.finish_with(ended, trailer).await.map_err(failed)?;
         Ok(())
     }
 }

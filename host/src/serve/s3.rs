@@ -6,7 +6,8 @@ use super::buckets::Buckets;
 use super::error::s3_read;
 use super::judging::Judged;
 use super::meta::Conditions;
-use crate::store::{ByteRange, ObjectInfo, ReadOptions, Reader};
+use crate::source::Source;
+use crate::store::{ByteRange, ObjectInfo, ReadOptions};
 use async_trait::async_trait;
 use http::{Extensions, HeaderMap};
 use s3s::dto::*;
@@ -20,17 +21,17 @@ impl Buckets {
         range: Option<ByteRange>,
         conditions: &Conditions,
         extensions: &Extensions,
-    ) -> S3Result<(Box<dyn Reader>, ObjectInfo)> {
+    ) -> S3Result<(Source, ObjectInfo)> {
         let CopySource::Bucket { bucket, key, .. } = source else {
             return Err(s3_error!(NotImplemented, "only objects of buckets here can be copied"));
         };
         let objects = self.bucket(bucket).await?;
         let options = ReadOptions { range, ..ReadOptions::default() };
-        let reader = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
-        let info = reader.info().clone();
+        let found = objects.read(key, options).await.map_err(|e| s3_read(e, key))?;
+        let info = found.info().clone();
         Judged::check(extensions, &info)?;
         conditions.check(&info, S3ErrorCode::PreconditionFailed)?;
-        Ok((reader, info))
+        Ok((found, info))
     }
 }
 

@@ -176,8 +176,9 @@ impl Staging {
 
     /// Makes a part that arrived one of the upload's.
     pub fn keep(&self, id: &str, part: PartWriter, arrived: Arrived) -> S3Result<Part> {
-        let Arrived { md5, length: size, sum } = arrived;
+        let Arrived { md5, ended, sum } = arrived;
         let path = Arc::new(part.path);
+        let size = ended.length();
         let kept = Part { path, md5, size, sum, modified: SystemTime::now() };
         let replaced = match self.uploads().get_mut(id) {
             Some(upload) => upload.parts.insert(part.number, kept.clone()),
@@ -309,13 +310,15 @@ pub fn etag(parts: &[(i32, Part)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Ended;
 
     async fn put(staging: &Staging, id: &str, bytes: &[u8]) -> Part {
         let mut writer = staging.part(id, 1).await.unwrap();
         writer.push(bytes).await.unwrap();
         writer.flush().await.unwrap();
         let md5 = Md5::digest(bytes).into();
-        staging.keep(id, writer, Arrived { md5, length: bytes.len() as u64, sum: None }).unwrap()
+        let ended = Ended::own(bytes.len() as u64);
+        staging.keep(id, writer, Arrived { md5, ended, sum: None }).unwrap()
     }
 
     #[tokio::test]
@@ -379,7 +382,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let staging = Staging::open(parent.path()).unwrap();
         let writer = staging.part("gone", 1).await.unwrap();
-        let arrived = Arrived { md5: [0; 16], length: 0, sum: None };
+        let arrived = Arrived { md5: [0; 16], ended: Ended::own(0), sum: None };
         assert!(staging.keep("gone", writer, arrived).is_err());
         // Only the lock.
         assert_eq!(std::fs::read_dir(staging.directory.path()).unwrap().count(), 1);

@@ -55,9 +55,9 @@ impl Buckets {
         }
         // A digest that doesn't match drops the upload unfinished.
         let arrived = body.finish().await?;
-        let metadata = arrived.sum.iter().map(|sum| sum.keep(arrived.length)).collect();
+        let metadata = arrived.sum.iter().map(|sum| sum.keep(arrived.ended.length())).collect();
         let trailer = Trailer { etag: Some(hex::encode(arrived.md5)), metadata };
-        let info = upload.finish_with(trailer).await.map_err(failed)?;
+        let info = upload.finish_with(arrived.ended, trailer).await.map_err(failed)?;
         let mut output = PutObjectOutput {
             e_tag: meta::etag(&info),
             checksum_type: arrived.sum.as_ref().map(Sum::kind),

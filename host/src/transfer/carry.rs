@@ -4,8 +4,10 @@ use super::Control;
 use super::each::Finished;
 use super::report::{Done, Event, Failure};
 use super::side::{Known, Side};
-use crate::objects::{CHUNK, md5};
+use crate::objects::md5;
+use crate::source::Fault;
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, conditionally};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_core::RESERVED_METADATA;
@@ -105,9 +107,8 @@ impl Carrier {
         }))
     }
 
-    /// Streams the bytes, or hands them over at once where they are few, with
-    /// media type and user metadata; gives their number and the etag of what
-    /// was read.
+    /// Reads and writes the bytes, with media type and user metadata; gives
+    /// their number and the etag of what was read.
     async fn stream(
         &self,
         key: &str,
@@ -116,34 +117,15 @@ impl Carrier {
     ) -> Result<(u64, Option<String>), Failure> {
         let here = |e| self.from.failure("read", key, e);
         let there = |e| self.to.failure("write", target, e);
-        let mut reader = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
-        let options = PutOptions { if_absent, ..self.kept(reader.info()) };
-        let mut chunk = reader.next(CHUNK).await.map_err(here)?;
-        if reader.info().size == Some(chunk.len() as u64) {
-            let bytes = chunk.len() as u64;
-            (self.control.watch)(Event::Bytes(bytes));
-            self.to.objects.put(target, chunk, options).await.map_err(there)?;
-            return Ok((bytes, reader.info().etag.clone()));
+        let source = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
+        let options = PutOptions { if_absent, ..self.kept(source.info()) };
+        let etag = source.info().etag.clone();
+        let moving = |piece: &Bytes| (self.control.watch)(Event::Bytes(piece.len() as u64));
+        match source.carry(&self.to.objects, target, options, moving).await {
+            Ok(bytes) => Ok((bytes, etag)),
+            Err(Fault::Source(error)) => Err(here(error)),
+            Err(Fault::Target(error)) => Err(there(error)),
         }
-        let mut upload = self.to.objects.write(target, options).await.map_err(there)?;
-        let mut bytes = 0_u64;
-        while !chunk.is_empty() {
-            let count = chunk.len() as u64;
-            upload.push(chunk).await.map_err(there)?;
-            bytes = bytes.saturating_add(count);
-            (self.control.watch)(Event::Bytes(count));
-            chunk = reader.next(CHUNK).await.map_err(here)?;
-        }
-        // A source that ends early must not leave half an object as the whole.
-        if let Some(size) = reader.info().size
-            && size != bytes
-        {
-            let problem = format!("{bytes} bytes came where {size} were announced");
-            return Err(here(Error::InvalidData(problem)));
-        }
-        let etag = reader.info().etag.clone();
-        upload.finish().await.map_err(there)?;
-        Ok((bytes, etag))
     }
 
     /// What goes with an object to a store that can keep it.

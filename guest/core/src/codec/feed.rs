@@ -1,5 +1,6 @@
 //! The encoded bytes of an object, for a decoder.
 
+use crate::source::Source;
 use crate::store::Reader;
 use crate::types::{Error, Result};
 use std::io::{self, BufRead, Read};
@@ -7,24 +8,24 @@ use std::io::{self, BufRead, Read};
 /// How many bytes are asked of the base at once.
 const CHUNK: usize = 128 * 1024;
 
-/// Encoded bytes, from a reader or at once. Also a [`BufRead`], which carries
+/// Encoded bytes, from a source or at once. Also a [`BufRead`], which carries
 /// the errors of the reader inside its own; see [`Feed::error`].
 pub struct Feed {
-    reader: Option<Box<dyn Reader>>,
+    source: Option<Source>,
     chunk: Vec<u8>,
     position: usize,
     consumed: u64,
 }
 
 impl Feed {
-    /// Bytes of a reader.
-    pub fn reader(reader: Box<dyn Reader>) -> Self {
-        Self { reader: Some(reader), chunk: Vec::new(), position: 0, consumed: 0 }
+    /// Bytes of a source.
+    pub fn source(source: Source) -> Self {
+        Self { source: Some(source), chunk: Vec::new(), position: 0, consumed: 0 }
     }
 
     /// Bytes at once.
     pub fn bytes(chunk: Vec<u8>) -> Self {
-        Self { reader: None, chunk, position: 0, consumed: 0 }
+        Self { source: None, chunk, position: 0, consumed: 0 }
     }
 
     /// How many bytes were consumed so far.
@@ -35,12 +36,12 @@ impl Feed {
     /// The bytes at hand; empty at the end.
     pub fn fill(&mut self) -> Result<&[u8]> {
         if self.position == self.chunk.len()
-            && let Some(reader) = &mut self.reader
+            && let Some(source) = &mut self.source
         {
-            self.chunk = reader.next(CHUNK)?;
+            self.chunk = source.next(CHUNK)?;
             self.position = 0;
             if self.chunk.is_empty() {
-                self.reader = None;
+                self.source = None;
             }
         }
         Ok(self.chunk.get(self.position..).unwrap_or_default())

@@ -10,6 +10,7 @@ pub(crate) mod stream;
 
 pub use feed::Feed;
 
+use crate::source::{Source, whole};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, Page,
@@ -94,8 +95,8 @@ impl<C: Codec> Transforming<C> {
             return Ok(Some(Box::new(Decoding::empty(info))));
         }
         inner.range = Some(crate::types::ByteRange::span(at.start, at.length));
-        let reader = self.base.read(key, &inner)?;
-        let decoder = self.codec.range_decoder(Feed::reader(reader));
+        let source = Source::new(self.base.read(key, &inner)?, inner.range);
+        let decoder = self.codec.range_decoder(Feed::source(source));
         Ok(Some(Box::new(Decoding::part(decoder, info, at.skip, end - start))))
     }
 }
@@ -123,6 +124,7 @@ impl<C: Codec> Store for Transforming<C> {
             }
             Err(error) => return Err(error),
         };
+        let _ended = whole(&info, None, &data)?;
         let info = marks::show(info);
         let mut decoder = self.codec.decoder(Feed::bytes(data));
         let data = collect(|max| decoder.next(max))?;
@@ -170,7 +172,7 @@ impl<C: Codec> Store for Transforming<C> {
         }
         let reader = self.base.read(key, &marks::read_options(options))?;
         let info = marks::show(reader.info().clone());
-        let decoder = self.codec.decoder(Feed::reader(reader));
+        let decoder = self.codec.decoder(Feed::source(Source::new(reader, None)));
         match options.range {
             None => Ok(Box::new(Decoding::whole(decoder, info))),
             Some(range) => Decoding::search(decoder, info, range),

@@ -17,6 +17,8 @@ pub struct Decoding {
     skip: u64,
     left: u64,
     held: Vec<u8>,
+    /// Whether the bytes of the base end soon after the wanted ones.
+    is_part: bool,
     /// How many bytes must have come when the end comes, where that is known.
     owed: Option<u64>,
     /// What went wrong: a reader that failed must not seem to be at its end.
@@ -25,7 +27,8 @@ pub struct Decoding {
 
 impl Decoding {
     fn new(decoder: Option<Box<dyn Decoder>>, info: ObjectInfo, skip: u64, left: u64) -> Self {
-        Self { decoder, info, skip, left, held: Vec::new(), owed: None, failed: None }
+        let held = Vec::new();
+        Self { decoder, info, skip, left, held, is_part: false, owed: None, failed: None }
     }
 
     pub fn whole(decoder: Box<dyn Decoder>, info: ObjectInfo) -> Self {
@@ -34,7 +37,8 @@ impl Decoding {
     }
 
     pub fn part(decoder: Box<dyn Decoder>, info: ObjectInfo, skip: u64, length: u64) -> Self {
-        Self { owed: Some(length), ..Self::new(Some(decoder), info, skip, length) }
+        let part = Self::new(Some(decoder), info, skip, length);
+        Self { owed: Some(length), is_part: true, ..part }
     }
 
     pub fn empty(info: ObjectInfo) -> Self {
@@ -96,10 +100,17 @@ impl Reader for Decoding {
 }
 
 impl Decoding {
+    /// Asks for the end of the base's bytes, where that is not far.
+    fn close(&mut self) -> Result<()> {
+        let Some(mut decoder) = self.decoder.take() else { return Ok(()) };
+        while !decoder.next(SKIP)?.is_empty() && self.is_part {}
+        Ok(())
+    }
+
     fn advance_by(&mut self, max: usize) -> Result<Vec<u8>> {
         let max = usize::try_from(self.left).unwrap_or(usize::MAX).min(max);
         if max == 0 {
-            return Ok(Vec::new());
+            return self.close().map(|()| Vec::new());
         }
         let mut chunk = match self.held.is_empty() {
             true => self.advance(max)?,

@@ -7,6 +7,7 @@
 
 use crate::forward::forward;
 use crate::kind::{BaseShape, Kind};
+use crate::source::Source;
 use crate::store::{Reader, SharedStore, Store, conditionally};
 use crate::types::{ByteRange, Capabilities, Error, ObjectInfo, PutOptions, ReadOptions, Result};
 use serde::Deserialize;
@@ -66,21 +67,7 @@ fn load(
     options: &ReadOptions,
     max_size: u64,
 ) -> Result<(ObjectInfo, Vec<u8>)> {
-    const CHUNK: usize = 256 * 1024;
-    let mut reader = store.read(key, options)?;
-    let mut data = Vec::new();
-    loop {
-        let chunk = reader.next(CHUNK)?;
-        if chunk.is_empty() {
-            return Ok((reader.info().clone(), data));
-        }
-        data.extend_from_slice(&chunk);
-        if data.len() as u64 > max_size {
-            return Err(Error::LimitExceeded(format!(
-                "the object has more than the {max_size} bytes that are held in memory"
-            )));
-        }
-    }
+    Source::new(store.read(key, options)?, options.range).collect(max_size)
 }
 
 #[deny(clippy::missing_trait_methods)]

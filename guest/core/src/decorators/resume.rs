@@ -1,42 +1,72 @@
 //! Going on with a read that broke, from another copy of the same object.
 
+use crate::source::Source;
 use crate::store::{Reader, Store};
 use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
+use flate2::Crc;
 
 /// The most bytes asked for at once while skipping.
 const SKIP: usize = 256 * 1024;
 
-/// Where a read of `range` of the object stands after `done` bytes, as a
-/// range from an absolute start. `None` when that can't be told.
-fn rest(range: Option<ByteRange>, info: &ObjectInfo, done: u64) -> Option<ByteRange> {
-    let range = range.unwrap_or_default();
-    let (start, length) = match (range.offset, range.length) {
-        (None, None) => (0, None),
-        (Some(offset), length) => (offset, length),
-        (None, Some(length)) => (info.size?.saturating_sub(length), None),
-    };
-    let length = length.map(|length| length.saturating_sub(done));
-    Some(ByteRange { offset: Some(start.checked_add(done)?), length })
+/// What a reader gave before it broke.
+pub(crate) struct Given {
+    bytes: u64,
+    /// Where another copy has to vouch for them.
+    sum: Option<Crc>,
 }
 
-/// Opens `store` where the broken read stopped. Only another copy of the very
-/// same object will do, so without an etag nothing can be resumed.
+impl Given {
+    /// Nothing yet, of a store that reads parts or does not. What can only be
+    /// read whole counts for nothing before its end (a checksum may be there).
+    pub fn new(in_parts: bool) -> Self {
+        Self { bytes: 0, sum: (!in_parts).then(Crc::new) }
+    }
+
+    /// Some more.
+    pub fn add(&mut self, chunk: &[u8]) {
+        self.bytes = self.bytes.saturating_add(chunk.len() as u64);
+        if let Some(sum) = &mut self.sum {
+            sum.update(chunk);
+        }
+    }
+}
+
+/// Where a read of `range` of the object begins, and how many bytes it has.
+/// `None` when that can't be told.
+fn span(range: Option<ByteRange>, info: &ObjectInfo) -> Option<(u64, Option<u64>)> {
+    let range = range.unwrap_or_default();
+    match info.size {
+        Some(size) => range.resolve(size).ok().map(|(start, end)| (start, Some(end - start))),
+        None if range.offset.is_none() && range.length.is_some() => None,
+        None => Some((range.offset.unwrap_or(0), range.length)),
+    }
+}
+
+/// Opens `store` where the read stopped that broke with `error`. Only another
+/// copy of the very same object will do, so without an etag nothing can be
+/// resumed; nor, where the bytes were wrong, what was given of them already,
+/// unless the other copy can vouch for it.
 pub(crate) fn reopen(
     store: &dyn Store,
     key: &str,
     range: Option<ByteRange>,
     info: &ObjectInfo,
-    done: u64,
-) -> Result<Box<dyn Reader>> {
+    given: &Given,
+    error: &Error,
+) -> Result<Source> {
+    if given.bytes > 0 && given.sum.is_none() && matches!(error, Error::InvalidData(_)) {
+        return Err(error.clone());
+    }
     let unknown = || Error::Unavailable("the read broke and can't be resumed".to_owned());
     let etag = info.etag.clone().ok_or_else(unknown)?;
-    let rest = rest(range, info, done).ok_or_else(unknown)?;
-    let offset = rest.offset.unwrap_or(0);
+    let (start, length) = span(range, info).ok_or_else(unknown)?;
+    let offset = start.checked_add(given.bytes).ok_or_else(unknown)?;
+    let left = length.map(|length| length.saturating_sub(given.bytes));
+    let again = given.sum.is_some() && given.bytes > 0;
     // The end may have been reached exactly, and an empty range is an error.
-    let whole = offset == 0 && rest.length.is_none();
-    let ranged = store.capabilities().range && !whole;
+    let ranged = store.capabilities().range && !again && offset > 0 && left != Some(0);
     let options = ReadOptions {
-        range: ranged.then_some(rest),
+        range: ranged.then_some(ByteRange { offset: Some(offset), length: left }),
         if_match: Some(etag.clone()),
         if_none_match: None,
     };
@@ -44,28 +74,39 @@ pub(crate) fn reopen(
     if reader.info().etag.as_ref() != Some(&etag) {
         return Err(unknown());
     }
-    if !ranged && !whole {
-        skip(reader.as_mut(), offset)?;
-        if rest.length.is_some() {
-            return Ok(Box::new(Cut { reader, left: rest.length.unwrap_or(u64::MAX) }));
+    if !ranged {
+        skip(reader.as_mut(), start, None)?;
+        let mut sum = Crc::new();
+        skip(reader.as_mut(), given.bytes, Some(&mut sum))?;
+        if given.sum.as_ref().is_some_and(|given| given.sum() != sum.sum()) {
+            let text = "what was read before is not what another copy of the object has";
+            return Err(Error::InvalidData(text.to_owned()));
+        }
+        if let Some(left) = left
+            && info.size.is_none_or(|size| offset.saturating_add(left) < size)
+        {
+            reader = Box::new(Cut { reader, left });
         }
     }
-    Ok(reader)
+    Ok(Source::owing(reader, left))
 }
 
-fn skip(reader: &mut dyn Reader, mut bytes: u64) -> Result<()> {
+fn skip(reader: &mut dyn Reader, mut bytes: u64, mut sum: Option<&mut Crc>) -> Result<()> {
     while bytes > 0 {
         let max = usize::try_from(bytes).unwrap_or(usize::MAX).min(SKIP);
         let chunk = reader.next(max)?;
         if chunk.is_empty() {
             return Err(Error::Unavailable("the other copy of the object is shorter".to_owned()));
         }
+        if let Some(sum) = &mut sum {
+            sum.update(&chunk);
+        }
         bytes = bytes.saturating_sub(chunk.len() as u64);
     }
     Ok(())
 }
 
-/// The first `left` bytes of a reader.
+/// The first `left` bytes of a reader that goes on after them.
 struct Cut {
     reader: Box<dyn Reader>,
     left: u64,

@@ -9,6 +9,7 @@ use super::{Draw, Transform};
 use crate::codec::stream::{Decoding, Encoding, wrong_size};
 use crate::codec::{Encoder as _, Feed, collect, marks};
 use crate::forward::forward;
+use crate::source::{Source, whole};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     ByteRange, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
@@ -130,7 +131,7 @@ impl<T: Transform> Chunked<T> {
             Err(Error::InvalidRange) => return Err(damaged()),
             other => other?,
         };
-        let feed = Feed::reader(reader);
+        let feed = Feed::source(Source::new(reader, Some(wanted)));
         let transform = self.transform.clone();
         let decoder = Decoder::part(transform, key, feed, &end, index, (first, last));
         let reader = Decoding::part(Box::new(decoder), info, start % chunk, stop - start);
@@ -179,7 +180,8 @@ impl<T: Transform> Chunked<T> {
         if info.etag.is_some() {
             info = self.sized(key, info)?;
         }
-        let decoder = Decoder::whole(self.transform.clone(), key, Feed::reader(reader));
+        let decoder =
+            Decoder::whole(self.transform.clone(), key, Feed::source(Source::new(reader, None)));
         Ok(Box::new(Decoding::whole(Box::new(decoder), info)))
     }
 }
@@ -227,6 +229,7 @@ impl<T: Transform> Store for Chunked<T> {
             }
             Err(error) => return Err(error),
         };
+        let _ended = whole(&info, None, &data)?;
         let mut info = marks::show(info);
         let mut decoder = Decoder::whole(self.transform.clone(), key, Feed::bytes(data));
         let data = collect(|max| crate::codec::Decoder::next(&mut decoder, max))?;

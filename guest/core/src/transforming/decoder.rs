@@ -116,6 +116,21 @@ impl<T: Transform> Decoder<T> {
         Ok(())
     }
 
+    /// Asks for the end of the base's bytes, where that is not far.
+    fn close(&mut self) -> Result<()> {
+        let near = self.window.as_ref().is_some_and(|window| window.head.overhead.is_some());
+        if !near {
+            return Ok(());
+        }
+        loop {
+            let held = self.feed.fill()?.len();
+            if held == 0 {
+                return Ok(());
+            }
+            self.feed.take(held);
+        }
+    }
+
     /// What follows the last frame of a whole object.
     fn check_end(&mut self, head: &Head) -> Result<()> {
         let mut rest = Vec::new();
@@ -161,6 +176,7 @@ impl<T: Transform> codec::Decoder for Decoder<T> {
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
         while self.given == self.plain.len() {
             if self.done {
+                self.close()?;
                 return Ok(Vec::new());
             }
             self.advance()?;

@@ -5,6 +5,7 @@ use super::checked::Checked;
 use super::{ROOM, Transform};
 use crate::codec::marks;
 use crate::codec::stream::wrong_size;
+use crate::source::Source;
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, Page,
@@ -74,12 +75,12 @@ impl<T: Transform> Inner<T> {
         Ok(marks::show(info))
     }
 
-    /// All that the reader gives, decoded.
-    fn decode(&self, key: &str, info: &ObjectInfo, reader: &mut dyn Reader) -> Result<Vec<u8>> {
+    /// All that the source gives, decoded.
+    fn decode(&self, key: &str, info: &ObjectInfo, source: &mut Source) -> Result<Vec<u8>> {
         let most = u64::from(self.max_size) * 4 + ROOM;
         let mut encoded = Vec::new();
         loop {
-            let piece = reader.next(PIECE)?;
+            let piece = source.next(PIECE)?;
             if piece.is_empty() {
                 return self.check(key, info, &encoded);
             }
@@ -101,12 +102,12 @@ impl<T: Transform> Inner<T> {
         }
     }
 
-    fn read(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Box<dyn Reader>)> {
+    fn read(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Source)> {
         if options.range.is_some() {
             return Err(Error::Unsupported("ranges of objects transformed at once".to_owned()));
         }
         let reader = self.base.read(key, &marks::read_options(options))?;
-        Ok((marks::show(reader.info().clone()), reader))
+        Ok((marks::show(reader.info().clone()), Source::new(reader, None)))
     }
 }
 
@@ -117,8 +118,8 @@ impl<T: Transform> Store for Whole<T> {
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        let (info, mut reader) = self.0.read(key, options)?;
-        let data = self.0.decode(key, &info, reader.as_mut())?;
+        let (info, mut source) = self.0.read(key, options)?;
+        let data = self.0.decode(key, &info, &mut source)?;
         if data.len() as u64 > MAX_INLINE_BYTES {
             return Err(Error::LimitExceeded(format!(
                 "more than {MAX_INLINE_BYTES} bytes at once; stream the object with read"
@@ -153,12 +154,12 @@ impl<T: Transform> Store for Whole<T> {
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
-        let (info, reader) = self.0.read(key, options)?;
+        let (info, source) = self.0.read(key, options)?;
         Ok(Box::new(WholeReader {
             store: self.0.clone(),
             key: key.to_owned(),
             info,
-            state: State::Encoded(reader),
+            state: State::Encoded(source),
         }))
     }
 
@@ -187,7 +188,7 @@ fn early(base: &dyn Store, key: &str, options: &PutOptions) -> Result<()> {
 }
 
 enum State {
-    Encoded(Box<dyn Reader>),
+    Encoded(Source),
     Decoded { data: Vec<u8>, given: usize },
     Failed(Error),
 }
@@ -206,8 +207,8 @@ impl<T: Transform> Reader for WholeReader<T> {
     }
 
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
-        if let State::Encoded(reader) = &mut self.state {
-            self.state = match self.store.decode(&self.key, &self.info, reader.as_mut()) {
+        if let State::Encoded(source) = &mut self.state {
+            self.state = match self.store.decode(&self.key, &self.info, source) {
                 Ok(data) => State::Decoded { data, given: 0 },
                 Err(error) => State::Failed(error),
             };

@@ -6,6 +6,7 @@ use super::index::{Record, SHARDS, State};
 use super::mark::{is_copy, tag, unwrap, wrap};
 use crate::env::{Guard, Level};
 use crate::paging::Paging;
+use crate::source::Ended;
 use crate::types::{
     DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Result,
 };
@@ -172,10 +173,10 @@ impl Cache {
         })
     }
 
-    /// With the lock held: makes a copy of a whole object, read or written
-    /// since `now`. A failure is only logged.
-    pub(super) fn fill(&self, key: &str, info: &ObjectInfo, data: &[u8], now: u64) {
-        let size = data.len() as u64;
+    /// With the lock held: makes a copy of an object, read to its end or
+    /// written since `now`. A failure is only logged.
+    pub(super) fn fill(&self, key: &str, info: &ObjectInfo, data: &[u8], ended: Ended, now: u64) {
+        let size = ended.length();
         if size > self.config.largest() || info.size.is_some_and(|known| known != size) {
             self.void(key);
             return;

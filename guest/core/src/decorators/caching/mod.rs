@@ -29,6 +29,7 @@ mod trouble;
 
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Kind};
+use crate::source::{Ended, whole};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
@@ -134,8 +135,9 @@ impl Cache {
         }
         let now = self.now();
         let (info, data) = self.main.get(key, options)?;
+        let ended = whole(&info, None, &data)?;
         if self.may_fill(key) {
-            self.fill(key, &info, &data, now);
+            self.fill(key, &info, &data, ended, now);
         }
         Ok((info, data))
     }
@@ -170,7 +172,7 @@ impl Store for CachingStore {
         let now = cache.now();
         let done = cache.main.put(key, data, options);
         match &done {
-            Ok(info) => cache.fill(key, info, data, now),
+            Ok(info) => cache.fill(key, info, data, Ended::own(data.len() as u64), now),
             Err(_) => cache.settle(key, &done),
         }
         done

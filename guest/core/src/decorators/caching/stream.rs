@@ -4,7 +4,8 @@
 use super::Cache;
 use super::index::{Record, State};
 use super::mark::{tag, wrap};
-use crate::decorators::resume;
+use crate::decorators::resume::{Given, reopen};
+use crate::source::{Ended, Source};
 use crate::store::{Reader, Writer};
 use crate::types::{ByteRange, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
 use std::rc::Rc;
@@ -39,7 +40,9 @@ impl Cache {
         self.touch(&known.record);
         let range = options.range;
         let cache = Some(self.clone());
-        Ok(Some(Box::new(Copy { cache, key: key.to_owned(), range, info, reader, done: 0 })))
+        let given = Given::new(self.cache.capabilities().range);
+        let source = Source::new(reader, range);
+        Ok(Some(Box::new(Copy { cache, key: key.to_owned(), range, info, source, given })))
     }
 
     /// Streams a whole object from the main store, and copies it on the way.
@@ -58,63 +61,61 @@ impl Cache {
             return Ok(reader);
         }
         let now = self.now();
-        let mut reader = self.main.read(key, options)?;
+        let reader = self.main.read(key, options)?;
         let info = reader.info().clone();
         if !self.may_fill(key) || info.size.is_some_and(|size| size > self.config.largest()) {
             return Ok(reader);
         }
+        let mut source = Source::new(reader, None);
         let mut head = Vec::new();
         let most = self.config.at_once.min(IN_MEMORY);
         if info.size.is_none_or(|size| size <= most) {
             while head.len() as u64 <= most {
-                let chunk = reader.next(CHUNK)?;
-                if chunk.is_empty() {
-                    self.fill(key, &info, &head, now);
+                let chunk = source.next(CHUNK)?;
+                if let Some(ended) = source.ended() {
+                    head.extend(chunk);
+                    self.fill(key, &info, &head, ended, now);
                     return Ok(Box::new(Held { info, data: head, position: 0 }));
                 }
                 head.extend(chunk);
             }
         }
         if head.is_empty() && info.size.is_some_and(|size| size <= self.config.at_once) {
-            return self.stream_through(key, options, reader, now);
+            return self.stream_through(key, options, source, now);
         }
         let copy = self.begin_copy(key, &info, &head, now);
-        Ok(Box::new(Tee { reader, head, position: 0, done: 0, copy }))
+        Ok(Box::new(Tee { source, head, position: 0, done: 0, copy }))
     }
 
-    /// With the lock held: copies an object that `reader` is at the start of,
+    /// With the lock held: copies an object that `source` is at the start of,
     /// and gives a stream of the copy.
     fn stream_through(
         self: &Rc<Self>,
         key: &str,
         options: &ReadOptions,
-        mut reader: Box<dyn Reader>,
+        mut source: Source,
         now: u64,
     ) -> Result<Box<dyn Reader>> {
-        let info = reader.info().clone();
-        let mut size = 0;
+        let info = source.info().clone();
         let mut writer = self.cache.write(key, &self.copy_options(&info));
         while let Ok(copy) = &mut writer {
             // What the main store fails in is for the caller.
-            let chunk = reader.next(CHUNK)?;
+            let chunk = source.next(CHUNK)?;
             if chunk.is_empty() {
                 break;
             }
-            size += chunk.len() as u64;
             if let Err(error) = copy.push(&chunk) {
                 writer = Err(error);
             }
         }
-        let whole = info.size == Some(size);
         let copied = writer.and_then(|writer| {
-            if !whole {
-                return Err(Error::InvalidData(format!("{size} bytes came of {:?}", info.size)));
-            }
+            let cut_off = || Error::InvalidData("the object was not read to its end".to_owned());
+            let size = source.ended().ok_or_else(cut_off)?.length();
             self.expect(key, size);
-            writer.finish(Trailer::default())
+            Ok((writer.finish(Trailer::default())?, size))
         });
         match copied {
-            Ok(copy) => {
+            Ok((copy, size)) => {
                 self.keep(key, info.etag.as_deref(), copy.etag.as_deref(), size, now);
                 if let Some(reader) = self.stream_copy(key, options)? {
                     return Ok(reader);
@@ -185,8 +186,8 @@ struct Copy {
     key: String,
     range: Option<ByteRange>,
     info: ObjectInfo,
-    reader: Box<dyn Reader>,
-    done: u64,
+    source: Source,
+    given: Given,
 }
 
 impl Reader for Copy {
@@ -195,18 +196,19 @@ impl Reader for Copy {
     }
 
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
-        let chunk = match self.reader.next(max) {
+        let chunk = match self.source.next(max) {
             Ok(chunk) => chunk,
             Err(error) => {
                 let Some(cache) = self.cache.take() else { return Err(error) };
                 cache.complain("can't be read from the cache", &self.key, &error);
                 cache.void(&self.key);
                 let main = cache.main.as_ref();
-                self.reader = resume::reopen(main, &self.key, self.range, &self.info, self.done)?;
-                self.reader.next(max)?
+                let (key, range, info) = (&self.key, self.range, &self.info);
+                self.source = reopen(main, key, range, info, &self.given, &error)?;
+                self.source.next(max)?
             }
         };
-        self.done = self.done.saturating_add(chunk.len() as u64);
+        self.given.add(&chunk);
         Ok(chunk)
     }
 }
@@ -257,12 +259,13 @@ impl Filling {
         fits && self.writer.as_mut().is_some_and(|writer| writer.push(chunk).is_ok())
     }
 
-    fn publish(mut self, info: &ObjectInfo, size: u64) {
+    fn publish(mut self, info: &ObjectInfo, ended: Ended) {
+        let size = ended.length();
         let Some(writer) = self.writer.take() else { return };
         let key = &self.record.key;
         let Ok(_lock) = self.cache.lock(key) else { return };
         let still_mine = self.cache.index.find(key).is_some_and(|now| now == self.record);
-        if !still_mine || info.size.is_some_and(|known| known != size) {
+        if !still_mine {
             return;
         }
         let metadata = if self.cache.keeps_info { wrap(info) } else { Vec::new() };
@@ -284,7 +287,7 @@ impl Filling {
 
 /// A stream from the main store that makes a copy on the way.
 struct Tee {
-    reader: Box<dyn Reader>,
+    source: Source,
     head: Vec<u8>,
     position: usize,
     done: u64,
@@ -293,7 +296,7 @@ struct Tee {
 
 impl Reader for Tee {
     fn info(&self) -> &ObjectInfo {
-        self.reader.info()
+        self.source.info()
     }
 
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
@@ -306,7 +309,7 @@ impl Reader for Tee {
             }
             return Ok(chunk);
         }
-        let chunk = match self.reader.next(max) {
+        let chunk = match self.source.next(max) {
             Ok(chunk) => chunk,
             Err(error) => {
                 self.copy = None;
@@ -314,14 +317,12 @@ impl Reader for Tee {
             }
         };
         self.done = self.done.saturating_add(chunk.len() as u64);
-        let complete = chunk.is_empty() || self.reader.info().size == Some(self.done);
         if let Some(mut copy) = self.copy.take()
             && (chunk.is_empty() || copy.push(&chunk, self.done))
         {
-            if complete {
-                copy.publish(self.reader.info(), self.done);
-            } else {
-                self.copy = Some(copy);
+            match self.source.ended() {
+                Some(ended) => copy.publish(self.source.info(), ended),
+                None => self.copy = Some(copy),
             }
         }
         Ok(chunk)

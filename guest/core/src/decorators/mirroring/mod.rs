@@ -39,6 +39,7 @@ pub use record::Missed;
 
 use crate::env::{Env, Guard};
 use crate::kind::{Args, BaseShape, Kind};
+use crate::source::whole;
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
@@ -224,7 +225,12 @@ impl Store for MirroringStore {
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        self.mirror.first("reading", key, |child| child.get(key, options)).map(|(_, got)| got)
+        let get = |child: &SharedStore| {
+            let (info, data) = child.get(key, options)?;
+            let _ended = whole(&info, options.range, &data)?;
+            Ok((info, data))
+        };
+        self.mirror.first("reading", key, get).map(|(_, got)| got)
     }
 
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {

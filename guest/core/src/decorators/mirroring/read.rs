@@ -3,7 +3,8 @@
 use super::Mirror;
 use super::record::{Absence, Recorded};
 use super::report::Outcome;
-use crate::decorators::resume;
+use crate::decorators::resume::{Given, reopen};
+use crate::source::Source;
 use crate::store::{Reader, SharedStore};
 use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 use std::rc::Rc;
@@ -128,14 +129,15 @@ impl Mirror {
             return Ok(reader);
         }
         let info = reader.info().clone();
+        let given = Given::new(self.all(|can| can.range || !can.read));
         Ok(Box::new(Failover {
             mirror: self.clone(),
             key: key.to_owned(),
             range: options.range,
             info,
-            reader,
+            source: Source::new(reader, options.range),
             tried: vec![child],
-            done: 0,
+            given,
         }))
     }
 }
@@ -147,9 +149,9 @@ struct Failover {
     key: String,
     range: Option<ByteRange>,
     info: ObjectInfo,
-    reader: Box<dyn Reader>,
+    source: Source,
     tried: Vec<usize>,
-    done: u64,
+    given: Given,
 }
 
 impl Reader for Failover {
@@ -159,12 +161,12 @@ impl Reader for Failover {
 
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
         loop {
-            match self.reader.next(max) {
+            match self.source.next(max) {
                 Ok(chunk) => {
-                    self.done = self.done.saturating_add(chunk.len() as u64);
+                    self.given.add(&chunk);
                     return Ok(chunk);
                 }
-                Err(error) if !self.resume() => return Err(error),
+                Err(error) if !self.resume(&error) => return Err(error),
                 Err(_) => {}
             }
         }
@@ -172,16 +174,16 @@ impl Reader for Failover {
 }
 
 impl Failover {
-    fn resume(&mut self) -> bool {
+    fn resume(&mut self, error: &Error) -> bool {
         for (index, child) in self.mirror.children.iter().enumerate() {
             if self.tried.contains(&index) || !child.capabilities().read {
                 continue;
             }
             self.tried.push(index);
-            let opened =
-                resume::reopen(child.as_ref(), &self.key, self.range, &self.info, self.done);
-            if let Ok(reader) = opened {
-                self.reader = reader;
+            let (key, range, info) = (&self.key, self.range, &self.info);
+            let opened = reopen(child.as_ref(), key, range, info, &self.given, error);
+            if let Ok(source) = opened {
+                self.source = source;
                 return true;
             }
         }

@@ -568,3 +568,21 @@ fn of_keys_that_are_no_longer_told_apart_those_that_are_behind_are_asked() {
     store.delete(&key, &DeleteOptions::default()).unwrap();
     assert_eq!(get(&store, &key), Err(Error::NotFound));
 }
+
+#[test]
+fn a_broken_read_of_other_bytes_under_the_same_etag_does_not_go_on() {
+    let data: Vec<u8> = (0..5000_u32).map(|n| n as u8).collect();
+    let whole = Capabilities { range: false, ..Capabilities::ALL };
+    let children = [Faulty::with(whole), Faulty::with(whole)];
+    let store = default_mirror("all", &children);
+    let etag = write_all(&store, "a", &data).unwrap().etag;
+    let mut rotten = data.clone();
+    rotten[7] ^= 1;
+    children[0].memory.put("a", &rotten, &PutOptions { etag, ..PutOptions::default() }).unwrap();
+    children[0].break_after(Some(1234));
+    let read = || read_all(store.read("a", &ReadOptions::default()).unwrap().as_mut(), 1000);
+    assert!(read().is_err());
+    children[0].memory.put("a", &data, &PutOptions::default()).unwrap();
+    children[0].down(true);
+    assert_eq!(read().unwrap(), data);
+}

@@ -1,0 +1,150 @@
+//! A store whose objects don't end as they were announced.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
+use storage_host::backends::memory::Memory;
+use storage_host::store::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, SharedStore, Writer,
+};
+
+/// How reading an object ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As it should.
+    Well,
+    /// All the announced bytes come, of which the first is wrong, and then an
+    /// error: as behind a checksum.
+    Fails,
+    /// One byte too many comes.
+    Longer,
+    /// One byte too few comes.
+    Shorter,
+}
+
+impl Ending {
+    /// Every one that nobody may take for an object.
+    pub const ILL: [Ending; 3] = [Ending::Fails, Ending::Longer, Ending::Shorter];
+}
+
+/// A store in memory. Clones share objects and ending.
+#[derive(Clone)]
+pub struct Ill {
+    /// What it keeps.
+    pub memory: Arc<Memory>,
+    ending: Arc<Mutex<Ending>>,
+    range: bool,
+}
+
+impl Ill {
+    /// An empty one, still well; with `range`, it reads parts.
+    pub fn new(range: bool) -> Self {
+        Self { memory: Arc::new(Memory::new()), ending: Arc::new(Mutex::new(Ending::Well)), range }
+    }
+
+    /// From now on, reading what is under a key that ends in `k` ends like this.
+    pub fn end(&self, ending: Ending) {
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = ending;
+    }
+
+    /// As the host holds it.
+    pub fn shared(&self) -> SharedStore {
+        Arc::new(self.clone())
+    }
+
+    async fn bytes(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes, Ending)> {
+        let (info, data) = self.memory.get(key, options).await?;
+        let ending = match key.ends_with('k') {
+            true => *self.ending.lock().unwrap_or_else(PoisonError::into_inner),
+            false => Ending::Well,
+        };
+        let mut data = data.to_vec();
+        match ending {
+            Ending::Well => {}
+            Ending::Fails => data.iter_mut().take(1).for_each(|byte| *byte ^= 1),
+            Ending::Longer => data.push(b' '),
+            Ending::Shorter => drop(data.pop()),
+        }
+        Ok((info, data.into(), ending))
+    }
+}
+
+fn rotten() -> Error {
+    Error::InvalidData("the checksum is another".to_owned())
+}
+
+#[async_trait]
+impl ObjectStore for Ill {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { range: self.range, ..Capabilities::ALL }
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        match self.bytes(key, options).await? {
+            (.., Ending::Fails) => Err(rotten()),
+            (info, data, _) => Ok((info, data)),
+        }
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        self.memory.put(key, data, options).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.memory.exists(key).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        self.memory.delete(key, options).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        self.memory.stat(key).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.memory.list(options).await
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        let (info, data, ending) = self.bytes(key, options).await?;
+        Ok(Box::new(IllReader { info, data, fails: ending == Ending::Fails }))
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        self.memory.write(key, options).await
+    }
+
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
+    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct IllReader {
+    info: ObjectInfo,
+    data: Bytes,
+    fails: bool,
+}
+
+#[async_trait]
+impl Reader for IllReader {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        if self.data.is_empty() && self.fails {
+            return Err(rotten());
+        }
+        Ok(self.data.split_to(max.min(self.data.len())))
+    }
+}
