@@ -179,7 +179,7 @@ fn put(
             held.insert(key.to_owned(), Held { data, etag: info.etag });
             Ok(())
         }
-        (Err(Error::InvalidKey(_)), _) if (s.dialect.may_refuse)(key) => Ok(()),
+        (Err(Error::InvalidKey(_)), _) if s.dialect.refuses(key) => Ok(()),
         (Err(Error::Unsupported(_)), _)
             if !matches!(when, When::Always) && !s.store.capabilities().conditional =>
         {
@@ -209,7 +209,7 @@ fn delete(s: &Subject, held: &mut BTreeMap<String, Held>, key: &str, when: When)
             held.remove(key);
             Ok(())
         }
-        (Err(Error::InvalidKey(_)), Err(_)) if (s.dialect.may_refuse)(key) => Ok(()),
+        (Err(Error::InvalidKey(_)), Err(_)) if s.dialect.refuses(key) => Ok(()),
         (Err(Error::Unsupported(_)), _) if asked => Ok(()),
         (Err(error), Err(wanted)) if error.code() == wanted.code() => Ok(()),
         (result, wanted) => bail!("{key:?}: {result:?}, wanted {wanted:?}"),
@@ -235,7 +235,7 @@ fn get(s: &Subject, held: &BTreeMap<String, Held>, key: &str) -> Result<()> {
             ensure!(!exists?, "{key:?} can't be read and exists");
             Ok(())
         }
-        (Err(Error::InvalidKey(_)), None) if (s.dialect.may_refuse)(key) => Ok(()),
+        (Err(Error::InvalidKey(_)), None) if s.dialect.refuses(key) => Ok(()),
         (result, held) => {
             bail!("{key:?}: {:?}, held: {}", result.map(|(i, d)| (i, d.len())), held.is_some())
         }
@@ -262,7 +262,7 @@ fn part(s: &Subject, held: &BTreeMap<String, Held>, key: &str, range: ByteRange)
             (Ok(data), Ok(wanted)) => {
                 ensure!(data == wanted, "{key:?}: {} other bytes", data.len())
             }
-            (Err(Error::InvalidKey(_)), Err(_)) if (s.dialect.may_refuse)(key) => {}
+            (Err(Error::InvalidKey(_)), Err(_)) if s.dialect.refuses(key) => {}
             (Err(error), Err(wanted)) if error.code() == wanted.code() => {}
             (result, wanted) => bail!("{key:?}: {result:?}, wanted {wanted:?}"),
         }

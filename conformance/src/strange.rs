@@ -3,6 +3,8 @@
 //! No key is a directory of another (`a` and `a/b`): a store over a file
 //! system refuses that, rightly. No key is refused by the contract.
 
+use storage_core::MAX_KEY_BYTES;
+
 /// A name for messages, and the key.
 pub const KEYS: &[(&str, &str)] = &[
     ("one letter", "x"),
@@ -63,7 +65,7 @@ pub fn refused() -> Vec<(&'static str, String)> {
     vec![
         ("an empty key", String::new()),
         ("a NUL", "a\0b".to_owned()),
-        ("1,025 bytes", "k".repeat(1_025)),
-        ("1,025 bytes in 513 characters", format!("k{}", "é".repeat(512))),
+        ("a byte too many", "k".repeat(MAX_KEY_BYTES + 1)),
+        ("a byte too many, in half the characters", format!("k{}", "é".repeat(MAX_KEY_BYTES / 2))),
     ]
 }

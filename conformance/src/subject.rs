@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use storage_core::types::{Capabilities, Error, ListOptions, PutOptions, ReadOptions, Result};
+use storage_core::types::{
+    Capabilities, Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions, Result,
+};
 use storage_core::{SharedStore, Store};
 
 /// Which keys and values a store accepts, and what it makes of them.
@@ -14,12 +16,19 @@ pub struct Dialect {
     pub values: Values,
     /// Whether the store may refuse this key, which the contract allows.
     pub may_refuse: fn(&str) -> bool,
+    /// The longest key, in bytes, that the store must take: longer ones it may
+    /// refuse.
+    pub longest: usize,
 }
 
 impl Dialect {
     /// Every key, every value.
-    pub const PLAIN: Dialect =
-        Dialect { key_prefix: "", values: Values::Any, may_refuse: |_| false };
+    pub const PLAIN: Dialect = Dialect {
+        key_prefix: "",
+        values: Values::Any,
+        may_refuse: |_| false,
+        longest: MAX_KEY_BYTES,
+    };
 
     /// ASCII text instead of any bytes.
     pub const TEXT: Dialect = Dialect { values: Values::Text, ..Dialect::PLAIN };
@@ -32,13 +41,23 @@ impl Dialect {
 
     /// The keys of a bucket whose server drops a leading slash.
     pub const BUCKET: Dialect =
-        Dialect { may_refuse: |key| key.starts_with('/'), ..Dialect::PLAIN };
+        Dialect { may_refuse: |key| key.starts_with('/'), longest: 1_024, ..Dialect::PLAIN };
 
     /// The keys of a store that makes names in an archive of them.
     pub const NAMES_IN_AN_ARCHIVE: Dialect = Dialect { may_refuse: leads_out, ..Dialect::PLAIN };
 
     /// The keys of a store that makes one file name of each.
-    pub const FILE_NAMES: Dialect = Dialect { may_refuse: |key| key.len() > 155, ..Dialect::PLAIN };
+    pub const FILE_NAMES: Dialect = Dialect::PLAIN.up_to(155);
+
+    /// The same for a store that may refuse keys of more than `longest` bytes.
+    pub const fn up_to(self, longest: usize) -> Dialect {
+        Dialect { longest, ..self }
+    }
+
+    /// Whether the store may refuse this key.
+    pub fn refuses(&self, key: &str) -> bool {
+        key.len() > self.longest || (self.may_refuse)(key)
+    }
 }
 
 /// What values a store accepts: one is made of any bytes, another of others.

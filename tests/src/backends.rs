@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::rc::Rc;
 use storage_conformance::subject::{Dialect, Maker, Subject};
+use storage_core::MAX_KEY_BYTES;
 use storage_core::memory::Memory;
 use storage_host::StoreFactory;
 use storage_host::backends::{BACKENDS, Backend, OpenArgs};
@@ -125,7 +126,7 @@ const ENTRIES: &[Entry] = &[
             config["conditional"] = json!(true);
             Ok(config)
         },
-        dialect: Dialect::PATHS,
+        dialect: Dialect::PATHS.up_to(1_024),
         sequences: 3,
         server: S3S_FS,
     },
@@ -207,7 +208,7 @@ main: main
     ),
     (
         "cached-gzip-hashed-sqlite",
-        Dialect::PLAIN,
+        Dialect::PLAIN.up_to(MAX_KEY_BYTES - 9),
         "
 stores:
   database: {type: SqliteStore, config: {db_path: DIR/objects.db}}
@@ -241,7 +242,7 @@ main: main
     (
         // The child that may refuse a key comes first: the others are then not touched.
         "mirror-of-encoded-files-and-sqlite",
-        Dialect::PATHS,
+        Dialect::PATHS.up_to(60),
         "
 stores:
   files: {type: FilesystemStore, config: {root_path: DIR/files}}

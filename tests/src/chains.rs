@@ -27,6 +27,9 @@ pub struct Plan {
     beside: Beside,
 }
 
+/// The longest key that every chain takes, in bytes: each level may make it longer.
+pub const LONGEST: usize = 200;
+
 impl Plan {
     /// A chain of these entries, the first at the bottom.
     pub fn new(stack: &[&Entry]) -> Result<Plan> {
@@ -34,7 +37,7 @@ impl Plan {
             nodes: Vec::new(),
             bases: 1,
             lasting: vec![0],
-            dialect: Dialect::PLAIN,
+            dialect: Dialect::PLAIN.up_to(LONGEST),
             beside: Beside::Itself,
         };
         for (level, entry) in stack.iter().enumerate() {
@@ -61,7 +64,10 @@ impl Plan {
                 config: entry.config.to_owned(),
                 bases,
             });
-            plan.dialect = entry.dialect;
+            plan.dialect = match level {
+                0 => entry.dialect,
+                _ => entry.dialect.up_to(LONGEST),
+            };
             plan.beside = entry.beside;
         }
         Ok(plan)
@@ -87,7 +93,13 @@ impl Plan {
         };
         let lasting = lasting.iter().map(known).collect::<Option<Vec<_>>>();
         let lasting = lasting.context("what lasts is no base")?;
-        Ok(Plan { nodes, bases: bases.len(), lasting, dialect: Dialect::PLAIN, beside })
+        Ok(Plan {
+            nodes,
+            bases: bases.len(),
+            lasting,
+            dialect: Dialect::PLAIN.up_to(LONGEST),
+            beside,
+        })
     }
 
     /// Its stores.

@@ -2,6 +2,7 @@
 //! together as `wac plug` does it, and run with nothing but WASI under them.
 
 use crate::artifacts;
+use crate::chains::LONGEST;
 use crate::clients::run;
 use crate::exported::{Instance, Shared};
 use crate::recorded::{Base, Chain, Node};
@@ -162,7 +163,7 @@ impl Composed {
             None => store.clone(),
         };
         let bases = chain.lasting.iter().map(|base| open(&view(base))).collect::<Result<_>>()?;
-        Ok(Subject { store, beside, bases, dialect: Dialect::PLAIN, keep: None })
+        Ok(Subject { store, beside, bases, dialect: Dialect::PLAIN.up_to(LONGEST), keep: None })
     }
 
     /// Runs an application. `directory` is its working directory.

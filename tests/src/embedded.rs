@@ -1,5 +1,6 @@
 //! A chain that is embedded with wasmtime alone, shown as the sync trait.
 
+use crate::chains::LONGEST;
 use crate::exported::{Exported, Instance, convert};
 use crate::recorded::Chain;
 use anyhow::{Result, ensure};
@@ -71,7 +72,7 @@ impl Embedding {
             None => store.clone(),
         };
         let bases = chain.lasting.iter().map(base).collect::<Result<_>>()?;
-        Ok(Subject { store, beside, bases, dialect: Dialect::PLAIN, keep: None })
+        Ok(Subject { store, beside, bases, dialect: Dialect::PLAIN.up_to(LONGEST), keep: None })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use storage_conformance::subject::Dialect;
+use storage_core::MAX_KEY_BYTES;
 use storage_core::decorators::KINDS;
 
 /// Where the objects under a store can be written, read and deleted.
@@ -44,6 +45,11 @@ const fn plain(kind: &'static str, variant: &'static str, config: &'static str) 
     Entry { kind, variant, config, ..PLAIN }
 }
 
+/// A decorator that makes keys longer by up to so many bytes.
+const fn longer(bytes: usize, entry: Entry) -> Entry {
+    Entry { dialect: entry.dialect.up_to(MAX_KEY_BYTES - bytes), ..entry }
+}
+
 /// One or more entries for every kind.
 pub const ENTRIES: &[Entry] = &[
     plain("IdentityStore", "", "{}"),
@@ -72,7 +78,7 @@ pub const ENTRIES: &[Entry] = &[
     plain("Base64Store", "lenient", r#"{"lenient":true}"#),
     Entry { dialect: Dialect::JSON, composes: false, ..plain("JsonStore", "", "{}") },
     plain("BufferStore", "", "{}"),
-    plain("KeyValidatingStore", "", r#"{"validators":[{"max_bytes":1024}]}"#),
+    plain("KeyValidatingStore", "", r#"{"validators":[{"max_bytes":4096}]}"#),
     Entry {
         dialect: Dialect { key_prefix: "ok/", ..Dialect::PLAIN },
         composes: false,
@@ -88,14 +94,18 @@ pub const ENTRIES: &[Entry] = &[
         composes: false,
         ..plain("UrlValidatingStore", "", "{}")
     },
-    plain("PrefixStore", "", r#"{"prefix":"some/where/"}"#),
-    plain("HashPrefixStore", "", "{}"),
-    plain("HashPrefixStore", "configured", r#"{"hash_length":4,"separator":"_"}"#),
-    plain("UrlEncodingStore", "", "{}"),
-    plain(
-        "RegexRoutingStore",
-        "",
-        r#"{"routes":[{"pattern":"^c","prefix":"see/"},{"pattern":"","prefix":"others/"}]}"#,
+    longer(11, plain("PrefixStore", "", r#"{"prefix":"some/where/"}"#)),
+    longer(9, plain("HashPrefixStore", "", "{}")),
+    longer(5, plain("HashPrefixStore", "configured", r#"{"hash_length":4,"separator":"_"}"#)),
+    // Every byte may become three.
+    longer(MAX_KEY_BYTES - MAX_KEY_BYTES / 3, plain("UrlEncodingStore", "", "{}")),
+    longer(
+        7,
+        plain(
+            "RegexRoutingStore",
+            "",
+            r#"{"routes":[{"pattern":"^c","prefix":"see/"},{"pattern":"","prefix":"others/"}]}"#,
+        ),
     ),
 ];
 

@@ -28,7 +28,7 @@ const RULES: &[(&str, &str, Dialect)] = &[
 ];
 
 /// Keys become longer by one byte.
-const LONGER: Dialect = Dialect { may_refuse: |key| key.len() >= 1_024, ..Dialect::PLAIN };
+const LONGER: Dialect = Dialect::PLAIN.up_to(storage_core::MAX_KEY_BYTES - 1);
 
 /// How many random sequences each gets.
 const SEQUENCES: u32 = 4;

@@ -200,3 +200,46 @@ fn an_address_that_others_reach_needs_credentials() -> Result<()> {
     }
     Ok(())
 }
+
+/// S3 gives a key 1,024 bytes, stores hold longer ones: nobody is to take an
+/// object for absent that only can't be named here.
+#[test]
+fn keys_longer_than_those_of_s3_are_listed_and_refused_wherever_they_come_in() -> Result<()> {
+    let (longest, longer) = ("k".repeat(1_024), "k".repeat(1_025));
+    let objects = format!("{{config: {{objects: {{{longer}: kept}}}}, type: DictStore}}");
+    let server = Server::start_anonymous(&format!("stores: {{main: {objects}}}\nmain: main\n"))?;
+    let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| {
+        let (status, _, body) = http::request(server.port(), method, path, headers, body)?;
+        anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    assert_eq!(ask("PUT", &format!("/main/{longest}"), &[], b"fits")?.0, 200);
+    assert_eq!(ask("GET", &format!("/main/{longest}"), &[], b"")?.1, "fits");
+    let form = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"key\"\r\n\r\n{longer}\r\n--x\r\n\
+         content-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nform\r\n--x--\r\n"
+    );
+    let of_form = ("content-type", "multipart/form-data; boundary=x");
+    let several = format!("<Delete><Object><Key>{longer}</Key></Object></Delete>");
+    for (method, path, headers, body, wanted) in [
+        ("GET", format!("/main/{longer}"), vec![], "", 400),
+        ("PUT", format!("/main/{longer}"), vec![], "new", 400),
+        ("DELETE", format!("/main/{longer}"), vec![], "", 400),
+        ("POST", format!("/main/{longer}?uploads"), vec![], "", 400),
+        ("POST", "/main".to_owned(), vec![of_form], &form, 400),
+        ("POST", "/main?delete".to_owned(), vec![], &several, 200),
+    ] {
+        let (status, answer) = ask(method, &path, &headers, body.as_bytes())?;
+        assert_eq!(status, wanted, "{method} {}: {answer}", &path[..path.len().min(12)]);
+        assert!(answer.contains("<Code>KeyTooLongError</Code>"), "{method}: {answer}");
+    }
+    for path in ["/main?list-type=2", "/main", "/main?versions", "/main?list-type=2&max-keys=1"] {
+        let (status, answer) = ask("GET", path, &[], b"")?;
+        let of_one_page = path.contains("max-keys");
+        assert_eq!((status, answer.contains(&longest)), (200, true), "{answer}");
+        assert_eq!(answer.contains(&longer), !of_one_page, "{answer}");
+    }
+    let (_, rest) = ask("GET", &format!("/main?list-type=2&start-after={longest}"), &[], b"")?;
+    assert!(rest.contains(&format!("<Key>{longer}</Key>")), "{rest}");
+    server.stop()?;
+    Ok(())
+}

@@ -4,7 +4,7 @@ use super::{bytes, expect};
 use crate::strange::{KEYS, NO_PATHS, refused};
 use crate::subject::Subject;
 use anyhow::{Context, Result, ensure};
-use storage_core::types::{Error, ListOptions, PutOptions, ReadOptions};
+use storage_core::types::{Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions};
 
 super::cases! {
     [read, write] test_put_every_strange_key test_put_strange_keys_are_never_aliased
@@ -21,7 +21,7 @@ fn round(s: &Subject, key: &str, seed: u64) -> Result<bool> {
     let (value, wanted) = s.value(&bytes(20, seed));
     let before = s.snapshot()?;
     match s.store.put(key, &value, &PutOptions::default()) {
-        Err(Error::InvalidKey(message)) if (s.dialect.may_refuse)(key) => {
+        Err(Error::InvalidKey(message)) if s.dialect.refuses(key) => {
             ensure!(!message.is_empty(), "the refusal says nothing");
             ensure!(s.snapshot()? == before, "a refused key changed something");
             ensure!(
@@ -67,7 +67,7 @@ fn test_put_strange_keys_are_never_aliased(s: &Subject) -> Result<()> {
     for (seed, (_, key)) in (0..).zip(KEYS) {
         let (value, becomes) = s.value(&bytes(20, seed));
         match s.store.put(&s.key(key), &value, &PutOptions::default()) {
-            Err(Error::InvalidKey(_)) if (s.dialect.may_refuse)(&s.key(key)) => {}
+            Err(Error::InvalidKey(_)) if s.dialect.refuses(&s.key(key)) => {}
             other => {
                 other.with_context(|| format!("{key:?}"))?;
                 wanted.push((s.key(key), becomes));
@@ -85,7 +85,7 @@ fn test_list_every_strange_key(s: &Subject) -> Result<()> {
     let mut wanted = Vec::new();
     for (_, key) in KEYS {
         match s.store.put(&s.key(key), &s.value(b"some").0, &PutOptions::default()) {
-            Err(Error::InvalidKey(_)) if (s.dialect.may_refuse)(&s.key(key)) => {}
+            Err(Error::InvalidKey(_)) if s.dialect.refuses(&s.key(key)) => {}
             other => {
                 other.with_context(|| format!("{key:?}"))?;
                 wanted.push(s.key(key));
@@ -112,24 +112,25 @@ fn test_list_every_strange_key(s: &Subject) -> Result<()> {
 }
 
 fn test_put_of_long_keys(s: &Subject) -> Result<()> {
-    let room = 1_024 - s.dialect.key_prefix.len();
-    for (name, key) in [
-        ("900 bytes of paths", "0123456789/".repeat(90)[..900].trim_end_matches('/').to_owned()),
-        ("as long as a key may be", "k".repeat(room)),
-        ("as long as a key may be, of emoji", "😀".repeat(room / 4)),
-    ] {
-        let key = s.key(&key);
-        // What a decorator adds to a key counts as well, and then a key may be
-        // too long for the base: that must be said, and change nothing.
-        let lenient = Subject {
-            store: s.store.clone(),
-            beside: s.beside.clone(),
-            bases: s.bases.clone(),
-            dialect: crate::subject::Dialect { may_refuse: |_| true, ..s.dialect },
-            keep: None,
-        };
-        let taken = round(&lenient, &key, 1).context(name)?;
-        ensure!(taken || key.len() > 200, "{name} was refused");
+    // What a server gives a key, what this store must take, and the most of all.
+    let mut lengths = [900, 1_024, s.dialect.longest, MAX_KEY_BYTES].to_vec();
+    lengths.retain(|length| *length > s.dialect.key_prefix.len());
+    lengths.dedup();
+    for length in lengths {
+        let room = length - s.dialect.key_prefix.len();
+        let mut path = "0123456789/".repeat(room / 11 + 1);
+        path.truncate(room);
+        // A folder is no object.
+        path.replace_range(room - 1.., "x");
+        for (what, key) in [
+            ("of one part", "k".repeat(room)),
+            ("of folders", path),
+            ("of emoji", "\u{1f600}".repeat(room / 4)),
+        ] {
+            let name = format!("{length} bytes {what}");
+            let taken = round(s, &s.key(&key), 1).context(name.clone())?;
+            ensure!(taken || s.dialect.refuses(&s.key(&key)), "{name} were refused");
+        }
     }
     Ok(())
 }

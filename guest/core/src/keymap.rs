@@ -7,8 +7,8 @@
 use crate::paging::Paging;
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, MAX_KEY_BYTES, ObjectInfo, Page, PutOptions,
-    ReadOptions, Result, check_key,
+    Capabilities, DeleteOptions, Error, KEY_TOO_LONG, ListOptions, MAX_KEY_BYTES, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result, check_key, shorten,
 };
 use std::borrow::Cow;
 
@@ -53,12 +53,27 @@ impl<M: Mapping> KeyMapping<M> {
         check_key(key)?;
         let mapped = self.mapping.map(key)?;
         if mapped.len() > MAX_KEY_BYTES {
-            let long = mapped.len();
+            let (long, key, mapped) = (mapped.len(), shorten(key), shorten(&mapped));
             return Err(Error::InvalidKey(format!(
-                "the key {key:?} becomes one of {long} bytes in the base, which has at most {MAX_KEY_BYTES}"
+                "{KEY_TOO_LONG}: {key:?} becomes {mapped:?} in the base, {long} bytes of UTF-8, \
+                 and a key has at most {MAX_KEY_BYTES}"
             )));
         }
         Ok(mapped)
+    }
+
+    /// Does something with the base's key. A refusal of that key names both:
+    /// a user knows one of them, and the base only the other.
+    fn at<T>(&self, key: &str, call: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let mapped = self.map(key)?;
+        call(&mapped).map_err(|error| match error {
+            Error::InvalidKey(text) if *mapped != *key => Error::InvalidKey(format!(
+                "{:?} is {:?} in the base: {text}",
+                shorten(key),
+                shorten(&mapped)
+            )),
+            error => error,
+        })
     }
 
     /// The key of ours that has this base key.
@@ -113,23 +128,23 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        self.base.get(&self.map(key)?, options)
+        self.at(key, |key| self.base.get(key, options))
     }
 
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
-        self.base.put(&self.map(key)?, data, options)
+        self.at(key, |key| self.base.put(key, data, options))
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
-        self.base.exists(&self.map(key)?)
+        self.at(key, |key| self.base.exists(key))
     }
 
     fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
-        self.base.delete(&self.map(key)?, options)
+        self.at(key, |key| self.base.delete(key, options))
     }
 
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        self.base.stat(&self.map(key)?)
+        self.at(key, |key| self.base.stat(key))
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
@@ -165,11 +180,11 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
-        self.base.read(&self.map(key)?, options)
+        self.at(key, |key| self.base.read(key, options))
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
-        self.base.write(&self.map(key)?, options)
+        self.at(key, |key| self.base.write(key, options))
     }
 }
 

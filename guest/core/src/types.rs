@@ -333,8 +333,13 @@ impl Page {
 /// Entries in a page when the caller sets no limit, and the most in any page.
 pub const PAGE_LIMIT: u32 = 1_000;
 
-/// The most bytes a key may have, in UTF-8.
-pub const MAX_KEY_BYTES: usize = 1_024;
+/// The most bytes a key may have, in UTF-8: what most systems take as a path.
+/// A backend may take fewer.
+pub const MAX_KEY_BYTES: usize = 4_096;
+
+/// What the refusal of a key says that is longer than its store takes:
+/// protocols have an error of their own for that.
+pub const KEY_TOO_LONG: &str = "the key is too long";
 
 /// `get` may refuse larger results; `read` streams them.
 pub const MAX_INLINE_BYTES: u64 = 8 * 1024 * 1024;
@@ -344,11 +349,28 @@ pub fn check_key(key: &str) -> Result<()> {
     let problem = if key.is_empty() {
         "a key must not be empty".to_owned()
     } else if key.len() > MAX_KEY_BYTES {
-        format!("a key has at most {MAX_KEY_BYTES} bytes of UTF-8, this one has {}", key.len())
+        return Err(key_too_long(key, MAX_KEY_BYTES, "a key"));
     } else if key.contains('\0') {
         "a key must not contain NUL".to_owned()
     } else {
         return Ok(());
     };
     Err(Error::InvalidKey(problem))
+}
+
+/// The refusal of a key that is longer than `what` may be.
+pub fn key_too_long(key: &str, most: usize, what: &str) -> Error {
+    let (long, shown) = (key.len(), shorten(key));
+    Error::InvalidKey(format!(
+        "{KEY_TOO_LONG}: {shown:?} has {long} bytes of UTF-8, and {what} has at most {most}"
+    ))
+}
+
+/// The beginning of a key, for messages that a long one would fill.
+pub fn shorten(key: &str) -> String {
+    const SHOWN: usize = 64;
+    match key.len() > SHOWN {
+        true => format!("{}…", key.get(..key.floor_char_boundary(SHOWN)).unwrap_or_default()),
+        false => key.to_owned(),
+    }
 }

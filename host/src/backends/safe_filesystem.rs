@@ -4,7 +4,9 @@
 use super::blocking::blocking;
 use super::filesystem::{Filesystem, Flat, Naming, Renamed};
 use super::{Backend, OpenArgs};
-use crate::store::{Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key};
+use crate::store::{
+    Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key, key_too_long,
+};
 use async_trait::async_trait;
 use data_encoding::{Encoding, Specification};
 use serde::Deserialize;
@@ -70,10 +72,7 @@ impl Naming for Base32 {
     fn path(&self, key: &str) -> Result<String> {
         check_key(key)?;
         if key.len() > MAX_KEY_BYTES {
-            return Err(Error::InvalidKey(format!(
-                "{key:?} has {} bytes; in Base32 a file name holds {MAX_KEY_BYTES}",
-                key.len()
-            )));
+            return Err(key_too_long(key, MAX_KEY_BYTES, "a key in Base32, which is a file name,"));
         }
         Ok(self.base32.encode(key.as_bytes()))
     }

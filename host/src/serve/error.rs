@@ -1,18 +1,29 @@
 //! Which S3 error a store's error is.
 
-use super::prefixed::TOO_LONG;
 use crate::source::Fault;
-use crate::store::Error;
-use s3s::{S3Error, S3ErrorCode};
+use crate::store::{Error, check_key as check_contract, key_too_long};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use storage_core::types::KEY_TOO_LONG;
+
+/// The most bytes of a key here, as in S3; stores may hold longer ones.
+pub const MAX_KEY_BYTES: usize = 1_024;
+
+/// Checks a key that came elsewhere than in the path of a request, where it
+/// is checked as the request is read.
+pub fn check_key(key: &str) -> S3Result<()> {
+    check_contract(key).map_err(|e| s3(e, key))?;
+    match key.len() > MAX_KEY_BYTES {
+        true => Err(s3(key_too_long(key, MAX_KEY_BYTES, "a key of S3"), key)),
+        false => Ok(()),
+    }
+}
 
 /// The S3 error for an operation on `key` (empty: on no particular one).
 pub fn s3(error: Error, key: &str) -> S3Error {
     let code = match &error {
         Error::NotFound => S3ErrorCode::NoSuchKey,
         Error::AlreadyExists | Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
-        Error::InvalidKey(text)
-            if key.len() > storage_core::MAX_KEY_BYTES || text.starts_with(TOO_LONG) =>
-        {
+        Error::InvalidKey(text) if key.len() > MAX_KEY_BYTES || text.contains(KEY_TOO_LONG) => {
             S3ErrorCode::KeyTooLongError
         }
         Error::InvalidKey(_) | Error::InvalidData(_) => S3ErrorCode::InvalidArgument,

@@ -7,7 +7,7 @@ use super::buckets::Buckets;
 use super::buckets::owner;
 use super::checksum::{self, Algorithm, Sum, show_sum, sums};
 use super::conditions;
-use super::error::{s3, s3_moved};
+use super::error::{check_key, s3, s3_moved};
 use super::layout;
 use super::limits;
 use super::meta::{self, Conditions, kept};
@@ -37,7 +37,7 @@ impl Buckets {
         let input = req.input;
         let objects = self.bucket(&input.bucket).await?;
         let written = self.written(&input.bucket, &user, &wish).await?;
-        crate::store::check_key(&input.key).map_err(|e| s3(e, &input.key))?;
+        check_key(&input.key)?;
         if !objects.capabilities().write {
             return Err(s3_error!(NotImplemented, "this store takes no writes"));
         }

@@ -6,9 +6,7 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-
-/// What the refusal of a key begins with that is too long with its prefix.
-pub const TOO_LONG: &str = "the key is too long: ";
+use storage_core::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
 
 /// A view of `base`: the key `k` here is `prefix` + `k` there. That key must
 /// fit the limit of keys, or the base's own where that is lower.
@@ -23,10 +21,11 @@ impl Prefixed {
     }
 
     fn key(&self, key: &str) -> Result<String> {
-        let room = storage_core::MAX_KEY_BYTES - self.prefix.len();
+        let room = MAX_KEY_BYTES.saturating_sub(self.prefix.len());
         if key.len() > room {
             let long = key.len();
-            let text = format!("{TOO_LONG}in this bucket one has at most {room} bytes, not {long}");
+            let text =
+                format!("{KEY_TOO_LONG}: in this bucket one has at most {room} bytes, not {long}");
             return Err(Error::InvalidKey(text));
         }
         Ok(format!("{}{key}", self.prefix))

@@ -6,7 +6,7 @@ use super::body::{Incoming, expected};
 use super::buckets::Buckets;
 use super::checksum::{Algorithm, Sum, show_sum};
 use super::conditions::{self, OfDelete};
-use super::error::s3;
+use super::error::{check_key, s3};
 use super::meta::{self, kept};
 use super::settings;
 use super::tagging::HEADER;
@@ -33,6 +33,8 @@ impl Buckets {
         let objects = self.bucket(&input.bucket).await?;
         let written = self.written(&input.bucket, &user, &Wish::of(&headers, &uri)).await?;
         let key = &input.key;
+        // That of a form is in its body.
+        check_key(key)?;
         let mut kept = kept!(input);
         let header = headers.get(HEADER).and_then(|tags| tags.to_str().ok());
         kept.tagging = kept.tagging.or_else(|| header.map(str::to_owned));
@@ -98,7 +100,8 @@ impl Buckets {
         }
         let done: Vec<_> = futures::stream::iter(input.delete.objects)
             .map(|object| {
-                let allowed = access::check(&user, Right::Delete, &input.bucket, &object.key);
+                let allowed = access::check(&user, Right::Delete, &input.bucket, &object.key)
+                    .and_then(|()| check_key(&object.key));
                 async move {
                     let conditions = OfDelete {
                         etag: object.e_tag.map(Some),

@@ -32,6 +32,33 @@ async fn keys_that_leave_the_root_are_refused_and_touch_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_as_long_as_keys_may_be_is_a_file_like_any_other() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let longest = format!("{}/", "s".repeat(200)).repeat(21);
+    let others = format!("{}/", "\u{e9}".repeat(127)).repeat(16);
+    for key in [format!("{}x", &longest[..storage_core::MAX_KEY_BYTES - 1]), others + "x"] {
+        put(&*store, &key, "one").await;
+        assert_eq!(text(&*store, &key).await, "one");
+        let if_match = store.stat(&key).await.unwrap().etag;
+        let options = PutOptions { if_match, ..PutOptions::default() };
+        let etag = store.put(&key, Bytes::from_static(b"two"), options).await.unwrap().etag;
+        assert_eq!(keys(&*store, &key[..255 * 11], 10).await, std::slice::from_ref(&key));
+        assert_eq!(store.stat(&key).await.unwrap().etag, etag);
+        let to = format!("{}y", &key[..key.len() - 1]);
+        store.copy(&key, &etag.unwrap(), &to, PutOptions::default()).await.unwrap().unwrap();
+        assert_eq!(text(&*store, &to).await, "two");
+        for key in [&key, &to] {
+            store.delete(key, DeleteOptions::default()).await.unwrap();
+        }
+    }
+    assert_eq!(keys(&*store, "", 10).await, [""; 0]);
+    assert_eq!(files(&home.path().join("root")).len(), 0);
+    let error = store.put(&"s".repeat(256), Bytes::new(), PutOptions::default()).await;
+    assert!(matches!(error, Err(Error::InvalidKey(text)) if text.contains("at most 255")));
+}
+
+#[tokio::test]
 async fn symbolic_links_are_not_followed_or_listed() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("outside")).unwrap();

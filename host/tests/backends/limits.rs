@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use storage_host::store::{Error, PutOptions};
+use storage_host::store::{DeleteOptions, Error, PutOptions};
 
 const HOME: &str = "BACKENDS_TEST_HOME";
 
@@ -56,6 +56,31 @@ async fn an_object_too_large_for_the_disk(kind: &str, home: &Path) {
     let again = try_open(kind, home, config(kind), false).await.unwrap();
     assert_eq!(text(&*again, "k").await, "old");
     assert!(files(home).len() <= before + 1);
+}
+
+#[tokio::test]
+async fn a_key_thousands_of_folders_deep_needs_few_open_files() {
+    let Some(home) = home() else {
+        let home = tempfile::tempdir().unwrap();
+        let script = "ulimit -n 100; exec \"$0\" --exact \"$1\"";
+        let test = "limits::a_key_thousands_of_folders_deep_needs_few_open_files";
+        let me = std::env::current_exe().unwrap();
+        return again(Command::new("sh").args(["-c", script]).arg(me).arg(test), home.path());
+    };
+    let config = json!({"root_path": "root", "durable": false});
+    let store = try_open("FilesystemStore", &home, config, false).await.unwrap();
+    let folders = "d/".repeat(storage_core::MAX_KEY_BYTES / 2 - 1);
+    let wanted = [format!("{folders}k"), "d/e/k".to_owned(), "z".to_owned()];
+    for key in &wanted {
+        put(&*store, key, "deep").await;
+    }
+    assert_eq!(keys(&*store, "", 10).await, wanted);
+    assert_eq!(keys(&*store, "", 1).await, wanted);
+    for key in &wanted {
+        assert_eq!(text(&*store, key).await, "deep");
+        store.delete(key, DeleteOptions::default()).await.unwrap();
+    }
+    assert_eq!(files(&home.join("root")).len(), 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 import { ArgumentError, StorageError } from './error.js';
 
-const MAX_KEY_BYTES = 1024;
+const MAX_KEY_BYTES = 4096;
 const encoder = new TextEncoder();
 
 /** Checks what the contract asks of every key. */

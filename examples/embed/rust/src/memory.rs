@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Entries of a page.
 const PAGE: u32 = 1_000;
 
+/// Bytes of a key, in UTF-8.
+const MAX_KEY_BYTES: usize = 4_096;
+
 /// More is to be streamed.
 const MOST_AT_ONCE: usize = 8 * 1024 * 1024;
 
@@ -194,8 +197,10 @@ fn finished() -> Error {
 }
 
 fn check(key: &str) -> Result<(), Error> {
-    if key.is_empty() || key.len() > 1_024 || key.contains('\0') {
-        return Err(Error::InvalidKey("a key has 1 to 1,024 bytes and no NUL".to_owned()));
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0') {
+        return Err(Error::InvalidKey(format!(
+            "a key has 1 to {MAX_KEY_BYTES} bytes of UTF-8 and no NUL"
+        )));
     }
     Ok(())
 }

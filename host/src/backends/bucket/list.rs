@@ -1,17 +1,13 @@
 //! Listing.
 
-use super::Shared;
 use super::call::Takes;
-use super::{kept, probe};
+use super::{MAX_KEY_BYTES, Shared, kept, probe};
 use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Paging, Result};
 use aws_sdk_s3::types::{EncodingType, Object};
 use futures::{StreamExt, TryStreamExt, stream};
 
 /// Objects that are asked for more at a time.
 const ASKED: usize = 16;
-
-/// Keys have at most this many bytes: longer ones lie after it.
-const LONGEST: usize = 1024;
 
 pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> {
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
@@ -21,7 +17,7 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
     // Every key with the prefix lies after what sorts before the prefix; not
     // every server knows.
     let asked = after.as_deref().filter(|after| *after >= options.prefix.as_str()).map(|after| {
-        let end = after.find('\0').unwrap_or(after.len()).min(LONGEST);
+        let end = after.find('\0').unwrap_or(after.len()).min(MAX_KEY_BYTES);
         after.get(..after.floor_char_boundary(end)).unwrap_or_default()
     });
     let mut token = None;

@@ -26,7 +26,7 @@ mod write;
 use super::{Backend, OpenArgs};
 use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
-    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key,
+    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key, key_too_long,
 };
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -62,12 +62,18 @@ const OPENING: Duration = Duration::from_secs(5);
 const SAFE: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
+/// The most bytes of a key in S3.
+const MAX_KEY_BYTES: usize = 1024;
+
 /// Checks a key. Servers other than Amazon's mostly take `/a` for `a`: two
 /// keys would be one object.
 fn check(key: &str, amazon: bool) -> Result<()> {
     check_key(key)?;
     if probe::is_key(key) {
         return Err(Error::InvalidKey(format!("{key:?} is a name of this store's own")));
+    }
+    if key.len() > MAX_KEY_BYTES {
+        return Err(key_too_long(key, MAX_KEY_BYTES, "a key of S3"));
     }
     match key.starts_with('/') && !amazon {
         true => Err(Error::InvalidKey(format!(

@@ -9,10 +9,14 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
+/// Folders of the walk that are held open: a key may lie thousands deep, and
+/// the others are opened again on the way back.
+const HELD: usize = 32;
+
 /// A folder that the walk is in. What is known of what is left of it is sorted
 /// backwards.
 struct Level {
-    folder: OwnedFd,
+    folder: Option<OwnedFd>,
     path: String,
     names: Vec<String>,
     /// Where the names after those begin; `None`: there are none.
@@ -47,15 +51,23 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
         };
         let key = format!("{}{name}", level.path);
         if let Some(folder) = name.strip_suffix('/') {
-            match path::open_folder(level.folder.as_fd(), folder) {
-                Ok(folder) => levels.push(Level::enter(folder, key, options)),
+            let Some(above) = level.folder(root)? else { continue };
+            match path::open_folder(above, folder) {
+                Ok(folder) => {
+                    levels.push(Level::enter(folder, key, options));
+                    let far = levels.len().checked_sub(HELD + 1);
+                    if let Some(far) = far.and_then(|at| levels.get_mut(at)) {
+                        far.folder = None;
+                    }
+                }
                 // Gone, or something else by now.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                 Err(e) => return Err(root.error(&key, e)),
             }
             continue;
         }
-        let Some(info) = look(root, level.folder.as_fd(), &name, &key)? else { continue };
+        let Some(folder) = level.folder(root)? else { continue };
+        let Some(info) = look(root, folder, &name, &key)? else { continue };
         if entries.len() == limit {
             let next = entries.last().map(|e| e.key.clone());
             return Ok(Page { entries, next });
@@ -68,13 +80,28 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
 impl Level {
     fn enter(folder: OwnedFd, path: String, options: &ListOptions) -> Self {
         let rest = Low::below(&path, options.start_after.as_deref());
-        Self { folder, path, names: Vec::new(), rest }
+        Self { folder: Some(folder), path, names: Vec::new(), rest }
+    }
+
+    /// The open folder; `None` when it is gone.
+    fn folder(&mut self, root: &Root) -> Result<Option<BorrowedFd<'_>>> {
+        if self.folder.is_none() {
+            let path = self.path.trim_end_matches('/');
+            match path::open_folder(root.dir(), path) {
+                Ok(folder) => self.folder = Some(folder),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(e) => return Err(root.error(path, e)),
+            }
+        }
+        Ok(self.folder.as_ref().map(AsFd::as_fd))
     }
 
     /// Takes in the next names; false when there are none.
     fn more(&mut self, root: &Root, prefix: &str) -> Result<bool> {
         let Some(low) = self.rest.take() else { return Ok(false) };
-        let part = root.names().part(root, self.folder.as_fd(), (&self.path, prefix), &low)?;
+        let path = self.path.clone();
+        let Some(folder) = self.folder(root)? else { return Ok(false) };
+        let part = root.names().part(root, folder, (&path, prefix), &low)?;
         // `None`: the folder is gone.
         let Some((mut names, complete)) = part else { return Ok(false) };
         self.rest = names.last().filter(|_| !complete).map(|last| Low::after(last));

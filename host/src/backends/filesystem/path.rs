@@ -1,7 +1,7 @@
 //! From keys to files: nothing outside the root can be named, and nothing is
 //! reached through a symbolic link.
 
-use crate::store::{Error, Result, check_key};
+use crate::store::{Error, Result, check_key, key_too_long};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -20,7 +20,7 @@ pub(super) fn check(key: &str) -> Result<()> {
     } else if let Some(part) = key.split('/').find(|part| matches!(*part, "" | "." | "..")) {
         format!("the part {part:?} between its slashes is no file name")
     } else if let Some(part) = key.split('/').find(|part| part.len() > MAX_NAME_BYTES) {
-        format!("a part of {} bytes is longer than the {MAX_NAME_BYTES} of a file name", part.len())
+        return Err(key_too_long(part, MAX_NAME_BYTES, "a part of a key, which is a file name,"));
     } else {
         return Ok(());
     };
@@ -39,9 +39,22 @@ pub(super) fn folders(key: &str) -> impl Iterator<Item = &str> {
 
 static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
 
+/// What the system takes as one path, with room for its end.
+const MAX_PATH_BYTES: usize = 4_000;
+
 /// Opens a path below a directory; a symbolic link anywhere on the way is
-/// `ELOOP`. The path is empty (the directory itself) or passed [`check`].
+/// `ELOOP`. The path is empty (the directory itself) or passed [`check`]. It
+/// may be longer than what the system takes at once.
 pub(super) fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    if path.len() > MAX_PATH_BYTES
+        && let Some((folder, rest)) = path
+            .get(..path.floor_char_boundary(MAX_PATH_BYTES))
+            .and_then(|start| start.rfind('/'))
+            .and_then(|at| Some((path.get(..at)?, path.get(at + 1..)?)))
+    {
+        let folder = open(root, folder, OFlags::PATH | OFlags::DIRECTORY)?;
+        return open(folder.as_fd(), rest, flags);
+    }
     let path = if path.is_empty() { "." } else { path };
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     if !NO_OPENAT2.load(Ordering::Relaxed) {
@@ -88,6 +101,26 @@ mod tests {
         assert!(matches!(check(&long), Err(Error::InvalidKey(m)) if m.contains("256")));
         for key in ["a", "a/b", "...", "a\\..\\b", "C:", " ", "a b/\u{1f980}", "~", "-rf"] {
             assert_eq!(check(key), Ok(()), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_longer_than_the_system_takes_is_opened_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = rustix::fs::open(dir.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for part in ["x".repeat(255), "é".repeat(127)] {
+            let mut path = part.clone();
+            rustix::fs::mkdirat(&root, &part, Mode::RWXU).unwrap();
+            while path.len() + part.len() < storage_core::MAX_KEY_BYTES {
+                let above = open_folder(root.as_fd(), &path).unwrap();
+                rustix::fs::mkdirat(&above, &part, Mode::RWXU).unwrap();
+                path = format!("{path}/{part}");
+            }
+            assert!(path.len() > MAX_PATH_BYTES && open_folder(root.as_fd(), &path).is_ok());
+            std::os::unix::fs::symlink(&part, dir.path().join("link")).unwrap();
+            let linked = format!("link/{}", path.split_once('/').unwrap().1);
+            assert_eq!(open_folder(root.as_fd(), &linked).unwrap_err(), Errno::LOOP);
+            std::fs::remove_file(dir.path().join("link")).unwrap();
         }
     }
 

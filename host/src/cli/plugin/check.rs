@@ -160,9 +160,13 @@ impl CheckArgs {
             true => |_| true,
             false => |_| false,
         };
-        Ok(Dialect { key_prefix: kept(prefix), values, may_refuse })
+        Ok(Dialect { key_prefix: kept(prefix), values, may_refuse, longest: LONGEST })
     }
 }
+
+/// What a store must take of keys, in bytes: it may make them longer, and then
+/// long ones do not fit its base.
+const LONGEST: usize = 200;
 
 /// Text for as long as the process lives, which is as long as the check does.
 fn kept(text: &str) -> &'static str {

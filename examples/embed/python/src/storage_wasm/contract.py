@@ -15,7 +15,7 @@ MAX_INLINE_BYTES = 8 * 1024 * 1024
 PAGE_LIMIT = 1_000
 """Entries in a page when the caller sets no limit, and the most in any page."""
 
-MAX_KEY_BYTES = 1_024
+MAX_KEY_BYTES = 4_096
 
 
 class Capabilities(IntFlag):

@@ -184,7 +184,7 @@ const HEAD: usize = 3 + 5 * 8;
 fn encode(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(records.iter().map(|r| HEAD + r.key.len()).sum());
     for record in records {
-        // Keys have at most 1,024 bytes; a longer one never gets here.
+        // A key is far shorter than that; a longer one never gets here.
         let Ok(length) = u16::try_from(record.key.len()) else { continue };
         bytes.extend(length.to_le_bytes());
         bytes.push(match record.state {

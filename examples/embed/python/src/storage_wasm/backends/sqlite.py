@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator, Optional
 
 from ..contract import (
-    Capabilities, DeleteOptions, Entry, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    MAX_KEY_BYTES, Capabilities, DeleteOptions, Entry, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
 )  # fmt: skip
 from ..errors import (
     InvalidData, LimitExceeded, NotFound, Other, PermissionDenied, PreconditionFailed, StoreError,
@@ -227,7 +227,7 @@ class SqliteBackend:
                 key: str = row[7]
                 if not key.startswith(prefix):
                     break
-                if not 0 < len(key.encode()) <= 1024 or "\0" in key:
+                if not 0 < len(key.encode()) <= MAX_KEY_BYTES or "\0" in key:
                     continue
                 if len(entries) == most:
                     return Page(entries, entries[-1].key)
