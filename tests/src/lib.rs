@@ -16,6 +16,7 @@
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
 //! - [`templates`]: what `plugin new` writes, built as its README says.
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
+//! - [`mounts`]: filesystems that are mounted for a test.
 //! - [`plugins`]: the plug-ins in `examples/plugins`, built.
 //! - [`wasm`]: crates built for wasm.
 //! - [`figures`]: what the benches print, and where it is kept.
@@ -44,6 +45,7 @@ pub mod interop;
 pub mod kinds;
 pub mod linear;
 pub mod lying;
+pub mod mounts;
 pub mod plugins;
 pub mod process;
 pub mod proxy;

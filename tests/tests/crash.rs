@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use storage_conformance::cases::bytes;
 use storage_tests::http;
+use storage_tests::mounts;
 use storage_tests::server::{Server, run};
 use storage_tests::tidy::{files, only, only_objects};
+use tempfile::TempDir;
 
 const CLIENTS: usize = 8;
 const KEYS: u64 = 16;
@@ -40,6 +42,23 @@ fn a_filesystem_store_survives_being_killed() -> Result<()> {
         list: true,
         tidy: only_objects,
     })
+}
+
+#[test]
+fn a_filesystem_store_on_a_disk_of_its_own_survives_being_killed() -> Result<()> {
+    if mounts::elsewhere("a_filesystem_store_on_a_disk_of_its_own_survives_being_killed")? {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    mounts::mount("ext4", &directory.path().join("objects"))?;
+    let backend = Backend {
+        name: "FilesystemStore on ext4 of its own",
+        store: "{type: FilesystemStore, config: {root_path: objects}}",
+        changes: true,
+        list: true,
+        tidy: only_objects,
+    };
+    survives_in(directory, &backend)
 }
 
 #[test]
@@ -231,6 +250,10 @@ impl Client {
 }
 
 fn survives(backend: &Backend) -> Result<()> {
+    survives_in(tempfile::tempdir()?, backend)
+}
+
+fn survives_in(directory: TempDir, backend: &Backend) -> Result<()> {
     let number = |name: &str, default: u64| match std::env::var(name) {
         Ok(text) => text.parse().with_context(|| format!("{name} is not a number")),
         Err(_) => Ok(default),
@@ -240,7 +263,7 @@ fn survives(backend: &Backend) -> Result<()> {
     let mut clients: Vec<Client> = (0..CLIENTS)
         .map(|n| Client { random: seed * 1_000 + n as u64 + 1, ..Client::default() })
         .collect();
-    let mut server = Server::start_anonymous(&stores)?;
+    let mut server = Server::start_anonymous_in(directory, &stores)?;
     for round in 0..rounds {
         let port = server.port();
         let pause = Duration::from_millis(20 + clients[0].random(230));

@@ -100,8 +100,7 @@ pub struct Subject {
 
 impl Subject {
     /// With an object for each kind of work.
-    pub fn new(backend: &'static Backend) -> Result<Self> {
-        let directory = tempfile::tempdir()?;
+    pub fn new(directory: TempDir, backend: &'static Backend) -> Result<Self> {
         let store = backend.store.replace("DIR", &directory.path().display().to_string());
         let config = format!("stores:\n  main: {store}\nmain: main\n");
         std::fs::write(directory.path().join("stores.yaml"), config)?;

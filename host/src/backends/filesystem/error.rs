@@ -12,7 +12,7 @@ pub(super) fn at(path: &str, error: impl Into<io::Error>) -> Error {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     match errno {
         Some(Errno::NOENT | Errno::NOTDIR) => Error::NotFound,
-        Some(Errno::LOOP | Errno::XDEV) => Error::InvalidKey(format!(
+        Some(Errno::LOOP) => Error::InvalidKey(format!(
             "{path} is, or lies behind, a symbolic link; the store follows none"
         )),
         Some(Errno::NAMETOOLONG) => {

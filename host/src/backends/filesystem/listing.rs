@@ -29,7 +29,7 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
     // Only the folder that the prefix names can hold an answer.
     let start = options.prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-    if !start.is_empty() && path::check(start).is_err() {
+    if !start.is_empty() && root.check_path(start).is_err() {
         return Ok(Page::default());
     }
     let mut levels = Vec::new();
@@ -62,6 +62,8 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
                 }
                 // Gone, or something else by now.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                // The filesystem's own, on the top of each that is mounted.
+                Err(Errno::ACCESS) if key == "lost+found/" => {}
                 Err(e) => return Err(root.error(&key, e)),
             }
             continue;

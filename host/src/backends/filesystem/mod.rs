@@ -1,7 +1,7 @@
 //! FilesystemStore: objects as files, the key is the path below the root.
 //!
 //! - [`open`]: opening a root. [`path`]: what confines keys to the root. [`root`]: what is done there.
-//! - [`side`]: the directory next to the root. [`metadata`]: what is kept
+//! - [`side`]: the directory for what is no object. [`metadata`]: what is kept
 //!   besides the bytes.
 //! - [`writer`], [`reader`], [`copying`]; [`listing`] by [`names`]; [`error`]: the system's errors.
 
@@ -72,14 +72,6 @@ struct Config {
     durable: bool,
 }
 
-/// Where files may be kept that belong to the root but are no objects: the
-/// directory next to it. `None` when the root has no parent.
-pub(super) fn side_directory(root_path: &Path) -> Option<PathBuf> {
-    // The real path, as opening will find it, once there is one.
-    let real = root_path.canonicalize();
-    side::place(real.as_deref().unwrap_or(root_path))
-}
-
 /// Objects as files.
 #[derive(Clone)]
 pub(in crate::backends) struct Filesystem {
@@ -92,6 +84,11 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
 }
 
 impl Filesystem {
+    /// Where files may be kept that belong to the root but are no objects.
+    pub(super) fn side_directory(&self) -> &Path {
+        self.root.side_directory()
+    }
+
     async fn with<T: Send + 'static>(
         &self,
         key: &str,

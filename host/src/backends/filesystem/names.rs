@@ -175,7 +175,7 @@ impl Names {
                 _ => false,
             };
             let name = key.get(path.len()..).unwrap_or_default();
-            if !wanted || !low.admits(name) {
+            if !wanted || !low.admits(name) || root.is_reserved(key.trim_end_matches('/')) {
                 continue;
             }
             if first.len() == self.kept {
@@ -230,6 +230,7 @@ fn quiet((_, _, seconds, nanoseconds, _, _): Stamp, now: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::side::Place;
     use super::*;
     use crate::store::Error;
     use std::collections::BTreeSet;
@@ -237,7 +238,9 @@ mod tests {
 
     fn root(path: &std::path::Path) -> Root {
         let dir = fs::File::open(path).unwrap().into();
-        Root::new(dir, "here".to_owned(), Err(Error::NotFound), false)
+        let dir: rustix::fd::OwnedFd = dir;
+        let place = Place::of(path, rustix::fd::AsFd::as_fd(&dir));
+        Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false)
     }
 
     /// All names after `after`, in parts.

@@ -1,10 +1,11 @@
-//! Opening a root: its directory, and the side directory next to it.
+//! Opening a root: its directory, and its side directory.
 
 use super::root::Root;
-use super::side::{self, Side};
+use super::side::{Place, Side};
 use super::{Filesystem, error};
 use crate::backends::OpenArgs;
 use crate::store::{Error, Result};
+use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::path::Path;
@@ -43,30 +44,35 @@ impl Filesystem {
         let path = path.canonicalize().map_err(at)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| at(e.into()))?;
-        let side = if args.check_only {
-            Err(Error::Unsupported("the store was opened to look only".to_owned()))
-        } else {
-            let writable = rustix::fs::accessat(&dir, ".", Access::WRITE_OK, AtFlags::EACCESS);
-            let opened = match side::place(&path) {
-                Some(place) => Side::open(&place, rustix::fd::AsFd::as_fd(&dir)),
-                None => Err(Errno::XDEV),
-            };
-            match (opened, writable) {
-                (Ok(side), Ok(())) => Ok(side),
-                // Reading works all the same.
-                (_, Err(e)) => Err(error::at(&shown, e)),
-                (Err(Errno::XDEV), Ok(())) => {
-                    return Err(bad(format!(
-                        "root_path {shown} is itself a mount point, and files being written are kept \
-                     next to it on the same filesystem; name a directory inside of it"
-                    )));
-                }
-                (Err(e), Ok(())) => {
-                    let place = side::place(root_path).unwrap_or_default();
-                    Err(error::at(&place.display().to_string(), e))
-                }
+        let place = Place::of(&path, dir.as_fd());
+        let writable = rustix::fs::accessat(&dir, ".", Access::WRITE_OK, AtFlags::EACCESS);
+        let no_place = |e: Errno| {
+            let shown_place = place.path().display();
+            match e {
+                Errno::XDEV => bad(format!(
+                    "{shown_place} is on another filesystem than root_path {shown}, so files that \
+                     are written there can't be moved into it; move it away"
+                )),
+                Errno::NOTDIR | Errno::LOOP => bad(format!(
+                    "{shown_place} is not a directory; files that are written to root_path {shown} \
+                     are kept there until they are whole: move it away"
+                )),
+                e => error::at(&shown_place.to_string(), e),
             }
         };
-        Ok(Self { root: Arc::new(Root::new(dir, shown, side, durable)) })
+        let side = match writable {
+            // Reading works all the same.
+            Err(e) => {
+                let error = error::at(&shown, e);
+                tracing::warn!(target: "storage", store = %args.name, "objects can only be read: {error}");
+                Err(error)
+            }
+            Ok(()) if args.check_only => {
+                place.rehearse(dir.as_fd()).map_err(no_place)?;
+                Err(Error::Unsupported("the store was opened to look only".to_owned()))
+            }
+            Ok(()) => Ok(Side::open(place.path(), dir.as_fd()).map_err(no_place)?),
+        };
+        Ok(Self { root: Arc::new(Root::new(dir, shown, place, side, durable)) })
     }
 }

@@ -1,7 +1,7 @@
 //! The root directory and what is done to the objects in it.
 
 use super::names::Names;
-use super::side::Side;
+use super::side::{Place, Side, are_apart};
 use super::together::Together;
 use super::writer::Temp;
 use super::{metadata, path};
@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How often a put makes its folders again while deletes prune them, and a
@@ -22,6 +23,7 @@ pub(super) struct Root {
     dir: OwnedFd,
     /// As the configuration has it: for messages.
     shown: String,
+    place: Place,
     /// Or why nothing can be written.
     side: Result<Side>,
     durable: bool,
@@ -34,10 +36,17 @@ pub(super) struct Root {
 }
 
 impl Root {
-    pub(super) fn new(dir: OwnedFd, shown: String, side: Result<Side>, durable: bool) -> Self {
+    pub(super) fn new(
+        dir: OwnedFd,
+        shown: String,
+        place: Place,
+        side: Result<Side>,
+        durable: bool,
+    ) -> Self {
         Self {
             dir,
             shown,
+            place,
             side,
             durable,
             hasher: RandomState::new(),
@@ -72,6 +81,28 @@ impl Root {
         self.side.as_ref().map_err(Clone::clone)
     }
 
+    /// Where the side directory is, or would be.
+    pub(super) fn side_directory(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Whether a path below the root is no object's, nor a folder of objects.
+    pub(super) fn is_reserved(&self, path: &str) -> bool {
+        self.place.has(path)
+    }
+
+    /// Checks that a key can be the path of an object.
+    pub(super) fn check_path(&self, key: &str) -> Result<()> {
+        path::check(key)?;
+        match self.is_reserved(key) {
+            true => Err(Error::InvalidKey(format!(
+                "{key:?} can't be an object: {} is where this store keeps files that it writes",
+                self.place.path().display()
+            ))),
+            false => Ok(()),
+        }
+    }
+
     fn lock(&self, key: &str) -> MutexGuard<'_, ()> {
         let at = self.hasher.hash_one(key) as usize % self.locks.len();
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
@@ -84,7 +115,7 @@ impl Root {
 
     /// Opens an object for reading, with what is known of it.
     pub(super) fn open(&self, key: &str) -> Result<(OwnedFd, Stat, ObjectInfo)> {
-        path::check(key)?;
+        self.check_path(key)?;
         // Without NONBLOCK, a pipe under the root would hang the reader.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         for _ in 0..ATTEMPTS {
@@ -103,7 +134,7 @@ impl Root {
     }
 
     pub(super) fn exists(&self, key: &str) -> Result<bool> {
-        path::check(key)?;
+        self.check_path(key)?;
         let found = path::open(self.dir(), key, OFlags::PATH).and_then(rustix::fs::fstat);
         match found {
             Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
@@ -117,7 +148,7 @@ impl Root {
     /// Checks preconditions as far as that can be done before the bytes are
     /// known.
     pub(super) fn check(&self, key: &str, options: &PutOptions) -> Result<()> {
-        path::check(key)?;
+        self.check_path(key)?;
         self.side()?;
         if options.if_absent || options.if_match.is_some() {
             check_write(options, self.current(key)?.as_ref())?;
@@ -232,10 +263,26 @@ impl Root {
                 Err(Errno::EXIST) if options.if_absent => return Err(Error::AlreadyExists),
                 // Pruned, or made a folder, between the look and the move.
                 Err(Errno::NOENT | Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {}
+                Err(Errno::XDEV) => return Err(self.mounted_below(key)),
                 Err(e) => return Err(self.error(key, e)),
             }
         }
         Err(self.busy(key))
+    }
+
+    /// The refusal of a key in a folder that files can't be moved to.
+    fn mounted_below(&self, key: &str) -> Error {
+        let there = |folder: &&str| {
+            path::open_folder(self.dir(), folder)
+                .is_ok_and(|folder| are_apart(self.dir(), folder.as_fd()))
+        };
+        let folder = path::folders(key).find(there).unwrap_or(path::split(key).0);
+        Error::InvalidKey(format!(
+            "{}: {} is another filesystem than the rest of root_path, so nothing can be written \
+             there through this store; give that folder a store of its own, with it as root_path",
+            self.shown(key),
+            self.shown(folder)
+        ))
     }
 
     fn make_folders(&self, key: &str, made: &mut Vec<String>) -> Result<(), Errno> {
@@ -297,7 +344,7 @@ impl Root {
     }
 
     pub(super) fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
-        path::check(key)?;
+        self.check_path(key)?;
         let fail = |e: Errno| self.error(key, e);
         let lock = self.lock(key);
         let (folder, name) = path::split(key);

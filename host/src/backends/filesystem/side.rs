@@ -1,6 +1,10 @@
-//! The side directory `.<name of root>.storage` next to the root: files being
-//! written, and metadata where the filesystem has no attributes. It is not
-//! inside the root because the Python library lists every file there.
+//! The side directory of a root: files being written, and metadata where the
+//! filesystem has no attributes.
+//!
+//! It is `.<name of root>.storage` next to the root, since the Python library
+//! lists every file in there. Files can be moved only within one filesystem:
+//! where what is next to the root is another one, as with a root that is a
+//! mount point, it is [`WITHIN`] the root, where no key can name it.
 //!
 //! Every open store has a folder of its own in it, locked while the store is
 //! open, so that what a killed process left is known and removed by the next
@@ -8,8 +12,9 @@
 
 use super::writer::link_unnamed;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -31,12 +36,83 @@ pub(super) struct Side {
     unnamed: bool,
 }
 
-/// Where the side directory of a root is. `None`: the root has no parent.
-pub(super) fn place(root: &Path) -> Option<PathBuf> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(root.file_name()?);
-    name.push(".storage");
-    Some(root.parent()?.join(name))
+/// The name of a side directory in its root.
+pub(super) const WITHIN: &str = ".storage-host";
+
+/// Where the side directory of a root is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    path: PathBuf,
+    within: bool,
+}
+
+impl Place {
+    /// Of the root that is open at `path`. One that has a side directory
+    /// within keeps it, however it is reached: in a container a directory may
+    /// be a mount point that outside is none.
+    pub(super) fn of(path: &Path, root: BorrowedFd<'_>) -> Self {
+        let within = Self { path: path.join(WITHIN), within: true };
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return within };
+        if rustix::fs::openat(root, WITHIN, FOLDER, Mode::empty()).is_ok() {
+            return within;
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(parent, flags, Mode::empty()) {
+            Ok(parent) if are_apart(parent.as_fd(), root) => within,
+            _ => Self::beside(parent, name),
+        }
+    }
+
+    fn beside(parent: &Path, name: &OsStr) -> Self {
+        let mut side = OsString::from(".");
+        side.push(name);
+        side.push(".storage");
+        Self { path: parent.join(side), within: false }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a path below the root is the side directory, or in it.
+    pub(super) fn has(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(WITHIN).filter(|_| self.within);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether [`Side::open`] would succeed, as far as that can be told
+    /// without making anything.
+    pub(super) fn rehearse(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
+        let may_change = |folder: BorrowedFd<'_>| {
+            let wanted = Access::WRITE_OK | Access::EXEC_OK;
+            rustix::fs::accessat(folder, ".", wanted, AtFlags::EACCESS)
+        };
+        match rustix::fs::open(&self.path, FOLDER, Mode::empty()) {
+            Ok(side) if are_apart(side.as_fd(), root) => return Err(Errno::XDEV),
+            Ok(side) => may_change(side.as_fd())?,
+            Err(Errno::NOENT) if self.within => {}
+            Err(Errno::NOENT) => {
+                let parent = self.path.parent().unwrap_or(Path::new("/"));
+                may_change(rustix::fs::open(parent, FOLDER, Mode::empty())?.as_fd())?;
+            }
+            Err(e) => return Err(e),
+        }
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        match rustix::fs::openat(root, ".", flags, Mode::from_raw_mode(0o600)) {
+            // Not every filesystem has files without a name.
+            Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// Whether files can't be moved between two directories: they are on two
+/// filesystems, below two mounts of one, or in two subvolumes. Changes nothing:
+/// a directory can't be renamed by this name, which the kernel says only after
+/// it compared the mounts.
+pub(super) fn are_apart(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    let device = |folder| rustix::fs::fstat(folder).map(|stat| stat.st_dev);
+    device(a) != device(b) || rustix::fs::renameat(a, ".", b, ".") == Err(Errno::XDEV)
 }
 
 impl Side {
@@ -48,11 +124,8 @@ impl Side {
             Err(e) => return Err(e),
         }
         let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
-        // The kernel compares the mounts before it looks for the names: this
-        // tells whether a rename can work, and changes nothing.
-        if let Err(e @ Errno::XDEV) = rustix::fs::renameat(&dir, ".no-such", root, ".no-such") {
-            let _ = rustix::fs::rmdir(path);
-            return Err(e);
+        if are_apart(dir.as_fd(), root) {
+            return Err(Errno::XDEV);
         }
         // Held while folders are made and locked, so that none is taken for
         // a dead one in between. The kernel lets go of it with the handle.
@@ -115,7 +188,13 @@ impl Side {
             return Ok(folder);
         }
         match rustix::fs::mkdirat(&self.dir, METADATA, Mode::from_raw_mode(0o777)) {
-            Ok(()) => rustix::fs::fsync(&self.dir)?,
+            Ok(()) => {
+                rustix::fs::fsync(&self.dir)?;
+                // The side directory itself may be new, too.
+                if let Ok(above) = rustix::fs::openat(&self.dir, "..", FOLDER, Mode::empty()) {
+                    rustix::fs::fsync(above)?;
+                }
+            }
             Err(Errno::EXIST) => {}
             Err(e) => return Err(e),
         }

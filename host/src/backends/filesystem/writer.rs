@@ -225,7 +225,7 @@ impl Drop for FileWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::side::{Side, place};
+    use super::super::side::{Place, Side};
     use super::*;
 
     #[test]
@@ -235,11 +235,12 @@ mod tests {
             let path = directory.path().join("root");
             std::fs::create_dir(&path).unwrap();
             let dir = rustix::fs::open(&path, OFlags::DIRECTORY, Mode::empty()).unwrap();
-            let mut side = Side::open(&place(&path).unwrap(), dir.as_fd()).unwrap();
+            let place = Place::of(&path, dir.as_fd());
+            let mut side = Side::open(place.path(), dir.as_fd()).unwrap();
             if !unnamed {
                 side = side.without_unnamed();
             }
-            let root = Arc::new(Root::new(dir, "root".to_owned(), Ok(side), true));
+            let root = Arc::new(Root::new(dir, "root".to_owned(), place, Ok(side), true));
             let put = |text: &str, if_absent: bool| {
                 let mut temp = Temp::new(root.clone(), "a/b").unwrap();
                 temp.append("a/b", text.as_bytes()).unwrap();

@@ -5,7 +5,7 @@
 mod index;
 
 use super::blocking::blocking;
-use super::filesystem::{Filesystem, Naming, Renamed, side_directory};
+use super::filesystem::{Filesystem, Naming, Renamed};
 use super::{Backend, OpenArgs, sqlite};
 use crate::store::{Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key};
 use async_trait::async_trait;
@@ -43,7 +43,7 @@ pub static BACKEND: Backend = Backend {
             },
             "index": {
                 "type": "boolean",
-                "description": "Whether to keep the keys, in a database next to root_path, so that they can be listed.",
+                "description": "Whether to keep the keys, in a database beside the objects, so that they can be listed.",
                 "default": false
             },
             "durable": {
@@ -92,8 +92,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     }
     let opened = blocking(move || {
         let files = Filesystem::open(&args, &config.root_path, config.durable)?;
-        let root = args.directory.join(&config.root_path);
-        let place = side_directory(&root).map(|side| side.join("keys.db"));
+        let place = files.side_directory().join("keys.db");
         Ok((args, files, config, place))
     });
     let (args, files, config, place) = opened.await?;

@@ -1,0 +1,305 @@
+//! Roots that are mount points, as a disk of their own or a container's volume
+//! is, and filesystems mounted below a root.
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use serde_json::json;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use storage_conformance::cases::bytes;
+use storage_host::Objects;
+use storage_host::backends::{BACKENDS, OpenArgs};
+use storage_host::store::{DeleteOptions, Error, ListOptions, PutOptions, ReadOptions};
+use storage_tests::mounts::{KINDS, command, elsewhere, mount};
+use storage_tests::server::binary;
+use storage_tests::tidy::files;
+use tempfile::TempDir;
+
+/// Opens the store of a type whose root is `root` in this directory.
+async fn open(kind: &str, home: &Path, check_only: bool) -> Result<Objects> {
+    let backend = BACKENDS.iter().find(|b| b.name == kind).context("a registered type")?;
+    let mut config = json!({"root_path": "root"});
+    if kind == "HashdirStore" {
+        config["index"] = json!(true);
+    }
+    let (name, directory) = ("main".to_owned(), home.to_owned());
+    let create = !check_only;
+    let store = (backend.open)(OpenArgs { name, config, directory, create, check_only }).await?;
+    Ok(Objects::new("main", store))
+}
+
+async fn text(store: &Objects, key: &str) -> Result<String> {
+    let (_, data) = store.get(key, ReadOptions::default(), u64::MAX).await?;
+    Ok(String::from_utf8(data.to_vec())?)
+}
+
+async fn keys(store: &Objects) -> Result<Vec<String>> {
+    let page = store.list(ListOptions::default()).await?;
+    Ok(page.entries.into_iter().map(|entry| entry.key).collect())
+}
+
+/// With this much metadata; with more than some filesystems put into an
+/// attribute, it has to be kept elsewhere.
+fn with_metadata(length: usize) -> PutOptions {
+    PutOptions {
+        content_type: Some("text/x-test".to_owned()),
+        metadata: vec![("long".to_owned(), "v".repeat(length))],
+        ..PutOptions::default()
+    }
+}
+
+/// Everything that a store does, on a new root; gives what is held then.
+async fn all_that_a_store_does(kind: &str, home: &Path) -> Result<()> {
+    let store = open(kind, home, false).await?;
+    let large = Bytes::from(bytes(3_000_000, 1));
+    for (key, length) in [("folder/of/small", 10), ("folder/of/rich", 20_000)] {
+        for value in ["first", "second"] {
+            store.put(key, value.into(), with_metadata(length)).await?;
+        }
+        let info = store.stat(key).await?;
+        ensure!(info.metadata == with_metadata(length).metadata, "{key}: {info:?}");
+        ensure!(info.content_type == Some("text/x-test".to_owned()), "{key}: {info:?}");
+        let again = PutOptions { if_absent: true, ..PutOptions::default() };
+        ensure!(store.put(key, "x".into(), again).await == Err(Error::AlreadyExists), "{key}");
+        let matching = PutOptions { if_match: info.etag, ..with_metadata(length) };
+        store.put(key, "third".into(), matching).await?;
+    }
+    for _ in 0..2 {
+        let mut upload = store.write("large", PutOptions::default()).await?;
+        upload.push(large.clone()).await?;
+        upload.finish().await?;
+    }
+    let mut dropped = store.write("dropped", PutOptions::default()).await?;
+    dropped.push(large.clone()).await?;
+    drop(dropped);
+    store.put("gone", "x".into(), PutOptions::default()).await?;
+    store.delete("gone", DeleteOptions::default()).await?;
+    let info = store.stat("folder/of/small").await?;
+    store.copy("folder/of/small", &info, &store, "copy", with_metadata(10)).await?;
+    store.store().close().await?;
+    drop(store);
+    for check_only in [true, false] {
+        let store = open(kind, home, check_only).await?;
+        ensure!(
+            keys(&store).await? == ["copy", "folder/of/rich", "folder/of/small", "large"],
+            "{:?}",
+            keys(&store).await?
+        );
+        ensure!(text(&store, "folder/of/rich").await? == "third");
+        // What only looks reads no files but objects.
+        let info = store.stat("folder/of/rich").await?;
+        ensure!(check_only || info.metadata == with_metadata(20_000).metadata, "{info:?}");
+        ensure!(store.get("large", ReadOptions::default(), u64::MAX).await?.1 == large);
+        store.store().close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_root_that_is_a_mount_point_does_all_that_another_does() -> Result<()> {
+    if elsewhere("a_root_that_is_a_mount_point_does_all_that_another_does")? {
+        return Ok(());
+    }
+    for filesystem in KINDS {
+        for kind in ["FilesystemStore", "SafeFilesystemStore", "HashdirStore"] {
+            let home = tempfile::tempdir()?;
+            let root = home.path().join("root");
+            mount(filesystem, &root)?;
+            let done = all_that_a_store_does(kind, home.path()).await;
+            done.with_context(|| format!("{kind} on {filesystem}"))?;
+            // What the Python library would list beside the objects.
+            let mut others = files(&root)?;
+            others.retain(|path| path.starts_with(".storage-host/"));
+            let fine = |path: &String| {
+                path.starts_with(".storage-host/keys.db")
+                    || path.starts_with(".storage-host/metadata/")
+            };
+            ensure!(others.iter().all(fine), "{kind} on {filesystem} left {others:?}");
+            let rich = others.iter().filter(|path| path.contains("/metadata/")).count();
+            ensure!(rich <= 1, "{kind} on {filesystem} left {others:?}");
+            ensure!(fs::read_dir(home.path())?.count() == 1, "something lies beside the root");
+            command("umount", &[root.as_ref()])?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_key_reaches_what_a_mounted_root_keeps_beside_its_objects() -> Result<()> {
+    if elsewhere("no_key_reaches_what_a_mounted_root_keeps_beside_its_objects")? {
+        return Ok(());
+    }
+    let home = tempfile::tempdir()?;
+    let root = home.path().join("root");
+    mount("ext4", &root)?;
+    // What a killed process left.
+    let left = root.join(".storage-host/writing-1-dead");
+    fs::create_dir_all(&left)?;
+    fs::write(left.join("0"), "half of an obj")?;
+    let looked = open("FilesystemStore", home.path(), true).await?;
+    ensure!(keys(&looked).await?.is_empty() && left.join("0").exists(), "a check changed it");
+    let store = open("FilesystemStore", home.path(), false).await?;
+    ensure!(!left.exists(), "it was not swept");
+    store.put("rich", "x".into(), with_metadata(20_000)).await?;
+    let metadata = files(&root)?.into_iter().find(|path| path.contains("/metadata/"));
+    let metadata = metadata.context("it fits into an attribute")?;
+    for key in [&metadata, ".storage-host", ".storage-host/new"] {
+        let refused = |result: Result<(), Error>| match result {
+            Err(Error::InvalidKey(text)) => text.contains("where this store keeps"),
+            _ => false,
+        };
+        let options = PutOptions::default();
+        ensure!(refused(store.put(key, "x".into(), options.clone()).await.map(drop)), "put {key}");
+        ensure!(refused(store.write(key, options).await.map(drop)), "write {key}");
+        ensure!(refused(store.stat(key).await.map(drop)), "stat {key}");
+        ensure!(refused(store.exists(key).await.map(drop)), "exists {key}");
+        ensure!(refused(store.delete(key, DeleteOptions::default()).await), "delete {key}");
+        let options = ListOptions { prefix: format!("{key}/"), ..ListOptions::default() };
+        ensure!(store.list(options).await?.entries.is_empty(), "list {key}");
+    }
+    // Names that only begin alike are anybody's.
+    for key in [".storage-hosts", ".storage-host.d/x", "below/.storage-host/x"] {
+        store.put(key, "x".into(), PutOptions::default()).await?;
+        ensure!(text(&store, key).await? == "x");
+    }
+    ensure!(keys(&store).await?.len() == 4, "{:?}", keys(&store).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_root_keeps_its_metadata_where_it_is_a_mount_point_or_not() -> Result<()> {
+    if elsewhere("a_root_keeps_its_metadata_where_it_is_a_mount_point_or_not")? {
+        return Ok(());
+    }
+    // As a container sees a directory of its host.
+    let (inside, outside) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let volume = outside.path().join("root");
+    let root = inside.path().join("root");
+    fs::create_dir(&volume)?;
+    fs::create_dir(&root)?;
+    command("mount", &["--bind".as_ref(), volume.as_ref(), root.as_ref()])?;
+    for (home, key) in [(&inside, "a"), (&outside, "b"), (&inside, "c")] {
+        let store = open("FilesystemStore", home.path(), false).await?;
+        store.put(key, "x".into(), with_metadata(20_000)).await?;
+        for key in keys(&store).await? {
+            let info = store.stat(&key).await?;
+            ensure!(info.metadata == with_metadata(20_000).metadata, "{key}: {info:?}");
+        }
+        store.store().close().await?;
+    }
+    ensure!(fs::read_dir(outside.path())?.count() == 1, "something lies beside the root");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_filesystem_below_the_root_is_read_and_a_write_to_it_names_it() -> Result<()> {
+    if elsewhere("a_filesystem_below_the_root_is_read_and_a_write_to_it_names_it")? {
+        return Ok(());
+    }
+    for filesystem in KINDS {
+        let home = tempfile::tempdir()?;
+        let photos = home.path().join("root/all/photos");
+        mount(filesystem, &photos)?;
+        fs::create_dir(photos.join("2024"))?;
+        fs::write(photos.join("2024/old"), "old")?;
+        let store = open("FilesystemStore", home.path(), false).await?;
+        store.put("all/other", "x".into(), PutOptions::default()).await?;
+        for key in ["all/photos/2024/old", "all/photos/new/deep", "all/photos/top"] {
+            let Err(Error::InvalidKey(said)) =
+                store.put(key, "new".into(), PutOptions::default()).await
+            else {
+                anyhow::bail!("{key} was taken");
+            };
+            ensure!(said.contains("root/all/photos is another filesystem"), "{said}");
+        }
+        let info = store.stat("all/other").await?;
+        let copied = store.copy("all/other", &info, &store, "all/photos/copy", Default::default());
+        ensure!(matches!(copied.await, Err(Error::InvalidKey(_))), "it was copied there");
+        ensure!(text(&store, "all/photos/2024/old").await? == "old");
+        ensure!(keys(&store).await? == ["all/other", "all/photos/2024/old"]);
+        store.delete("all/photos/2024/old", DeleteOptions::default()).await?;
+        ensure!(keys(&store).await? == ["all/other"]);
+        let left = files(home.path())?;
+        ensure!(left == ["root/all/other"], "{left:?}");
+        store.store().close().await?;
+        command("umount", &[photos.as_ref()])?;
+    }
+    Ok(())
+}
+
+/// The binary as somebody who may do nothing but what `home` lets everybody.
+fn as_nobody(home: &TempDir, args: &[&str]) -> Result<(bool, String)> {
+    let program = home.path().join("storage-host");
+    if !program.exists() {
+        fs::hard_link(binary(), &program).or_else(|_| fs::copy(binary(), &program).map(drop))?;
+    }
+    let mut command = Command::new(program);
+    command.current_dir(home.path()).env("HOME", home.path()).args(args);
+    let output = command.uid(65534).gid(65534).output()?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8(said)?))
+}
+
+/// The usual shape of a large disk: it is somebody's, the folder that it is
+/// mounted in is not, and nor is what the filesystem keeps on its top.
+#[test]
+fn whoever_owns_only_the_mounted_disk_can_use_it() -> Result<()> {
+    if elsewhere("whoever_owns_only_the_mounted_disk_can_use_it")? {
+        return Ok(());
+    }
+    let home = tempfile::tempdir()?;
+    let root = home.path().join("root");
+    fs::set_permissions(home.path(), Permissions::from_mode(0o755))?;
+    mount("ext4", &root)?;
+    chown(&root, Some(65534), Some(65534))?;
+    ensure!(root.join("lost+found").exists(), "an ext4 without lost+found");
+    let yaml = "stores: {main: {type: FilesystemStore, config: {root_path: root}}}\nmain: main\n";
+    fs::write(home.path().join("stores.yaml"), yaml)?;
+    fs::write(home.path().join("input"), "hello")?;
+    for (args, wanted) in [
+        (&["check"][..], "ok      main"),
+        (&["put", "a/b", "input"], ""),
+        (&["put", "a/b", "input"], ""),
+        (&["ls", "a/"], "b"),
+        (&["get", "a/b", "-"], "hello"),
+        (&["check"], "ok      main"),
+    ] {
+        let (fine, said) = as_nobody(&home, args)?;
+        ensure!(fine && said.contains(wanted), "{args:?}: {said}");
+    }
+    // Not so where it is a folder of somebody else's that is no mount point.
+    fs::create_dir(home.path().join("plain"))?;
+    chown(home.path().join("plain"), Some(65534), Some(65534))?;
+    fs::write(home.path().join("plain.yaml"), yaml.replace("root_path: root", "root_path: plain"))?;
+    for args in [&["-c", "plain.yaml", "check"][..], &["-c", "plain.yaml", "put", "k", "input"]] {
+        let (fine, said) = as_nobody(&home, args)?;
+        ensure!(!fine && said.contains(".plain.storage"), "{args:?}: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_disk_that_is_mounted_read_only_is_read() -> Result<()> {
+    if elsewhere("a_disk_that_is_mounted_read_only_is_read")? {
+        return Ok(());
+    }
+    let home = tempfile::tempdir()?;
+    let root = home.path().join("root");
+    mount("ext4", &root)?;
+    let store = open("FilesystemStore", home.path(), false).await?;
+    store.put("k", "v".into(), with_metadata(20_000)).await?;
+    store.store().close().await?;
+    drop(store);
+    command("mount", &["-o".as_ref(), "remount,ro".as_ref(), root.as_ref()])?;
+    for check_only in [true, false] {
+        let store = open("FilesystemStore", home.path(), check_only).await?;
+        ensure!(keys(&store).await? == ["k"] && text(&store, "k").await? == "v");
+    }
+    let store = open("FilesystemStore", home.path(), false).await?;
+    let put = store.put("k", "w".into(), PutOptions::default()).await;
+    ensure!(matches!(&put, Err(Error::PermissionDenied(_))), "{put:?}");
+    Ok(())
+}
