@@ -8,6 +8,7 @@
 //! - [`config`]: from YAML to a checked description; [`factory`]: from that to
 //!   open stores.
 //! - [`transfer`]: many objects at once: copy, sync, move, clear.
+//! - [`caching`]: the copies of CachingStores, looked at from outside.
 //! - [`mirrors`]: what the children of mirrors missed; healing and comparing.
 //! - [`notify`]: where the events of notifying stores go.
 
@@ -15,6 +16,7 @@ pub mod allocator;
 pub mod backends;
 mod beside;
 pub mod blocking;
+pub mod caching;
 pub mod cli;
 pub mod config;
 pub mod coordinator;

@@ -280,3 +280,70 @@ main: main",
     server.stop()?;
     Ok(())
 }
+
+/// Beside a server that knows of every copy, and counts their bytes.
+#[test]
+fn copies_are_cleared_beside_a_server_and_nothing_else_is() -> Result<()> {
+    let stores = "
+stores:
+  files: {type: FilesystemStore, config: {root_path: files}}
+  near: {type: FilesystemStore, config: {root_path: near}}
+  main:
+    type: CachingStore
+    base: {main_store: files, cache_store: near}
+    config: {max_bytes: 100000, ttl: never}
+main: main
+";
+    let server = Server::start_anonymous(stores)?;
+    let (port, at) = (server.port(), server.directory());
+    let near = at.join("near");
+    let copied = |key: &str| near.join(key).exists();
+    for key in ["a", "b/c"] {
+        let (status, ..) = http::request(port, "PUT", &format!("/main/{key}"), &[], b"value")?;
+        ensure!(status == 200 && copied(key), "{key}: {status}");
+    }
+    std::fs::write(near.join("foreign"), "no copy")?;
+    let cli = |args: &[&str], code: i32, wanted: &str| {
+        let output = run(at, args);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        ensure!(output.status.code() == Some(code) && said.contains(wanted), "{args:?}: {said}");
+        Ok(())
+    };
+    let served = || -> Result<()> {
+        for key in ["a", "b/c"] {
+            for method in ["HEAD", "GET"] {
+                let (status, ..) = http::request(port, method, &format!("/main/{key}"), &[], b"")?;
+                ensure!(status == 200, "{method} {key}: {status}");
+            }
+            ensure!(copied(key), "no new copy of {key} was made");
+        }
+        Ok(())
+    };
+    cli(&["cache", "clear", "main", "a"], 0, "1 copy of main was removed")?;
+    ensure!(!copied("a") && copied("b/c"), "not that one");
+    served()?;
+    cli(&["cache", "clear", "main"], 0, "2 copies of main were removed")?;
+    ensure!(!copied("a") && !copied("b/c"), "they are still there");
+    served()?;
+    cli(&["--json", "cache", "clear", "main"], 0, "\"cleared\":2")?;
+    cli(&["cache", "clear", "main", "foreign"], 0, "0 copies")?;
+    ensure!(std::fs::read(near.join("foreign"))? == b"no copy");
+    // What others change in the main store shows once its copy is cleared.
+    served()?;
+    std::fs::write(at.join("files/a"), "theirs")?;
+    ensure!(http::request(port, "GET", "/main/a", &[], b"")?.2 == b"value");
+    cli(&["cache", "clear", "main", "a"], 0, "1 copy")?;
+    ensure!(http::request(port, "GET", "/main/a", &[], b"")?.2 == b"theirs");
+    cli(&["cache", "clear", "files"], 2, "these do: main")?;
+    cli(&["cache", "clear", "mian"], 2, "did you mean \"main\"")?;
+    server.stop()?;
+    let memory =
+        stores.replace("{type: FilesystemStore, config: {root_path: near}}", "{type: DictStore}");
+    let directory = tempfile::tempdir()?;
+    std::fs::write(directory.path().join("stores.yaml"), memory)?;
+    let output = run(directory.path(), &["cache", "clear", "main"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success() && said.contains("in memory"), "{said}");
+    Ok(())
+}

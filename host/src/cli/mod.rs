@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod cache;
 mod cat;
 mod check;
 mod clear;
@@ -96,6 +97,7 @@ enum Verb {
     Sync(sync::SyncArgs),
     Mv(mv::MvArgs),
     Clear(clear::ClearArgs),
+    Cache(cache::CacheArgs),
     Presign(presign::PresignArgs),
     Heal(heal::HealArgs),
     Check(check::CheckArgs),
@@ -166,6 +168,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Copy(args) => args.run(context).await,
         Verb::Sync(args) => args.run(context).await,
         Verb::Clear(args) => args.run(context).await,
+        Verb::Cache(args) => args.run(context).await,
         Verb::Cat(args) => args.run(context).await,
         Verb::Find(args) => args.run(context).await,
         Verb::Du(args) => args.run(context).await,

@@ -8,7 +8,8 @@ pub(super) const SCHEMA: &str = r#"{
     "properties": {
         "ttl": {
             "type": ["number", "string"],
-            "description": "How long a copy is used before it is stale: seconds, or a number with a unit (ms, s, m, h, d) such as \"10m\"; without it, copies don't age"
+            "description": "How long a copy is used before it is stale: seconds, a number with a unit (ms, s, m, h, d) such as \"10m\", or \"never\" for copies that don't age, where nobody else writes to the main store",
+            "default": "60s"
         },
         "revalidate": {
             "type": "string",
@@ -52,8 +53,8 @@ pub(super) enum Revalidate {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
-    /// Milliseconds.
-    #[serde(default, deserialize_with = "duration")]
+    /// Milliseconds; `None`: copies don't age.
+    #[serde(default = "default_ttl", deserialize_with = "duration")]
     pub ttl: Option<u64>,
     #[serde(default)]
     pub revalidate: Revalidate,
@@ -74,6 +75,11 @@ fn mebibyte() -> u64 {
     1024 * 1024
 }
 
+/// Safe where others write to the main store, too, which a cache can't know.
+fn default_ttl() -> Option<u64> {
+    Some(60_000)
+}
+
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -82,7 +88,8 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error>
         Text(String),
     }
     let (seconds, shown) = match Option::<Given>::deserialize(from)? {
-        None => return Ok(None),
+        None => return Ok(default_ttl()),
+        Some(Given::Text(text)) if text.trim() == "never" => return Ok(None),
         Some(Given::Number(seconds)) => (Some(seconds), seconds.to_string()),
         Some(Given::Text(text)) => (parse(&text), format!("{text:?}")),
     };
@@ -90,7 +97,7 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error>
     // A float cast saturates, and the largest is half a billion years.
     millis.map(|millis| Some(millis as u64)).ok_or_else(|| {
         serde::de::Error::custom(format!(
-            "ttl is {shown}: give seconds, or a number with one of the units ms, s, m, h, d"
+            "ttl is {shown}: give seconds, a number with one of the units ms, s, m, h, d, or \"never\""
         ))
     })
 }
@@ -121,6 +128,9 @@ mod tests {
 
     #[test]
     fn a_ttl_is_seconds_or_has_a_unit() {
+        assert_eq!(serde_json::from_str::<Config>("{}").unwrap().ttl, Some(60_000));
+        assert_eq!(ttl("null"), Ok(Some(60_000)));
+        assert_eq!(ttl("\"never\""), Ok(None));
         assert_eq!(ttl("90"), Ok(Some(90_000)));
         assert_eq!(ttl("0.5"), Ok(Some(500)));
         assert_eq!(ttl("\"10m\""), Ok(Some(600_000)));

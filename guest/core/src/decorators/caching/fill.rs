@@ -54,38 +54,42 @@ impl Cache {
     }
 
     /// A copy that the index and, where it must be asked, the main store call
-    /// good.
+    /// good. The main store is asked when the copy is stale or always, as the
+    /// configuration says, and by a cache that keeps nothing but bytes.
     pub(super) fn lookup(&self, key: &str) -> Result<Option<Known>> {
         let Some(record) = self.index.find(key).filter(|r| r.state == State::Valid) else {
             return Ok(None);
         };
-        let Some(ttl) = self.config.ttl else {
-            return self.confirm(record, self.config.revalidate == Revalidate::Always);
+        let now = self.config.ttl.map_or(0, |_| self.now());
+        // A clock that was set back says nothing of a copy's age.
+        let age = now.checked_sub(record.validated);
+        let stale = self.config.ttl.is_some_and(|ttl| age.is_none_or(|age| age >= ttl));
+        let ask = match self.config.revalidate {
+            Revalidate::Never if stale => return Ok(None),
+            Revalidate::Never => false,
+            Revalidate::Always => true,
+            Revalidate::Ttl => stale,
         };
-        let now = self.now();
-        let stale = now.saturating_sub(record.validated) >= ttl;
-        match self.config.revalidate {
-            Revalidate::Never if stale => Ok(None),
-            Revalidate::Always => self.confirm(record, true),
-            Revalidate::Never | Revalidate::Ttl => {
-                let known = self.confirm(record, stale)?;
-                if let Some(known) = known.as_ref().filter(|_| stale) {
-                    self.change(&known.record, |record| record.validated = now);
-                }
-                Ok(known)
-            }
-        }
-    }
-
-    /// Compares with the main store if `ask` says so, or if the cache keeps
-    /// nothing but bytes.
-    fn confirm(&self, record: Record, ask: bool) -> Result<Option<Known>> {
         if !ask && self.keeps_info {
             return Ok(Some(Known { record, info: None }));
         }
-        let info = self.main.stat(&record.key)?;
-        let same = info.etag.is_some() && tag(info.etag.as_deref()) == record.tag;
-        Ok(same.then_some(Known { record, info: Some(info) }))
+        let info = match self.main.stat(&record.key) {
+            Err(Error::NotFound) => {
+                // Others deleted the object: nothing else would remove its copy.
+                if self.drop_copy(&record) {
+                    self.count(0, Some(&record));
+                }
+                return Err(Error::NotFound);
+            }
+            told => told?,
+        };
+        if info.etag.is_none() || tag(info.etag.as_deref()) != record.tag {
+            return Ok(None);
+        }
+        if stale {
+            self.change(&record, |record| record.validated = now);
+        }
+        Ok(Some(Known { record, info: Some(info) }))
     }
 
     /// Changes a record, unless it has become another.
@@ -308,6 +312,9 @@ impl Cache {
         if let Some(key) = key {
             let _lock = self.lock(key)?;
             self.void(key);
+            if self.keeps_info && self.cache.stat(key).is_ok_and(|info| !is_copy(&info)) {
+                return Ok(0);
+            }
             return match self.cache.delete(key, &DeleteOptions::default()) {
                 Ok(()) => Ok(1),
                 Err(Error::NotFound) => Ok(0),

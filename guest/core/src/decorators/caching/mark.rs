@@ -53,8 +53,8 @@ pub(super) fn unwrap(copy: &ObjectInfo) -> Option<ObjectInfo> {
     })
 }
 
-/// Whether this object was put there by a cache.
-pub(super) fn is_copy(info: &ObjectInfo) -> bool {
+/// Whether this object of a cache store was put there by a cache.
+pub fn is_copy(info: &ObjectInfo) -> bool {
     info.metadata.iter().any(|(name, _)| name == NAME)
 }
 

@@ -14,7 +14,8 @@
 //! none. A listing is the main store's.
 //!
 //! What others change in the main store, past this one, is seen when a copy
-//! is compared: see `revalidate`.
+//! is compared: at the latest after `ttl`, which is a minute unless the
+//! configuration says otherwise.
 
 mod config;
 mod fill;
@@ -37,6 +38,7 @@ use crate::types::{
 };
 use config::Config;
 use index::Index;
+pub use mark::is_copy;
 use std::rc::Rc;
 
 /// See the module.

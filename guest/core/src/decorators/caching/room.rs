@@ -91,13 +91,21 @@ impl Cache {
             if total <= max / 10 * 9 {
                 return;
             }
-            let removed =
-                self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());
-            if matches!(&removed, Ok((Some(before), _)) if before == record) {
-                let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+            if self.drop_copy(record) {
                 self.index.add_bytes(0, record.size);
                 total = total.saturating_sub(record.size);
             }
         }
+    }
+
+    /// Removes a copy without its lock, unless its record has become another.
+    pub(super) fn drop_copy(&self, record: &Record) -> bool {
+        let removed =
+            self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());
+        let ours = matches!(&removed, Ok((Some(before), _)) if before == record);
+        if ours {
+            let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+        }
+        ours
     }
 }

@@ -280,7 +280,8 @@ fn a_copy_is_compared_when_it_is_stale_or_always_or_never() {
     for (config, compared, replaced) in [
         (r#"{"ttl":"10s"}"#, 1, 1),
         (r#"{"revalidate":"always"}"#, 2, 1),
-        (r#"{"revalidate":"never"}"#, 0, 0),
+        (r#"{"ttl":"never","revalidate":"never"}"#, 0, 0),
+        (r#"{"ttl":"never"}"#, 0, 0),
         (r#"{"ttl":10,"revalidate":"never"}"#, 0, 2),
     ] {
         let s = setup(config);
@@ -297,6 +298,97 @@ fn a_copy_is_compared_when_it_is_stale_or_always_or_never() {
         assert_eq!(get(&s.store, "k").unwrap(), wanted, "{config}");
         assert_eq!(get(&s.store, "k").unwrap(), wanted, "{config}");
     }
+}
+
+/// What a kind of read says of `k`: its bytes, or `None`.
+type Read = fn(&CachingStore) -> Option<Vec<u8>>;
+
+fn reads() -> [(&'static str, Read); 6] {
+    fn none<T>(answer: Result<T>) -> Option<T> {
+        match answer {
+            Err(Error::NotFound) => None,
+            answer => Some(answer.unwrap()),
+        }
+    }
+    /// The bytes, where all that is told is their size.
+    fn sized(info: ObjectInfo) -> Vec<u8> {
+        match info.size {
+            Some(3) => b"old".to_vec(),
+            Some(5) => b"newer".to_vec(),
+            size => panic!("{size:?}"),
+        }
+    }
+    [
+        ("get", |s| none(s.get("k", &ReadOptions::default())).map(|(_, data)| data)),
+        ("a part", |s| {
+            let range = Some(ByteRange::from(0));
+            none(s.get("k", &ReadOptions { range, ..ReadOptions::default() })).map(|(_, data)| data)
+        }),
+        ("read", |s| none(stream(s, "k"))),
+        ("stat", |s| none(s.stat("k")).map(sized)),
+        ("exists", |s| s.exists("k").unwrap().then(|| s.stat("k").map(sized).unwrap_or_default())),
+        ("list", |s| s.list(&ListOptions::default()).unwrap().entries.pop().map(|e| sized(e.info))),
+    ]
+}
+
+#[test]
+fn what_others_change_is_seen_alike_by_every_call_after_the_ttl() {
+    let bare = || Faulty::with(Capabilities { metadata: false, ..Capabilities::ALL });
+    for (config, ttl) in [
+        ("{}", 60_000),
+        (r#"{"ttl":null}"#, 60_000),
+        (r#"{"ttl":"5s"}"#, 5_000),
+        (r#"{"ttl":"5s","max_bytes":1000}"#, 5_000),
+        (r#"{"ttl":"1h","revalidate":"always"}"#, 0),
+        (r#"{"revalidate":"never"}"#, 60_000),
+    ] {
+        for (from, to) in [(Some("old"), Some("newer")), (Some("old"), None), (None, Some("newer"))]
+        {
+            for copies in [Faulty::new(), bare()] {
+                let keeps = copies.capabilities().metadata;
+                // Whoever asks first must not have to make it right for others.
+                for first in 0..6 {
+                    let s = over(config, copies.clone());
+                    s.shared.time.set(1_000_000);
+                    if let Some(from) = from {
+                        put(&s.store, "k", from);
+                    }
+                    match to {
+                        Some(to) => {
+                            s.main.memory.put("k", to.as_bytes(), &PutOptions::default()).unwrap();
+                        }
+                        None => s.main.memory.delete("k", &DeleteOptions::default()).unwrap(),
+                    }
+                    if from.is_some() && keeps && ttl > 0 {
+                        s.shared.time.set(1_000_000 + ttl - 1);
+                        assert_eq!(get(&s.store, "k").as_deref(), Ok("old"), "{config}");
+                    }
+                    s.shared.time.set(1_000_000 + ttl);
+                    let mut reads = reads();
+                    reads.rotate_left(first);
+                    for (call, read) in reads {
+                        let wanted = to.map(|to| to.as_bytes().to_vec());
+                        assert_eq!(read(&s.store), wanted, "{config} {from:?} {to:?} {call}");
+                    }
+                    // Nobody looks at a stale copy that is never compared.
+                    if !config.contains("never") {
+                        assert_eq!(s.copies.holds("k").is_some(), to.is_some(), "{config}");
+                    }
+                    let _ = s.copies.memory.delete("k", &DeleteOptions::default());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_copy_good_for_longer() {
+    let s = setup("{}");
+    s.shared.time.set(100_000_000);
+    put(&s.store, "k", "old");
+    s.main.memory.put("k", b"new", &PutOptions::default()).unwrap();
+    s.shared.time.set(1_000);
+    assert_eq!(get(&s.store, "k").unwrap(), "new");
 }
 
 #[test]
@@ -389,6 +481,7 @@ fn clearing_removes_copies_and_nothing_else() {
     let after = s.restarted("{}");
     assert_eq!(after.store.clear(Some("a")), Ok(1));
     assert_eq!(after.store.clear(Some("a")), Ok(0));
+    assert_eq!(after.store.clear(Some("foreign")), Ok(0));
     assert_eq!(after.store.clear(None), Ok(1));
     assert!(s.copies.holds("foreign").is_some() && s.copies.holds("b").is_none());
     assert_eq!(get(&s.store, "b").unwrap(), "2");

@@ -1,0 +1,71 @@
+//! The copies that CachingStores keep, looked at from outside.
+//!
+//! A process that serves a CachingStore finds a copy gone that it knew, as
+//! after one was removed to make room, and reads the object from the main
+//! store. So copies can be removed beside it.
+
+use crate::objects::Objects;
+use crate::store::{DeleteOptions, Error, Result};
+use futures::TryStreamExt;
+use storage_core::decorators::caching::is_copy;
+
+/// Copies that are removed at a time.
+const AT_ONCE: usize = 16;
+
+/// What [`clear`] did.
+#[derive(Debug, Default, PartialEq)]
+pub struct Cleared {
+    /// How many copies were removed.
+    pub copies: u64,
+    /// Those that could not be.
+    pub failed: Vec<(String, Error)>,
+}
+
+/// Removes the copy of one key from a cache store, or all copies. Objects that
+/// no cache put there stay.
+pub async fn clear(copies: &Objects, key: Option<&str>) -> Result<Cleared> {
+    let name = copies.name();
+    if !copies.capabilities().metadata {
+        return Err(Error::Unsupported(format!(
+            "store {name:?} keeps no metadata, so the copies in it can't be told from other \
+             objects; where there are no others, `clear {name}` deletes them"
+        )));
+    }
+    if let Some(key) = key {
+        let removed = remove(copies, key).await?;
+        return Ok(Cleared { copies: u64::from(removed), failed: Vec::new() });
+    }
+    if !copies.capabilities().list {
+        return Err(Error::Unsupported(format!(
+            "store {name:?} can't list what it holds; name the key whose copy is to go"
+        )));
+    }
+    let entries = copies.entries("").map_ok(|entry| async move {
+        let removed = remove(copies, &entry.key).await;
+        Ok((entry.key, removed))
+    });
+    let mut done = std::pin::pin!(entries.try_buffer_unordered(AT_ONCE));
+    let mut cleared = Cleared::default();
+    while let Some((key, removed)) = done.try_next().await? {
+        match removed {
+            Ok(removed) => cleared.copies += u64::from(removed),
+            Err(error) => cleared.failed.push((key, error)),
+        }
+    }
+    Ok(cleared)
+}
+
+/// Removes an object if it is a copy; gives whether it was one.
+async fn remove(copies: &Objects, key: &str) -> Result<bool> {
+    let removed = match copies.stat(key).await {
+        Ok(info) if !is_copy(&info) => return Ok(false),
+        Ok(_) => copies.delete(key, DeleteOptions::default()).await,
+        Err(error) => Err(error),
+    };
+    match removed {
+        Ok(()) => Ok(true),
+        // Removed to make room, meanwhile.
+        Err(Error::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
