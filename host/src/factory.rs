@@ -59,7 +59,7 @@ struct Open {
 
 impl StoreFactory {
     /// Reads and checks a file, and compiles the plug-ins that it names. Opens
-    /// nothing yet.
+    /// nothing yet. Relative paths in it start at its folder.
     pub fn from_yaml(path: impl AsRef<Path>) -> anyhow::Result<Self> {
         let engine = engine()?;
         let told: Arc<OnceLock<Arc<Notifier>>> = Arc::default();

@@ -136,15 +136,9 @@ impl Fixture {
     }
 }
 
-/// Opens the stores of a copied fixture. Its paths are relative to its folder,
-/// and the process has another one.
+/// Opens the stores of a copied fixture, whose paths are relative to its folder.
 pub fn factory(copy: &Path) -> Result<StoreFactory> {
-    let text = fs::read_to_string(copy.join("stores.yaml"))?;
-    let data = serde_json::to_string(&copy.join("data"))?;
-    let Some(data) = data.strip_suffix('"') else { bail!("{data} is no text") };
-    let here = copy.join("stores.here.yaml");
-    fs::write(&here, text.replace("\"data/", &format!("{data}/")))?;
-    StoreFactory::from_yaml(&here)
+    StoreFactory::from_yaml(copy.join("stores.yaml"))
 }
 
 /// Runs a script of the folder with Python.

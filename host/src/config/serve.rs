@@ -74,7 +74,11 @@ impl Loader<'_> {
                 self.report(node.place, format!("serve.cors: {problem}"));
             }
         }
-        let file = |value: &Value| value.as_str().map(|path| self.directory.join(path));
+        // From the root on, as messages show them.
+        let file = |value: &Value| {
+            let path = self.directory.join(value.as_str()?);
+            Some(std::path::absolute(&path).unwrap_or(path))
+        };
         serve.staging = file(&value["staging"]);
         if let (Some(cert), Some(key)) = (file(&value["tls"]["cert"]), file(&value["tls"]["key"])) {
             serve.tls = Some(TlsFiles { cert, key });

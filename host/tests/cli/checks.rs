@@ -35,6 +35,13 @@ fn check_refuses_what_run_refuses() {
 }
 
 #[test]
+fn a_staging_directory_that_is_not_there_yet_is_no_fault() {
+    let here = configured("main: files\nserve: {staging: new/staging}");
+    assert!(here.ok(&["check"]).contains("ok      files"));
+    assert!(!here.path().join("new").exists());
+}
+
+#[test]
 fn certificates_and_staging_are_beside_the_file_that_names_them() {
     let serve = "main: files\nserve: {tls: {cert: no.pem, key: no.pem}}";
     let here = configured(serve);
