@@ -1,7 +1,8 @@
 //! What every backend promises.
 
-use super::{drain, keys, open, put, text};
+use super::{drain, keys, open, put, text, try_open};
 use bytes::Bytes;
+use serde_json::json;
 use std::sync::Arc;
 use storage_host::store::{
     ByteRange, DeleteOptions, Error, ListOptions, PutOptions, ReadOptions, SharedStore, Trailer,
@@ -403,4 +404,41 @@ async fn a_copy_has_the_bytes_of_the_version_that_was_meant_and_nothing_else_of_
     }
     let left = keys(&*store, "", 10).await;
     assert_eq!(left, ["folder/to", "from", "new"]);
+}
+
+/// A reload may leave two stores of one place open, and a configuration may
+/// name one twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_stores_of_one_place_one_alone_meets_a_condition() {
+    for (kind, config) in [
+        ("FilesystemStore", json!({"root_path": "root", "durable": false})),
+        ("SafeFilesystemStore", json!({"root_path": "root", "durable": false})),
+        ("HashdirStore", json!({"root_path": "root", "durable": false})),
+        ("SqliteStore", json!({"db_path": "objects.db", "durable": false})),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let stores = [
+            try_open(kind, home.path(), config.clone(), false).await.unwrap(),
+            try_open(kind, home.path(), config.clone(), false).await.unwrap(),
+        ];
+        put(&*stores[0], "k", "start").await;
+        for round in 0..400 {
+            let there = stores[0].stat("k").await.unwrap().etag;
+            let tries = stores.iter().enumerate().map(|(number, store)| {
+                let (store, if_match) = (store.clone(), there.clone());
+                tokio::spawn(async move {
+                    let data = Bytes::from(format!("{round} {number}"));
+                    store.put("k", data, PutOptions { if_match, ..PutOptions::default() }).await
+                })
+            });
+            let mut done = 0;
+            for tried in futures::future::join_all(tries).await {
+                match tried.unwrap() {
+                    Ok(_) => done += 1,
+                    Err(error) => assert_eq!(error, Error::PreconditionFailed, "{kind}"),
+                }
+            }
+            assert_eq!(done, 1, "{kind}, round {round}");
+        }
+    }
 }

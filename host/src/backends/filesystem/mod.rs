@@ -1,13 +1,15 @@
 //! FilesystemStore: objects as files, the key is the path below the root.
 //!
 //! - [`open`]: opening a root. [`path`]: what confines keys to the root. [`root`]: what is done there.
-//! - [`side`]: the directory for what is no object. [`metadata`]: what is kept
+//! - [`key_locks`]: what stores of one directory share. [`side`]: the directory
+//!   for what is no object. [`metadata`]: what is kept
 //!   besides the bytes.
 //! - [`writer`], [`reader`], [`copying`]; [`listing`] by [`names`]; [`error`]: the system's errors.
 
 mod copying;
 mod error;
 mod flat;
+mod key_locks;
 mod listing;
 mod metadata;
 mod names;

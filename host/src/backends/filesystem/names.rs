@@ -240,7 +240,7 @@ mod tests {
         let dir = fs::File::open(path).unwrap().into();
         let dir: rustix::fd::OwnedFd = dir;
         let place = Place::of(path, rustix::fd::AsFd::as_fd(&dir));
-        Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false)
+        Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap()
     }
 
     /// All names after `after`, in parts.

@@ -73,6 +73,7 @@ impl Filesystem {
             }
             Ok(()) => Ok(Side::open(place.path(), dir.as_fd()).map_err(no_place)?),
         };
-        Ok(Self { root: Arc::new(Root::new(dir, shown, place, side, durable)) })
+        let root = Root::new(dir, shown.clone(), place, side, durable);
+        Ok(Self { root: Arc::new(root.map_err(|e| error::at(&shown, e))?) })
     }
 }

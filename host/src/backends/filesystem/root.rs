@@ -1,8 +1,8 @@
 //! The root directory and what is done to the objects in it.
 
+use super::key_locks::KeyLocks;
 use super::names::Names;
 use super::side::{Place, Side, are_apart};
-use super::together::Together;
 use super::writer::Temp;
 use super::{metadata, path};
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
@@ -10,9 +10,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// How often a put makes its folders again while deletes prune them, and a
 /// reader looks again while puts replace what it opened.
@@ -27,11 +26,7 @@ pub(super) struct Root {
     /// Or why nothing can be written.
     side: Result<Side>,
     durable: bool,
-    hasher: RandomState,
-    locks: [Mutex<()>; 64],
-    /// Folders made by puts under way, whose entry may not be on disk yet.
-    fresh: Mutex<HashSet<String>>,
-    together: Together,
+    shared: Arc<KeyLocks>,
     names: Names,
 }
 
@@ -42,19 +37,9 @@ impl Root {
         place: Place,
         side: Result<Side>,
         durable: bool,
-    ) -> Self {
-        Self {
-            dir,
-            shown,
-            place,
-            side,
-            durable,
-            hasher: RandomState::new(),
-            locks: [const { Mutex::new(()) }; 64],
-            fresh: Mutex::default(),
-            together: Together::default(),
-            names: Names::default(),
-        }
+    ) -> Result<Self, Errno> {
+        let shared = KeyLocks::of(&rustix::fs::fstat(&dir)?);
+        Ok(Self { dir, shown, place, side, durable, shared, names: Names::default() })
     }
 
     /// Names of large folders, for listing.
@@ -104,13 +89,11 @@ impl Root {
     }
 
     fn lock(&self, key: &str) -> MutexGuard<'_, ()> {
-        let at = self.hasher.hash_one(key) as usize % self.locks.len();
-        #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
-        self.locks[at].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock(key)
     }
 
     fn fresh(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.fresh()
     }
 
     /// Opens an object for reading, with what is known of it.
@@ -331,7 +314,7 @@ impl Root {
 
     /// Makes the entries of a folder durable.
     fn sync_folder(&self, folder: &str) -> Result<(), Errno> {
-        self.together.sync(folder, || {
+        self.shared.together.sync(folder, || {
             let mut folder = folder;
             loop {
                 match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {

@@ -240,7 +240,7 @@ mod tests {
             if !unnamed {
                 side = side.without_unnamed();
             }
-            let root = Arc::new(Root::new(dir, "root".to_owned(), place, Ok(side), true));
+            let root = Arc::new(Root::new(dir, "root".to_owned(), place, Ok(side), true).unwrap());
             let put = |text: &str, if_absent: bool| {
                 let mut temp = Temp::new(root.clone(), "a/b").unwrap();
                 temp.append("a/b", text.as_bytes()).unwrap();
