@@ -10,6 +10,7 @@ use super::record::Record;
 use super::view::{Shared, View};
 use crate::backends::spool::Body;
 use crate::store::{Error, ObjectInfo, PutOptions, Result, check_write};
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -38,6 +39,7 @@ struct Job {
 
 enum Work {
     Put(Job),
+    Harden(oneshot::Sender<Result<()>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -83,6 +85,13 @@ impl Queue {
         result.await.map_err(|_| closed())?
     }
 
+    /// Makes durable what was written while nobody asked for that. Blocks.
+    pub(super) fn harden(&self) -> Result<()> {
+        let (answer, result) = oneshot::channel();
+        self.work.send(Work::Harden(answer)).map_err(|_| closed())?;
+        result.blocking_recv().map_err(|_| closed())?
+    }
+
     /// Puts everything into the archive and ends the thread.
     pub(super) async fn close(&self) -> Result<()> {
         let (answer, result) = oneshot::channel();
@@ -110,11 +119,15 @@ fn run(shared: &Shared, lock: Lock, waiting: &Receiver<Work>) {
             }
         };
         let mut batch = Vec::new();
-        let mut close = None;
+        let (mut close, mut harden) = (None, None);
         let mut next = Some(first);
         while let Some(work) = next {
             match work {
                 Work::Put(job) => batch.push(job),
+                Work::Harden(answer) => {
+                    harden = Some(answer);
+                    break;
+                }
                 Work::Close(answer) => {
                     close = Some(answer);
                     break;
@@ -123,6 +136,9 @@ fn run(shared: &Shared, lock: Lock, waiting: &Receiver<Work>) {
             next = if batch.len() < BATCH { waiting.try_recv().ok() } else { None };
         }
         commit(shared, &mut journal, batch);
+        if let Some(answer) = harden {
+            let _ = answer.send(make_durable(shared, &mut journal));
+        }
         if let Some(answer) = close {
             let result = merge(shared);
             drop(lock);
@@ -139,6 +155,16 @@ fn run(shared: &Shared, lock: Lock, waiting: &Receiver<Work>) {
 
 fn much(shared: &Shared) -> u64 {
     shared.current().map_or(MUCH, |view| MUCH.max(view.directory.start / 2))
+}
+
+/// Puts everything into the archive, and that on disk. The next journal is
+/// made durable from its beginning.
+fn make_durable(shared: &Shared, journal: &mut Option<Journal>) -> Result<()> {
+    merge(shared)?;
+    *journal = None;
+    let place = &shared.place;
+    let synced = File::open(&place.path).and_then(|archive| archive.sync_all());
+    synced.and_then(|()| place.sync_folder()).map_err(|e| place.io(&e))
 }
 
 /// Merges. Gives how long to be quiet before the next time.

@@ -52,7 +52,7 @@ impl Journal {
         let undo = |_: &io::Error| drop(std::fs::remove_file(place.journal()));
         let begin = || {
             file.write_all_at(MAGIC, 0)?;
-            if place.durable {
+            if place.durable() {
                 file.sync_all()?;
                 File::open(&place.side)?.sync_all()?;
             }
@@ -110,7 +110,7 @@ impl Journal {
 
     /// Makes what was appended durable.
     pub(super) fn sync(&self, place: &Place) -> Result<()> {
-        if place.durable { self.file.sync_data().map_err(|e| place.io(&e)) } else { Ok(()) }
+        if place.durable() { self.file.sync_data().map_err(|e| place.io(&e)) } else { Ok(()) }
     }
 
     /// Forgets what was appended after `end`, or everything.
@@ -275,7 +275,7 @@ mod tests {
             path: directory.path().join("a.zip"),
             shown: "a.zip".to_owned(),
             side: directory.path().to_owned(),
-            durable: false,
+            durable: false.into(),
         };
         let mut journal = Journal::create(&place).unwrap();
         let body = Body::Bytes("value".into());

@@ -140,5 +140,5 @@ fn build(
 }
 
 fn sync(place: &Place, file: &File) -> io::Result<()> {
-    if place.durable { file.sync_all() } else { Ok(()) }
+    if place.durable() { file.sync_all() } else { Ok(()) }
 }

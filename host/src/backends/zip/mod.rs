@@ -8,9 +8,11 @@
 //! - [`place`]: the files, and the lock of the one process that writes.
 //! - [`directory`], [`name`]: reading an archive. [`record`], [`kept`]: what is
 //!   written into one. [`journal`]: what waits. [`view`]: both together.
-//! - [`commit`]: the thread that writes. [`merge`]: from the journal into the
+//! - [`archive`]: what all stores of one archive share. [`commit`]: the thread
+//!   that writes. [`merge`]: from the journal into the
 //!   archive. [`reader`]: reading objects.
 
+mod archive;
 mod commit;
 mod directory;
 mod journal;
@@ -29,6 +31,7 @@ use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
     Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
 };
+use archive::{Archive, archives};
 use async_trait::async_trait;
 use bytes::Bytes;
 use commit::Queue;
@@ -36,7 +39,8 @@ use place::Place;
 use reader::Packed;
 use serde::Deserialize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use view::Shared;
 
 /// The type, for the registry.
@@ -72,10 +76,9 @@ struct Config {
 }
 
 struct Zip {
-    shared: Arc<Shared>,
+    archive: Arc<Archive>,
     check_only: bool,
-    /// Absent while another process writes.
-    queue: Arc<Mutex<Option<Arc<Queue>>>>,
+    closed: AtomicBool,
 }
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
@@ -88,48 +91,43 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let mut side = std::ffi::OsString::from(".");
     side.push(name);
     side.push(".storage");
-    let place = Place { side: path.with_file_name(side), path, shown, durable: config.durable };
+    let durable = config.durable.into();
+    let place = Place { side: path.with_file_name(side), path, shown, durable };
     // What can't be looked at is not missing: a new archive would take its place.
     let missing = !place.path.try_exists().map_err(|e| place.io(&e))?;
     if missing {
         args.may_create("path", &place.path)?;
+    }
+    if args.check_only {
+        let archive = Archive::open(place, None)?;
+        return Ok(Arc::new(Zip { archive, check_only: true, closed: false.into() }));
     }
     if let Some(folder) = place.path.parent().filter(|_| missing) {
         std::fs::create_dir_all(folder).map_err(|e| {
             args.bad(&format!("path {}: its directory can't be made: {e}", place.shown))
         })?;
     }
-    // A read-only place is no reason not to read.
-    let lock = if args.check_only { Ok(None) } else { place.lock() };
-    if missing && matches!(lock, Ok(Some(_))) {
-        merge::create(&place)?;
-    }
-    let lock = match lock {
-        Err(Error::PermissionDenied(_)) if !missing => None,
-        lock => lock?,
+    let mut archives = archives();
+    let side = place.real_side().map_err(|e| place.io(&e))?;
+    let archive = match Archive::find(&archives, &side, config.durable)? {
+        Some(archive) => archive,
+        None => {
+            // A read-only place is no reason not to read.
+            let lock = place.lock();
+            if missing && matches!(lock, Ok(Some(_))) {
+                merge::create(&place)?;
+            }
+            let lock = match lock {
+                Err(Error::PermissionDenied(_)) if !missing => None,
+                lock => lock?,
+            };
+            let archive = Archive::open(place, lock)?;
+            archives.retain(|_, archive| archive.strong_count() > 0);
+            archives.insert(side, Arc::downgrade(&archive));
+            archive
+        }
     };
-    let shared = Arc::new(Shared::open(place)?);
-    let queue = lock.map(|lock| Queue::start(shared.clone(), lock)).transpose()?;
-    let queue = Arc::new(Mutex::new(queue.map(Arc::new)));
-    Ok(Arc::new(Zip { shared, check_only: args.check_only, queue }))
-}
-
-/// The way to the writing thread, started now if that was not possible before.
-fn queue(shared: &Arc<Shared>, queue: &Mutex<Option<Arc<Queue>>>) -> Result<Arc<Queue>> {
-    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(queue) = queue.as_ref() {
-        return Ok(queue.clone());
-    }
-    let lock = shared.place.lock()?.ok_or_else(|| {
-        Error::Unavailable(format!(
-            "{}: another process has this archive open for writing, and an archive has one writer \
-             at a time; write through that process, or end it",
-            shared.place.shown
-        ))
-    })?;
-    let started = Arc::new(Queue::start(shared.clone(), lock)?);
-    *queue = Some(started.clone());
-    Ok(started)
+    Ok(Arc::new(Zip { archive, check_only: false, closed: false.into() }))
 }
 
 impl Zip {
@@ -137,7 +135,7 @@ impl Zip {
         &self,
         work: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let shared = self.shared.clone();
+        let shared = self.archive.shared.clone();
         blocking(move || work(&shared)).await
     }
 
@@ -147,13 +145,13 @@ impl Zip {
         if self.check_only {
             return Err(Error::Unsupported("the store was opened to look only".to_owned()));
         }
-        let (shared, slot) = (self.shared.clone(), self.queue.clone());
+        let archive = self.archive.clone();
         let (key, options) = (key.to_owned(), options.clone());
         blocking(move || {
-            let queue = queue(&shared, &slot)?;
-            let view = shared.current()?;
+            let queue = archive.queue()?;
+            let view = archive.shared.current()?;
             if let Some(why) = view.directory.fixed {
-                return Err(merge::fixed(&shared.place, why));
+                return Err(merge::fixed(&archive.shared.place, why));
             }
             commit::check(&view, &key, &options)?;
             Ok(queue)
@@ -201,7 +199,7 @@ impl ObjectStore for Zip {
         check_key(key)?;
         Err(Error::Unsupported(format!(
             "{}: objects of an archive can't be deleted",
-            self.shared.place.shown
+            self.archive.shared.place.shown
         )))
     }
 
@@ -227,7 +225,7 @@ impl ObjectStore for Zip {
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let queue = self.writable(key, &options).await?;
-        let place = &self.shared.place;
+        let place = &self.archive.shared.place;
         let folder = place.path.parent().unwrap_or(&place.path).to_owned();
         let spool = Spool::new(folder, format!("{}, key {key:?}", place.shown));
         Ok(Box::new(EntryWriter { queue, key: key.to_owned(), options, spool }))
@@ -242,10 +240,15 @@ impl ObjectStore for Zip {
     }
 
     async fn close(&self) -> Result<()> {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match queue {
-            Some(queue) => queue.close().await,
-            None => Ok(()),
+        let last = !self.closed.swap(true, Ordering::Relaxed) && self.archive.leave();
+        if last { self.archive.close().await } else { Ok(()) }
+    }
+}
+
+impl Drop for Zip {
+    fn drop(&mut self) {
+        if !*self.closed.get_mut() {
+            self.archive.leave();
         }
     }
 }

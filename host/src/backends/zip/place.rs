@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The archive, and the directory next to it: `.<name>.storage` with the
 /// journal and the archive being made. It is there while a process writes.
@@ -15,7 +16,9 @@ pub(super) struct Place {
     /// As the configuration has it: for messages.
     pub(super) shown: String,
     pub(super) side: PathBuf,
-    pub(super) durable: bool,
+    /// Whether a write is on disk before it is acknowledged. One store that wants
+    /// that is enough.
+    pub(super) durable: AtomicBool,
 }
 
 /// Tells one version of a file from another.
@@ -62,6 +65,17 @@ impl Place {
         self.side.join("journal")
     }
 
+    /// The side directory as whoever names it otherwise finds it, too.
+    pub(super) fn real_side(&self) -> io::Result<PathBuf> {
+        let above = self.side.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = above.unwrap_or(Path::new(".")).canonicalize()?;
+        Ok(above.join(self.side.file_name().unwrap_or_default()))
+    }
+
+    pub(super) fn durable(&self) -> bool {
+        self.durable.load(Ordering::Relaxed)
+    }
+
     /// The archive while it is made anew.
     pub(super) fn making(&self) -> PathBuf {
         self.side.join("making")
@@ -89,7 +103,7 @@ impl Place {
 
     /// Makes the entries of the archive's own directory durable.
     pub(super) fn sync_folder(&self) -> io::Result<()> {
-        if !self.durable {
+        if !self.durable() {
             return Ok(());
         }
         let folder = self.path.parent().unwrap_or(&self.path);

@@ -1,0 +1,99 @@
+//! An archive that this process has open, for all its stores: two of one
+//! configuration, or a store and the one that replaces it at a reload. There is
+//! one writer, and each of them writes through it.
+
+use super::commit::Queue;
+use super::place::{Lock, Place};
+use super::view::Shared;
+use crate::store::{Error, Result};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+
+pub(super) struct Archive {
+    pub(super) shared: Arc<Shared>,
+    /// Absent while another process writes, and after the last store was closed.
+    queue: tokio::sync::Mutex<Option<Arc<Queue>>>,
+    users: Mutex<usize>,
+}
+
+/// Those that are open in this process, by their side directories.
+pub(super) type Archives = HashMap<PathBuf, Weak<Archive>>;
+
+/// Held while one is opened, so that it is opened once.
+pub(super) fn archives() -> MutexGuard<'static, Archives> {
+    static ARCHIVES: LazyLock<Mutex<Archives>> = LazyLock::new(Mutex::default);
+    ARCHIVES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Archive {
+    /// What this process has open there, for one store more.
+    pub(super) fn find(
+        archives: &Archives,
+        side: &Path,
+        durable: bool,
+    ) -> Result<Option<Arc<Self>>> {
+        let Some(archive) = archives.get(side).and_then(Weak::upgrade) else { return Ok(None) };
+        let before = &archive.shared.place.durable;
+        if durable && !before.swap(true, Ordering::Relaxed) {
+            let queue = archive.queue.blocking_lock().clone();
+            queue.map_or(Ok(()), |queue| queue.harden())?;
+        }
+        *archive.users() += 1;
+        Ok(Some(archive))
+    }
+
+    /// Opens one. Writes it where that is possible, with the lock.
+    pub(super) fn open(place: Place, lock: Option<Lock>) -> Result<Arc<Self>> {
+        let shared = Arc::new(Shared::open(place)?);
+        let queue = lock.map(|lock| Queue::start(shared.clone(), lock)).transpose()?;
+        let queue = tokio::sync::Mutex::new(queue.map(Arc::new));
+        Ok(Arc::new(Self { shared, queue, users: Mutex::new(1) }))
+    }
+
+    /// The way to the writing thread, started now if that was not possible
+    /// before. Blocks.
+    pub(super) fn queue(&self) -> Result<Arc<Queue>> {
+        // Whoever closes it holds on to this until the lock of the archive is free.
+        let mut queue = self.queue.blocking_lock();
+        if let Some(queue) = queue.as_ref() {
+            return Ok(queue.clone());
+        }
+        let place = &self.shared.place;
+        let lock = place.lock()?.ok_or_else(|| {
+            Error::Unavailable(format!(
+                "{}: another process has this archive open for writing, and an archive has one \
+                 writer at a time; write through that process, or end it",
+                place.shown
+            ))
+        })?;
+        let started = Arc::new(Queue::start(self.shared.clone(), lock)?);
+        *queue = Some(started.clone());
+        Ok(started)
+    }
+
+    /// One store less. Whether it was the last.
+    pub(super) fn leave(&self) -> bool {
+        let mut users = self.users();
+        *users = users.saturating_sub(1);
+        *users == 0
+    }
+
+    /// Puts everything into the archive and ends the writing thread.
+    pub(super) async fn close(&self) -> Result<()> {
+        let mut queue = self.queue.lock().await;
+        if *self.users() > 0 {
+            // Opened again meanwhile.
+            return Ok(());
+        }
+        match queue.take() {
+            Some(queue) => queue.close().await,
+            None => Ok(()),
+        }
+    }
+
+    fn users(&self) -> MutexGuard<'_, usize> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
