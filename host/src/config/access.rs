@@ -2,6 +2,7 @@
 
 use super::ServeConfig;
 use super::load::Loader;
+use super::secret;
 use super::serve::bucket_name_problem;
 use super::yaml::{Data, Node};
 use serde_json::{Value, json};
@@ -21,6 +22,9 @@ impl std::fmt::Debug for Credentials {
         f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
     }
 }
+
+/// The fewest characters of a secret key.
+const SECRET: usize = 8;
 
 /// One entry of `serve.credentials`.
 #[derive(Debug, Clone)]
@@ -111,9 +115,10 @@ pub(super) fn schemas(credentials: Option<&Node>, anonymous: Option<&Node>) -> (
         "prefix": {"type": "string", "minLength": 1},
     });
     let mut user = json!({"type": "object", "additionalProperties": false,
-        "required": ["access_key", "secret_key"], "properties": scope});
+        "required": ["access_key"], "properties": scope});
     user["properties"]["access_key"] = json!({"type": "string", "minLength": 1});
-    user["properties"]["secret_key"] = json!({"type": "string", "minLength": 8});
+    user["properties"]["secret_key"] = json!({"type": "string", "minLength": SECRET});
+    user["properties"]["secret_key_file"] = json!({"type": "string", "minLength": 1});
     let users = match credentials.map(|node| &node.data) {
         Some(Data::List(_)) => json!({"type": "array", "minItems": 1, "items": user}),
         _ => user,
@@ -147,11 +152,10 @@ impl Loader<'_> {
             _ => credentials.into_iter().collect(),
         };
         for (value, node) in values.iter().zip(nodes) {
-            let key = |name: &str| value[name].as_str().map(str::to_owned);
-            let (Some(access_key), Some(secret_key)) = (key("access_key"), key("secret_key"))
-            else {
+            let Some(access_key) = value["access_key"].as_str().map(str::to_owned) else {
                 continue;
             };
+            let Some(secret_key) = self.secret_key(value, node) else { continue };
             let number = serve.users.len();
             let first = *users.entry(access_key.clone()).or_insert(number);
             if first != number {
@@ -174,6 +178,37 @@ impl Loader<'_> {
             let text = "serve.anonymous: true turns signing off, and serve.credentials asks for \
                         it: give one, or anonymous: read";
             self.report(node.place, text.to_owned());
+        }
+    }
+
+    /// What a user signs with: from the configuration, or from a file.
+    fn secret_key(&mut self, value: &Value, node: &Node) -> Option<String> {
+        let at = |name: &str| entry(node, name).unwrap_or(node).place;
+        match (value["secret_key"].as_str(), value["secret_key_file"].as_str()) {
+            (Some(secret), None) => Some(secret.to_owned()),
+            (None, Some(file)) => {
+                let problem = match secret::read(&self.directory.join(file)) {
+                    Ok(secret) if secret.chars().count() >= SECRET => return Some(secret),
+                    Ok(_) => format!("{file}: a secret key has at least {SECRET} characters"),
+                    Err(problem) => problem,
+                };
+                self.report(at("secret_key_file"), format!("secret_key_file: {problem}"));
+                None
+            }
+            (Some(_), Some(_)) => {
+                let text = "secret_key and secret_key_file are two ways to say one thing: give one";
+                self.report(at("secret_key_file"), text.to_owned());
+                None
+            }
+            (None, None) => {
+                // What is there and no text was reported.
+                let given = |name| entry(node, name).is_some();
+                if !given("secret_key") && !given("secret_key_file") {
+                    let text = "serve.credentials: a user needs a secret_key or a secret_key_file";
+                    self.report(node.place, text.to_owned());
+                }
+                None
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod load;
 pub(crate) mod plugins;
 mod problem;
 mod schema;
+pub(crate) mod secret;
 mod serve;
 pub(crate) mod units;
 mod yaml;

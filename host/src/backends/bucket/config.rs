@@ -1,6 +1,7 @@
 //! What a configuration says of a bucket, checked.
 
 use crate::backends::OpenArgs;
+use crate::config::secret;
 use crate::store::Result;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
@@ -25,6 +26,7 @@ pub(super) const SCHEMA: &str = r#"{
             "description": "Access key id, with s3_secret_key; without both, the standard AWS credential chain."
         },
         "s3_secret_key": {"type": "string", "description": "Secret access key."},
+        "s3_secret_key_file": {"type": "string", "description": "File that holds the secret access key, in place of s3_secret_key."},
         "session_token": {"type": "string", "description": "Session token of temporary keys."},
         "profile": {"type": "string", "description": "Profile of the AWS config files to take keys and region from."},
         "addressing": {
@@ -91,6 +93,7 @@ pub(super) struct Config {
     pub region: Option<String>,
     pub s3_access_key: Option<Secret>,
     pub s3_secret_key: Option<Secret>,
+    s3_secret_key_file: Option<PathBuf>,
     pub session_token: Option<Secret>,
     pub profile: Option<String>,
     #[serde(default)]
@@ -199,7 +202,15 @@ impl<'de> Deserialize<'de> for Secret {
 
 impl Config {
     pub(super) fn new(args: &OpenArgs) -> Result<Self> {
-        let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+        let mut config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+        if let Some(file) = &config.s3_secret_key_file {
+            if config.s3_secret_key.is_some() {
+                return Err(args.bad("give s3_secret_key or s3_secret_key_file, not both"));
+            }
+            let secret = secret::read(&args.directory.join(file));
+            let secret = secret.map_err(|e| args.bad(&format!("s3_secret_key_file: {e}")))?;
+            config.s3_secret_key = Some(Secret(secret));
+        }
         let problem = config.problem();
         problem.map_or(Ok(config), |problem| Err(args.bad(&problem)))
     }
@@ -210,7 +221,8 @@ impl Config {
         }
         if self.s3_access_key.is_some() != self.s3_secret_key.is_some() {
             return Some(
-                "s3_access_key and s3_secret_key belong together; leave both out to use the \
+                "s3_access_key and s3_secret_key (or s3_secret_key_file) belong together; leave \
+                 both out to use the \
                  standard AWS credential chain"
                     .to_owned(),
             );
@@ -275,6 +287,22 @@ mod tests {
             assert!(!error.contains("hidden") && !error.contains("4711"), "{error}");
         }
         assert_eq!(format!("{:?}", Secret("hidden".to_owned())), "***");
+    }
+
+    #[test]
+    fn a_secret_from_a_file_is_as_one_in_the_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret");
+        std::fs::write(&file, "hidden\n").unwrap();
+        let given = json!({"bucket_name": "b", "s3_access_key": "k", "s3_secret_key_file": file});
+        let secret = config(given.clone()).unwrap().s3_secret_key.unwrap();
+        assert_eq!(secret.0, "hidden");
+        let mut both = given.clone();
+        both["s3_secret_key"] = json!("hidden too");
+        let error = config(both).err().unwrap();
+        assert!(error.contains("not both") && !error.contains("hidden"), "{error}");
+        std::fs::write(&file, "").unwrap();
+        assert!(config(given).err().unwrap().contains("is empty"));
     }
 
     #[test]

@@ -1,0 +1,82 @@
+//! Secrets that stand in files of their own. No message shows what is in one.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Far more than a key has.
+const MAX: u64 = 4_096;
+
+/// The secret in a file, without the line break at its end; or why there is
+/// none.
+///
+/// A file that every user of the machine may read is said in the log and taken
+/// all the same: in containers, secrets are mounted like that, and nobody else
+/// is there to read them.
+pub(crate) fn read(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| format!("{shown} can't be read: {error}");
+    // A pipe would wait for a writer, and could not be read again.
+    let found = std::fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(format!("{shown} is not a file"));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    if let Err(error) = file.take(MAX + 1).read_to_string(&mut text) {
+        return Err(match error.kind() {
+            std::io::ErrorKind::InvalidData => format!("{shown} is not UTF-8 text"),
+            _ => failed(error),
+        });
+    }
+    if text.len() as u64 > MAX {
+        return Err(format!("{shown} has more than {MAX} bytes: no secret is that long"));
+    }
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        return Err(format!("{shown} is empty"));
+    }
+    if secret.contains(char::is_control) {
+        return Err(format!("{shown} must hold the secret alone, on one line"));
+    }
+    if found.permissions().mode() & 0o004 != 0 {
+        tracing::warn!(
+            target: "storage",
+            "{shown} holds a secret, and every user of this machine may read it: chmod o-r {shown}"
+        );
+    }
+    Ok(secret.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_the_one_line_of_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        let read = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            read(&path)
+        };
+        for content in [&b"key of mine"[..], b"key of mine\n", b"key of mine\r\n"] {
+            assert_eq!(read(content).as_deref(), Ok("key of mine"));
+        }
+        assert_eq!(read(b" key\n").as_deref(), Ok(" key"), "spaces are its own");
+        for (content, why) in [
+            (&b""[..], "is empty"),
+            (b"\n", "is empty"),
+            (b"mine\nother", "on one line"),
+            (b"mine\n\n", "on one line"),
+            (b"mine\xff", "not UTF-8"),
+            (&[b'm'; 5_000], "more than 4096"),
+        ] {
+            let error = read(content).unwrap_err();
+            assert!(error.contains(why) && !error.contains("mine"), "{error}");
+        }
+        assert!(super::read(directory.path()).unwrap_err().contains("not a file"));
+        assert!(super::read(&directory.path().join("none")).unwrap_err().contains("can't be read"));
+    }
+}
