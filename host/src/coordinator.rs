@@ -3,7 +3,7 @@
 
 use crate::store::{Error, Result};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
@@ -18,21 +18,29 @@ pub const MAX_TOTAL: usize = 64 * 1024 * 1024;
 /// waits for one is about to make the same fetch.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What a store's values belong to: its definition, not just its name. A store
+/// that replaces another of the same name must not find the values of that one.
+pub type Scope = u128;
+
 /// Named locks and values with compare-and-set. Clones are the same.
+///
+/// Names begin with that of a store and a slash. Locks are told apart by their
+/// names alone, so that an old chain and the one that replaces it take turns;
+/// values also by the [`Scope`] of the store, where [`scoped`](Self::scoped)
+/// gives it one.
 #[derive(Clone, Default)]
 pub struct Coordinator {
-    inner: Arc<Inner>,
+    locks: Arc<Locks>,
+    values: Arc<Mutex<Values>>,
+    scopes: Arc<HashMap<String, Scope>>,
 }
 
 #[derive(Default)]
-struct Inner {
-    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    values: Mutex<Values>,
-}
+struct Locks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
 
 #[derive(Default)]
 struct Values {
-    map: HashMap<String, (Vec<u8>, u64)>,
+    scopes: HashMap<Scope, HashMap<String, (Vec<u8>, u64)>>,
     version: u64,
     bytes: usize,
 }
@@ -40,14 +48,14 @@ struct Values {
 /// A held lock; dropping it lets go.
 pub struct Guard {
     name: String,
-    inner: Arc<Inner>,
+    locks: Arc<Locks>,
     held: Option<OwnedMutexGuard<()>>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         self.held = None;
-        let mut locks = self.inner.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Waiters hold their own reference; the last one out removes the name.
         if locks.get(&self.name).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             locks.remove(&self.name);
@@ -56,14 +64,34 @@ impl Drop for Guard {
 }
 
 impl Coordinator {
+    /// The same, in which the values of these stores are in scopes of their own.
+    #[must_use]
+    pub fn scoped(&self, scopes: HashMap<String, Scope>) -> Self {
+        Self { scopes: Arc::new(scopes), ..self.clone() }
+    }
+
+    /// The same locks, and no values yet.
+    #[must_use]
+    pub fn same_locks(&self) -> Self {
+        Self { locks: self.locks.clone(), ..Self::default() }
+    }
+
+    /// Removes every value of a scope.
+    pub fn forget(&self, scope: Scope) {
+        let mut values = self.values();
+        for (name, (value, _)) in values.scopes.remove(&scope).into_iter().flatten() {
+            values.bytes -= name.len() + value.len();
+        }
+    }
+
     /// Waits for the named lock and takes it.
     pub async fn lock(&self, name: &str) -> Result<Guard> {
         let lock = {
-            let mut locks = self.inner.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
             locks.entry(name.to_owned()).or_default().clone()
         };
         // Made first, so that a cancelled wait also cleans up.
-        let mut guard = Guard { name: name.to_owned(), inner: self.inner.clone(), held: None };
+        let mut guard = Guard { name: name.to_owned(), locks: self.locks.clone(), held: None };
         let held = tokio::time::timeout(LOCK_TIMEOUT, lock.lock_owned()).await.map_err(|_| {
             Error::Unavailable(format!("the lock {name:?} was not free in {LOCK_TIMEOUT:?}"))
         })?;
@@ -73,7 +101,7 @@ impl Coordinator {
 
     /// The named value and its version.
     pub fn load(&self, name: &str) -> Option<(Vec<u8>, u64)> {
-        self.values().map.get(name).cloned()
+        self.values().scopes.get(&self.scope(name))?.get(name).cloned()
     }
 
     /// Sets or removes the value if its version is `expected` (0: absent).
@@ -83,8 +111,9 @@ impl Coordinator {
         expected: u64,
         value: Option<Vec<u8>>,
     ) -> Result<u64> {
+        let scope = self.scope(name);
         let mut values = self.values();
-        let current = values.map.get(name);
+        let current = values.scopes.get(&scope).and_then(|scope| scope.get(name));
         if current.map_or(0, |(_, version)| *version) != expected {
             return Err(Error::PreconditionFailed);
         }
@@ -104,15 +133,22 @@ impl Coordinator {
         values.bytes = bytes;
         values.version += 1;
         let version = values.version;
+        let scope = values.scopes.entry(scope).or_default();
         match value {
-            Some(value) => values.map.insert(name.to_owned(), (value, version)),
-            None => values.map.remove(name),
+            Some(value) => scope.insert(name.to_owned(), (value, version)),
+            None => scope.remove(name),
         };
         Ok(version)
     }
 
-    fn values(&self) -> std::sync::MutexGuard<'_, Values> {
-        self.inner.values.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The scope of the store that a name begins with.
+    fn scope(&self, name: &str) -> Scope {
+        let store = |(at, _): (usize, &str)| self.scopes.get(name.get(..at)?);
+        name.match_indices('/').filter_map(store).next_back().copied().unwrap_or_default()
+    }
+
+    fn values(&self) -> MutexGuard<'_, Values> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,7 +168,7 @@ mod tests {
         assert!(!second.is_finished());
         drop(first);
         second.await.unwrap().unwrap();
-        assert!(coordinator.inner.locks.lock().unwrap().is_empty());
+        assert!(coordinator.locks.0.lock().unwrap().is_empty());
     }
 
     #[test]
@@ -151,5 +187,26 @@ mod tests {
         let c = Coordinator::default();
         let large = c.compare_and_set("n", 0, Some(vec![0; MAX_VALUE + 1]));
         assert!(matches!(large, Err(Error::LimitExceeded(_))));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_replaces_another_shares_its_locks_and_not_its_values() {
+        let all = Coordinator::default();
+        let scoped = |scope| all.scoped(HashMap::from([("a/b".to_owned(), scope)]));
+        let (old, new) = (scoped(1), scoped(2));
+        let version = old.compare_and_set("a/b/n", 0, Some(b"old".to_vec())).unwrap();
+        assert_eq!(new.load("a/b/n"), None);
+        assert_eq!(scoped(1).load("a/b/n"), Some((b"old".to_vec(), version)));
+        new.compare_and_set("a/b/n", 0, Some(b"new".to_vec())).unwrap();
+        all.forget(1);
+        assert_eq!(old.load("a/b/n"), None);
+        assert!(new.load("a/b/n").is_some());
+        all.forget(2);
+        assert_eq!(all.values().bytes, 0);
+        let held = old.lock("a/b/n").await.unwrap();
+        let mut waits = std::pin::pin!(new.lock("a/b/n"));
+        assert!(futures::poll!(&mut waits).is_pending());
+        drop(held);
+        assert!(waits.await.is_ok());
     }
 }

@@ -2,12 +2,14 @@
 
 use crate::backends::{BACKENDS, Method, OpenArgs, presign};
 use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Scope};
 use crate::engine::{Engine, Observer, Plugin, Shared};
+use crate::identity::{self, Identity};
 use crate::mirrors::Mirror;
 use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
+use crate::open_stores::{Lease, OpenStores};
 use crate::place::trails;
 use crate::store::SharedStore;
 use anyhow::{Context, anyhow};
@@ -18,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use storage_core::chain::{Base, Node};
+use storage_core::env::Event;
 use tokio::sync::Mutex;
 
 /// Builds stores from a YAML file and keeps those that are open, so that a
@@ -37,13 +40,16 @@ use tokio::sync::Mutex;
 pub struct StoreFactory {
     /// Of this process only.
     id: u64,
+    path: PathBuf,
     config: Config,
     /// Where in the configuration a store is.
     names: HashMap<String, usize>,
     engine: Arc<Engine>,
     plugins: HashMap<String, Arc<Plugin>>,
-    shared: Shared,
-    notifier: Arc<Notifier>,
+    /// With their names, and what they are let go of by.
+    notifiers: HashMap<String, (Identity, Arc<Notifier>)>,
+    /// Shared with the factories that this one replaced.
+    all: OpenStores,
     /// The folder of the file: where relative paths in it start.
     directory: PathBuf,
     check_only: bool,
@@ -53,46 +59,72 @@ pub struct StoreFactory {
 #[derive(Default)]
 struct Open {
     stores: HashMap<usize, SharedStore>,
-    /// In the order of opening: a store after its bases.
-    order: Vec<(usize, SharedStore)>,
+    /// Of every store that is open, and of the decorators in chains.
+    identities: HashMap<usize, Identity>,
+    /// In the order of opening: a store after its bases. With the numbers by
+    /// which they are let go of.
+    order: Vec<(usize, u64)>,
 }
 
 impl StoreFactory {
     /// Reads and checks a file, and compiles the plug-ins that it names. Opens
     /// nothing yet. Relative paths in it start at its folder.
     pub fn from_yaml(path: impl AsRef<Path>) -> anyhow::Result<Self> {
+        Self::read(path.as_ref(), &HashMap::new(), OpenStores::default())
+    }
+
+    /// Reads the file again. Stores whose definition is as it was, and whose
+    /// bases are, will be those that this factory has open, with all that they
+    /// hold. Both factories are to be closed; a store that both have open is
+    /// closed with the last.
+    pub fn reload(&self) -> anyhow::Result<Self> {
+        let new = Self::read(&self.path, &self.plugins, self.all.clone())?;
+        Ok(Self { check_only: self.check_only, ..new })
+    }
+
+    fn read(
+        path: &Path,
+        before: &HashMap<String, Arc<Plugin>>,
+        all: OpenStores,
+    ) -> anyhow::Result<Self> {
         let engine = engine()?;
-        let told: Arc<OnceLock<Arc<Notifier>>> = Arc::default();
-        let hears = told.clone();
-        let observer: Arc<dyn Observer> = Arc::new(Log(move |event| {
-            if let Some(notifier) = hears.get() {
-                notifier.changed(event);
+        // Handlers are for built-in stores.
+        let observer: Arc<dyn Observer> = Arc::new(Log(|_| ()));
+        let (config, plugins) = load_after(path, &observer, before)?;
+        let directory = folder(path)?;
+        let mut notifiers = HashMap::new();
+        let mut problem = None;
+        for def in config.stores.iter().filter(|def| def.kind == "NotifyingStore") {
+            let identity = identity::of_handlers(def);
+            let handlers = serde_json::Value::Object(def.config.clone());
+            let make = || Notifier::new([(def.name.as_str(), &handlers)], &directory);
+            let notifier = all.notifier(identity, make);
+            match notifier {
+                Ok(notifier) => drop(notifiers.insert(def.name.clone(), (identity, notifier))),
+                Err(error) => problem = problem.or(Some(error)),
             }
-        }));
-        let (config, plugins) = load(path.as_ref(), &observer)?;
-        let directory = folder(path.as_ref())?;
-        let notifying = config.stores.iter().filter(|def| def.kind == "NotifyingStore");
-        let handlers: Vec<_> = notifying
-            .map(|def| (def.name.as_str(), serde_json::Value::Object(def.config.clone())))
-            .collect();
-        let handlers = handlers.iter().map(|(name, config)| (*name, config));
-        let notifier = Notifier::new(handlers, &directory).with_context(|| config.file.clone())?;
-        let notifier = Arc::new(notifier);
-        let _ = told.set(notifier.clone());
-        let shared = Shared { observer, coordinator: Coordinator::default() };
+        }
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Ok(Self {
+        let factory = Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            path: path.to_owned(),
             names: config.stores.iter().zip(0..).map(|(def, at)| (def.name.clone(), at)).collect(),
             config,
             engine,
             plugins,
-            shared,
-            notifier,
+            notifiers,
+            all,
             directory,
             check_only: false,
             open: Mutex::default(),
-        })
+        };
+        match problem {
+            None => Ok(factory),
+            Some(error) => {
+                factory.release_notifiers();
+                Err(error).context(factory.config.file)
+            }
+        }
     }
 
     /// Opens without touching: what a store would create when opened is
@@ -183,7 +215,10 @@ impl StoreFactory {
             [journal, ..] => Some(self.open_index(*journal, true).await?),
             [] => None,
         };
-        Ok(Mirror::new(name, children, journal, self.shared.coordinator.clone()))
+        let open = self.open.lock().await;
+        let (_, scope) = self.identify(&open, def, None);
+        let coordinator = self.scoped(&self.all.coordinator, [(def, scope)]);
+        Ok(Mirror::new(name, children, journal, coordinator))
     }
 
     fn index(&self, name: &str) -> anyhow::Result<usize> {
@@ -194,17 +229,28 @@ impl StoreFactory {
     }
 
     /// Closes every open store, the outermost first, and delivers what events
-    /// still wait. Reports the first failure, after having tried all.
+    /// still wait. Reports the first failure, after having tried all. What
+    /// another factory has open, too, after a [`reload`](Self::reload), stays
+    /// open.
     pub async fn close(&self) -> anyhow::Result<()> {
         let order = std::mem::take(&mut *self.open.lock().await).order;
+        let numbers: Vec<u64> = order.iter().rev().map(|(_, number)| *number).collect();
         let mut first = Ok(());
-        for (index, store) in order.into_iter().rev() {
+        for (number, store) in self.all.release(&numbers) {
             let closed = store.close().await;
-            let closed = closed.with_context(|| format!("store {:?}", self.def(index).name));
-            first = first.and(closed);
+            let opened = order.iter().find(|(_, own)| *own == number);
+            let name = opened.map_or("", |(index, _)| self.def(*index).name.as_str());
+            first = first.and(closed.with_context(|| format!("store {name:?}")));
         }
-        self.notifier.close().await;
+        self.all.forget(self.id);
+        let notifiers = self.release_notifiers();
+        futures::future::join_all(notifiers.iter().map(|notifier| notifier.close())).await;
         first
+    }
+
+    fn release_notifiers(&self) -> Vec<Arc<Notifier>> {
+        let identities: Vec<_> = self.notifiers.values().map(|(identity, _)| *identity).collect();
+        self.all.release_notifiers(&identities)
     }
 
     fn def(&self, index: usize) -> &StoreDef {
@@ -254,9 +300,19 @@ impl StoreFactory {
     ) -> anyhow::Result<SharedStore> {
         let def = self.def(index);
         let backend = backend(def).ok_or_else(|| anyhow!("store {:?} is no backend", def.name))?;
-        let store = (backend.open)(self.args(def, create));
-        let store = store.await.map_err(|error| named(def, error))?;
-        Ok(open.keep(index, store))
+        let identity = identity::of_backend(def, backend, &self.directory, self.check_only);
+        let target = || identity::target(def, backend, &self.directory);
+        let lease = match self.all.find(identity, target()) {
+            Some(lease) => lease,
+            None => {
+                let store = (backend.open)(self.args(def, create));
+                let store = store.await.map_err(|error| named(def, error))?;
+                // Opening may have made what the path leads to.
+                self.all.add(identity, target(), store)
+            }
+        };
+        let identity = identity::of_open(identity, lease.number);
+        Ok(open.keep(index, identity, lease))
     }
 
     /// Opens a decorator: everything below it that is of the same component,
@@ -273,7 +329,21 @@ impl StoreFactory {
             let base = self.open_store(open, index, create).await?;
             bases.insert(self.def(index).name.clone(), base);
         }
-        let plugin = self.def(root).plugin.as_ref().and_then(|name| self.plugins.get(name));
+        let def = self.def(root);
+        let plugin = def.plugin.as_ref().and_then(|name| self.plugins.get(name));
+        let mut scopes = Vec::new();
+        for index in &decorators {
+            let def = self.def(*index);
+            let (identity, scope) = self.identify(open, def, plugin);
+            open.identities.insert(*index, identity);
+            scopes.push((def, scope));
+        }
+        let coordinator = plugin.map_or(&self.all.coordinator, |plugin| plugin.coordinator());
+        let coordinator = self.scoped(coordinator, scopes.iter().copied());
+        let identity = open.identities.get(&root).copied().unwrap_or_default();
+        if let Some(lease) = self.all.find(identity, None) {
+            return Ok(open.keep(root, identity, lease));
+        }
         let position: HashMap<usize, u32> = decorators.iter().copied().zip(0..).collect();
         let node = |&index: &usize| {
             let def = self.def(index);
@@ -290,12 +360,60 @@ impl StoreFactory {
         };
         let nodes = decorators.iter().map(node).collect();
         let chain = match plugin {
-            None => self.engine.chain(nodes, bases, self.shared.clone()).await,
-            Some(plugin) => plugin.chain(nodes, bases).await,
+            None => {
+                let observer = self.observer(&decorators);
+                self.engine.chain(nodes, bases, Shared { observer, coordinator }).await
+            }
+            Some(plugin) => {
+                let scopes = scopes.into_iter().map(|(def, scope)| (def.name.clone(), scope));
+                plugin.scoped_chain(nodes, bases, scopes.collect()).await
+            }
         };
-        let def = self.def(root);
         let chain = chain.map_err(|error| named(def, error))?;
-        Ok(open.keep(root, Arc::new(chain)))
+        let lease = self.all.add(identity, None, Arc::new(chain));
+        Ok(open.keep(root, identity, lease))
+    }
+
+    /// Tells the handlers of these stores what happens.
+    fn observer(&self, decorators: &BTreeSet<usize>) -> Arc<dyn Observer> {
+        let own = decorators.iter().filter_map(|index| {
+            let name = &self.def(*index).name;
+            Some((name.clone(), self.notifiers.get(name)?.1.clone()))
+        });
+        let own: HashMap<String, Arc<Notifier>> = own.collect();
+        Arc::new(Log(move |event: Event| {
+            if let Some(notifier) = own.get(&event.store) {
+                notifier.changed(event);
+            }
+        }))
+    }
+
+    /// Which decorator this is, and the scope of its values. Its bases are known.
+    fn identify(
+        &self,
+        open: &Open,
+        def: &StoreDef,
+        plugin: Option<&Arc<Plugin>>,
+    ) -> (Identity, Scope) {
+        let known = |base| open.identities.get(base).copied().unwrap_or_default();
+        let bases: Vec<Identity> = def.bases.iter().map(known).collect();
+        let plugin = plugin.map(|plugin| (&plugin.def, plugin.sha256.as_str()));
+        let own = identity::of_decorator(def, plugin, &self.directory, bases.iter().copied());
+        let names = def.under().iter().map(|base| self.def(*base).name.clone());
+        (own, identity::scope(def, own, names, &bases))
+    }
+
+    /// A coordinator for these stores.
+    fn scoped<'a>(
+        &self,
+        coordinator: &Coordinator,
+        scopes: impl IntoIterator<Item = (&'a StoreDef, Scope)>,
+    ) -> Coordinator {
+        let note = |(def, scope): (&StoreDef, Scope)| {
+            self.all.uses(self.id, scope, coordinator, def.kind == identity::CACHE);
+            (def.name.clone(), scope)
+        };
+        coordinator.scoped(scopes.into_iter().map(note).collect())
     }
 
     /// The decorators from `root` down that go into one instance with it, and the
@@ -331,9 +449,21 @@ pub fn load(
     path: &Path,
     observer: &Arc<dyn Observer>,
 ) -> anyhow::Result<(Config, HashMap<String, Arc<Plugin>>)> {
+    load_after(path, observer, &HashMap::new())
+}
+
+/// As [`load`], with the plug-ins that were loaded before.
+fn load_after(
+    path: &Path,
+    observer: &Arc<dyn Observer>,
+    before: &HashMap<String, Arc<Plugin>>,
+) -> anyhow::Result<(Config, HashMap<String, Arc<Plugin>>)> {
     let mut plugins = HashMap::new();
     let mut load = |def: &PluginDef| {
-        let plugin = Plugin::load(def.clone(), observer.clone())?;
+        let plugin = match before.get(&def.name) {
+            Some(plugin) => plugin.reload(def.clone(), observer.clone())?,
+            None => Plugin::load(def.clone(), observer.clone())?,
+        };
         let types = plugin.types.clone();
         plugins.insert(def.name.clone(), plugin);
         Ok(types)
@@ -343,10 +473,11 @@ pub fn load(
 }
 
 impl Open {
-    fn keep(&mut self, index: usize, store: SharedStore) -> SharedStore {
-        self.stores.insert(index, store.clone());
-        self.order.push((index, store.clone()));
-        store
+    fn keep(&mut self, index: usize, identity: Identity, lease: Lease) -> SharedStore {
+        self.identities.insert(index, identity);
+        self.stores.insert(index, lease.store.clone());
+        self.order.push((index, lease.number));
+        lease.store
     }
 }
 

@@ -31,6 +31,8 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects in memory, gone when the process ends.",
+    place: None,
+    files: &[],
     open: |args| Box::pin(async move { Memory::open(&args).map(|m| Arc::new(m) as SharedStore) }),
 };
 

@@ -28,6 +28,11 @@ pub struct Backend {
     pub config_schema: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
+    /// The property that names the folder or file which the objects are in, as
+    /// long as that is never replaced by the store itself.
+    pub place: Option<&'static str>,
+    /// Properties that name files whose contents are a part of the config.
+    pub files: &'static [&'static str],
     /// Opens a store of this type.
     pub open: fn(OpenArgs) -> BoxFuture<'static, Result<SharedStore>>,
 }

@@ -34,6 +34,8 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as files of one directory; the name is the key in Base32.",
+    place: Some("root_path"),
+    files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 

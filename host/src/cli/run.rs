@@ -2,7 +2,7 @@
 
 use super::preflight::{Wishes, check_dynamic, preflight, users};
 use crate::StoreFactory;
-use crate::config::Credentials;
+use crate::config::{Credentials, ServeConfig};
 use crate::mirrors::Background;
 use crate::objects::Objects;
 use crate::serve::{Exposed, Offer, Server, Switch};
@@ -45,7 +45,8 @@ impl RunArgs {
         let file = self.file.clone().unwrap_or_else(|| default.to_owned());
         let mut hangup = signal(SignalKind::hangup())?;
         let mut end = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let factory = load(&file).await?;
+        let path = file.clone();
+        let factory = load(move || StoreFactory::from_yaml(path)).await?;
         let wishes = Wishes { listen: self.listen, anonymous: self.anonymous };
         // Before a store is opened, and made where it is missing.
         let made = preflight(factory.config(), &wishes)?;
@@ -70,13 +71,15 @@ impl RunArgs {
         let serving = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
+        let started = opened.factory.config().serve.clone();
         let mut current = opened;
         let mut retiring = Vec::new();
         loop {
             tokio::select! {
                 () = either(&mut end) => break,
-                _ = hangup.recv() => match self.reopen(&file, listen, &made, &switch).await {
+                _ = hangup.recv() => match self.reopen(&current, listen, &made, &switch).await {
                     Ok(opened) => {
+                        self.warn(&started, &opened);
                         eprintln!("{}: read again; serving {}", file.display(), names(&opened));
                         retiring.push(retire(std::mem::replace(&mut current, opened)));
                         retiring.retain(|task| !task.is_finished());
@@ -102,12 +105,13 @@ impl RunArgs {
     /// against it.
     async fn reopen(
         &self,
-        file: &Path,
+        current: &Opened,
         listen: SocketAddr,
         made: &Option<Credentials>,
         switch: &Switch,
     ) -> anyhow::Result<Opened> {
-        let opened = open(load(file).await?).await?;
+        let factory = current.factory.clone();
+        let opened = open(load(move || factory.reload()).await?).await?;
         let serve = &opened.factory.config().serve;
         let nobody = serve.users.is_empty() && serve.anonymous.is_none();
         let offer = offer(&opened, made, self.anonymous);
@@ -120,8 +124,24 @@ impl RunArgs {
         match taken {
             Ok(()) => Ok(opened),
             Err(error) => {
+                opened.healing.stop().await;
                 opened.factory.close().await?;
                 Err(error)
+            }
+        }
+    }
+
+    /// Says what a reload does not take over.
+    fn warn(&self, started: &ServeConfig, opened: &Opened) {
+        let config = opened.factory.config();
+        for option in config.serve.needs_restart(started) {
+            if option != "listen" || self.listen.is_none() {
+                tracing::warn!(
+                    target: "storage",
+                    "{}: serve.{option} has changed, and a reload can't change it: what the start \
+                     found stays in force until the next start",
+                    config.file
+                );
             }
         }
     }
@@ -134,10 +154,11 @@ fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn load(file: &Path) -> anyhow::Result<StoreFactory> {
+async fn load(
+    read: impl FnOnce() -> anyhow::Result<StoreFactory> + Send + 'static,
+) -> anyhow::Result<StoreFactory> {
     // Compiling a plug-in takes a while: requests go on meanwhile.
-    let path = file.to_owned();
-    tokio::task::spawn_blocking(|| StoreFactory::from_yaml(path)).await?
+    tokio::task::spawn_blocking(read).await?
 }
 
 async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
@@ -145,13 +166,9 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
     for plugin in factory.plugins() {
         tracing::info!(target: "storage", "{}", plugin.grants());
     }
-    match exposed(&factory).await {
-        Ok(exposed) => Ok(Opened {
-            healing: healing(&factory).await?,
-            factory,
-            exposed,
-            in_use: Arc::default(),
-        }),
+    let opened = async { anyhow::Ok((exposed(&factory).await?, healing(&factory).await?)) };
+    match opened.await {
+        Ok((exposed, healing)) => Ok(Opened { healing, factory, exposed, in_use: Arc::default() }),
         Err(error) => {
             let _ = factory.close().await;
             Err(error)

@@ -43,7 +43,7 @@ pub struct TypeInfo {
 }
 
 /// One entry of `plugins:`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginDef {
     /// Its name: the first part of its store types.
     pub name: String,
@@ -58,6 +58,13 @@ pub struct PluginDef {
     pub config_env: Vec<String>,
     /// Where the file defines it.
     pub place: Place,
+}
+
+impl PluginDef {
+    /// Whether it says the same, wherever the file says it.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        *other == Self { place: other.place, ..self.clone() }
+    }
 }
 
 /// What a plug-in may use: `plugins.NAME.limits`.

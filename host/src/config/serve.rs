@@ -31,6 +31,23 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
         "idle":{"type":"integer","minimum":1,"maximum":3600}}}
 }}"#;
 
+impl ServeConfig {
+    /// The options that differ from those of the start, and that a reload can't
+    /// change. Everything else of the section is taken over.
+    pub(crate) fn needs_restart(&self, started: &Self) -> Vec<&'static str> {
+        let mut options = Vec::new();
+        let mut fixed = |same: bool, option| {
+            if !same {
+                options.push(option)
+            }
+        };
+        fixed(self.listen == started.listen, "listen");
+        fixed(self.staging == started.staging, "staging");
+        fixed(self.limits.connections == started.limits.connections, "limits.connections");
+        options
+    }
+}
+
 impl Loader<'_> {
     pub(super) fn serve(&mut self, node: &Node) -> ServeConfig {
         let mut schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();

@@ -213,18 +213,19 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves one connection to its end.
 async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
     let _ = stream.set_nodelay(true);
-    let now = read(&current);
-    let stream = Patient::new(stream, now.idle);
-    match now.tls.clone() {
+    let (idle, tls) = {
+        // Not held on to: a connection may outlive what is served at its start.
+        let now = read(&current);
+        (now.idle, now.tls.clone())
+    };
+    let stream = Patient::new(stream, idle);
+    match tls {
         None => speak(stream, current, watcher).await,
-        Some(tls) => {
-            drop(now);
-            match tokio::time::timeout(tls::HANDSHAKE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => speak(stream, current, watcher).await,
-                Ok(Err(error)) => tracing::debug!(%error, "a client and TLS did not agree"),
-                Err(_) => tracing::debug!("a client did not agree on keys in time"),
-            }
-        }
+        Some(tls) => match tokio::time::timeout(tls::HANDSHAKE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => speak(stream, current, watcher).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a client and TLS did not agree"),
+            Err(_) => tracing::debug!("a client did not agree on keys in time"),
+        },
     }
 }
 

@@ -52,6 +52,8 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncBucketStore"],
     config_schema: config::SCHEMA,
     doc: "Objects in a bucket of Amazon S3 or of a server that speaks its language.",
+    place: None,
+    files: &["ca_file", "s3_secret_key_file"],
     open: |args| Box::pin(open(args)),
 };
 

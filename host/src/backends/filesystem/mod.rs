@@ -63,6 +63,8 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as files below a directory; the key is the relative path.",
+    place: Some("root_path"),
+    files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 

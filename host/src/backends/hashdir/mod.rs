@@ -56,6 +56,8 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as files in folders named after the hash of their keys.",
+    place: Some("root_path"),
+    files: &[],
     open: |args| Box::pin(open(args)),
 };
 

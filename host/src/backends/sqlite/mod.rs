@@ -60,6 +60,8 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as rows of one SQLite database.",
+    place: Some("db_path"),
+    files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 

@@ -64,6 +64,8 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as entries of a zip archive; they can't be replaced or deleted.",
+    place: None,
+    files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 

@@ -18,7 +18,7 @@ use super::state::{Observer, Shared};
 use super::{TICK, tick};
 use crate::config::units::show_bytes;
 use crate::config::{PluginDef, Refusal, TypeInfo};
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Scope};
 use crate::regular;
 use crate::store::{Result, SharedStore};
 use outline::{Outline, World, outline};
@@ -68,12 +68,20 @@ impl Plugin {
     /// Reads, checks and compiles a plug-in and asks it for its store types.
     /// What it says goes to `observer`. Blocks, for a bounded time.
     pub fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Arc<Self>, Refusal> {
+        Self::load_with(def, observer, Coordinator::default())
+    }
+
+    fn load_with(
+        def: PluginDef,
+        observer: Arc<dyn Observer>,
+        coordinator: Coordinator,
+    ) -> Result<Arc<Self>, Refusal> {
         // On a thread of its own, whatever runs here: nothing can be done
         // about a compiler that does not end, and the component may want to
         // wait for something.
         let (send, receive) = mpsc::channel();
         let work = move || {
-            let _ = send.send(load(def, observer));
+            let _ = send.send(load(def, observer, coordinator));
         };
         let started = std::thread::Builder::new().name("plugin".to_owned()).spawn(work);
         if let Err(error) = started {
@@ -91,8 +99,7 @@ impl Plugin {
     }
 
     /// Builds a chain of stores of this plug-in, as [`Engine::chain`] does of
-    /// what is built in. `shared` says where events go; the plug-in's locks and
-    /// values are its own.
+    /// what is built in. The plug-in's locks and values are its own.
     ///
     /// [`Engine::chain`]: super::Engine::chain
     pub async fn chain(
@@ -100,13 +107,44 @@ impl Plugin {
         nodes: Vec<Node>,
         bases: HashMap<String, SharedStore>,
     ) -> Result<Chain> {
+        self.scoped_chain(nodes, bases, HashMap::new()).await
+    }
+
+    /// As [`chain`](Self::chain); `scopes` are those of its stores' values.
+    pub(crate) async fn scoped_chain(
+        &self,
+        nodes: Vec<Node>,
+        bases: HashMap<String, SharedStore>,
+        scopes: HashMap<String, Scope>,
+    ) -> Result<Chain> {
         let wary = Wary {
             voice: self.voice.clone(),
             root: nodes.last().map(|node| node.name.clone()).unwrap_or_default(),
             stores: nodes.iter().map(|node| node.name.clone()).collect(),
         };
-        let shared = Shared { observer: Arc::new(wary), coordinator: self.coordinator.clone() };
+        let coordinator = self.coordinator.scoped(scopes);
+        let shared = Shared { observer: Arc::new(wary), coordinator };
         self.pack.chain(nodes, bases, shared).await
+    }
+
+    /// Loads what `def` says now: this very plug-in, with its compiled code, its
+    /// locks and its values, unless the entry or the file has changed.
+    pub fn reload(
+        self: &Arc<Self>,
+        def: PluginDef,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<Self>, Refusal> {
+        let same = || read(&def.component).is_ok_and(|b| digest(&b) == self.sha256);
+        if self.def.says_the_same(&def) && same() {
+            return Ok(self.clone());
+        }
+        // Old and new calls take turns; their values may mean something else.
+        Self::load_with(def, observer, self.coordinator.same_locks())
+    }
+
+    /// The locks and values of its stores.
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
     }
 
     /// What it is and what it is given, in a line.
@@ -148,9 +186,17 @@ impl Plugin {
     }
 }
 
-fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Plugin, Refusal> {
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn load(
+    def: PluginDef,
+    observer: Arc<dyn Observer>,
+    coordinator: Coordinator,
+) -> Result<Plugin, Refusal> {
     let bytes = read(&def.component).map_err(Refusal::Component)?;
-    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let sha256 = digest(&bytes);
     if let Some(wanted) = def.sha256.as_ref().filter(|wanted| **wanted != sha256) {
         return Err(Refusal::Sha256(format!(
             "the digest of {} is {sha256}, and not {wanted}: either it was changed, or sha256 has \
@@ -180,7 +226,6 @@ fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Plugin, Refusal> 
     let pack = Pack::new(pre, limits, Some(watched));
     let kinds = kinds(&pack, &def).map_err(refuse)?;
     let types = types::types(&def.name, kinds).map_err(refuse)?;
-    let coordinator = Coordinator::default();
     Ok(Plugin { def, sha256, size, outline, types, pack, counters, voice, coordinator })
 }
 

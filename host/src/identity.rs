@@ -1,0 +1,218 @@
+//! What makes a store the same when the configuration is read again: its
+//! definition, the variables expanded, and the stores that it stands on.
+
+use crate::backends::Backend;
+use crate::config::{PluginDef, StoreDef};
+use crate::coordinator::Scope;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Equal only for stores that are the same. It tells nothing of secrets.
+pub(crate) type Identity = u128;
+
+/// The file or folder that a path leads to: a path that leads elsewhere by now
+/// (a link was changed, a disk mounted) makes another store of one definition.
+pub(crate) type Target = Option<(u64, u64)>;
+
+/// Far more than a secret or the certificates of a system have.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Takes in the parts of a definition, each with its length.
+struct Hasher(Sha256);
+
+impl Hasher {
+    fn new(what: &str, def: &StoreDef) -> Self {
+        Self(Sha256::new()).text(what).text(&def.name).text(&def.kind)
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes())
+    }
+
+    fn config(self, def: &StoreDef) -> Self {
+        // In one order, whatever the file's.
+        let mut config = Value::Object(def.config.clone());
+        config.sort_all_objects();
+        self.text(&config.to_string())
+    }
+
+    fn all(self, identities: impl IntoIterator<Item = Identity>) -> Self {
+        identities.into_iter().fold(self, |all, one| all.bytes(&one.to_le_bytes()))
+    }
+
+    fn end(self) -> Identity {
+        let digest = self.0.finalize();
+        let first = digest.first_chunk::<16>().copied().unwrap_or_default();
+        Identity::from_le_bytes(first)
+    }
+}
+
+/// A backend's, before it is open. `directory` is where relative paths start.
+pub(crate) fn of_backend(
+    def: &StoreDef,
+    backend: &Backend,
+    directory: &Path,
+    check_only: bool,
+) -> Identity {
+    let start = Hasher::new("backend", def).config(def).bytes(&[u8::from(check_only)]);
+    let start = start.bytes(directory.as_os_str().as_encoded_bytes());
+    let files = backend.files.iter().filter_map(|name| def.config.get(*name)?.as_str());
+    // One that can't be read is reported by whoever opens the store.
+    let content = |file| {
+        let path = directory.join(file);
+        let found = path.metadata().is_ok_and(|found| found.is_file() && found.len() < MAX_FILE);
+        if found { std::fs::read(path).unwrap_or_default() } else { Vec::new() }
+    };
+    files.fold(start, |all, file| all.bytes(&content(file))).end()
+}
+
+/// A backend's, when it is open: what was closed and opened again may have lost
+/// what it held.
+pub(crate) fn of_open(identity: Identity, number: u64) -> Identity {
+    Hasher(Sha256::new()).all([identity, number.into()]).end()
+}
+
+/// A decorator's, given those of its bases.
+pub(crate) fn of_decorator(
+    def: &StoreDef,
+    plugin: Option<(&PluginDef, &str)>,
+    directory: &Path,
+    bases: impl IntoIterator<Item = Identity>,
+) -> Identity {
+    let start = Hasher::new("decorator", def).config(def);
+    // The files and programs of handlers may be named relatively.
+    let start = start.bytes(directory.as_os_str().as_encoded_bytes());
+    let start = match plugin {
+        None => start,
+        Some((def, sha256)) => {
+            start.text(sha256).text(&format!("{:?} {:?}", def.limits, def.config_env))
+        }
+    };
+    start.all(bases).end()
+}
+
+/// The handlers' of a notifying store.
+pub(crate) fn of_handlers(def: &StoreDef) -> Identity {
+    Hasher::new("handlers", def).config(def).end()
+}
+
+/// What the shared values of a decorator belong to. They outlive a change of
+/// its definition as far as they stay true: a cache's copies are those of its
+/// two stores, whatever its `ttl`; what the children of a mirror missed, they
+/// missed whatever its policy, and while their own definitions change, too.
+pub(crate) fn scope(
+    def: &StoreDef,
+    own: Identity,
+    base_names: impl IntoIterator<Item = String>,
+    bases: &[Identity],
+) -> Scope {
+    let start = Hasher::new("scope", def);
+    match def.kind.as_str() {
+        CACHE => start.all(bases.iter().copied()).end(),
+        "MirroringStore" => {
+            let start = base_names.into_iter().fold(start, |all, name| all.text(&name));
+            start.all(bases.iter().skip(def.under().len()).copied()).end()
+        }
+        _ => start.all([own]).end(),
+    }
+}
+
+/// The type whose values tell what another store holds.
+pub(crate) const CACHE: &str = "CachingStore";
+
+/// What the path of a backend leads to now, where a reload is to notice.
+pub(crate) fn target(def: &StoreDef, backend: &Backend, directory: &Path) -> Target {
+    let path = def.config.get(backend.place?)?.as_str()?;
+    let found = std::fs::metadata(directory.join(path)).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const STORES: &str = "
+stores:
+  a: {type: FilesystemStore, config: {root_path: a, durable: true}}
+  b: {type: DictStore}
+  j: {type: DictStore}
+  cached: {type: CachingStore, base: {main_store: a, cache_store: b}, config: {max_bytes: 7}}
+  mirror: {type: MirroringStore, base: [a, b], config: {write: all, journal: j}}
+  main: {type: PrefixStore, base: cached, config: {prefix: p}}
+main: main
+";
+
+    /// A store's name, its identity, and the scope of its values.
+    type Known = (String, Identity, Scope);
+
+    /// All stores, as if they were open for the first time.
+    fn all(text: &str) -> Vec<Known> {
+        let types = crate::factory::types().unwrap();
+        let config = Config::parse(text, "test", &types, &|_| None).unwrap();
+        let mut all: Vec<Known> = Vec::new();
+        for def in &config.stores {
+            let backend = crate::backends::BACKENDS.iter().find(|b| b.name == def.kind);
+            let bases: Vec<Identity> = def.bases.iter().map(|base| all[*base].1).collect();
+            let names = def.under().iter().map(|base| all[*base].0.clone());
+            let own = match backend {
+                Some(backend) => of_backend(def, backend, Path::new("/here"), false),
+                None => of_decorator(def, None, Path::new("/here"), bases.iter().copied()),
+            };
+            let scope = scope(def, own, names, &bases);
+            all.push((def.name.clone(), own, scope));
+        }
+        all
+    }
+
+    /// Which stores are others, and which have other values, after a change.
+    fn changed(from: &str, to: &str) -> (String, String) {
+        assert!(STORES.contains(from));
+        let (old, new) = (all(STORES), all(&STORES.replace(from, to)));
+        let differ = |differs: fn(&Known, &Known) -> bool| {
+            let pairs = old.iter().zip(&new).filter(|(old, new)| differs(old, new));
+            pairs.map(|(old, _)| old.0.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        (differ(|old, new| old.1 != new.1), differ(|old, new| old.2 != new.2 && old.0 != "main"))
+    }
+
+    #[test]
+    fn a_store_is_another_when_its_definition_or_one_below_it_changes() {
+        let others = |from, to| changed(from, to).0;
+        assert_eq!(others("root_path: a, durable: true", "durable: true, root_path: a"), "");
+        assert_eq!(others("{prefix: p}", "{\n    prefix: p}"), "");
+        assert_eq!(others("prefix: p", "prefix: q"), "main");
+        assert_eq!(others("max_bytes: 7", "max_bytes: 8"), "cached main");
+        assert_eq!(others("durable: true", "durable: false"), "a cached mirror main");
+        assert_eq!(
+            others("b: {type: DictStore}", "b: {type: DictStore, config: {objects: {x: y}}}"),
+            "b cached mirror main"
+        );
+    }
+
+    #[test]
+    fn values_outlive_what_does_not_make_them_wrong() {
+        let values = |from, to| changed(from, to).1;
+        assert_eq!(values("max_bytes: 7", "max_bytes: 8"), "");
+        assert_eq!(values("write: all", "write: quorum"), "");
+        assert_eq!(values("base: [a, b]", "base: [b, a]"), "mirror");
+        assert_eq!(
+            values("main_store: a, cache_store: b", "main_store: b, cache_store: a"),
+            "cached"
+        );
+        // What a child missed it missed, wherever it is now.
+        assert_eq!(values("durable: true", "durable: false"), "a cached");
+        assert_eq!(
+            values("j: {type: DictStore}", "j: {type: DictStore, config: {objects: {x: y}}}"),
+            "j mirror"
+        );
+    }
+}
