@@ -180,6 +180,34 @@ impl Server {
         open.filter(|entry| is_one(&entry.path())).count()
     }
 
+    /// Puts other stores (the YAML without `serve:`) into its configuration,
+    /// which it has yet to read.
+    pub fn configure(&self, stores: &str) -> Result<()> {
+        let file = self.directory().join("stores.yaml");
+        let text = fs::read_to_string(&file)?;
+        let (_, serve) = text.split_once("\nserve:\n").context("a configuration that serves")?;
+        fs::write(file, format!("{stores}\nserve:\n{serve}"))?;
+        Ok(())
+    }
+
+    /// Has it read its configuration again, and waits until it serves that.
+    pub fn reload(&self) -> Result<()> {
+        let count = |log: &str, text: &str| log.matches(text).count();
+        let (read, refused) = ("stores.yaml: read again; serving", "stores.yaml: not taken over");
+        let before = self.log();
+        self.signal(rustix::process::Signal::HUP)?;
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            ensure!(count(&log, refused) == count(&before, refused), "{log}");
+            if count(&log, read) > count(&before, read) {
+                return Ok(());
+            }
+            ensure!(start.elapsed() < PATIENCE, "it is not read again:\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Sends a signal, by name.
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);

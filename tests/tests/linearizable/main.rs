@@ -7,6 +7,10 @@
 //! The same while calls of the server to the system fail again and again: what
 //! it says has failed was done at one instant before it said so, or never.
 //!
+//! And the same while the server reads its configuration again and again, as it
+//! was and changed: what began before a reload ends with the old stores beside
+//! what came after it.
+//!
 //! 4 rounds for each backend; `STORAGE_LINEAR_ROUNDS` sets another number.
 //! Random parts follow from a seed that is printed; `STORAGE_TEST_SEED` sets
 //! another.
@@ -67,6 +71,63 @@ fn a_hashdir_store_with_an_index_does_so_while_its_disk_fails() -> Result<()> {
 #[test]
 fn an_sqlite_store_does_so_while_its_disk_fails() -> Result<()> {
     disturbed("SqliteStore", "{type: SqliteStore, config: {db_path: objects.db}}")
+}
+
+#[test]
+fn a_filesystem_store_does_so_over_reloads() -> Result<()> {
+    reloaded("FilesystemStore", &FILES.map(String::from))
+}
+
+/// As it was, with an option changed, and with others above it.
+const FILES: [&str; 3] = [
+    "{type: FilesystemStore, config: {root_path: objects}}",
+    "{type: FilesystemStore, config: {root_path: objects, durable: false}}",
+    "{type: LoggingStore, base: files}
+  files: {type: FilesystemStore, config: {root_path: objects}}",
+];
+
+#[test]
+fn a_safe_filesystem_store_does_so_over_reloads() -> Result<()> {
+    let safe = |text: &str| text.replace("FilesystemStore", "SafeFilesystemStore");
+    reloaded("SafeFilesystemStore", &FILES.map(safe))
+}
+
+#[test]
+fn a_hashdir_store_with_an_index_does_so_over_reloads() -> Result<()> {
+    let hashed = |text: &str| {
+        text.replace("FilesystemStore", "HashdirStore")
+            .replace("root_path: objects", "root_path: objects, index: true")
+    };
+    reloaded("HashdirStore", &FILES.map(hashed))
+}
+
+#[test]
+fn an_sqlite_store_does_so_over_reloads() -> Result<()> {
+    let rows = |text: &str| {
+        text.replace("FilesystemStore", "SqliteStore")
+            .replace("root_path: objects", "db_path: o.db")
+    };
+    reloaded("SqliteStore", &FILES.map(rows))
+}
+
+#[test]
+fn a_store_in_memory_does_so_over_reloads() -> Result<()> {
+    let above = |kind: &str| format!("{{type: {kind}, base: dict}}\n  dict: {{type: DictStore}}");
+    reloaded("DictStore", &["IdentityStore", "IdentityStore", "LoggingStore"].map(above))
+}
+
+#[test]
+fn a_cache_over_a_durable_store_does_so_over_reloads() -> Result<()> {
+    let cache = |config: &str| {
+        format!(
+            "{{type: LoggingStore, base: cached}}
+  cached: {{type: CachingStore, base: {{main_store: kept, cache_store: cache}}, config: {{{config}}}}}
+  kept: {{type: SqliteStore, config: {{db_path: objects.db}}}}
+  cache: {{type: FilesystemStore, config: {{root_path: cache, durable: false}}}}"
+        )
+    };
+    let configs = ["max_bytes: 2000000", "max_bytes: 2000000", "max_object: 200000, at_once: 1000"];
+    reloaded("CachingStore", &configs.map(cache))
 }
 
 /// The history of each key, and the clock.
@@ -232,6 +293,34 @@ fn disturbed(name: &'static str, store: &str) -> Result<()> {
     histories.each(server.port(), |_| Action::Get)?;
     histories.check(&format!("while {failed} calls failed"))?;
     ensure!(failed as u64 > 2 * histories.rounds, "only {failed} calls failed");
+    server.stop()?;
+    Ok(())
+}
+
+/// `stores` are what `main` is, one after the other.
+fn reloaded(name: &'static str, stores: &[String]) -> Result<()> {
+    let stores = stores.iter().map(|store| format!("stores:\n  main: {store}\nmain: main"));
+    let stores: Vec<String> = stores.collect();
+    let mut histories = Histories::new(name)?;
+    let server = Server::start_anonymous(stores.first().context("no store")?)?;
+    let mut reloads = 0;
+    for _ in 0..histories.rounds {
+        let pause = histories.clients.first_mut().map_or(0, |client| client.random(100));
+        histories.during(server.port(), false, |stop| {
+            let reload = |stores: &String| {
+                server.configure(stores)?;
+                std::thread::sleep(Duration::from_millis(pause));
+                server.reload()
+            };
+            let done = stores.iter().try_for_each(reload);
+            std::thread::sleep(Duration::from_millis(100));
+            stop.store(true, Ordering::Relaxed);
+            done
+        })??;
+        reloads += stores.len();
+    }
+    histories.each(server.port(), |_| Action::Get)?;
+    histories.check(&format!("over {reloads} reloads"))?;
     server.stop()?;
     Ok(())
 }
