@@ -4,6 +4,7 @@
 use crate::backends::Backend;
 use crate::config::{PluginDef, StoreDef};
 use crate::coordinator::Scope;
+use crate::regular;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
@@ -66,11 +67,7 @@ pub(crate) fn of_backend(
     let start = start.bytes(directory.as_os_str().as_encoded_bytes());
     let files = backend.files.iter().filter_map(|name| def.config.get(*name)?.as_str());
     // One that can't be read is reported by whoever opens the store.
-    let content = |file| {
-        let path = directory.join(file);
-        let found = path.metadata().is_ok_and(|found| found.is_file() && found.len() < MAX_FILE);
-        if found { std::fs::read(path).unwrap_or_default() } else { Vec::new() }
-    };
+    let content = |file| regular::read(&directory.join(file), MAX_FILE).unwrap_or_default();
     files.fold(start, |all, file| all.bytes(&content(file))).end()
 }
 

@@ -107,7 +107,7 @@ fn a_write_that_straddles_a_reload_leaves_no_old_copy_in_a_cache() -> Result<()>
   cached:
     type: CachingStore
     base: {{main_store: kept, cache_store: cache}}
-    config: {{max_object: {max}, revalidate: never}}
+    config: {{max_object: {max}, ttl: never}}
   main: {{type: {above}, base: cached}}
 main: main"
             )
@@ -143,7 +143,7 @@ fn a_cache_whose_main_store_was_changed_is_right_when_the_old_requests_are_over(
   main:
     type: CachingStore
     base: {{main_store: kept, cache_store: cache}}
-    config: {{revalidate: never, max_object: 100}}
+    config: {{ttl: never, max_object: 100}}
 main: main"
         )
     };

@@ -1,5 +1,6 @@
 //! Secrets that stand in files of their own. No message shows what is in one.
 
+use crate::regular;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,13 +17,9 @@ const MAX: u64 = 4_096;
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let failed = |error: std::io::Error| format!("{shown} can't be read: {error}");
-    // A pipe would wait for a writer, and could not be read again.
-    let found = std::fs::metadata(path).map_err(failed)?;
-    if !found.is_file() {
-        return Err(format!("{shown} is not a file"));
-    }
+    let file = regular::open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
     let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
     if let Err(error) = file.take(MAX + 1).read_to_string(&mut text) {
         return Err(match error.kind() {
             std::io::ErrorKind::InvalidData => format!("{shown} is not UTF-8 text"),
@@ -76,7 +73,7 @@ mod tests {
             let error = read(content).unwrap_err();
             assert!(error.contains(why) && !error.contains("mine"), "{error}");
         }
-        assert!(super::read(directory.path()).unwrap_err().contains("not a file"));
+        assert!(super::read(directory.path()).unwrap_err().contains("not a regular file"));
         assert!(super::read(&directory.path().join("none")).unwrap_err().contains("can't be read"));
     }
 }
