@@ -12,6 +12,7 @@ use std::process::Command;
 use storage_conformance::cases::bytes;
 use storage_host::Objects;
 use storage_host::backends::{BACKENDS, OpenArgs};
+use storage_host::source::Ended;
 use storage_host::store::{DeleteOptions, Error, ListOptions, PutOptions, ReadOptions};
 use storage_tests::mounts::{KINDS, command, elsewhere, mount};
 use storage_tests::server::binary;
@@ -70,7 +71,7 @@ async fn all_that_a_store_does(kind: &str, home: &Path) -> Result<()> {
     for _ in 0..2 {
         let mut upload = store.write("large", PutOptions::default()).await?;
         upload.push(large.clone()).await?;
-        upload.finish().await?;
+        upload.finish(Ended::own(large.len() as u64)).await?;
     }
     let mut dropped = store.write("dropped", PutOptions::default()).await?;
     dropped.push(large.clone()).await?;
