@@ -256,6 +256,171 @@ fn a_running_server_heals_a_child_that_answers_again() -> Result<()> {
     Ok(())
 }
 
+/// Makes a key unwritable on a child that had it in a folder, and lost it: a
+/// file stands where the folder would.
+fn lose_and_block(child: &Path, folder: &str) -> Result<()> {
+    std::fs::remove_dir_all(child.join(folder))?;
+    Ok(std::fs::write(child.join(folder), "in the way")?)
+}
+
+#[test]
+fn a_failed_overwrite_never_deletes_the_copy_of_a_child_that_is_well() -> Result<()> {
+    for journal in [false, true] {
+        let directory = tempfile::tempdir()?;
+        let at = directory.path();
+        let config = if journal { "{write: all, journal: log}" } else { "{write: all}" };
+        let stores = format!(
+            "stores:\n  one: {{type: FilesystemStore, config: {{root_path: one}}}}\n  \
+             two: {{type: FilesystemStore, config: {{root_path: two}}}}\n  \
+             log: {{type: FilesystemStore, config: {{root_path: log}}}}\n  \
+             both: {{type: MirroringStore, base: [one, two], config: {config}}}\nmain: both\n"
+        );
+        std::fs::write(at.join("stores.yaml"), stores)?;
+        let put = |text: &str| -> Result<(i32, String, String)> {
+            std::fs::write(at.join("text"), text)?;
+            Ok(cli(at, &["put", "folder/k", "text"]))
+        };
+        let (code, _, err) = put("old")?;
+        ensure!(code == 0, "{err}");
+        lose_and_block(&at.join("two"), "folder")?;
+        let (code, _, err) = put("new")?;
+        ensure!(code != 0 && err.contains("child \"one\": done"), "exit {code}: {err}");
+        ensure!(!err.contains("taken back"), "{err}");
+        for heal in [&["heal"][..], &["heal", "--full"]] {
+            let (_, data, err) = cli(at, &["get", "folder/k", "-"]);
+            ensure!(data == "new", "{data:?} {err}");
+            cli(at, heal);
+        }
+        ensure!(cli(at, &["ls", "-r"]).1.lines().any(|key| key == "folder/k"), "it is not listed");
+        std::fs::remove_file(at.join("two/folder"))?;
+        healed(at, &["--full"])?;
+        for child in ["one", "two"] {
+            ensure!(std::fs::read(at.join(child).join("folder/k"))? == b"new", "{child}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_too_few_children_took_is_healed_and_never_removed_from_the_others() -> Result<()> {
+    let setup = Setup::new()?;
+    let stores = setup
+        .stores
+        .replace("  both:", "  last: {type: FilesystemStore, config: {root_path: last}}\n  both:");
+    let stores = stores
+        .replace("base: [far, near]", "base: [near, far, last]")
+        .replace("write: any", "write: quorum");
+    let server = Server::start_anonymous(&stores)?;
+    let (port, at) = (server.port(), server.directory());
+    put(port, "folder/k", b"old")?;
+    lose_and_block(&at.join("last"), "folder")?;
+    setup.proxy.down(true);
+    let (status, ..) = http::request(port, "PUT", "/main/folder/k", &[], b"new")?;
+    ensure!(status >= 500, "one of three is no quorum: {status}");
+    setup.proxy.down(false);
+    let far = setup.far.directory().join("objects/folder/k");
+    let start = Instant::now();
+    loop {
+        let (status, _, data) = http::request(port, "GET", "/main/folder/k", &[], b"")?;
+        ensure!(status == 200 && data == b"new", "{status}: {}", String::from_utf8_lossy(&data));
+        let held = std::fs::read(&far).context("the other copy went")?;
+        if held == b"new" {
+            break;
+        }
+        ensure!(held == b"old" && start.elapsed() < PATIENCE, "not healed: {}", server.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn an_object_that_was_lost_is_an_error_and_stays_on_record_until_somebody_decides() -> Result<()> {
+    let setup = Setup::new()?;
+    let server = Server::start_anonymous(&setup.stores)?;
+    put(server.port(), "k", b"old")?;
+    setup.proxy.down(true);
+    put(server.port(), "k", b"new")?;
+    let directory = server.crash()?;
+    let at = directory.path();
+    std::fs::remove_file(at.join("near/k"))?;
+    setup.proxy.down(false);
+    for args in [&["get", "k", "-"][..], &["exists", "k"], &["stat", "k"]] {
+        let (code, out, err) = cli(at, args);
+        ensure!(code > 1 && err.contains("may have been lost"), "{args:?}: {code} {out}{err}");
+    }
+    ensure!(cli(at, &["ls"]).1 == "k\n", "it is not listed");
+    for heal in [&["heal"][..], &["heal", "--full"]] {
+        let (code, out, err) = cli(at, heal);
+        ensure!(code == 4 && out.contains("leave   k: "), "exit {code}: {out}{err}");
+        ensure!(out.contains("only an older copy is left"), "{out}");
+    }
+    let (_, old, err) = cli(at, &["get", "far:k", "-"]);
+    ensure!(old == "old", "the last copy went: {err}");
+    let (code, _, err) = cli(at, &["rm", "k"]);
+    ensure!(code == 0, "{err}");
+    ensure!(cli(at, &["exists", "k"]).0 == 1 && cli(at, &["exists", "far:k"]).0 == 1);
+    Ok(())
+}
+
+#[test]
+fn a_journal_of_an_earlier_version_opens_and_costs_no_copy() -> Result<()> {
+    let setup = Setup::new()?;
+    let server = Server::start_anonymous(&setup.stores)?;
+    put(server.port(), "k", b"old")?;
+    put(server.port(), "l", b"old")?;
+    setup.proxy.down(true);
+    delete(server.port(), "k")?;
+    put(server.port(), "l", b"new")?;
+    let directory = server.crash()?;
+    let at = directory.path();
+    setup.proxy.down(false);
+    let journal = at.join("journal");
+    for (name, text) in tree(&journal)? {
+        let text = String::from_utf8(text)?;
+        let earlier = text.replace("\"format\":2", "\"format\":1").replace(",\"deleted\":true", "");
+        ensure!(!text.contains("deleted") || text != earlier, "{text}");
+        std::fs::write(journal.join(name), earlier)?;
+    }
+    // Whether a delete was missed or a write is not in it.
+    let (code, out, err) = cli(at, &["heal"]);
+    ensure!(code == 4 && out.contains("copy    l → far\n"), "exit {code}: {out}{err}");
+    ensure!(out.contains("leave   k: ") && !out.contains("remove  k"), "{out}");
+    ensure!(cli(at, &["get", "k", "-"]).0 > 1, "it came back, or went");
+    ensure!(cli(at, &["rm", "k"]).0 == 0 && cli(at, &["exists", "k"]).0 == 1);
+    healed(at, &[])?;
+    setup.equal(at)
+}
+
+#[test]
+fn a_child_that_is_down_is_logged_twice_and_listings_go_on_by_the_journal() -> Result<()> {
+    let setup = Setup::new()?;
+    let server = Server::start_anonymous(&setup.stores)?;
+    let port = server.port();
+    put(port, "before", b"x")?;
+    setup.proxy.down(true);
+    for number in 0..30 {
+        put(port, &format!("k{number}"), b"x")?;
+    }
+    let (status, _, listed) = http::request(port, "GET", "/main?list-type=2", &[], b"")?;
+    let listed = String::from_utf8(listed)?;
+    ensure!(status == 200 && listed.contains("<Key>k29</Key>"), "{status} {listed}");
+    ensure!(listed.contains("<Key>before</Key>"), "{listed}");
+    setup.proxy.down(false);
+    let start = Instant::now();
+    while !server.log().contains("answers again") {
+        ensure!(start.elapsed() < PATIENCE, "it is not asked again: {}", server.log());
+        put(port, "after", b"x")?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let log = server.log();
+    for line in ["does not answer, and is left out", "answers again"] {
+        ensure!(log.matches(line).count() == 1, "{line:?} is not there once: {log}");
+    }
+    server.stop()?;
+    Ok(())
+}
+
 const LOCAL: &str = "stores:
   one: {type: FilesystemStore, config: {root_path: one}}
   two: {type: FilesystemStore, config: {root_path: two}}

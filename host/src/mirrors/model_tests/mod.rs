@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use storage_core::decorators::mirroring::MirroringStore;
+use storage_core::decorators::mirroring::record::bucket_of;
 use storage_core::env::{Env, Silent};
 use storage_core::kind::Args;
 use storage_core::store::{self as core, Store};
@@ -45,12 +46,14 @@ struct Key {
     /// What is known was forgotten: any version that there ever was may be back.
     forgotten: bool,
     ever: BTreeSet<Option<u64>>,
+    /// The record may be too small to tell this key from others.
+    crowded: bool,
 }
 
 impl Key {
     fn acknowledged(&mut self, state: Option<u64>) {
         self.may_be = [state].into();
-        self.forgotten = false;
+        self.forgotten = self.crowded;
         self.ever.insert(state);
     }
     fn attempted(&mut self, state: Option<u64>) {
@@ -82,8 +85,13 @@ impl World {
         let journal = random.one_in(2).then(Child::default);
         let policy = ["all", "quorum", "any"][random.below(3) as usize];
         let (process, store) = start(&children, journal.as_ref(), policy, runtime);
-        let first = || Key { may_be: [None].into(), ..Key::default() };
-        let keys = ["a", "b", "c/d"].map(|key| (key.to_owned(), first())).into();
+        let crowded = random.one_in(8);
+        let first = |key| (key, Key { may_be: [None].into(), crowded, ..Key::default() });
+        let keys: Vec<String> = match crowded {
+            false => ["a", "b", "c/d"].map(str::to_owned).into(),
+            true => crowd(),
+        };
+        let keys = keys.into_iter().map(first).collect();
         let log = vec![format!("seed {seed}: {policy}, journal: {}", journal.is_some())];
         Self { seed, random, children, journal, policy, process, store, keys, versions: 0, log }
     }
@@ -297,6 +305,13 @@ impl World {
     }
 }
 
+/// More long keys than what is on record of them together has room for.
+fn crowd() -> Vec<String> {
+    let long = "x".repeat(900);
+    let keys = (0..).map(|number| format!("{number}{long}"));
+    keys.filter(|key| bucket_of(key) == 0).take(60).collect()
+}
+
 fn start(
     children: &[Child],
     journal: Option<&Child>,
@@ -331,7 +346,7 @@ fn what_a_child_held_and_nobody_deleted_is_readable_or_an_error_and_never_missin
     let runtime = Rc::new(runtime);
     for seed in seeds {
         let mut world = World::new(seed, &runtime);
-        for _ in 0..80 {
+        for _ in 0..if world.keys.len() > 3 { 600 } else { 80 } {
             world.step();
         }
     }
