@@ -297,7 +297,7 @@ mod tests {
             path: directory.path().join("a.zip"),
             shown: "a.zip".to_owned(),
             side: directory.path().to_owned(),
-            durable: false,
+            durable: false.into(),
         };
         mknodat(CWD, place.journal(), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         let error = Journal::open(&place).err().unwrap();
