@@ -10,8 +10,8 @@ use crate::place::{Trail, meet};
 use crate::source::{Ended, Source};
 use crate::store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
-    ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer,
-    Writer, check_key,
+    ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
+    Trailer, Writer, check_key,
 };
 use crate::streaming::piece;
 use crate::whole::{collect, larger_than};
@@ -210,6 +210,25 @@ impl Objects {
                 let more = paging.advance(&page, &mut options)?;
                 rest = more.then_some((options, paging));
                 entries = page.entries.into_iter();
+            }
+        })
+    }
+
+    /// What is kept below `prefix` beside the objects and is none, which
+    /// [`entries`](Self::entries) leaves out: each with its reason.
+    pub fn skipped(&self, prefix: &str) -> impl Stream<Item = Result<Skipped>> + Send + use<> {
+        let options =
+            ListOptions { prefix: prefix.to_owned(), skipped: true, ..ListOptions::default() };
+        let start = (self.store.clone(), Some(options), Vec::new().into_iter());
+        futures::stream::try_unfold(start, |(store, mut options, mut skipped)| async move {
+            loop {
+                if let Some(entry) = skipped.next() {
+                    return Ok(Some((entry, (store, options, skipped))));
+                }
+                let Some(wanted) = options.take() else { return Ok(None) };
+                let page = store.list(wanted.clone()).await?;
+                skipped = page.skipped.into_iter();
+                options = page.next.map(|next| ListOptions { start_after: Some(next), ..wanted });
             }
         })
     }

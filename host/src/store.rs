@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub use storage_core::paging::Paging;
 pub use storage_core::types::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES, Metadata,
-    ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Trailer, check_key, check_write,
-    key_too_long,
+    ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Skipped, Trailer, check_key,
+    check_write, key_too_long,
 };
 
 /// A store as the host holds it.

@@ -144,7 +144,7 @@ async fn ten_thousand_keys_and_more_are_listed_in_order() -> Result<()> {
     wanted.sort();
     for limit in [None, Some(777)] {
         let prefix = "many/".to_owned();
-        let mut options = ListOptions { prefix, start_after: None, limit };
+        let mut options = ListOptions { prefix, limit, ..ListOptions::default() };
         let mut listed = Vec::new();
         loop {
             let page = store.list(options.clone()).await?;

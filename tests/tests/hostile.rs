@@ -104,6 +104,7 @@ async fn operate(store: &SharedStore, at: &str) -> Result<Vec<u8>, Error> {
                 prefix: "bad".to_owned(),
                 start_after: Some("bad".to_owned()),
                 limit: Some(10),
+                ..ListOptions::default()
             };
             store.list(options).await.map(|_| Vec::new())
         }

@@ -8,7 +8,7 @@ use storage_core::types::{Entry, Error, ListOptions, PAGE_LIMIT};
 super::cases! {
     [list] test_list_of_nothing test_list_gives_every_key_once test_list_prefix_is_bytewise
         test_list_prefix_that_nothing_has test_list_in_pages_gives_every_key_once
-        test_list_limit_of_zero_and_too_many_still_work
+        test_list_limit_of_zero_and_too_many_still_work test_list_of_what_is_left_out
         test_list_sizes_are_true;
     [list; delete] test_list_forgets_what_was_deleted
         test_list_in_pages_while_others_write_keeps_what_stays;
@@ -18,7 +18,7 @@ super::cases! {
 }
 
 fn all(s: &Subject, prefix: &str, limit: Option<u32>) -> Result<Vec<Entry>> {
-    let mut options = ListOptions { prefix: s.key(prefix), start_after: None, limit };
+    let mut options = ListOptions { prefix: s.key(prefix), limit, ..Default::default() };
     let mut entries = Vec::new();
     for _ in 0..10_000 {
         let page = s.store.list(&options)?;
@@ -147,6 +147,27 @@ fn test_list_in_pages_while_others_write_keeps_what_stays(s: &Subject) -> Result
     Ok(())
 }
 
+fn test_list_of_what_is_left_out(s: &Subject) -> Result<()> {
+    fill(s, NAMES)?;
+    for limit in [None, Some(1), Some(2)] {
+        let mut options =
+            ListOptions { prefix: s.key(""), limit, skipped: true, ..Default::default() };
+        let mut pages = 0;
+        loop {
+            let page = s.store.list(&options)?;
+            ensure!(page.entries.is_empty(), "objects are said to be none: {:?}", page.entries);
+            ensure!(page.skipped.is_empty(), "something is left out: {:?}", page.skipped);
+            pages += 1;
+            ensure!(pages < 1_000, "the listing does not end");
+            match page.next {
+                Some(next) => options.start_after = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}
+
 fn test_list_sizes_are_true(s: &Subject) -> Result<()> {
     let mut wanted = std::collections::BTreeMap::new();
     for (seed, name) in (0..).zip(["a", "b", "c"]) {
@@ -203,8 +224,11 @@ fn test_list_start_after_any_string(s: &Subject) -> Result<()> {
 fn test_list_start_after_with_a_prefix(s: &Subject) -> Result<()> {
     fill(s, NAMES)?;
     for (after, wanted) in [("a", 3), ("c/1", 2), ("c/2x", 0), ("z", 0)] {
-        let options =
-            ListOptions { prefix: s.key("c/"), start_after: Some(s.key(after)), limit: None };
+        let options = ListOptions {
+            prefix: s.key("c/"),
+            start_after: Some(s.key(after)),
+            ..Default::default()
+        };
         let listed = s.store.list(&options)?.entries.len();
         ensure!(listed == wanted, "{listed} after {after:?}, wanted {wanted}");
     }

@@ -73,6 +73,15 @@ export interface ListOptions {
 export interface PageOptions extends ListOptions {
   /** At most 1,000. */
   limit?: number;
+  /** What a listing leaves out, instead of the objects. */
+  skipped?: boolean;
+}
+
+/** Something that is kept where the objects are and is no object. */
+export interface Skipped {
+  entry: string;
+  /** The same text for all of a kind. */
+  reason: string;
 }
 
 export interface Entry<Info = StoredInfo> {
@@ -84,6 +93,8 @@ export interface Page<Info = StoredInfo> {
   entries: Entry<Info>[];
   /** The next `startAfter`; absent at the end. */
   next?: string;
+  /** What is left out, where `page` was asked for that. */
+  skipped?: Skipped[];
 }
 
 export type ErrorCode =

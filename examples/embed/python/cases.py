@@ -178,7 +178,10 @@ class Replay:
     def list(self, store: Backend, step: Any) -> None:
         given = step.get("options", {})
         page = store.list(
-            ListOptions(given.get("prefix", ""), given.get("start-after"), given.get("limit"))
+            ListOptions(
+                given.get("prefix", ""), given.get("start-after"), given.get("limit"),
+                given.get("skipped", False),
+            )
         )
         if "gives" not in step:
             return
@@ -186,6 +189,8 @@ class Replay:
         keys = [entry.key for entry in page.entries]
         ensure(keys == [entry["key"] for entry in wanted["entries"]], f"it gave {keys}")
         ensure(page.next == wanted.get("next"), f"next is {page.next!r}")
+        skipped = [{"entry": one.entry, "reason": one.reason} for one in page.skipped]
+        ensure(skipped == wanted.get("skipped", []), f"it left out {skipped}")
         for got, entry in zip(page.entries, wanted["entries"]):
             self.agree(got.info, entry["info"])
 

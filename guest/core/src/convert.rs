@@ -157,21 +157,37 @@ macro_rules! conversions {
                 prefix: o.prefix.clone(),
                 start_after: o.start_after.clone(),
                 limit: o.limit,
+                skipped: o.skipped,
             }
         }
 
         pub fn list_options_in(o: wit::ListOptions) -> $crate::ListOptions {
-            $crate::ListOptions { prefix: o.prefix, start_after: o.start_after, limit: o.limit }
+            $crate::ListOptions {
+                prefix: o.prefix,
+                start_after: o.start_after,
+                limit: o.limit,
+                skipped: o.skipped,
+            }
         }
 
         pub fn page_out(p: $crate::Page) -> wit::Page {
             let entry = |e: $crate::Entry| wit::Entry { key: e.key, info: info_out(e.info) };
-            wit::Page { entries: p.entries.into_iter().map(entry).collect(), next: p.next }
+            let skipped = |s: $crate::Skipped| wit::Skipped { entry: s.entry, reason: s.reason };
+            wit::Page {
+                entries: p.entries.into_iter().map(entry).collect(),
+                skipped: p.skipped.into_iter().map(skipped).collect(),
+                next: p.next,
+            }
         }
 
         pub fn page_in(p: wit::Page) -> $crate::Page {
             let entry = |e: wit::Entry| $crate::Entry { key: e.key, info: info_in(e.info) };
-            $crate::Page { entries: p.entries.into_iter().map(entry).collect(), next: p.next }
+            let skipped = |s: wit::Skipped| $crate::Skipped { entry: s.entry, reason: s.reason };
+            $crate::Page {
+                entries: p.entries.into_iter().map(entry).collect(),
+                skipped: p.skipped.into_iter().map(skipped).collect(),
+                next: p.next,
+            }
         }
     };
 }

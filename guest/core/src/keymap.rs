@@ -5,10 +5,11 @@
 //! foreign: it is never shown and never touched.
 
 use crate::paging::Paging;
+use crate::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, KEY_TOO_LONG, ListOptions, MAX_KEY_BYTES, ObjectInfo, Page,
-    PutOptions, ReadOptions, Result, check_key, shorten,
+    Capabilities, DeleteOptions, Entry, Error, KEY_TOO_LONG, ListOptions, MAX_KEY_BYTES,
+    ObjectInfo, Page, PutOptions, ReadOptions, Result, check_key, shorten,
 };
 use std::borrow::Cow;
 
@@ -31,11 +32,24 @@ pub trait Mapping: 'static {
     }
     /// Whether keys and their base keys are in the same order of bytes.
     fn ordered(&self) -> bool;
+    /// Whether a base key without a key of ours may be somebody else's: then
+    /// nobody need be told of it.
+    fn others(&self, _base_key: &str) -> bool {
+        false
+    }
+    /// What every base key begins with and nobody else's does, if all that
+    /// begins so stands for keys; only that text itself then stands for none.
+    fn territory(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What page tokens of an unordered mapping begin with: a key of a user's
 /// can't be taken for one by accident.
 const TOKEN: char = '\u{1}';
+
+/// Why an object of the base is none of ours.
+const FOREIGN: &str = "its key in the base is not one that this store writes";
 
 /// A base with other keys.
 pub struct KeyMapping<M> {
@@ -88,6 +102,51 @@ impl<M: Mapping> KeyMapping<M> {
 
     fn ordered(&self) -> bool {
         self.mapping.ordered() && self.base.capabilities().ordered
+    }
+
+    /// What is in the base and stands for no key of ours.
+    fn skipped(&self, options: &ListOptions) -> Result<Page> {
+        let prefix = printable(options.prefix.as_bytes());
+        let inner =
+            ListOptions { prefix: self.mapping.base_prefix(&options.prefix)?, ..options.clone() };
+        if let Some(territory) = self.mapping.territory() {
+            return self.skipped_within(territory, &prefix, &inner);
+        }
+        let hide = |entry: &Entry| {
+            let key = entry.key.as_str();
+            if self.unmap(key)?.is_some() || self.mapping.others(key) {
+                return Ok(None);
+            }
+            let ours = self.mapping.unmap(key)?.unwrap_or_default();
+            let wanted = ours.starts_with(&options.prefix);
+            Ok(wanted.then(|| Skipped::new(key.as_bytes(), FOREIGN)))
+        };
+        let show = |mut skipped: Skipped| {
+            let name = plain(&skipped.entry);
+            if let Some(key) = name.map(|name| self.mapping.unmap(&name)).transpose()?.flatten() {
+                skipped.entry = printable(key.as_bytes());
+            }
+            Ok(skipped.entry.starts_with(&prefix).then_some(skipped))
+        };
+        hidden(&*self.base, &inner, hide, show)
+    }
+
+    /// The same where the base's prefix holds nothing but our keys.
+    fn skipped_within(&self, territory: &str, prefix: &str, options: &ListOptions) -> Result<Page> {
+        let start = printable(territory.as_bytes());
+        let show = |mut skipped: Skipped| {
+            if let Some(rest) = skipped.entry.strip_prefix(&start) {
+                skipped.entry = rest.to_owned();
+            }
+            skipped
+        };
+        let empty = || -> Result<Option<Skipped>> {
+            let asked = prefix.is_empty() && self.base.capabilities().read;
+            let reason = why_no_key(b"").filter(|_| asked);
+            let Some(reason) = reason else { return Ok(None) };
+            Ok(self.base.exists(territory)?.then(|| Skipped::new(b"", reason)))
+        };
+        one_and_base(&*self.base, options, empty, show)
     }
 
     /// Where the base's listing goes on after `after`.
@@ -148,11 +207,14 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
+        if options.skipped {
+            return self.skipped(options);
+        }
         let after = options.start_after.as_deref();
         let mut inner = ListOptions {
             prefix: self.mapping.base_prefix(&options.prefix)?,
             start_after: self.base_start(after)?,
-            limit: options.limit,
+            ..options.clone()
         };
         let after = after.filter(|_| self.ordered());
         let mut paging = Paging::default();

@@ -11,6 +11,7 @@
 //! - [`etag`]: etags that must not be taken for what they aren't.
 //! - [`codec`]: decorators that change an object's bytes.
 //! - [`keymap`]: decorators that change keys.
+//! - [`skipped`]: what listings leave out.
 //! - [`decorators`]: one file per store type. They are the feature
 //!   `decorators`, on by default.
 //! - [`behaviour`]: what a transformer asks for; [`transforming`]: stores made of
@@ -34,11 +35,13 @@ pub mod memory;
 pub mod paging;
 #[cfg(feature = "decorators")]
 mod pattern;
+pub mod skipped;
 pub mod source;
 pub mod store;
 #[cfg(feature = "decorators")]
 pub mod transforming;
 pub mod types;
 
+pub use skipped::Skipped;
 pub use store::{Reader, SharedStore, Store, Writer};
 pub use types::*;

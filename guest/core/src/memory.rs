@@ -93,6 +93,9 @@ impl Store for Memory {
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
+        if options.skipped {
+            return Ok(Page::default());
+        }
         let objects = self.objects.borrow();
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let prefix = options.prefix.as_str();
@@ -110,7 +113,7 @@ impl Store for Memory {
             .collect();
         let more = rest.next().is_some();
         let next = entries.last().filter(|_| more).map(|e| e.key.clone());
-        Ok(Page { entries, next })
+        Ok(Page::of(entries, next))
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {

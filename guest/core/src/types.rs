@@ -303,6 +303,8 @@ pub struct ListOptions {
     pub start_after: Option<String>,
     /// At most this many entries.
     pub limit: Option<u32>,
+    /// What the listing of objects leaves out, instead of the objects.
+    pub skipped: bool,
 }
 
 /// One listed object.
@@ -314,11 +316,15 @@ pub struct Entry {
     pub info: ObjectInfo,
 }
 
+pub use crate::skipped::Skipped;
+
 /// A part of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// The objects.
     pub entries: Vec<Entry>,
+    /// What is left out, where that was asked for.
+    pub skipped: Vec<Skipped>,
     /// Give this as the next `start_after`; absent at the end.
     pub next: Option<String>,
 }
@@ -326,7 +332,17 @@ pub struct Page {
 impl Page {
     /// Whether it tells of nothing.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.skipped.is_empty()
+    }
+
+    /// A part of the listing of objects.
+    pub fn of(entries: Vec<Entry>, next: Option<String>) -> Self {
+        Self { entries, skipped: Vec::new(), next }
+    }
+
+    /// A part of the listing of what is left out.
+    pub fn of_skipped(skipped: Vec<Skipped>, next: Option<String>) -> Self {
+        Self { entries: Vec::new(), skipped, next }
     }
 }
 

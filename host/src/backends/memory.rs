@@ -175,6 +175,9 @@ impl ObjectStore for Memory {
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
+        if options.skipped {
+            return Ok(Page::default());
+        }
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let prefix = options.prefix.as_str();
         let start = match options.start_after.as_deref() {
@@ -193,7 +196,7 @@ impl ObjectStore for Memory {
             .collect();
         let more = rest.next().is_some();
         let next = entries.last().filter(|_| more).map(|e| e.key.clone());
-        Ok(Page { entries, next })
+        Ok(Page::of(entries, next))
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {

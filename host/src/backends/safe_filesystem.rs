@@ -2,7 +2,7 @@
 //! 6, with `_` where it pads), all in one directory.
 
 use super::blocking::blocking;
-use super::filesystem::{Filesystem, Flat, Naming, Renamed};
+use super::filesystem::{FileType, Filesystem, Flat, Naming, Renamed, Verdict, special};
 use super::{Backend, OpenArgs};
 use crate::store::{
     Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key, key_too_long,
@@ -12,6 +12,7 @@ use data_encoding::{Encoding, Specification};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use storage_core::skipped::why_no_key;
 
 /// The type, for the registry.
 pub static BACKEND: Backend = Backend {
@@ -81,6 +82,12 @@ impl Naming for Base32 {
 
     async fn list(&self, files: &Filesystem, options: ListOptions) -> Result<Page> {
         let base32 = self.base32.clone();
+        if options.skipped {
+            let prefix = options.prefix.clone();
+            return files
+                .list_skipped(options, move |path, kind| judge(&base32, &prefix, path, kind))
+                .await;
+        }
         files.list_flat(&self.flat, options, move |name| key(&base32, name)).await
     }
 }
@@ -88,6 +95,34 @@ impl Naming for Base32 {
 /// The key of a file; `None` for a name that no key has. (The decoder takes
 /// only what the encoder writes, so no two names are one key.)
 fn key(base32: &Encoding, name: &str) -> Option<String> {
-    let key = String::from_utf8(base32.decode(name.as_bytes()).ok()?).ok()?;
-    (check_key(&key).is_ok() && key.len() <= MAX_KEY_BYTES).then_some(key)
+    let key = base32.decode(name.as_bytes()).ok()?;
+    match why_none(&key) {
+        None => String::from_utf8(key).ok(),
+        Some(_) => None,
+    }
+}
+
+/// Why a key can't have these bytes.
+fn why_none(key: &[u8]) -> Option<String> {
+    let too_long = key.len() > MAX_KEY_BYTES;
+    why_no_key(key)
+        .or_else(|| too_long.then(|| format!("its key has more than {MAX_KEY_BYTES} bytes")))
+}
+
+/// What an entry of the root is.
+fn judge(base32: &Encoding, prefix: &str, name: &[u8], kind: FileType) -> Verdict {
+    let (key, reason) = match (special(kind), kind) {
+        (Some(special), _) => (None, Some(special.to_owned())),
+        (None, FileType::Directory) => (None, Some("a folder".to_owned())),
+        (None, _) => match base32.decode(name) {
+            Err(_) => (None, Some("its name is not a key in Base32".to_owned())),
+            Ok(key) => {
+                let reason = why_none(&key);
+                (Some(key), reason)
+            }
+        },
+    };
+    // Of what has no key nobody knows what it is below.
+    let wanted = key.is_none_or(|key| key.starts_with(prefix.as_bytes()));
+    reason.filter(|_| wanted).map_or(Verdict::Passed, Verdict::Skipped)
 }

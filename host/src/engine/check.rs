@@ -13,6 +13,9 @@ const MAX_FIELD: usize = 1_024;
 /// The most bytes of the user metadata of one object.
 const MAX_METADATA: usize = 64 * 1024;
 
+/// The most bytes of the reason why an entry is left out.
+const MAX_REASON: usize = 256;
+
 /// The most bytes of a message.
 const MAX_MESSAGE: usize = 2 * 1024;
 
@@ -63,8 +66,23 @@ pub fn expected(known: &ObjectInfo, options: &ReadOptions) -> Checked<Option<u64
 }
 
 /// A part of a listing.
-pub fn page(page: Page, asked: &ListOptions) -> Checked<Page> {
+pub fn page(mut page: Page, asked: &ListOptions) -> Checked<Page> {
     let most = asked.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
+    // One that does not know the option lists objects, of which nothing is wanted.
+    match asked.skipped {
+        true => page.entries.clear(),
+        false => page.skipped.clear(),
+    }
+    if page.skipped.len() > most {
+        return Err(format!(
+            "it left out {} entries in one part, at most {most}",
+            page.skipped.len()
+        ));
+    }
+    for skipped in &mut page.skipped {
+        skipped.entry = clean(&skipped.entry, 2 * MAX_FIELD);
+        skipped.reason = clean(&skipped.reason, MAX_REASON);
+    }
     if page.entries.len() > most {
         return Err(format!("it listed {} keys where {most} were asked for", page.entries.len()));
     }
@@ -78,11 +96,11 @@ pub fn page(page: Page, asked: &ListOptions) -> Checked<Page> {
             "its listing does not get on: the next part starts where this one does".to_owned()
         );
     }
-    let Page { entries, next } = page;
+    let Page { entries, skipped, next } = page;
     let entries = entries
         .into_iter()
         .map(|entry| Ok(crate::store::Entry { key: entry.key, info: info(entry.info)? }));
-    Ok(Page { entries: entries.collect::<Checked<_>>()?, next })
+    Ok(Page { entries: entries.collect::<Checked<_>>()?, skipped, next })
 }
 
 /// An error of a plug-in, with its message cut and on one line.
@@ -104,7 +122,7 @@ pub fn error(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{ByteRange, Entry};
+    use crate::store::{ByteRange, Entry, Skipped};
 
     fn of_size(size: u64) -> ObjectInfo {
         ObjectInfo { size: Some(size), ..ObjectInfo::default() }
@@ -129,10 +147,10 @@ mod tests {
             prefix: "a".to_owned(),
             start_after: Some("a1".to_owned()),
             limit: Some(2),
+            skipped: false,
         };
-        let of = |keys: &[&str], next: Option<&str>| Page {
-            entries: keys.iter().map(|key| entry(key)).collect(),
-            next: next.map(str::to_owned),
+        let of = |keys: &[&str], next: Option<&str>| {
+            Page::of(keys.iter().map(|key| entry(key)).collect(), next.map(str::to_owned))
         };
         assert!(page(of(&["a2", "a3"], Some("a3")), &asked).is_ok());
         for wrong in [
@@ -143,6 +161,22 @@ mod tests {
         ] {
             assert!(page(wrong.clone(), &asked).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left_out_is_bounded_clean_and_only_given_when_asked_for() {
+        let one = Skipped { entry: "a\r\x1b[31m".to_owned(), reason: "x".repeat(10_000) };
+        let of = |count: usize| Page::of_skipped(vec![one.clone(); count], None);
+        let mut asked = ListOptions { limit: Some(2), ..ListOptions::default() };
+        assert!(page(of(1), &asked).unwrap().skipped.is_empty());
+        asked.skipped = true;
+        let told = page(of(2), &asked).unwrap().skipped;
+        assert_eq!(told[0].entry, "a\\r\\u{1b}[31m");
+        assert!(told[0].reason.len() < 300);
+        assert!(page(of(3), &asked).is_err());
+        // One that knows nothing of it lists its objects.
+        let objects = Page::of(vec![Entry::default()], None);
+        assert!(page(objects, &asked).unwrap().entries.is_empty());
     }
 
     #[test]

@@ -77,7 +77,8 @@ async fn ordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> 
     let start_after = (!query.after.is_empty())
         .then(|| if whole_group { past(&query.after) } else { query.after.clone() });
     let prefix = query.prefix.clone();
-    let mut options = ListOptions { prefix, start_after, limit: Some(1000) };
+    let mut options =
+        ListOptions { prefix, start_after, limit: Some(1000), ..ListOptions::default() };
     let mut paging = Paging::default();
     loop {
         let page = objects.list(options.clone()).await?;

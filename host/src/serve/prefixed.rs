@@ -67,8 +67,7 @@ impl ObjectStore for Prefixed {
             after => after,
         };
         let prefix = format!("{}{}", self.prefix, options.prefix);
-        let mut page =
-            self.base.list(ListOptions { prefix, start_after, limit: options.limit }).await?;
+        let mut page = self.base.list(ListOptions { prefix, start_after, ..options }).await?;
         page.entries.retain_mut(|entry| match entry.key.strip_prefix(&self.prefix) {
             // The prefix itself may be a key there; here it would be empty.
             Some(key) if !key.is_empty() => {

@@ -62,7 +62,7 @@ async fn drain(mut reader: Box<dyn Reader>) -> Result<Vec<u8>> {
 /// Every key, in pages of `limit`.
 async fn keys(store: &dyn ObjectStore, prefix: &str, limit: u32) -> Vec<String> {
     let mut options =
-        ListOptions { prefix: prefix.to_owned(), start_after: None, limit: Some(limit) };
+        ListOptions { prefix: prefix.to_owned(), limit: Some(limit), ..ListOptions::default() };
     let mut all = Vec::new();
     loop {
         let page = store.list(options.clone()).await.unwrap();

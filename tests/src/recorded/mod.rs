@@ -312,6 +312,8 @@ pub struct ListOptions {
     pub start_after: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub skipped: bool,
 }
 
 /// `page`.
@@ -320,8 +322,19 @@ pub struct ListOptions {
 #[expect(missing_docs, reason = "the fields of the contract")]
 pub struct Page {
     pub entries: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// `skipped`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields of the contract")]
+pub struct Skipped {
+    pub entry: String,
+    pub reason: String,
 }
 
 /// `entry`.

@@ -1,7 +1,7 @@
 //! A subject that keeps what a case does with it.
 
 use super::data::Table;
-use super::{Call, Case, Entry, Info, Number, Object, Page, Range, Step};
+use super::{Call, Case, Entry, Info, Number, Object, Page, Range, Skipped, Step};
 use anyhow::Result;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -201,14 +201,20 @@ impl Store for Recorded {
             prefix: options.prefix.clone(),
             start_after: options.start_after.clone(),
             limit: options.limit,
+            skipped: options.skipped,
         };
         let result = self.base.list(options);
         let entry = |entry: &core::Entry| Entry {
             key: entry.key.clone(),
             info: self.tape.info(&entry.info),
         };
+        let skipped = |skipped: &core::Skipped| Skipped {
+            entry: skipped.entry.clone(),
+            reason: skipped.reason.clone(),
+        };
         let gives = result.as_ref().ok().map(|page| Page {
             entries: page.entries.iter().map(entry).collect(),
+            skipped: page.skipped.iter().map(skipped).collect(),
             next: page.next.clone(),
         });
         self.keep(Call::List { options: asked, gives }, None, &result);
@@ -402,7 +408,7 @@ impl Store for Watched {
         let number = Number::try_from(state + 1).unwrap_or(Number::MAX);
         self.tape.keep(false, Call::Snapshot { state: number }, None, &Ok(()));
         let key = format!("state {number}");
-        Ok(core::Page { entries: vec![core::Entry { key, ..Default::default() }], next: None })
+        Ok(core::Page::of(vec![core::Entry { key, ..Default::default() }], None))
     }
 
     fn read(&self, _: &str, _: &ReadOptions) -> core::Result<Box<dyn Reader>> {

@@ -198,6 +198,7 @@ impl Replay<'_> {
                     prefix: options.prefix.clone(),
                     start_after: options.start_after.clone(),
                     limit: options.limit,
+                    skipped: options.skipped,
                 };
                 let Some(got) = outcome(store.list(&options), error)? else { return Ok(()) };
                 let wanted = gives.as_ref().context("a list that gives nothing")?;
@@ -205,6 +206,9 @@ impl Replay<'_> {
                     got.next == wanted.next && got.entries.len() == wanted.entries.len(),
                     "it gave {got:?}"
                 );
+                let told = got.skipped.iter().map(|skipped| (&skipped.entry, &skipped.reason));
+                let kept = wanted.skipped.iter().map(|skipped| (&skipped.entry, &skipped.reason));
+                ensure!(told.eq(kept), "it left out {:?}", got.skipped);
                 for (got, wanted) in got.entries.iter().zip(&wanted.entries) {
                     ensure!(got.key == wanted.key, "it gave {:?}", got.key);
                     self.agree(Some(&got.info), Some(&wanted.info))?;

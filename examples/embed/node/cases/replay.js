@@ -169,10 +169,11 @@ class Replay {
   }
 
   *list({ options = {}, gives, fails }, store) {
-    const { prefix = '', limit, 'start-after': startAfter } = options;
-    const page = yield store.list({ prefix, startAfter, limit });
+    const { prefix = '', limit, 'start-after': startAfter, skipped = false } = options;
+    const page = yield store.list({ prefix, startAfter, limit, skipped });
     if (fails) return;
     equal([page.next, page.entries.map(({ key }) => key)], [gives.next, gives.entries.map(({ key }) => key)]);
+    equal(page.skipped ?? [], gives.skipped ?? []);
     page.entries.forEach(({ info }, at) => this.#agree(info, gives.entries[at].info));
   }
 

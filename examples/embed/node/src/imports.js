@@ -139,10 +139,16 @@ export function importsOf({ backends, run, coordinator, log, changed }) {
       });
     }
 
-    *#list({ prefix, startAfter, limit }) {
+    *#list({ prefix, startAfter, limit, skipped }) {
       this.#allow('list');
+      // Backends hold nothing but objects, or don't tell.
+      if (skipped) return { entries: [], skipped: [] };
       const page = yield this.#backend.list({ prefix, startAfter, limit: Math.max(Math.min(limit ?? 1000, 1000), 1) });
-      return { entries: page.entries.map(({ key, info }) => ({ key, info: infoOut(info) })), next: page.next };
+      return {
+        entries: page.entries.map(({ key, info }) => ({ key, info: infoOut(info) })),
+        next: page.next,
+        skipped: [],
+      };
     }
 
     #allow(capability, key) {

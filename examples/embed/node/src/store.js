@@ -79,8 +79,9 @@ class Store {
 
   page(options) {
     return this.#call(undefined, function* (store) {
-      const { entries, next } = yield store.list(wire.listOptionsOut(options));
-      return { entries: entries.map(({ key, info }) => ({ key, info: wire.infoIn(info) })), next };
+      const { entries, next, skipped } = yield store.list(wire.listOptionsOut(options));
+      const page = { entries: entries.map(({ key, info }) => ({ key, info: wire.infoIn(info) })), next };
+      return options?.skipped ? { ...page, skipped } : page;
     });
   }
 

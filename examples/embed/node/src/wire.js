@@ -60,12 +60,13 @@ export const trailerOut = ({ etag, metadata } = {}) => ({ etag: text(etag, 'etag
 
 export const deleteOptionsOut = ({ ifMatch } = {}) => ({ ifMatch: text(ifMatch, 'ifMatch') });
 
-export function listOptionsOut({ prefix, startAfter, limit } = {}) {
+export function listOptionsOut({ prefix, startAfter, limit, skipped } = {}) {
   big(limit, 'limit');
   return {
     prefix: text(prefix, 'prefix') ?? '',
     startAfter: text(startAfter, 'startAfter'),
     limit: limit === undefined ? undefined : Math.min(limit, 0xffffffff),
+    skipped: Boolean(skipped),
   };
 }
 

@@ -43,7 +43,8 @@ pub fn run(path: &Path, out: &mut impl Write) -> Result<()> {
     let all = ReadOptions { range: None, if_match: None, if_none_match: None };
     let (info, data) = objects.call_get(&mut store, root, "today", &all)??;
     writeln!(out, "read {} bytes, etag {}", data.len(), info.etag.unwrap_or_default())?;
-    let every = ListOptions { prefix: String::new(), start_after: None, limit: None };
+    let every =
+        ListOptions { prefix: String::new(), start_after: None, limit: None, skipped: false };
     for entry in base.list(&every).entries {
         writeln!(out, "kept {} in {:?} bytes", entry.key, entry.info.size.unwrap_or_default())?;
     }

@@ -100,6 +100,10 @@ impl Memory {
 
     /// As the contract has it.
     pub fn list(&self, options: &ListOptions) -> Page {
+        if options.skipped {
+            // Everything in here is an object.
+            return Page { entries: Vec::new(), skipped: Vec::new(), next: None };
+        }
         let objects = self.objects();
         let prefix = options.prefix.as_str();
         let start = match options.start_after.as_deref() {
@@ -117,7 +121,7 @@ impl Memory {
         let more = entries.len() > most;
         entries.truncate(most);
         let next = entries.last().filter(|_| more).map(|entry| entry.key.clone());
-        Page { entries, next }
+        Page { entries, skipped: Vec::new(), next }
     }
 
     /// As the contract has it.

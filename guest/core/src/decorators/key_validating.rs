@@ -7,10 +7,11 @@
 use crate::kind::{Args, BaseShape, Kind, NO_CONFIG};
 use crate::paging::Paging;
 use crate::pattern::{anchored, compile};
+use crate::skipped::{Skipped, hidden};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result, check_key,
+    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, Page, PutOptions,
+    ReadOptions, Result, check_key,
 };
 use regex::Regex;
 use serde::Deserialize;
@@ -154,6 +155,14 @@ impl Rule {
         };
         (!kept).then_some(rule)
     }
+
+    /// The same text for every key that breaks the rule.
+    fn reason(&self, key: &str) -> Option<String> {
+        match self {
+            Rule::MaxBytes(most) => Some(format!("it has more than {most} bytes")),
+            _ => self.broken(key),
+        }
+    }
 }
 
 fn is_url(key: &str) -> bool {
@@ -177,6 +186,12 @@ struct Validating {
 }
 
 impl Validating {
+    /// A key of the base that is refused, as what a listing leaves out.
+    fn hidden(&self, key: &str) -> Option<Skipped> {
+        let rule = self.rules.iter().find(|rule| rule.broken(key).is_some())?;
+        Some(Skipped::new(key.as_bytes(), format!("its key is refused: {}", rule.reason(key)?)))
+    }
+
     fn check(&self, key: &str) -> Result<()> {
         check_key(key)?;
         match self.rules.iter().find_map(|rule| rule.broken(key)) {
@@ -218,6 +233,10 @@ impl Store for Validating {
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
+        if options.skipped {
+            let hide = |entry: &Entry| Ok(self.hidden(&entry.key));
+            return hidden(&*self.base, options, hide, |skipped| Ok(Some(skipped)));
+        }
         let (mut options, mut paging) = (options.clone(), Paging::default());
         loop {
             let mut page = self.base.list(&options)?;
@@ -321,6 +340,10 @@ mod tests {
         }
         let keys = crate::keymap::tests::listed(&*store, "", 1);
         assert_eq!(keys, ["a", "ab"]);
+        let refused = "its key is refused: it does not match the pattern \"a\"".to_owned();
+        let told = crate::skipped::tests::all(&*store, "", 1);
+        assert_eq!(told, [("b".to_owned(), refused)]);
+        assert!(crate::skipped::tests::all(&*store, "a", 1).is_empty());
         assert!(store.put("b", b"", &PutOptions::default()).is_err());
     }
 }

@@ -47,4 +47,8 @@ impl Mapping for Prefix {
     fn ordered(&self) -> bool {
         true
     }
+
+    fn territory(&self) -> Option<&str> {
+        Some(&self.prefix)
+    }
 }

@@ -106,6 +106,10 @@ impl Mapping for Routing {
             .all(|route| self.routes.first().is_some_and(|f| f.prefix == route.prefix))
             && self.routes.len() == 1
     }
+
+    fn others(&self, base_key: &str) -> bool {
+        !self.routes.iter().any(|route| base_key.starts_with(&route.prefix))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 const ASKED: usize = 16;
 
 pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> {
+    if options.skipped {
+        // A bucket has only objects, and any key of S3 is one here.
+        return Ok(Page::default());
+    }
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
     let limit = i32::try_from(limit).unwrap_or(i32::MAX);
     let after = options.start_after.filter(|after| !after.is_empty());
@@ -68,7 +72,7 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
     let next = objects.last().filter(|_| more).map(|(key, _)| key.clone());
     let entries = stream::iter(objects).map(|(key, object)| entry(shared, key, object));
     let entries: Vec<Option<Entry>> = entries.buffered(ASKED).try_collect().await?;
-    Ok(Page { entries: entries.into_iter().flatten().collect(), next })
+    Ok(Page::of(entries.into_iter().flatten().collect(), next))
 }
 
 /// Whether a key can be an encoded one: some servers say that keys are, and

@@ -56,18 +56,18 @@ impl Flat {
             let (names, complete) = self.names(root, &from, &key)?;
             for (key, name) in &names {
                 if !key.starts_with(&options.prefix) {
-                    return Ok(Page { entries, next: None });
+                    return Ok(Page::of(entries, None));
                 }
                 let Some(info) = look(root, root.dir(), name, name)? else { continue };
                 if entries.len() == limit {
                     let next = entries.last().map(|entry| entry.key.clone());
-                    return Ok(Page { entries, next });
+                    return Ok(Page::of(entries, next));
                 }
                 entries.push(Entry { key: key.clone(), info });
             }
             match names.last() {
                 Some((last, _)) if !complete => from = format!("{last}\0"),
-                _ => return Ok(Page { entries, next: None }),
+                _ => return Ok(Page::of(entries, None)),
             }
         }
     }

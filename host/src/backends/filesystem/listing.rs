@@ -3,7 +3,7 @@
 
 use super::names::Low;
 use super::root::Root;
-use super::{metadata, path};
+use super::{metadata, path, skipped};
 use crate::store::{Entry, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags};
@@ -29,6 +29,12 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
     // Only the folder that the prefix names can hold an answer.
     let start = options.prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+    if options.skipped {
+        let prefix = options.prefix.as_bytes();
+        return skipped::list(root, start, options, |path, kind| {
+            skipped::by_path(prefix, path, kind)
+        });
+    }
     if !start.is_empty() && root.check_path(start).is_err() {
         return Ok(Page::default());
     }
@@ -72,11 +78,11 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
         let Some(info) = look(root, folder, &name, &key)? else { continue };
         if entries.len() == limit {
             let next = entries.last().map(|e| e.key.clone());
-            return Ok(Page { entries, next });
+            return Ok(Page::of(entries, next));
         }
         entries.push(Entry { key, info });
     }
-    Ok(Page { entries, next: None })
+    Ok(Page::of(entries, None))
 }
 
 impl Level {

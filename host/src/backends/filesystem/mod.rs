@@ -4,7 +4,8 @@
 //! - [`key_locks`]: what stores of one directory share. [`side`]: the directory
 //!   for what is no object. [`metadata`]: what is kept
 //!   besides the bytes.
-//! - [`writer`], [`reader`], [`copying`]; [`listing`] by [`names`]; [`error`]: the system's errors.
+//! - [`writer`], [`reader`], [`copying`]; [`listing`] by [`names`], and [`skipped`]: what it leaves
+//!   out; [`error`]: the system's errors.
 
 mod copying;
 mod error;
@@ -20,12 +21,14 @@ mod reader;
 mod renamed;
 mod root;
 mod side;
+mod skipped;
 mod together;
 mod writeback;
 mod writer;
 
 pub(super) use flat::Flat;
 pub(super) use renamed::{Naming, Renamed};
+pub(super) use skipped::{Verdict, special};
 
 use super::blocking::blocking;
 use super::{Backend, OpenArgs};
@@ -37,6 +40,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use reader::FileReader;
 use root::Root;
+pub(super) use rustix::fs::FileType;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,6 +115,15 @@ impl Filesystem {
     ) -> Result<Page> {
         let flat = flat.clone();
         self.with("", move |root, _| flat.list(&root, &options, key)).await
+    }
+
+    /// A part of what is below the root and is no object, as `judge` has it.
+    pub(super) async fn list_skipped(
+        &self,
+        options: ListOptions,
+        judge: impl Fn(&[u8], FileType) -> Verdict + Send + 'static,
+    ) -> Result<Page> {
+        self.with("", move |root, _| skipped::list(&root, "", &options, judge)).await
     }
 }
 

@@ -88,6 +88,12 @@ pub(super) fn open_folder(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, E
     open(root, path, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
+/// Opens a folder in another by its name, whatever bytes that has.
+pub(super) fn open_folder_by_name(folder: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

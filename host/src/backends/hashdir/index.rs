@@ -6,6 +6,7 @@
 //! object is published and comes out after it is gone, and both look again at
 //! the end, for the other may have run meanwhile.
 
+use super::unknown::Unknown;
 use crate::store::{
     Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, Page, Paging,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
@@ -26,6 +27,7 @@ fn unseen(key: &str, done: &str, error: &Error) -> Error {
 pub(super) struct Indexed {
     pub(super) store: SharedStore,
     pub(super) index: SharedStore,
+    pub(super) unknown: Unknown,
 }
 
 /// Makes sure that the index has a key.
@@ -100,6 +102,9 @@ impl ObjectStore for Indexed {
     }
 
     async fn list(&self, mut options: ListOptions) -> Result<Page> {
+        if options.skipped {
+            return self.unknown.list(&self.index, options).await;
+        }
         let mut paging = Paging::default();
         loop {
             let page = self.index.list(options.clone()).await?;
@@ -113,7 +118,7 @@ impl ObjectStore for Indexed {
                 }
             }
             if !more || !entries.is_empty() {
-                return Ok(Page { entries, next: page.next });
+                return Ok(Page::of(entries, page.next));
             }
         }
     }

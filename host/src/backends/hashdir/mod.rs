@@ -3,6 +3,7 @@
 //! store is not listable, unless it keeps an [`index`].
 
 mod index;
+mod unknown;
 
 use super::blocking::blocking;
 use super::filesystem::{Filesystem, Naming, Renamed};
@@ -15,6 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
+use unknown::Unknown;
 
 /// The type, for the registry.
 pub static BACKEND: Backend = Backend {
@@ -98,7 +100,8 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         Ok((args, files, config, place))
     });
     let (args, files, config, place) = opened.await?;
-    let store = Renamed { files, naming: Hashed { width, depth } };
+    let layout = Hashed { width, depth };
+    let store = Renamed { files: files.clone(), naming: layout };
     if !config.index {
         return Ok(Arc::new(store));
     }
@@ -107,9 +110,11 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     // no reason not to read.
     let create = !args.check_only;
     let index = (sqlite::BACKEND.open)(OpenArgs { config, create, ..args }).await?;
-    Ok(Arc::new(Indexed { store: Arc::new(store), index }))
+    let unknown = Unknown::new(files, layout);
+    Ok(Arc::new(Indexed { store: Arc::new(store), index, unknown }))
 }
 
+#[derive(Clone, Copy)]
 struct Hashed {
     width: usize,
     depth: usize,
@@ -123,15 +128,7 @@ impl Naming for Hashed {
 
     fn path(&self, key: &str) -> Result<String> {
         check_key(key)?;
-        let hash = hex::encode(Sha256::digest(key));
-        let mut path = String::with_capacity(hash.len() + self.depth);
-        for (at, character) in hash.chars().enumerate() {
-            if at > 0 && at % self.width == 0 && at / self.width <= self.depth {
-                path.push('/');
-            }
-            path.push(character);
-        }
-        Ok(path)
+        Ok(self.place(&Sha256::digest(key)))
     }
 
     async fn list(&self, _: &Filesystem, _: ListOptions) -> Result<Page> {
@@ -140,6 +137,21 @@ impl Naming for Hashed {
              is written from then on, and lists them"
                 .to_owned(),
         ))
+    }
+}
+
+impl Hashed {
+    /// The path of the file of a hash.
+    fn place(self, hash: &[u8]) -> String {
+        let hash = hex::encode(hash);
+        let mut path = String::with_capacity(hash.len() + self.depth);
+        for (at, character) in hash.chars().enumerate() {
+            if at > 0 && at % self.width == 0 && at / self.width <= self.depth {
+                path.push('/');
+            }
+            path.push(character);
+        }
+        path
     }
 }
 

@@ -12,6 +12,7 @@ mod guard;
 mod query;
 mod reader;
 mod schema;
+mod skipped;
 mod writer;
 
 use super::blocking::blocking;

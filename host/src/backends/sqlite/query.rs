@@ -1,6 +1,7 @@
 //! What is asked of the database, on any connection.
 
 use super::schema::Place;
+use super::skipped;
 use crate::store::{Entry, ListOptions, Metadata, ObjectInfo, PAGE_LIMIT, Page, Result, check_key};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -9,11 +10,25 @@ use rusqlite::{Connection, OptionalExtension, Row};
 pub(super) struct Found {
     pub(super) info: ObjectInfo,
     pub(super) row: i64,
+    /// What SQLite calls the type of its data.
+    pub(super) kind: String,
+}
+
+impl Found {
+    /// Whether its data are bytes or text.
+    pub(super) fn is_object(&self) -> bool {
+        is_object(&self.kind)
+    }
+}
+
+/// Whether data of this type can be an object.
+pub(super) fn is_object(kind: &str) -> bool {
+    matches!(kind, "blob" | "text")
 }
 
 // octet_length and typeof don't touch the bytes themselves.
 const COLUMNS: &str = "o.rowid, octet_length(o.data), m.version, m.modified, m.etag, \
-    m.content_type, m.metadata, o.key FROM objects o LEFT JOIN storage_metadata m ON m.key = o.key";
+    m.content_type, m.metadata, o.key, typeof(o.data) FROM objects o LEFT JOIN storage_metadata m ON m.key = o.key";
 
 fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     let id: i64 = row.get(0)?;
@@ -38,7 +53,7 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
             .and_then(|text| serde_json::from_str::<Metadata>(&text).ok())
             .unwrap_or_default(),
     };
-    Ok(Found { info, row: id })
+    Ok(Found { info, row: id, kind: row.get(8)? })
 }
 
 /// The object under a key.
@@ -57,9 +72,12 @@ pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Resul
         .map_err(|e| place.error(Some(key), &e))
 }
 
-/// A page of the listing. Keys that the contract has no place for (no text,
-/// not UTF-8, too long) are left out.
+/// A page of the listing. Rows that are no objects are left out, see
+/// [`skipped`](super::skipped).
 pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions) -> Result<Page> {
+    if options.skipped {
+        return skipped::list(place, connection, options);
+    }
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
     let prefix = options.prefix.as_str();
     let (comparison, from) = match options.start_after.as_deref() {
@@ -82,11 +100,15 @@ pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions
         if check_key(key).is_err() {
             continue;
         }
+        let found = found(row).map_err(fail)?;
+        if !found.is_object() {
+            continue;
+        }
         if entries.len() == limit {
             let next = entries.last().map(|e| e.key.clone());
-            return Ok(Page { entries, next });
+            return Ok(Page::of(entries, next));
         }
-        entries.push(Entry { key: key.to_owned(), info: found(row).map_err(fail)?.info });
+        entries.push(Entry { key: key.to_owned(), info: found.info });
     }
-    Ok(Page { entries, next: None })
+    Ok(Page::of(entries, None))
 }

@@ -83,6 +83,12 @@ struct Part {
 fn look(place: &Place, connection: &Connection, key: &str, options: &ReadOptions) -> Result<Part> {
     connection.execute_batch("BEGIN").map_err(|e| place.error(Some(key), &e))?;
     let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
+    if !found.is_object() {
+        return Err(Error::InvalidData(format!(
+            "{}, key {key:?}: the value is {}, neither bytes nor text",
+            place.shown, found.kind
+        )));
+    }
     options.check(&found.info)?;
     let (at, end) = options.range.unwrap_or_default().resolve(found.info.size.unwrap_or(0))?;
     let at = usize::try_from(at).unwrap_or(usize::MAX);
@@ -106,15 +112,7 @@ fn pieces(
     if part.at == part.end {
         return Ok(());
     }
-    let blob = connection.blob_open("main", "objects", "data", part.row, true).map_err(|e| {
-        match query_type(connection, part.row) {
-            Some(kind) if kind != "blob" && kind != "text" => Error::InvalidData(format!(
-                "{}, key {key:?}: the value is {kind}, neither bytes nor text",
-                place.shown
-            )),
-            _ => fail(e),
-        }
-    })?;
+    let blob = connection.blob_open("main", "objects", "data", part.row, true).map_err(fail)?;
     let mut at = part.at;
     while at < part.end {
         let mut piece = vec![0; size.min(part.end - at)];
@@ -125,12 +123,6 @@ fn pieces(
         }
     }
     Ok(())
-}
-
-fn query_type(connection: &Connection, row: i64) -> Option<String> {
-    connection
-        .query_row("SELECT typeof(data) FROM objects WHERE rowid = ?1", [row], |row| row.get(0))
-        .ok()
 }
 
 /// The object, or a part of it, at once.

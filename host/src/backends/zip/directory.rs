@@ -4,7 +4,7 @@ use super::kept::Kept;
 use super::place::{Place, Stamp};
 use super::{name, record};
 use crate::regular;
-use crate::store::{Error, ObjectInfo, Result};
+use crate::store::{Error, ObjectInfo, Result, Skipped};
 use rawzip::extra_fields::ExtraFieldId;
 use rawzip::time::{TimeZoneMarker, ZipDateTime, ZipDateTimeKind};
 use rawzip::{RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipFileHeaderRecord};
@@ -59,6 +59,8 @@ pub(super) struct Directory {
     pub(super) file: Arc<File>,
     pub(super) stamp: Stamp,
     pub(super) entries: Entries,
+    /// Entries that are no objects.
+    pub(super) skipped: Arc<[Skipped]>,
     /// Where the directory is, how long it is, and what it counts.
     pub(super) start: u64,
     pub(super) length: u64,
@@ -88,6 +90,7 @@ impl Directory {
         archive.comment().read_to_end(&mut comment).map_err(|e| place.io(&e))?;
         let (start, end) = (archive.directory_offset(), archive.eocd_offset());
         let mut entries = Entries::new();
+        let mut skipped = Vec::new();
         let mut count = 0;
         let mut length = 0;
         let mut listed = archive.entries(&mut buffer);
@@ -95,13 +98,19 @@ impl Directory {
             count += 1;
             length += central_length(&found);
             // Of two with one name Python takes the later.
-            if let Some((key, entry)) = entry(&found) {
-                entries.insert(key, entry);
+            match entry(&found) {
+                Ok((key, entry)) => {
+                    if entries.insert(key.clone(), entry).is_some() {
+                        skipped.push(Skipped::new(key.as_bytes(), REPLACED));
+                    }
+                }
+                Err(no_key) => skipped.push(no_key),
             }
         }
         let file = Arc::new(file);
         let fixed = shifted(&file, start, end);
-        Ok(Self { file, stamp, entries, start, length, count, comment, fixed })
+        let skipped = skipped.into();
+        Ok(Self { file, stamp, entries, skipped, start, length, count, comment, fixed })
     }
 }
 
@@ -111,7 +120,10 @@ fn central_length(found: &ZipFileHeaderRecord<'_>) -> u64 {
     46 + (name + extra + found.comment().as_bytes().len()) as u64
 }
 
-fn entry(found: &ZipFileHeaderRecord<'_>) -> Option<(String, Entry)> {
+/// Why an entry is no object that would be one by its name.
+const REPLACED: &str = "a later entry of the archive has the same name, and counts";
+
+fn entry(found: &ZipFileHeaderRecord<'_>) -> Result<(String, Entry), Skipped> {
     let key = name::key(found.file_path().as_bytes(), found.flags().is_utf8())?;
     let kept = found
         .extra_fields()
@@ -132,7 +144,7 @@ fn entry(found: &ZipFileHeaderRecord<'_>) -> Option<(String, Entry)> {
         modified: kept.as_ref().and_then(Kept::modified).or(modified),
         kept: kept.map(Box::new),
     };
-    Some((key, entry))
+    Ok((key, entry))
 }
 
 /// A time in milliseconds since 1970.

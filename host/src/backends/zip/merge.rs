@@ -130,6 +130,7 @@ fn build(
         file: old.file.clone(),
         stamp: old.stamp,
         entries,
+        skipped: old.skipped.clone(),
         start,
         length,
         count,

@@ -1,24 +1,29 @@
 //! Names of entries, and keys.
 
-use crate::store::{Error, Result, check_key};
+use crate::store::{Error, Result, Skipped, check_key};
+use storage_core::skipped::why_no_key;
 
 /// The upper half of code page 437, which names are in that don't say UTF-8
 /// (APPNOTE, appendix D), as Python reads them.
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// The key of an entry; `None` when the contract has no place for it.
-pub(super) fn key(name: &[u8], utf8: bool) -> Option<String> {
-    let key = if utf8 || name.is_ascii() {
-        std::str::from_utf8(name).ok()?.to_owned()
+/// The key of an entry; else why the contract has no place for it.
+pub(super) fn key(name: &[u8], utf8: bool) -> Result<String, Skipped> {
+    let text = if utf8 || name.is_ascii() {
+        std::str::from_utf8(name).ok().map(str::to_owned)
     } else {
         name.iter()
             .map(|&byte| match byte.checked_sub(128) {
                 None => Some(char::from(byte)),
                 Some(at) => CP437.chars().nth(usize::from(at)),
             })
-            .collect::<Option<String>>()?
+            .collect()
     };
-    check_key(&key).is_ok().then_some(key)
+    let name = text.as_ref().map_or(name, |text| text.as_bytes());
+    match (why_no_key(name), &text) {
+        (None, Some(text)) => Ok(text.clone()),
+        (reason, _) => Err(Skipped::new(name, reason.unwrap_or_default())),
+    }
 }
 
 /// Refuses to read what only an archive made to attack somebody has.
@@ -70,9 +75,9 @@ mod tests {
     #[test]
     fn names_without_the_flag_are_code_page_437() {
         assert_eq!(CP437.chars().count(), 128);
-        assert_eq!(key(b"caf\x82", false).as_deref(), Some("café"));
-        assert_eq!(key("café".as_bytes(), true).as_deref(), Some("café"));
-        assert_eq!(key(b"caf\x82", true), None);
-        assert_eq!(key(b"", false), None);
+        assert_eq!(key(b"caf\x82", false).as_deref(), Ok("café"));
+        assert_eq!(key("café".as_bytes(), true).as_deref(), Ok("café"));
+        assert_eq!(key(b"caf\x82", true).unwrap_err().entry, "caf\\x82");
+        assert_eq!(key(b"", false).unwrap_err().reason, "its key is empty");
     }
 }

@@ -7,6 +7,7 @@ use crate::store::{self, Error, ListOptions, PAGE_LIMIT, Page, Result};
 use std::fs::File;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use storage_core::skipped::printable;
 
 /// The archive, and what waits to get into it.
 pub(super) struct View {
@@ -156,8 +157,23 @@ impl View {
         Some(Found { entry, file: self.directory.file.clone(), waits: false })
     }
 
+    /// A part of what is left out; the token is how many were told.
+    fn skipped(&self, options: &ListOptions) -> Page {
+        let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
+        let told = options.start_after.as_deref().and_then(|told| told.parse().ok()).unwrap_or(0);
+        let prefix = printable(options.prefix.as_bytes());
+        let all = self.directory.skipped.iter().filter(|one| one.entry.starts_with(&prefix));
+        let mut rest = all.skip(told);
+        let page: Vec<_> = rest.by_ref().take(limit).cloned().collect();
+        let next = rest.next().map(|_| (told + page.len()).to_string());
+        Page::of_skipped(page, next)
+    }
+
     /// A part of the listing.
     pub(super) fn list(&self, options: &ListOptions) -> Page {
+        if options.skipped {
+            return self.skipped(options);
+        }
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let prefix = options.prefix.as_str();
         let from = match options.start_after.as_deref() {
@@ -175,11 +191,11 @@ impl View {
                 (None, _) => waiting.next(),
             };
             let Some((key, entry)) = next.filter(|(key, _)| key.starts_with(prefix)) else {
-                return Page { entries, next: None };
+                return Page::of(entries, None);
             };
             if entries.len() == limit {
                 let next = entries.last().map(|entry| entry.key.clone());
-                return Page { entries, next };
+                return Page::of(entries, next);
             }
             entries.push(store::Entry { key: key.clone(), info: entry.info() });
         }

@@ -108,7 +108,7 @@ impl ObjectStore for Child {
         let entry = |key: &String| Entry { key: key.clone(), info: state.objects[key].0.clone() };
         let entries: Vec<Entry> = keys.by_ref().take(limit).map(entry).collect();
         let next = keys.next().and(entries.last()).map(|entry| entry.key.clone());
-        Ok(Page { entries, next })
+        Ok(Page::of(entries, next))
     }
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
         let (info, data) = self.get(key, options).await?;

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from enum import IntFlag
-from typing import NamedTuple, Optional, Protocol
+from typing import NamedTuple, Optional, Protocol, Sequence
 
 MAX_INLINE_BYTES = 8 * 1024 * 1024
 """What `get` and `put` carry at once; larger objects are streamed."""
@@ -89,6 +89,8 @@ class ListOptions(NamedTuple):
     prefix: str = ""
     start_after: Optional[str] = None
     limit: Optional[int] = None
+    skipped: bool = False
+    """What a listing leaves out, instead of the objects."""
 
 
 class Entry(NamedTuple):
@@ -98,11 +100,19 @@ class Entry(NamedTuple):
     info: ObjectInfo
 
 
+class Skipped(NamedTuple):
+    """Something that is kept where the objects are and is no object."""
+
+    entry: str
+    reason: str
+
+
 class Page(NamedTuple):
     """A part of a listing."""
 
     entries: list[Entry]
     next: Optional[str] = None
+    skipped: Sequence[Skipped] = ()
 
 
 class Versioned(NamedTuple):

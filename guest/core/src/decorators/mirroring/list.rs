@@ -69,7 +69,7 @@ impl Mirror {
         entries.truncate(limit);
         // Where the page ends at the horizon, its entry may have been hidden.
         let next = if cut { entries.last().map(|e| e.key.clone()) } else { horizon };
-        Ok(Page { entries, next })
+        Ok(Page::of(entries, next))
     }
 
     /// Fails unless the children that answered are known to hold, together, all
@@ -157,7 +157,7 @@ impl Mirror {
         let mut inner = ListOptions { start_after: token, ..options.clone() };
         let page = loop {
             if child >= self.children.len() {
-                return Ok(Page { entries: Vec::new(), next: None });
+                return Ok(Page::default());
             }
             match self.page_with_entries(child, &inner) {
                 Ok(page) => break page,
@@ -198,7 +198,48 @@ impl Mirror {
             }
             None => None,
         };
-        Ok(Page { entries, next })
+        Ok(Page::of(entries, next))
+    }
+
+    /// What the children leave out, one child after the other. Of a child that
+    /// can't be asked, the others say nothing.
+    pub(super) fn left_out(&self, options: &ListOptions) -> Result<Page> {
+        let (first, mut token) = match &options.start_after {
+            None => (0, None),
+            Some(token) => {
+                let (child, token, _) = self.parse_token(token)?;
+                (child, token)
+            }
+        };
+        let mut failed = None;
+        for (index, child) in self.children.iter().enumerate().skip(first) {
+            let inner = ListOptions { start_after: token.take(), ..options.clone() };
+            let mut page = match child.list(&inner) {
+                Ok(page) => page,
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            };
+            let name = match self.child(index) {
+                "" => format!("child {index}"),
+                name => format!("{name:?}"),
+            };
+            for skipped in &mut page.skipped {
+                skipped.reason = format!("{} (in {name})", skipped.reason);
+            }
+            page.entries.clear();
+            page.next = match page.next {
+                Some(next) => Some(format!("{index}:{next}")),
+                None if index + 1 < self.children.len() => Some(format!("{}:", index + 1)),
+                None => None,
+            };
+            return Ok(page);
+        }
+        match failed.filter(|_| options.start_after.is_none()) {
+            Some(error) => Err(error),
+            None => Ok(Page::default()),
+        }
     }
 
     /// Whether a key is listed where this child has it, and not with another's.

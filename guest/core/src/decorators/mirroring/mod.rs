@@ -264,6 +264,7 @@ impl Store for MirroringStore {
         self.refuse(capabilities.list, "list")?;
         match self.mirror.children.as_slice() {
             [only] => only.list(options),
+            _ if options.skipped => self.mirror.left_out(options),
             _ if capabilities.ordered => self.mirror.merged(options),
             _ => self.mirror.chained(options),
         }

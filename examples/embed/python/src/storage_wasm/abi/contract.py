@@ -84,11 +84,16 @@ READ_OPTIONS = Record(
 DELETE_OPTIONS = Record("delete-options", {"if-match": Option(STRING)}, contract.DeleteOptions)
 LIST_OPTIONS = Record(
     "list-options",
-    {"prefix": STRING, "start-after": Option(STRING), "limit": Option(U32)},
+    {"prefix": STRING, "start-after": Option(STRING), "limit": Option(U32), "skipped": BOOL},
     contract.ListOptions,
 )
 ENTRY = Record("entry", {"key": STRING, "info": OBJECT_INFO}, contract.Entry)
-PAGE = Record("page", {"entries": List(ENTRY), "next": Option(STRING)}, contract.Page)
+SKIPPED = Record("skipped", {"entry": STRING, "reason": STRING}, contract.Skipped)
+PAGE = Record(
+    "page",
+    {"entries": List(ENTRY), "next": Option(STRING), "skipped": List(SKIPPED)},
+    contract.Page,
+)
 VERSIONED = Record("versioned", {"value": BYTES, "version": U64}, contract.Versioned)
 LEVEL = Enum("level", ["debug", "info", "warn", "error"])
 ACTION = Enum("action", ["put", "delete"])

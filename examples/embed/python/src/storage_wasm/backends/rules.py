@@ -100,6 +100,8 @@ def page(
     options: ListOptions, keys: Iterable[str], info: Callable[[str], Optional[ObjectInfo]]
 ) -> Page:
     """A page from all keys, in any order. Strings order as their UTF-8 does."""
+    if options.skipped:
+        return Page([])
     wanted, most = after(options), limit(options)
     found = nsmallest(most + 1, (key for key in keys if wanted(key)))
     shown = found[:most]

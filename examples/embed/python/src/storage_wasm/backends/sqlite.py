@@ -212,6 +212,8 @@ class SqliteBackend:
         return info
 
     def list(self, options: ListOptions) -> Page:
+        if options.skipped:
+            return Page([])
         most = limit(options)
         prefix, start = options.prefix, options.start_after
         compare = ">=" if start is None or start < prefix else ">"

@@ -1,0 +1,286 @@
+//! What lies below a root and is no object: listings leave it out, and say so
+//! when asked. A walk of its own, in the order of the names' bytes, that looks
+//! at names and kinds alone.
+
+use super::path;
+use super::root::Root;
+use crate::store::{Error, ListOptions, PAGE_LIMIT, Page, Result, Skipped};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::io::Errno;
+use std::collections::BinaryHeap;
+use storage_core::skipped::why_no_key;
+
+/// Names that are looked at before a page ends: it ends in time, whatever it
+/// finds.
+const LOOKED_AT: usize = 50_000;
+
+/// Names of one folder that are in memory.
+const KEPT: usize = 32 * 1024;
+
+/// What an entry is to a store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::backends) enum Verdict {
+    /// An object, or not below the prefix that is asked for.
+    Passed,
+    /// A folder, whose entries count.
+    Entered,
+    /// No object, and why.
+    Skipped(String),
+}
+
+/// What is no object whatever its name.
+pub(in crate::backends) fn special(kind: FileType) -> Option<&'static str> {
+    Some(match kind {
+        FileType::RegularFile | FileType::Directory => return None,
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        FileType::BlockDevice | FileType::CharacterDevice => "a device",
+        _ => "a special file",
+    })
+}
+
+/// What an entry is where the path is the key.
+pub(super) fn by_path(prefix: &[u8], path: &[u8], kind: FileType) -> Verdict {
+    if kind == FileType::Directory {
+        let folder = [path, b"/"].concat();
+        let leads_there = folder.starts_with(prefix) || prefix.starts_with(&folder);
+        return if leads_there { Verdict::Entered } else { Verdict::Passed };
+    }
+    let why = special(kind).map(str::to_owned).or_else(|| why_no_key(path));
+    match why.filter(|_| path.starts_with(prefix)) {
+        Some(reason) => Verdict::Skipped(reason),
+        None => Verdict::Passed,
+    }
+}
+
+/// A folder that the walk is in.
+struct Level {
+    folder: OwnedFd,
+    /// With its slash; empty for the first folder.
+    path: Vec<u8>,
+    /// Names up to this one are done with.
+    low: Vec<u8>,
+    /// Names after that, sorted backwards.
+    names: Vec<(Vec<u8>, Verdict)>,
+    /// Whether there are none after these.
+    complete: bool,
+}
+
+impl Level {
+    fn new(folder: OwnedFd, path: Vec<u8>) -> Self {
+        Self { folder, path, low: Vec::new(), names: Vec::new(), complete: false }
+    }
+
+    /// Where to go on.
+    fn token(&self) -> String {
+        hex::encode([self.path.as_slice(), &self.low].concat())
+    }
+
+    /// Takes in the next names; gives how many it looked at.
+    fn scan(&mut self, root: &Root, judge: &impl Fn(&[u8], FileType) -> Verdict) -> Result<usize> {
+        let fail = |e: Errno| root.error(&String::from_utf8_lossy(&self.path), e);
+        let mut first: BinaryHeap<(Vec<u8>, Verdict)> = BinaryHeap::new();
+        let mut path = self.path.clone();
+        let mut looked_at = 0;
+        self.complete = true;
+        for entry in Dir::read_from(&self.folder).map_err(fail)? {
+            let entry = match entry {
+                Ok(entry) => entry,
+                // The folder is gone.
+                Err(Errno::NOENT) => break,
+                Err(e) => return Err(fail(e)),
+            };
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") || name <= self.low.as_slice() {
+                continue;
+            }
+            looked_at += 1;
+            let kind = match entry.file_type() {
+                FileType::Unknown => {
+                    let flags = AtFlags::SYMLINK_NOFOLLOW;
+                    match rustix::fs::statat(&self.folder, entry.file_name(), flags) {
+                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                        Err(_) => continue,
+                    }
+                }
+                kind => kind,
+            };
+            path.truncate(self.path.len());
+            path.extend_from_slice(name);
+            // Where the store keeps files that it writes.
+            if std::str::from_utf8(&path).is_ok_and(|path| root.is_reserved(path)) {
+                continue;
+            }
+            let verdict = judge(&path, kind);
+            if verdict == Verdict::Passed {
+                continue;
+            }
+            first.push((name.to_vec(), verdict));
+            if first.len() > KEPT {
+                first.pop();
+                self.complete = false;
+            }
+        }
+        self.names = first.into_sorted_vec();
+        self.names.reverse();
+        Ok(looked_at)
+    }
+}
+
+/// One page, of what lies below the folder `start` (empty: the root); `judge`
+/// is given paths below the root.
+pub(super) fn list(
+    root: &Root,
+    start: &str,
+    options: &ListOptions,
+    judge: impl Fn(&[u8], FileType) -> Verdict,
+) -> Result<Page> {
+    let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
+    let mut levels = resume(root, start, options.start_after.as_deref())?;
+    let mut skipped = Vec::new();
+    let mut looked_at = 0;
+    while let Some(level) = levels.last_mut() {
+        let Some((name, verdict)) = level.names.pop() else {
+            if level.complete {
+                levels.pop();
+            } else if looked_at >= LOOKED_AT {
+                return Ok(Page::of_skipped(skipped, Some(level.token())));
+            } else {
+                looked_at += level.scan(root, &judge)?;
+            }
+            continue;
+        };
+        let path = [level.path.as_slice(), &name].concat();
+        if let Verdict::Skipped(reason) = verdict {
+            if skipped.len() == limit {
+                return Ok(Page::of_skipped(skipped, Some(level.token())));
+            }
+            skipped.push(Skipped::new(&path, reason));
+            level.low = name;
+            continue;
+        }
+        let below = open_below(root, level, &name)?;
+        level.low = name;
+        levels.extend(below);
+    }
+    Ok(Page::of_skipped(skipped, None))
+}
+
+/// The folders that a listing is in, which goes on after `token`.
+fn resume(root: &Root, start: &str, token: Option<&str>) -> Result<Vec<Level>> {
+    if !start.is_empty() && path::check(start).is_err() {
+        return Ok(Vec::new());
+    }
+    let first = match path::open_folder(root.dir(), start) {
+        Ok(folder) => folder,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Vec::new()),
+        Err(e) => return Err(root.error(start, e)),
+    };
+    let below = if start.is_empty() { Vec::new() } else { format!("{start}/").into_bytes() };
+    let mut levels = vec![Level::new(first, below)];
+    let Some(token) = token else { return Ok(levels) };
+    let done = hex::decode(token).ok();
+    let done = done.as_deref().and_then(|done| done.strip_prefix(levels[0].path.as_slice()));
+    let Some(done) = done else {
+        return Err(Error::Unsupported(
+            "what a listing leaves out goes on only after the token of a page".to_owned(),
+        ));
+    };
+    for name in done.split(|byte| *byte == b'/') {
+        let Some(level) = levels.last_mut() else { break };
+        if !level.low.is_empty() {
+            let name = std::mem::take(&mut level.low);
+            let below = open_below(root, level, &name)?;
+            level.low = name;
+            match below {
+                Some(below) => levels.push(below),
+                // It is gone: what comes after it is next.
+                None => break,
+            }
+        }
+        if let Some(level) = levels.last_mut() {
+            level.low = name.to_vec();
+        }
+    }
+    Ok(levels)
+}
+
+/// `None`: it is gone, or something else by now.
+fn open_below(root: &Root, level: &Level, name: &[u8]) -> Result<Option<Level>> {
+    let path = [level.path.as_slice(), name, b"/"].concat();
+    match path::open_folder_by_name(level.folder.as_fd(), name) {
+        Ok(folder) => Ok(Some(Level::new(folder, path))),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(e) => Err(root.error(&String::from_utf8_lossy(&path), e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
+    fn all(root: &Root, prefix: &str, limit: u32) -> Vec<(String, String)> {
+        let mut options = ListOptions {
+            prefix: prefix.to_owned(),
+            limit: Some(limit),
+            skipped: true,
+            ..ListOptions::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = super::super::listing::list(root, &options).unwrap();
+            assert!(page.entries.is_empty() && page.skipped.len() <= limit as usize);
+            found.extend(page.skipped.into_iter().map(|s| (s.entry, s.reason)));
+            assert!(page.next.is_none() || page.next != options.start_after);
+            match page.next {
+                Some(next) => options.start_after = Some(next),
+                None => return found,
+            }
+        }
+    }
+
+    #[test]
+    fn pages_of_every_size_give_each_entry_once_with_its_reason() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &[u8]| home.path().join(Path::new(OsStr::from_bytes(name)));
+        for folder in [b"a".as_slice(), b"a/b", b"a-", b"l\xff", b"l\xff/in", b"empty"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        for file in [b"a/b/k".as_slice(), b"a/x\xfe", b"l\xff/f", b"l\xff/in/f", b"z"] {
+            fs::write(at(file), "x").unwrap();
+        }
+        for link in ["a/b/link", "a-/link", "link"] {
+            std::os::unix::fs::symlink("nowhere", home.path().join(link)).unwrap();
+        }
+        let dir: OwnedFd = fs::File::open(home.path()).unwrap().into();
+        let _socket = std::os::unix::net::UnixListener::bind(at(b"a/socket")).unwrap();
+        let place = super::super::side::Place::of(home.path(), dir.as_fd());
+        let root = Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false);
+        let (link, bytes) = ("a symbolic link", "its name is not UTF-8");
+        let wanted = [
+            ("a/b/link", link),
+            ("a/socket", "a socket"),
+            ("a/x\\xfe", bytes),
+            ("a-/link", link),
+            ("l\\xff/f", bytes),
+            ("l\\xff/in/f", bytes),
+            ("link", link),
+        ];
+        for limit in 1..8 {
+            for prefix in ["", "a", "a/", "a/b/", "a/b/l", "l", "link", "b", "../"] {
+                let wanted: Vec<_> = wanted
+                    .iter()
+                    .filter(|(entry, _)| entry.starts_with(prefix))
+                    .map(|(entry, reason)| ((*entry).to_owned(), (*reason).to_owned()))
+                    .collect();
+                assert_eq!(all(&root, prefix, limit), wanted, "{prefix:?}, pages of {limit}");
+            }
+        }
+    }
+}

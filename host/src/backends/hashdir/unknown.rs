@@ -1,0 +1,80 @@
+//! Files of a HashdirStore whose keys its index does not know, because they
+//! were written before it or by another program: listings leave them out, and
+//! say so when asked.
+
+use super::Hashed;
+use crate::backends::filesystem::{FileType, Filesystem, Verdict, special};
+use crate::store::{ListOptions, Page, Result, SharedStore};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The start of a hash: eight bytes for each key are in memory while it is
+/// looked for those that are missing.
+type Start = u64;
+
+/// What is looked for.
+pub(super) struct Unknown {
+    pub(super) files: Filesystem,
+    pub(super) layout: Hashed,
+    /// The keys of the index, as long as a listing goes on.
+    known: Mutex<Option<Arc<[Start]>>>,
+}
+
+impl Unknown {
+    pub(super) fn new(files: Filesystem, layout: Hashed) -> Self {
+        Self { files, layout, known: Mutex::default() }
+    }
+
+    /// A part of what is below the root and in no listing. Which prefix a key
+    /// has that nobody knows can't be told, so `options.prefix` says nothing.
+    pub(super) async fn list(&self, index: &SharedStore, options: ListOptions) -> Result<Page> {
+        let known = self.known(index, options.start_after.is_none()).await?;
+        let layout = self.layout;
+        let judge = move |path: &[u8], kind| judge(layout, &known, path, kind);
+        let page = self.files.list_skipped(options, judge).await?;
+        if page.next.is_none() {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        Ok(page)
+    }
+
+    async fn known(&self, index: &SharedStore, anew: bool) -> Result<Arc<[Start]>> {
+        let kept = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|_| !anew) {
+            return Ok(kept);
+        }
+        let mut starts = Vec::new();
+        let mut options = Some(ListOptions::default());
+        while let Some(wanted) = options.take() {
+            let page = index.list(wanted.clone()).await?;
+            starts.extend(page.entries.iter().map(|entry| start(&Sha256::digest(&entry.key))));
+            options = page.next.map(|next| ListOptions { start_after: Some(next), ..wanted });
+        }
+        starts.sort_unstable();
+        let known: Arc<[Start]> = starts.into();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        Ok(known)
+    }
+}
+
+fn start(hash: &[u8]) -> Start {
+    hash.iter().take(8).fold(0, |start, byte| start << 8 | Start::from(*byte))
+}
+
+fn judge(layout: Hashed, known: &[Start], path: &[u8], kind: FileType) -> Verdict {
+    if kind == FileType::Directory {
+        return Verdict::Entered;
+    }
+    if let Some(special) = special(kind) {
+        return Verdict::Skipped(special.to_owned());
+    }
+    let digits: Vec<u8> = path.iter().copied().filter(|byte| *byte != b'/').collect();
+    let hash = hex::decode(&digits).ok().filter(|hash| hash.len() == 32);
+    let Some(hash) = hash.filter(|hash| layout.place(hash).as_bytes() == path) else {
+        return Verdict::Skipped("its path is not that of any key".to_owned());
+    };
+    match known.binary_search(&start(&hash)) {
+        Ok(_) => Verdict::Passed,
+        Err(_) => Verdict::Skipped("the index does not know its key".to_owned()),
+    }
+}
