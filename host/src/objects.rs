@@ -17,7 +17,7 @@ use crate::streaming::piece;
 use crate::whole::{collect, larger_than};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use md5::{Digest, Md5};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -217,19 +217,23 @@ impl Objects {
     /// What is kept below `prefix` beside the objects and is none, which
     /// [`entries`](Self::entries) leaves out: each with its reason.
     pub fn skipped(&self, prefix: &str) -> impl Stream<Item = Result<Skipped>> + Send + use<> {
+        let pages = self.skipped_pages(prefix);
+        pages.map_ok(|page| futures::stream::iter(page.into_iter().map(Ok))).try_flatten()
+    }
+
+    /// The same, in parts as they come.
+    pub(crate) fn skipped_pages(
+        &self,
+        prefix: &str,
+    ) -> impl Stream<Item = Result<Vec<Skipped>>> + Send + use<> {
         let options =
             ListOptions { prefix: prefix.to_owned(), skipped: true, ..ListOptions::default() };
-        let start = (self.store.clone(), Some(options), Vec::new().into_iter());
-        futures::stream::try_unfold(start, |(store, mut options, mut skipped)| async move {
-            loop {
-                if let Some(entry) = skipped.next() {
-                    return Ok(Some((entry, (store, options, skipped))));
-                }
-                let Some(wanted) = options.take() else { return Ok(None) };
-                let page = store.list(wanted.clone()).await?;
-                skipped = page.skipped.into_iter();
-                options = page.next.map(|next| ListOptions { start_after: Some(next), ..wanted });
-            }
+        let start = (self.store.clone(), Some(options), Paging::default());
+        futures::stream::try_unfold(start, |(store, options, mut paging)| async move {
+            let Some(mut options) = options else { return Ok(None) };
+            let page = store.list(options.clone()).await?;
+            let more = paging.advance(&page, &mut options)?;
+            Ok(Some((page.skipped, (store, more.then_some(options), paging))))
         })
     }
 

@@ -3,11 +3,14 @@
 
 use super::context::Context;
 use super::deep;
-use super::exit::{CONFIG, DONE, Outcome, STORE};
+use super::exit::{CONFIG, DONE, Outcome, STORE, Usage};
+use super::keys::KeysArgs;
 use super::output;
 use super::preflight::{Wishes, check_dynamic, preflight};
+use super::skipped::{SkippedArgs, check};
 use crate::StoreFactory;
 use crate::store::{Error, ListOptions};
+use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,10 @@ pub struct CheckArgs {
     /// First open each store to write, which ends what a killed process left
     #[arg(long)]
     repair: bool,
+    #[command(flatten)]
+    keys: KeysArgs,
+    #[command(flatten)]
+    skipped: SkippedArgs,
 }
 
 /// How a store is doing.
@@ -42,15 +49,23 @@ impl CheckArgs {
         if self.repair {
             repair(file).await?;
         }
+        if self.keys.keys.is_some() && self.deep.as_ref().is_none_or(String::is_empty) {
+            bail!(Usage("--keys are those of one store: --deep STORE --keys FILE".to_owned()));
+        }
         if let Some(store) = &self.deep {
             let factory = StoreFactory::from_yaml(file)?.check_only();
-            let outcome = deep::check(&factory, store, context).await;
+            let outcome = match self.keys.open().await? {
+                None => deep::check(&factory, store, self.skipped, context).await,
+                Some(keys) => deep::check_keys(&factory, store, keys, context).await,
+            };
             let closed = factory.close().await;
             let code = outcome?;
             closed?;
             return Ok(code);
         }
         let factory = StoreFactory::from_yaml(file)?.check_only();
+        let roots = deep::roots(&factory);
+        let mut left_out = DONE;
         let mut code = DONE;
         let mut refuse = |error: anyhow::Error| -> anyhow::Result<()> {
             code = CONFIG;
@@ -86,9 +101,14 @@ impl CheckArgs {
             } else {
                 format!("{word:<7} {} ({}): {text}\n", def.name, def.kind)
             })?;
+            // Of stores in between the outermost tells.
+            let tells = def.bases.is_empty() || roots.contains(&def.name);
+            if tells && matches!(state, State::Ready(_)) {
+                left_out = left_out.max(check(&factory, &def.name, self.skipped, context).await?);
+            }
         }
         factory.close().await?;
-        Ok(code)
+        Ok(if code == DONE { left_out } else { code })
     }
 }
 

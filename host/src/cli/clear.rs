@@ -41,7 +41,7 @@ impl ClearArgs {
                     bail!("nothing was deleted");
                 }
                 let shape = Shape { moves: false, bytes: false, goes_on: SAME_COMMAND };
-                let watch = Watch::new(context, &self.run, filter, shape);
+                let watch = Watch::new(context, &self.run, filter, shape).of(&side);
                 watch.over(clear(&side, watch.control())).await
             })
             .await

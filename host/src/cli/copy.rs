@@ -2,17 +2,18 @@
 
 use super::context::Context;
 use super::exit::Outcome;
+use super::keys::{KEYS, KeysArgs};
 use super::names::Word;
 use super::paths::PathArgs;
 use super::transfer::{FilterArgs, GLOBS, PATHS, RunArgs, TargetArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
-use crate::transfer::{Copy, copy};
+use crate::transfer::{Copy, copy, copy_keys};
 use clap::Args;
 
 /// Copy every object of a store, or of a path in one
 #[derive(Args)]
 #[command(
-    after_help = format!("Examples:\n  storage-host copy files database\n  storage-host copy files:2025/ archive:old/2025/ --no-overwrite\n  storage-host copy files main --to-config other.yaml --exclude 'tmp/**'\n\n{PATHS}\n\n{GLOBS}")
+    after_help = format!("Examples:\n  storage-host copy files database\n  storage-host copy files:2025/ archive:old/2025/ --no-overwrite\n  storage-host copy files main --to-config other.yaml --exclude 'tmp/**'\n  storage-host copy hashed files --keys keys.txt\n\n{PATHS}\n\n{GLOBS}\n\n{KEYS}")
 )]
 pub struct CopyArgs {
     /// A store, STORE:PATH, or a PATH of the main store with a / in it
@@ -32,6 +33,8 @@ pub struct CopyArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
+    keys: KeysArgs,
+    #[command(flatten)]
     run: RunArgs,
 }
 
@@ -46,15 +49,22 @@ impl CopyArgs {
                 (Word::Store, Word::Store),
                 async |from, to| {
                     let overwrite = !self.no_overwrite;
-                    let (from, to) = self.how.sides(&from, &to).await?;
+                    let keys = self.keys.open().await?;
+                    let (from, to) = match &keys {
+                        None => self.how.sides(&from, &to).await?,
+                        Some(_) => (self.how.below(&from), self.how.below(&to)),
+                    };
                     let what = Copy { from, to, overwrite };
                     let goes_on = match overwrite {
                         true => "the same command with --no-overwrite goes on from here",
                         false => SAME_COMMAND,
                     };
                     let shape = Shape { moves: false, bytes: true, goes_on };
-                    let watch = Watch::new(context, &self.run, filter, shape);
-                    watch.over(copy(&what, watch.control())).await
+                    let watch = Watch::new(context, &self.run, filter, shape).of(&what.from);
+                    match keys {
+                        None => watch.over(copy(&what, watch.control())).await,
+                        Some(keys) => watch.over(copy_keys(&what, keys, watch.control())).await,
+                    }
                 },
             )
             .await

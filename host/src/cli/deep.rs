@@ -4,15 +4,24 @@ use super::context::{Context, StoreError};
 use super::exit::{DONE, Outcome, PARTLY};
 use super::names::check_store;
 use super::output::{interactive, line, print};
+use super::skipped::{self, SkippedArgs};
 use crate::StoreFactory;
-use crate::mirrors::{Finding, Seen, compare, read_through};
+use crate::mirrors::{Finding, Seen, compare, compare_keys, read_keys_through, read_through};
 use crate::store::Error;
+use crate::transfer::KeyList;
+use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::time::Duration;
+use storage_core::skipped::printable;
 
 /// Checks a store and the mirrors that it stands on; with an empty name, all.
-pub async fn check(factory: &StoreFactory, store: &str, context: &Context) -> Outcome {
+pub async fn check(
+    factory: &StoreFactory,
+    store: &str,
+    args: SkippedArgs,
+    context: &Context,
+) -> Outcome {
     let under = Some(store).filter(|store| !store.is_empty());
     if let Some(store) = under {
         check_store(factory.config(), store)?;
@@ -45,11 +54,38 @@ pub async fn check(factory: &StoreFactory, store: &str, context: &Context) -> Ou
         let done = read_through(&objects, |bytes, finding| count.add(bytes, finding)).await;
         code = code.max(count.end(done)?);
     }
+    for name in &stores {
+        code = code.max(skipped::check(factory, name, args, context).await?);
+    }
     Ok(code)
 }
 
+/// Reads the objects of a store that are named, those of a mirror on all its
+/// children.
+pub async fn check_keys(
+    factory: &StoreFactory,
+    store: &str,
+    keys: impl KeyList,
+    context: &Context,
+) -> Outcome {
+    // What can be no key reads as one that is not there, or is refused.
+    let keys = keys
+        .map_ok(|key| String::from_utf8(key).unwrap_or_else(|e| printable(e.as_bytes())))
+        .map_err(|e| Error::Other(format!("the list of keys: {e}")));
+    if factory.mirrors(None)?.iter().any(|name| name == store) {
+        let mut count = Count::new(context, store, "compare");
+        let mirror = factory.mirror(store).await?;
+        let done = compare_keys(&mirror, keys, |bytes, finding| count.add(bytes, finding)).await;
+        return count.end(done);
+    }
+    let mut count = Count::new(context, store, "read");
+    let objects = factory.open(store).await?;
+    let done = read_keys_through(&objects, keys, |bytes, finding| count.add(bytes, finding)).await;
+    count.end(done)
+}
+
 /// Stores that no other stands on.
-fn roots(factory: &StoreFactory) -> Vec<String> {
+pub fn roots(factory: &StoreFactory) -> Vec<String> {
     let stores = &factory.config().stores;
     let used = |index: usize| stores.iter().any(|def| def.bases.contains(&index));
     let roots = stores.iter().enumerate().filter(|(index, _)| !used(*index));

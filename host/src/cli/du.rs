@@ -5,6 +5,8 @@ use super::exit::{DONE, Outcome};
 use super::names::Word;
 use super::output;
 use super::paths::PathArgs;
+use super::skipped::{ShowArgs, tell};
+use crate::transfer::Filter;
 use clap::Args;
 use futures::TryStreamExt;
 use serde_json::json;
@@ -29,6 +31,8 @@ pub struct DuArgs {
     human_readable: bool,
     #[command(flatten)]
     how: PathArgs,
+    #[command(flatten)]
+    show: ShowArgs,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -100,6 +104,8 @@ impl DuArgs {
                 }
                 let name = if at.key.is_empty() { "total" } else { &at.key };
                 total.print(&at.key, name, context.json, self.human_readable)?;
+                let side = self.how.side(&at);
+                tell(&side, &Filter::default(), self.show, context, usize::MAX).await?;
                 Ok(DONE)
             })
             .await

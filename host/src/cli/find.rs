@@ -5,6 +5,7 @@ use super::exit::{DONE, Outcome};
 use super::names::Word;
 use super::output::Form;
 use super::paths::PathArgs;
+use super::skipped::{ShowArgs, tell};
 use super::transfer::{FilterArgs, GLOBS};
 use crate::config::units;
 use crate::store::ObjectInfo;
@@ -49,6 +50,8 @@ pub struct FindArgs {
     limit: usize,
     #[command(flatten)]
     how: PathArgs,
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 impl FindArgs {
@@ -70,6 +73,9 @@ impl FindArgs {
                         form.print(&entry)?;
                         left -= 1;
                     }
+                }
+                if left > 0 || self.show.show_skipped {
+                    tell(&side, &filter, self.show, context, usize::MAX).await?;
                 }
                 if any || self.limit == 0 { Ok(DONE) } else { Err(at.nothing()) }
             })

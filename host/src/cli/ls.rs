@@ -5,9 +5,11 @@ use super::exit::{DONE, Outcome};
 use super::names::Word;
 use super::output::Form;
 use super::paths::{PathArgs, is_folder};
+use super::skipped::{FIRST_PAGES, ShowArgs, tell};
 use crate::objects::Objects;
 use crate::serve::list::{Item, Query, list};
 use crate::store::{Entry, Error};
+use crate::transfer::Filter;
 use clap::Args;
 use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};
@@ -37,6 +39,8 @@ pub struct LsArgs {
     limit: usize,
     #[command(flatten)]
     how: PathArgs,
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 impl LsArgs {
@@ -51,12 +55,21 @@ impl LsArgs {
                 };
                 let mut items = pin!(items.take(self.limit));
                 let mut any = self.limit == 0 || at.key.is_empty();
+                let mut listed = 0;
                 while let Some(item) = items.next().await {
                     any = true;
+                    listed += 1;
                     match item.map_err(|e| at.error("list", e))? {
                         Item::Object(entry) => form.print(&entry)?,
                         Item::Prefix(folder) => form.print_folder(&folder)?,
                     }
+                }
+                // Who looks at a few names has no time for a look at all.
+                let full = self.recursive || self.show.show_skipped;
+                if full || listed < self.limit {
+                    let most = if full { usize::MAX } else { FIRST_PAGES };
+                    let side = self.how.side(&at);
+                    tell(&side, &Filter::default(), self.show, context, most).await?;
                 }
                 if any { Ok(DONE) } else { Err(at.nothing()) }
             })

@@ -53,10 +53,9 @@ impl MvArgs {
                 let shape = Shape { moves: true, bytes: true, goes_on: SAME_COMMAND };
                 let watch = Watch::new(context, &self.run, self.filter.filter()?, shape);
                 let overwrite = !self.no_overwrite;
-                let control = watch.control();
                 if !many {
                     let what = self.one(&from, &to, overwrite).await?;
-                    return watch.over(relocate_one(&what, control)).await;
+                    return watch.over(relocate_one(&what, watch.control())).await;
                 }
                 if !is_folder(&to.key) && !self.how.raw_prefix {
                     bail!(Usage(format!(
@@ -66,6 +65,8 @@ impl MvArgs {
                     )));
                 }
                 let (from, to) = self.how.sides(&from, &to).await?;
+                let watch = watch.of(&from);
+                let control = watch.control();
                 let what = Relocate { from, to, overwrite };
                 watch.over(relocate(&what, control)).await
             })

@@ -28,6 +28,14 @@ impl PathArgs {
         }
     }
 
+    /// What lies below `at`, for keys that are named: nothing is listed.
+    pub fn below(&self, at: &At) -> Side {
+        match self.raw_prefix || is_folder(&at.key) {
+            true => Side::new(at.objects.clone(), &at.key),
+            false => Side::new(at.objects.clone(), &format!("{}/", at.key)),
+        }
+    }
+
     /// As [`side`](Self::side), where there is something.
     pub async fn found(&self, at: &At) -> anyhow::Result<Side> {
         let side = self.side(at);

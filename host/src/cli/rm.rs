@@ -102,7 +102,7 @@ impl RmArgs {
             Err(error) => return Err(error),
         };
         let shape = Shape { moves: false, bytes: false, goes_on: SAME_COMMAND };
-        let watch = Watch::new(context, &self.run, filter, shape);
+        let watch = Watch::new(context, &self.run, filter, shape).of(&side);
         watch.over(clear(&side, watch.control())).await
     }
 }

@@ -2,17 +2,18 @@
 
 use super::context::Context;
 use super::exit::Outcome;
+use super::keys::{KEYS, KeysArgs};
 use super::names::Word;
 use super::paths::PathArgs;
 use super::transfer::{FilterArgs, GLOBS, PATHS, RunArgs, TargetArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
-use crate::transfer::{Sync, sync};
+use crate::transfer::{Sync, sync, sync_keys};
 use clap::Args;
 
 /// Copy what is missing or different, and with --delete remove the rest
 #[derive(Args)]
 #[command(
-    after_help = format!("Examples:\n  storage-host sync files database\n  storage-host sync files backup --delete --max-delete 100\n  storage-host sync files:photos/ main:photos/ --to-config nas.yaml --dry-run\n\n{PATHS}\n\n{GLOBS}")
+    after_help = format!("Examples:\n  storage-host sync files database\n  storage-host sync files backup --delete --max-delete 100\n  storage-host sync files:photos/ main:photos/ --to-config nas.yaml --dry-run\n\n{PATHS}\n\n{GLOBS}\n\n{KEYS}")
 )]
 pub struct SyncArgs {
     /// A store, STORE:PATH, or a PATH of the main store with a / in it
@@ -23,7 +24,7 @@ pub struct SyncArgs {
     #[arg(long)]
     names_only: bool,
     /// Delete what the source does not have; refused when the source is empty
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keys")]
     delete: bool,
     /// Change nothing when more than this many would be deleted
     #[arg(long, value_name = "N", requires = "delete")]
@@ -34,6 +35,8 @@ pub struct SyncArgs {
     how: PathArgs,
     #[command(flatten)]
     filter: FilterArgs,
+    #[command(flatten)]
+    keys: KeysArgs,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -48,7 +51,11 @@ impl SyncArgs {
                 self.target.to_config.as_deref(),
                 (Word::Store, Word::Store),
                 async |from, to| {
-                    let (from, to) = self.how.sides(&from, &to).await?;
+                    let keys = self.keys.open().await?;
+                    let (from, to) = match &keys {
+                        None => self.how.sides(&from, &to).await?,
+                        Some(_) => (self.how.below(&from), self.how.below(&to)),
+                    };
                     let what = Sync {
                         names_only: self.names_only,
                         delete: self.delete,
@@ -56,8 +63,11 @@ impl SyncArgs {
                         ..Sync::new(from, to)
                     };
                     let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
-                    let watch = Watch::new(context, &self.run, filter, shape);
-                    watch.over(sync(&what, watch.control())).await
+                    let watch = Watch::new(context, &self.run, filter, shape).of(&what.from);
+                    match keys {
+                        None => watch.over(sync(&what, watch.control())).await,
+                        Some(keys) => watch.over(sync_keys(&what, keys, watch.control())).await,
+                    }
                 },
             )
             .await

@@ -1,5 +1,6 @@
 //! The options that verbs for many objects share.
 
+use super::skipped::SkippedArgs;
 use crate::transfer::{CONCURRENCY, Filter};
 use clap::Args;
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub struct RunArgs {
     /// Change nothing; print what would be done to each key
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub skipped: SkippedArgs,
 }
 
 /// Where the target's store is described.

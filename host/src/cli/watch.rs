@@ -4,8 +4,9 @@
 use super::context::{Context, StoreError};
 use super::exit::{self, DONE, INTERRUPTED, Outcome, PARTLY};
 use super::output::{interactive, line, print};
+use super::skipped::Told;
 use super::transfer::RunArgs;
-use crate::transfer::{Aborted, Control, Counts, Done, Event, Filter, Stop};
+use crate::transfer::{Aborted, Control, Counts, Done, Event, Filter, Side, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub struct Shape {
     /// Objects are moved: they are not counted as copied and deleted.
     pub moves: bool,
-    /// Progress is in bytes, or else in objects.
+    /// Objects are carried: progress is in bytes, or else in objects, and what
+    /// is no object and stays behind is a failure.
     pub bytes: bool,
     /// How to go on after it was stopped.
     pub goes_on: &'static str,
@@ -31,6 +33,8 @@ pub struct Watch {
     shape: Shape,
     show: Arc<Show>,
     control: Control,
+    /// Whether entries that are no objects are a failure.
+    strict: bool,
 }
 
 struct Show {
@@ -41,6 +45,7 @@ struct Show {
     quiet: bool,
     stop: Stop,
     state: Mutex<State>,
+    told: Mutex<Told>,
 }
 
 #[derive(Default)]
@@ -78,16 +83,26 @@ impl Watch {
             quiet: context.quiet,
             stop: stop.clone(),
             state: Mutex::default(),
+            told: Mutex::new(Told::new(context, run.skipped.show)),
         });
         let told = show.clone();
         let control = Control {
             dry_run: run.dry_run,
             concurrency: run.concurrency.into(),
             filter,
+            allow_left_out: run.skipped.allow_skipped,
             stop,
             watch: Arc::new(move |event| told.hear(event)),
         };
-        Self { shape, show, control }
+        let strict = shape.bytes && !run.skipped.allow_skipped;
+        Self { shape, show, control, strict }
+    }
+
+    /// Whose entries are told that are no objects.
+    #[must_use]
+    pub fn of(self, side: &Side) -> Self {
+        self.show.told().of(side.objects.name(), &side.prefix);
+        self
     }
 
     /// What to give to the transfer.
@@ -146,22 +161,32 @@ impl Watch {
             }
         }
         let failed = counts.failed.len();
-        let Counts { copied, moved, skipped, deleted, bytes, stopped, .. } = counts;
+        let Counts { copied, moved, skipped, deleted, bytes, left_out, stopped, .. } = counts;
+        if let Some(text) = self.show.told().end(self.strict) {
+            eprintln!("{text}");
+        }
         let dry_run = self.show.dry_run;
         print(&match self.show.json {
             true => format!(
                 "{}\n",
                 json!({
                     "copied": copied, "moved": moved, "skipped": skipped, "deleted": deleted,
-                    "bytes": bytes, "failed": failed, "stopped": stopped, "dry_run": dry_run,
+                    "bytes": bytes, "failed": failed, "left_out": left_out, "stopped": stopped,
+                    "dry_run": dry_run,
                 })
             ),
             false => {
                 let would = if dry_run { "would be: " } else { "" };
+                let left_out = match left_out {
+                    0 => String::new(),
+                    left_out => format!(", {left_out} left out"),
+                };
                 match self.shape.moves {
-                    true => format!("{would}{moved} moved, {skipped} skipped, {failed} failed\n"),
+                    true => format!(
+                        "{would}{moved} moved, {skipped} skipped, {failed} failed{left_out}\n"
+                    ),
                     false => format!(
-                        "{would}{copied} copied, {skipped} skipped, {deleted} deleted, {failed} failed\n"
+                        "{would}{copied} copied, {skipped} skipped, {deleted} deleted, {failed} failed{left_out}\n"
                     ),
                 }
             }
@@ -171,7 +196,7 @@ impl Watch {
         }
         Ok(match (*stopped, failed) {
             (true, _) => INTERRUPTED,
-            (false, 0) => DONE,
+            (false, 0) if *left_out == 0 || !self.strict => DONE,
             (false, _) => PARTLY,
         })
     }
@@ -180,6 +205,10 @@ impl Watch {
 impl Show {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn say(&self, text: &str) {
@@ -201,6 +230,11 @@ impl Show {
                 self.message(&state);
             }
             Event::Bytes(count) if self.bytes => self.bar.inc(count),
+            Event::LeftOut(skipped) => {
+                if let Some(text) = self.told().add(skipped) {
+                    self.say(&text);
+                }
+            }
             Event::Warning(_) if self.quiet => {}
             Event::Warning(text) if self.json => self.say(&json!({"warning": text}).to_string()),
             Event::Warning(text) => self.say(&format!("warning: {text}")),
@@ -256,12 +290,13 @@ impl Show {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::skipped::SkippedArgs;
     use std::path::PathBuf;
 
     #[test]
     fn progress_knows_what_was_found_and_waits_for_nothing_that_is_skipped() {
         let context = Context { file: PathBuf::new(), json: false, quiet: true };
-        let run = RunArgs { concurrency: 1, dry_run: false };
+        let run = RunArgs { concurrency: 1, dry_run: false, skipped: SkippedArgs::default() };
         let shape = Shape { moves: false, bytes: true, goes_on: SAME_COMMAND };
         let watch = Watch::new(&context, &run, Filter::default(), shape);
         let tell = |event: Event<'_>| (watch.control().watch)(event);

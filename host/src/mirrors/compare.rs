@@ -7,7 +7,7 @@ use crate::objects::{CHUNK, Objects};
 use crate::source::Source;
 use crate::store::{Error, ReadOptions, Result};
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use md5::{Digest, Md5};
 
 /// What a child has under a key.
@@ -48,6 +48,59 @@ pub async fn compare(mirror: &Mirror, mut hear: impl FnMut(u64, Option<Finding>)
     let mut compared =
         union(mirror)?.map_ok(|(key, _)| one(mirror, key)).try_buffer_unordered(CONCURRENCY / 2);
     while let Some((bytes, finding)) = compared.try_next().await? {
+        hear(bytes, finding);
+    }
+    Ok(())
+}
+
+/// As [`compare`], of the keys that are named.
+pub async fn compare_keys(
+    mirror: &Mirror,
+    keys: impl Stream<Item = Result<String>> + Send,
+    mut hear: impl FnMut(u64, Option<Finding>),
+) -> Result<()> {
+    let compare = |key: String| async move {
+        let (bytes, finding) = one(mirror, key.clone()).await?;
+        if bytes > 0 || finding.is_some() {
+            return Ok::<_, Error>((bytes, finding));
+        }
+        // They agree that it is empty, or that it is not there.
+        let seen = join_all(mirror.children.iter().map(|child| look(child, &key))).await;
+        if seen.iter().any(|seen| *seen != Seen::Absent) {
+            return Ok((bytes, finding));
+        }
+        let names = mirror.children.iter().map(|child| child.name().to_owned());
+        let seen = names.zip(seen).collect();
+        Ok((0, Some(Finding { key, seen, behind: Vec::new(), sound: None })))
+    };
+    let compared = keys.map_ok(compare).try_buffer_unordered(CONCURRENCY / 2);
+    let mut compared = std::pin::pin!(compared);
+    while let Some((bytes, finding)) = compared.try_next().await? {
+        hear(bytes, finding);
+    }
+    Ok(())
+}
+
+/// As [`read_through`], of the keys that are named; one that is not there is a
+/// finding.
+pub async fn read_keys_through(
+    objects: &Objects,
+    keys: impl Stream<Item = Result<String>> + Send,
+    mut hear: impl FnMut(u64, Option<Finding>),
+) -> Result<()> {
+    let read = keys
+        .map_ok(|key| async move {
+            Ok(match look(objects, &key).await {
+                Seen::Whole { size, .. } => (size, None),
+                seen => {
+                    let seen = vec![(objects.name().to_owned(), seen)];
+                    (0, Some(Finding { key, seen, behind: Vec::new(), sound: None }))
+                }
+            })
+        })
+        .try_buffer_unordered(CONCURRENCY / 2);
+    let mut read = std::pin::pin!(read);
+    while let Some((bytes, finding)) = read.try_next().await? {
         hear(bytes, finding);
     }
     Ok(())

@@ -19,7 +19,7 @@ mod truth;
 mod union;
 
 pub use background::Background;
-pub use compare::{Finding, Seen, compare, read_through};
+pub use compare::{Finding, Seen, compare, compare_keys, read_keys_through, read_through};
 pub use heal::{Heal, heal};
 pub use report::{ChildCounts, Event, Left, Report, Watcher};
 

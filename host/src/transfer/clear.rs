@@ -3,6 +3,7 @@
 use super::Control;
 use super::carry::remove;
 use super::each::each;
+use super::left_out;
 use super::report::{Aborted, Counts, Event};
 use super::side::Side;
 use futures::TryStreamExt;
@@ -16,5 +17,8 @@ pub async fn clear(side: &Side, control: &Control) -> Result<Counts, Box<Aborted
         remove(side.clone(), side.key(&rest), None, control.dry_run)
     })
     .await?;
+    if !counts.stopped {
+        left_out::tell(side, control, &mut counts, |_| {}).await?;
+    }
     Ok(counts)
 }

@@ -2,9 +2,11 @@
 
 use super::Control;
 use super::carry::Carrier;
-use super::each::each;
+use super::each::{Finished, each};
+use super::keys::{KeyList, named};
+use super::left_out;
 use super::report::{Aborted, Counts, Event};
-use super::side::Side;
+use super::side::{Known, Side};
 use futures::TryStreamExt;
 
 /// What to copy.
@@ -40,6 +42,32 @@ pub(super) async fn carry_all(
         .inspect_ok(|(_, known)| (control.watch)(Event::Found(known.size)));
     each(control, &mut counts, found, |(rest, known)| {
         carrier.clone().one(rest, known, what.overwrite, relocate)
+    })
+    .await?;
+    if !counts.stopped {
+        left_out::tell(&what.from, control, &mut counts, |_| {}).await?;
+    }
+    Ok(counts)
+}
+
+/// As [`copy`], of the objects that are named: each key is what follows the
+/// prefix. One that is not there counts as failed.
+pub async fn copy_keys(
+    what: &Copy,
+    keys: impl KeyList,
+    control: &Control,
+) -> Result<Counts, Box<Aborted>> {
+    what.from.apart(&what.to, "copy")?;
+    let mut counts = Counts::default();
+    let carrier = Carrier::new(&what.from, &what.to, control);
+    each(control, &mut counts, named(&what.from, keys, control), |key| {
+        let (carrier, overwrite) = (carrier.clone(), what.overwrite);
+        async move {
+            match key {
+                Ok(rest) => carrier.one(rest, Known::default(), overwrite, false).await,
+                Err(failure) => Finished::failed(failure),
+            }
+        }
     })
     .await?;
     Ok(counts)

@@ -13,6 +13,13 @@ pub(super) struct Finished {
     pub result: Result<Done, Failure>,
 }
 
+impl Finished {
+    /// A key of which nothing else is known.
+    pub fn failed(failure: Failure) -> Self {
+        Self { key: failure.key.clone(), size: None, result: Err(failure) }
+    }
+}
+
 /// Does the work for each item, in tasks, so that all cores take part.
 ///
 /// When asked to stop, or when the items fail, nothing new is begun and what

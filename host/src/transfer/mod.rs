@@ -2,7 +2,9 @@
 //!
 //! Bounded concurrency, streamed, counted exactly. One key that fails does not
 //! stop the others; a listing that fails ends everything after what is under
-//! way, since nothing can be concluded from half of one.
+//! way, since nothing can be concluded from half of one. What the source holds
+//! beside its objects (a symbolic link, a key that can be none) is counted as
+//! left out.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -25,6 +27,8 @@ mod copy;
 mod each;
 mod equal;
 mod filter;
+mod keys;
+mod left_out;
 mod pairs;
 mod relocate;
 mod report;
@@ -32,12 +36,13 @@ mod side;
 mod sync;
 
 pub use clear::clear;
-pub use copy::{Copy, copy};
+pub use copy::{Copy, copy, copy_keys};
 pub use filter::Filter;
+pub use keys::{KeyList, read_keys};
 pub use relocate::{Relocate, relocate, relocate_one};
 pub use report::{Aborted, Counts, Done, Event, Failure};
 pub use side::Side;
-pub use sync::{Sync, sync};
+pub use sync::{Sync, sync, sync_keys};
 
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -80,6 +85,9 @@ pub struct Control {
     pub concurrency: usize,
     /// What is left alone.
     pub filter: Filter,
+    /// Entries of the source that are no objects are well known: `sync` deletes
+    /// from the target in spite of them, though never what has their names.
+    pub allow_left_out: bool,
     /// Ends early when asked to.
     pub stop: Stop,
     /// Hears of everything.
@@ -92,6 +100,7 @@ impl Default for Control {
             dry_run: false,
             concurrency: CONCURRENCY,
             filter: Filter::default(),
+            allow_left_out: false,
             stop: Stop::default(),
             watch: Arc::new(|_| {}),
         }

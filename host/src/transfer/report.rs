@@ -1,6 +1,6 @@
 //! What a transfer tells: while it runs, at the end, and when it can't go on.
 
-use crate::store::Error;
+use crate::store::{Error, Skipped};
 use std::fmt;
 
 /// What was done.
@@ -18,12 +18,15 @@ pub struct Counts {
     pub bytes: u64,
     /// What failed, and why.
     pub failed: Vec<Failure>,
+    /// Entries of the source that are no objects there, so that no listing has
+    /// them: nothing was done with them. Each was told as [`Event::LeftOut`].
+    pub left_out: u64,
     /// Whether it was stopped before the end.
     pub stopped: bool,
 }
 
 impl Counts {
-    /// Whether everything was done.
+    /// Whether everything was done that could be; see `left_out`, too.
     pub fn complete(&self) -> bool {
         self.failed.is_empty() && !self.stopped
     }
@@ -131,6 +134,8 @@ pub enum Event<'a> {
         /// What became of it.
         result: &'a Result<Done, Failure>,
     },
+    /// The source holds something that is no object there.
+    LeftOut(&'a Skipped),
     /// Something that the user should know; each is told once.
     Warning(&'a str),
 }

@@ -3,9 +3,10 @@
 use super::Filter;
 use super::report::{Aborted, Counts, Failure, Fault};
 use crate::objects::{Objects, md5};
-use crate::store::{Entry, Error, ObjectInfo};
+use crate::store::{Entry, Error, ObjectInfo, Skipped};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
+use storage_core::skipped::printable;
 
 /// What a transfer reads or writes: all keys of a store that begin with a
 /// prefix, or one key and what lies below it.
@@ -21,6 +22,7 @@ pub struct Side {
 }
 
 /// What a listing tells of an object, as far as a transfer needs it.
+#[derive(Default)]
 pub(super) struct Known {
     pub size: Option<u64>,
     /// Only where it says something of the bytes.
@@ -28,7 +30,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn of(info: &ObjectInfo) -> Self {
+    pub(super) fn of(info: &ObjectInfo) -> Self {
         Self { size: info.size, md5: md5(info).map(str::to_owned) }
     }
 }
@@ -61,6 +63,24 @@ impl Side {
         });
         let own = own.try_filter_map(|found| std::future::ready(Ok(found)));
         own.chain(self.objects.entries(&self.extent()))
+    }
+
+    /// What the store holds in this side that is no object, without what the
+    /// filter leaves out, in parts as they come: of each what of its name
+    /// follows the prefix, too.
+    pub fn skipped(
+        &self,
+        filter: &Filter,
+    ) -> impl Stream<Item = Result<Vec<(String, Skipped)>, Error>> + Send + use<> {
+        let (side, filter) = (self.clone(), filter.clone());
+        let prefix = printable(self.prefix.as_bytes());
+        self.objects.skipped_pages(&self.extent()).map_ok(move |page| {
+            let named = page.into_iter().map(|skipped| {
+                let rest = skipped.entry.strip_prefix(&prefix).unwrap_or(&skipped.entry);
+                (rest.to_owned(), skipped)
+            });
+            named.filter(|(rest, _)| filter.keeps(side.relative(rest))).collect()
+        })
     }
 
     /// What all keys begin with, but for that of a tree's own object.

@@ -4,12 +4,16 @@ use super::Control;
 use super::carry::{Carrier, remove};
 use super::each::{Finished, each};
 use super::equal::equal;
+use super::keys::{KeyList, named};
+use super::left_out;
 use super::pairs::{Pair, pairs};
 use super::report::{Aborted, Counts, Done, Event, Fault};
 use super::side::{Known, Side};
 use crate::store::Error;
 use futures::{StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
 use std::future::ready;
+use storage_core::skipped::plain;
 
 /// What to make equal.
 #[derive(Clone)]
@@ -72,7 +76,22 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
         update(carrier.clone(), rest, source, target, names_only)
     })
     .await?;
+    if counts.stopped {
+        return Ok(counts);
+    }
+    // What has the name of something that the source holds is no surplus.
+    let mut surplus: BTreeSet<String> = surplus.into_iter().collect();
+    left_out::tell(&what.from, control, &mut counts, |name| spare(&mut surplus, name)).await?;
     if surplus.is_empty() || counts.stopped {
+        return Ok(counts);
+    }
+    if counts.left_out > 0 && !control.allow_left_out {
+        let text = format!(
+            "nothing was deleted, since the source holds entries that are no objects there; {} \
+             would have been",
+            surplus.len()
+        );
+        (control.watch)(Event::Warning(&text));
         return Ok(counts);
     }
     if !counts.complete() {
@@ -94,6 +113,62 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
     })
     .await?;
     Ok(counts)
+}
+
+/// Takes out of what is to be deleted whatever has this name, or lies below it.
+fn spare(surplus: &mut BTreeSet<String>, entry: &str) {
+    let Some(name) = plain(entry) else { return };
+    surplus.remove(&name);
+    let folder = format!("{name}/");
+    let below = |key: &&String| key.starts_with(&folder);
+    let below: Vec<_> = surplus.range(folder.clone()..).take_while(below).cloned().collect();
+    for key in below {
+        surplus.remove(&key);
+    }
+}
+
+/// As [`sync`], of the objects that are named: each key is what follows the
+/// prefix. One that the source does not have counts as failed; nothing can be
+/// deleted, since what is not named may well be there.
+pub async fn sync_keys(
+    what: &Sync,
+    keys: impl KeyList,
+    control: &Control,
+) -> Result<Counts, Box<Aborted>> {
+    what.from.apart(&what.to, "sync")?;
+    if what.delete {
+        let problem = "a list of keys does not tell what the source lacks, so nothing can be \
+            deleted by it; leave out `delete`";
+        return Err(what.from.fault("sync from", Error::Unsupported(problem.to_owned())));
+    }
+    let mut counts = Counts::default();
+    let carrier = Carrier::new(&what.from, &what.to, control);
+    let names_only = what.names_only;
+    each(control, &mut counts, named(&what.from, keys, control), |key| {
+        let carrier = carrier.clone();
+        async move {
+            match key {
+                Ok(rest) => update_named(carrier, rest, names_only).await,
+                Err(failure) => Finished::failed(failure),
+            }
+        }
+    })
+    .await?;
+    Ok(counts)
+}
+
+async fn update_named(carrier: Carrier, rest: String, names_only: bool) -> Finished {
+    let (key, target) = (carrier.from.key(&rest), carrier.to.key(&rest));
+    let source = match carrier.from.objects.stat(&key).await {
+        Ok(info) => Known::of(&info),
+        Err(cause) => return Finished::failed(carrier.from.failure("read", &key, cause)),
+    };
+    let target = match carrier.to.objects.stat(&target).await {
+        Ok(info) => Some(Known::of(&info)),
+        Err(Error::NotFound) => None,
+        Err(cause) => return Finished::failed(carrier.to.failure("compare", &target, cause)),
+    };
+    update(carrier, rest, source, target, names_only).await
 }
 
 /// Counts what would be deleted before anything is changed; `false` when

@@ -338,3 +338,50 @@ async fn trees_beside_each_other_are_apart_and_one_inside_the_other_is_not() {
         assert!(copied(from, to).await.is_err(), "{from} {to}");
     }
 }
+
+/// A source that holds something beside its objects.
+async fn with_left_out(left_out: &[&'static str], objects: &[(&str, &str)]) -> Objects {
+    let odd = Odd { left_out: left_out.to_vec(), ..Odd::new() };
+    filled("from", Arc::new(odd), objects).await
+}
+
+#[tokio::test]
+async fn what_is_no_object_in_the_source_is_counted_and_told_unless_it_is_filtered() {
+    let from = with_left_out(&["link", "tmp/link", "b\\xff"], &[("a", "1"), ("b", "2")]).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = told.clone();
+    let watch: Watcher = Arc::new(move |event| {
+        if let Event::LeftOut(skipped) = event {
+            heard.lock().unwrap().push(skipped.entry.clone());
+        }
+    });
+    for (exclude, wanted) in [
+        (&[] as &[&str], &["link", "tmp/link", "b\\\\xff"] as &[&str]),
+        (&["**/link"], &["b\\\\xff"]),
+    ] {
+        let control = Control { watch: watch.clone(), ..filtered(&[], exclude) };
+        let to = store(&[]).await;
+        let what = Copy { from: side(&from, ""), to: side(&to, ""), overwrite: true };
+        let counts = copy(&what, &control).await.unwrap();
+        assert_eq!((counts.copied, counts.left_out), (2, wanted.len() as u64));
+        assert_eq!(std::mem::take(&mut *told.lock().unwrap()), wanted);
+    }
+    let counts = clear(&side(&from, ""), &Control::default()).await.unwrap();
+    assert_eq!((counts.deleted, counts.left_out), (2, 3));
+}
+
+#[tokio::test]
+async fn sync_deletes_nothing_for_which_the_source_may_hold_what_is_no_object_there() {
+    let from = with_left_out(&["link", "l\n"], &[("a", "1")]).await;
+    let there = [("link", "old"), ("link/below", "old"), ("l\n", "old"), ("link2", "old")];
+    let to = store(&there).await;
+    let what = Sync { delete: true, ..whole(&from, &to) };
+    let counts = sync(&what, &Control::default()).await.unwrap();
+    assert_eq!((counts.copied, counts.deleted, counts.left_out), (1, 0, 2));
+    assert_eq!(contents(&to).await.len(), 5);
+    let control = Control { allow_left_out: true, ..Control::default() };
+    let counts = sync(&what, &control).await.unwrap();
+    assert_eq!((counts.deleted, counts.left_out), (1, 2));
+    let left = [("a", "1"), ("l\n", "old"), ("link", "old"), ("link/below", "old")];
+    assert_eq!(contents(&to).await, pairs(&left));
+}

@@ -4,6 +4,7 @@ mod checks;
 mod input;
 mod interrupted;
 mod names;
+mod odd_entries;
 mod prefixes;
 mod roots;
 mod transfers;

@@ -283,3 +283,51 @@ fn media_type_and_metadata_go_along() {
     assert!(stat.contains("content type: text/plain\n"), "{stat}");
     assert!(stat.contains("metadata:     by=me\n"), "{stat}");
 }
+
+#[test]
+fn a_store_that_can_not_list_is_moved_by_the_keys_that_somebody_names() {
+    let here = Here::new();
+    let stores = "
+stores:
+  hashed: {type: HashdirStore, config: {root_path: hashed}}
+  files: {type: FilesystemStore, config: {root_path: files}}
+main: files
+";
+    configure(&here, "stores.yaml", stores);
+    for key in ["p/a", "p/b c", "p/d", "other"] {
+        here.ok_with(&["put", &format!("hashed:{key}")], key.as_bytes());
+    }
+    let list = |name: &str, text: &str| fs::write(here.path().join(name), text).unwrap();
+    list("keys", "p/a\n\np/b c\nother");
+    let told = here.ok(&["copy", "hashed", "files", "--keys", "keys"]);
+    assert_eq!(told, "3 copied, 0 skipped, 0 deleted, 0 failed\n");
+    assert_eq!(here.ok(&["get", "files:p/b c"]), "p/b c");
+    // Below a prefix, and from standard input; what is not there has failed.
+    let args = ["copy", "hashed:p/", "files:q/", "--keys", "-", "-0", "--exclude", "d"];
+    let output = here.run_with(&args, b"a\0missing\0d\0");
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(output.stdout, b"1 copied, 0 skipped, 0 deleted, 1 failed\n");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("read \"p/missing\" in store \"hashed\": no such object"), "{error}");
+    assert_eq!(here.ok(&["get", "files:q/a"]), "p/a");
+    // Lines that can be no keys are told apart from keys that are not there.
+    let output = here.run_with(&["copy", "hashed", "files", "--keys", "-"], b"p/a\0p/d\0\n\xff\n");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("-0") && error.contains("not UTF-8"), "{error}");
+    assert_eq!(output.stdout, b"0 copied, 0 skipped, 0 deleted, 2 failed\n");
+
+    here.ok_with(&["put", "hashed:p/a"], b"changed");
+    let told = here.ok(&["sync", "hashed", "files", "--keys", "keys"]);
+    assert_eq!(told, "1 copied, 2 skipped, 0 deleted, 0 failed\n");
+    assert_eq!(here.ok(&["get", "files:p/a"]), "changed");
+    let (code, _) = here.fails(&["sync", "hashed", "files", "--keys", "keys", "--delete"]);
+    assert_eq!(code, 2);
+
+    let told = here.ok(&["check", "--deep", "hashed", "--keys", "keys"]);
+    assert!(told.contains("hashed: 3 objects") && told.contains("0 wrong"), "{told}");
+    list("keys", "p/a\nnot there\n");
+    let output = here.run(&["check", "--deep", "hashed", "--keys", "keys"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("not there: hashed: nothing"));
+    assert_eq!(here.fails(&["check", "--deep", "--keys", "keys"]).0, 2);
+}

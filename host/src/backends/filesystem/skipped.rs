@@ -5,7 +5,7 @@
 use super::path;
 use super::root::Root;
 use crate::store::{Error, ListOptions, PAGE_LIMIT, Page, Result, Skipped};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 use std::collections::BinaryHeap;
@@ -17,6 +17,9 @@ const LOOKED_AT: usize = 50_000;
 
 /// Names of one folder that are in memory.
 const KEPT: usize = 32 * 1024;
+
+/// Folders of the walk that are held open: one may lie thousands deep.
+const HELD: usize = 32;
 
 /// What an entry is to a store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +60,8 @@ pub(super) fn by_path(prefix: &[u8], path: &[u8], kind: FileType) -> Verdict {
 
 /// A folder that the walk is in.
 struct Level {
-    folder: OwnedFd,
+    /// `None`: opened again when it is needed.
+    folder: Option<OwnedFd>,
     /// With its slash; empty for the first folder.
     path: Vec<u8>,
     /// Names up to this one are done with.
@@ -70,7 +74,15 @@ struct Level {
 
 impl Level {
     fn new(folder: OwnedFd, path: Vec<u8>) -> Self {
-        Self { folder, path, low: Vec::new(), names: Vec::new(), complete: false }
+        Self { folder: Some(folder), path, low: Vec::new(), names: Vec::new(), complete: false }
+    }
+
+    /// The open folder; `None` when it is gone.
+    fn folder(&mut self, root: &Root) -> Result<Option<BorrowedFd<'_>>> {
+        if self.folder.is_none() {
+            self.folder = open_stepwise(root, &self.path)?;
+        }
+        Ok(self.folder.as_ref().map(AsFd::as_fd))
     }
 
     /// Where to go on.
@@ -80,12 +92,17 @@ impl Level {
 
     /// Takes in the next names; gives how many it looked at.
     fn scan(&mut self, root: &Root, judge: &impl Fn(&[u8], FileType) -> Verdict) -> Result<usize> {
-        let fail = |e: Errno| root.error(&String::from_utf8_lossy(&self.path), e);
-        let mut first: BinaryHeap<(Vec<u8>, Verdict)> = BinaryHeap::new();
-        let mut path = self.path.clone();
-        let mut looked_at = 0;
+        let shown = String::from_utf8_lossy(&self.path).into_owned();
+        let fail = |e: Errno| root.error(&shown, e);
         self.complete = true;
-        for entry in Dir::read_from(&self.folder).map_err(fail)? {
+        let low = self.low.clone();
+        let above = self.path.clone();
+        let Some(folder) = self.folder(root)? else { return Ok(0) };
+        let mut complete = true;
+        let mut first: BinaryHeap<(Vec<u8>, Verdict)> = BinaryHeap::new();
+        let mut path = above.clone();
+        let mut looked_at = 0;
+        for entry in Dir::read_from(folder).map_err(fail)? {
             let entry = match entry {
                 Ok(entry) => entry,
                 // The folder is gone.
@@ -93,21 +110,21 @@ impl Level {
                 Err(e) => return Err(fail(e)),
             };
             let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") || name <= self.low.as_slice() {
+            if matches!(name, b"." | b"..") || name <= low.as_slice() {
                 continue;
             }
             looked_at += 1;
             let kind = match entry.file_type() {
                 FileType::Unknown => {
                     let flags = AtFlags::SYMLINK_NOFOLLOW;
-                    match rustix::fs::statat(&self.folder, entry.file_name(), flags) {
+                    match rustix::fs::statat(folder, entry.file_name(), flags) {
                         Ok(stat) => FileType::from_raw_mode(stat.st_mode),
                         Err(_) => continue,
                     }
                 }
                 kind => kind,
             };
-            path.truncate(self.path.len());
+            path.truncate(above.len());
             path.extend_from_slice(name);
             // Where the store keeps files that it writes.
             if std::str::from_utf8(&path).is_ok_and(|path| root.is_reserved(path)) {
@@ -120,9 +137,10 @@ impl Level {
             first.push((name.to_vec(), verdict));
             if first.len() > KEPT {
                 first.pop();
-                self.complete = false;
+                complete = false;
             }
         }
+        self.complete = complete;
         self.names = first.into_sorted_vec();
         self.names.reverse();
         Ok(looked_at)
@@ -164,6 +182,9 @@ pub(super) fn list(
         let below = open_below(root, level, &name)?;
         level.low = name;
         levels.extend(below);
+        if let Some(far) = levels.len().checked_sub(HELD + 1).and_then(|at| levels.get_mut(at)) {
+            far.folder = None;
+        }
     }
     Ok(Page::of_skipped(skipped, None))
 }
@@ -195,7 +216,13 @@ fn resume(root: &Root, start: &str, token: Option<&str>) -> Result<Vec<Level>> {
             let below = open_below(root, level, &name)?;
             level.low = name;
             match below {
-                Some(below) => levels.push(below),
+                Some(below) => {
+                    levels.push(below);
+                    let far = levels.len().checked_sub(HELD + 1);
+                    if let Some(far) = far.and_then(|at| levels.get_mut(at)) {
+                        far.folder = None;
+                    }
+                }
                 // It is gone: what comes after it is next.
                 None => break,
             }
@@ -208,12 +235,30 @@ fn resume(root: &Root, start: &str, token: Option<&str>) -> Result<Vec<Level>> {
 }
 
 /// `None`: it is gone, or something else by now.
-fn open_below(root: &Root, level: &Level, name: &[u8]) -> Result<Option<Level>> {
+fn open_below(root: &Root, level: &mut Level, name: &[u8]) -> Result<Option<Level>> {
     let path = [level.path.as_slice(), name, b"/"].concat();
-    match path::open_folder_by_name(level.folder.as_fd(), name) {
+    let Some(folder) = level.folder(root)? else { return Ok(None) };
+    match path::open_folder_by_name(folder, name) {
         Ok(folder) => Ok(Some(Level::new(folder, path))),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
         Err(e) => Err(root.error(&String::from_utf8_lossy(&path), e)),
+    }
+}
+
+/// A folder below the root by the bytes of its path, however long that is.
+fn open_stepwise(root: &Root, path: &[u8]) -> Result<Option<OwnedFd>> {
+    let mut at: Option<OwnedFd> = None;
+    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        let from = at.as_ref().map_or(root.dir(), AsFd::as_fd);
+        at = match path::open_folder_by_name(from, name) {
+            Ok(folder) => Some(folder),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(e) => return Err(root.error(&String::from_utf8_lossy(path), e)),
+        };
+    }
+    match at {
+        Some(folder) => Ok(Some(folder)),
+        None => path::open_folder(root.dir(), "").map(Some).map_err(|e| root.error("", e)),
     }
 }
 

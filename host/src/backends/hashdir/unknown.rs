@@ -4,7 +4,7 @@
 
 use super::Hashed;
 use crate::backends::filesystem::{FileType, Filesystem, Verdict, special};
-use crate::store::{ListOptions, Page, Result, SharedStore};
+use crate::store::{ListOptions, Page, Paging, Result, SharedStore};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,11 +44,13 @@ impl Unknown {
             return Ok(kept);
         }
         let mut starts = Vec::new();
-        let mut options = Some(ListOptions::default());
-        while let Some(wanted) = options.take() {
-            let page = index.list(wanted.clone()).await?;
+        let (mut options, mut paging) = (ListOptions::default(), Paging::default());
+        loop {
+            let page = index.list(options.clone()).await?;
             starts.extend(page.entries.iter().map(|entry| start(&Sha256::digest(&entry.key))));
-            options = page.next.map(|next| ListOptions { start_after: Some(next), ..wanted });
+            if !paging.advance(&page, &mut options)? {
+                break;
+            }
         }
         starts.sort_unstable();
         let known: Arc<[Start]> = starts.into();

@@ -3,7 +3,7 @@
 use crate::backends::memory::Memory;
 use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Writer,
+    ReadOptions, Reader, Result, SharedStore, Skipped, Writer,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +24,8 @@ pub struct Odd {
     /// The most reads under way at once, and those under way now.
     pub reads: Arc<Mutex<(usize, usize)>>,
     pub pages: Mutex<usize>,
+    /// What it holds that is no object.
+    pub left_out: Vec<&'static str>,
 }
 
 impl Odd {
@@ -37,6 +39,7 @@ impl Odd {
             restless: false,
             reads: Arc::default(),
             pages: Mutex::default(),
+            left_out: Vec::new(),
         }
     }
 }
@@ -68,6 +71,14 @@ impl ObjectStore for Odd {
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
+        if options.skipped {
+            // One for each page.
+            let done = options.start_after.map_or(0, |token| token.parse().unwrap());
+            let one = |entry: &&str| Skipped::new(entry.as_bytes(), "odd");
+            let page = self.left_out.get(done).iter().copied().map(one).collect();
+            let next = (done + 1 < self.left_out.len()).then(|| (done + 1).to_string());
+            return Ok(Page::of_skipped(page, next));
+        }
         let page = {
             let mut pages = self.pages.lock().unwrap();
             *pages += 1;

@@ -1,0 +1,40 @@
+//! Keys from a file, for stores that can't list and for choices of one's own.
+
+use crate::transfer::read_keys;
+use anyhow::Context as _;
+use clap::Args;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use std::io;
+use std::path::PathBuf;
+use tokio::io::BufReader;
+
+/// How keys in a file are read, for the help of a verb.
+pub const KEYS: &str = "\
+The keys of --keys are those below the path of FROM, one a line and taken as they
+stand; with -0 each ends with NUL, as `find -0` writes them. Nothing is listed, and
+a key that is not there is a failure.";
+
+/// Which keys, one by one.
+#[derive(Args)]
+pub struct KeysArgs {
+    /// Take the keys from a file instead of listing; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// The keys of --keys end with NUL
+    #[arg(short = '0', long, requires = "keys")]
+    null: bool,
+}
+
+impl KeysArgs {
+    /// The keys, if there is a file of them.
+    pub async fn open(&self) -> anyhow::Result<Option<BoxStream<'static, io::Result<Vec<u8>>>>> {
+        let Some(path) = &self.keys else { return Ok(None) };
+        if path.as_os_str() == "-" {
+            return Ok(Some(read_keys(BufReader::new(tokio::io::stdin()), self.null).boxed()));
+        }
+        let file = tokio::fs::File::open(path).await;
+        let file = file.with_context(|| format!("the keys of {}", path.display()))?;
+        Ok(Some(read_keys(BufReader::new(file), self.null).boxed()))
+    }
+}

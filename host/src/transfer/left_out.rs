@@ -1,0 +1,43 @@
+//! What the source holds that is no object there: it is left out, told and
+//! counted.
+
+use super::Control;
+use super::report::{Counts, Event, Fault};
+use super::side::Side;
+use futures::StreamExt;
+
+/// Tells of every entry below the prefix that is no object, without those that
+/// the filter leaves out; `hear` is given what of its name follows the prefix.
+pub(super) async fn tell(
+    side: &Side,
+    control: &Control,
+    counts: &mut Counts,
+    mut hear: impl FnMut(&str),
+) -> Result<(), Fault> {
+    let mut parts = std::pin::pin!(side.skipped(&control.filter));
+    loop {
+        let part = tokio::select! {
+            biased;
+            () = control.stop.asked() => {
+                counts.stopped = true;
+                return Ok(());
+            }
+            part = parts.next() => part,
+        };
+        match part {
+            None => return Ok(()),
+            Some(Ok(part)) => {
+                for (rest, skipped) in &part {
+                    counts.left_out += 1;
+                    hear(rest);
+                    (control.watch)(Event::LeftOut(skipped));
+                }
+            }
+            Some(Err(cause)) => {
+                let mut fault = side.fault("list what is left out of", cause);
+                fault.counts = std::mem::take(counts);
+                return Err(fault);
+            }
+        }
+    }
+}
