@@ -82,8 +82,9 @@ impl Small {
 
     /// Begins an upload there.
     pub fn begin(&self, key: &str) {
-        let id = format!("begun-{key}");
-        lock(&self.state).uploads.insert(id, (key.to_owned(), Parts::new()));
+        let mut state = lock(&self.state);
+        let id = format!("begun-{}", state.uploads.len());
+        state.uploads.insert(id, (key.to_owned(), Parts::new()));
     }
 
     /// Has everything fail from now on, or no more.
@@ -101,7 +102,8 @@ impl Small {
         lock(&self.state).uploads.len()
     }
 
-    /// What was asked since the last call: methods and keys.
+    /// What was asked since the last call: methods (`ABORT` for the end of an
+    /// upload) and keys.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.state).requests)
     }
@@ -126,7 +128,9 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, preconditions: Preconditions)
         let request = read(&mut reader)?;
         let failing = {
             let mut state = lock(state);
-            state.requests.push(format!("{} {}", request.method, request.key));
+            let aborts = request.method == "DELETE" && request.query.contains_key("uploadId");
+            let method = if aborts { "ABORT" } else { request.method.as_str() };
+            state.requests.push(format!("{method} {}", request.key));
             state.failing
         };
         let (status, headers, body) = match failing {
