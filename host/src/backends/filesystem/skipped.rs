@@ -241,6 +241,8 @@ fn open_below(root: &Root, level: &mut Level, name: &[u8]) -> Result<Option<Leve
     match path::open_folder_by_name(folder, name) {
         Ok(folder) => Ok(Some(Level::new(folder, path))),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        // The filesystem's own, on the top of each that is mounted.
+        Err(Errno::ACCESS) if path == b"lost+found/" => Ok(None),
         Err(e) => Err(root.error(&String::from_utf8_lossy(&path), e)),
     }
 }
