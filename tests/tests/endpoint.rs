@@ -206,8 +206,13 @@ fn an_address_that_others_reach_needs_credentials() -> Result<()> {
 #[test]
 fn keys_longer_than_those_of_s3_are_listed_and_refused_wherever_they_come_in() -> Result<()> {
     let (longest, longer) = ("k".repeat(1_024), "k".repeat(1_025));
-    let objects = format!("{{config: {{objects: {{{longer}: kept}}}}, type: DictStore}}");
-    let server = Server::start_anonymous(&format!("stores: {{main: {objects}}}\nmain: main\n"))?;
+    let stores = "stores: {main: {type: SqliteStore, config: {db_path: objects.db}}}\nmain: main";
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("stores.yaml"), stores)?;
+    fs::write(directory.path().join("input"), "kept")?;
+    let put = server::run(directory.path(), &["put", &longer, "input"]);
+    assert!(put.status.success(), "{}", String::from_utf8_lossy(&put.stderr));
+    let server = Server::start_anonymous_in(directory, stores)?;
     let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| {
         let (status, _, body) = http::request(server.port(), method, path, headers, body)?;
         anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
