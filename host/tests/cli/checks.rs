@@ -19,7 +19,7 @@ fn check_refuses_what_run_refuses() {
     for (serve, wanted) in [
         ("main: files\nserve: {listen: '0.0.0.0:0'}", "can be reached by others"),
         ("main: files\nserve: {listen: '0.0.0.0:0', anonymous: true}", "can be reached by others"),
-        ("main: files\nserve: {tls: {cert: gone.pem, key: gone.pem}}", "can't be read as PEM"),
+        ("main: files\nserve: {tls: {cert: gone.pem, key: gone.pem}}", "can't be read"),
         ("main: files\nserve: {tls: {cert: no.pem, key: no.pem}}", "no certificate"),
         ("main: files\nserve: {staging: no.pem}", "serve.staging"),
         ("main: hashed\nserve: {buckets: dynamic}", "this one can't list"),
