@@ -7,11 +7,13 @@ use super::state::{Base, BaseReader, BaseWriter, State};
 use crate::coordinator::Guard;
 use crate::store::Error;
 use storage_core::env::{Action, Event, Level};
+use storage_core::types::MAX_KEY_BYTES;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-/// The most bytes of the name of a lock or a shared value: names are kept.
-const MAX_NAME: usize = 4 * 1024;
+/// The most bytes of the name of a lock or a shared value, since names are kept:
+/// a key, with the name of its store and what the lock is for.
+const MAX_NAME: usize = MAX_KEY_BYTES + 1024;
 
 type Answer<T> = Result<Result<T, types::Error>>;
 
