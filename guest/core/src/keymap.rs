@@ -144,7 +144,12 @@ impl<M: Mapping> KeyMapping<M> {
             let asked = prefix.is_empty() && self.base.capabilities().read;
             let reason = why_no_key(b"").filter(|_| asked);
             let Some(reason) = reason else { return Ok(None) };
-            Ok(self.base.exists(territory)?.then(|| Skipped::new(b"", reason)))
+            match self.base.exists(territory) {
+                Ok(true) => Ok(Some(Skipped::new(b"", reason))),
+                // Where no key can be the prefix itself, nothing is under it.
+                Ok(false) | Err(Error::InvalidKey(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
         };
         one_and_base(&*self.base, options, empty, show)
     }
