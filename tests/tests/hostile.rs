@@ -205,7 +205,7 @@ stores:
   main: {type: hostile/HostileStore, base: memory, config: {at: list, do: onward}}
   identity: {type: IdentityStore, base: main}
   prefixed: {type: PrefixStore, base: main, config: {prefix: bad}}
-  valid: {type: RegexValidatingStore, base: main, config: {regex: b}}
+  valid: {type: RegexValidatingStore, base: main, config: {pattern: b}}
   mirrored: {type: MirroringStore, base: [memory, main]}
   cached: {type: CachingStore, base: {main_store: memory, cache_store: prefixed}}
 main: main";
@@ -439,7 +439,7 @@ fn the_section_is_checked_like_any_other() -> Result<()> {
     for (plugin, store, said) in [
         ("{component: none.wasm}", store, ":2:24: plug-in \"hostile\": "),
         ("{component: none.wasm}", store, "can't be read: No such file"),
-        ("{component: .}", store, "is not a file"),
+        ("{component: .}", store, "is not a regular file"),
         ("{}", store, ":2:12: plug-in \"hostile\": \"component\" is missing"),
         (
             &format!("{{component: hostile.wasm, sha256: {digest}}}"),

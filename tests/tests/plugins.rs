@@ -110,7 +110,7 @@ fn inspect_of_what_is_no_plug_in_says_why() -> Result<()> {
         ("trap.wasm", "it was asked for its store types and failed"),
         ("loop.wasm", "used more than 2s of processor time"),
         ("missing.wasm", "can't be read"),
-        (".", "is not a file"),
+        (".", "is not a regular file"),
     ] {
         for verb in ["inspect", "check"] {
             let (code, _, error) = plugin(here.path(), &[verb, file])?;
