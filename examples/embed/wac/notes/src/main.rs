@@ -46,7 +46,8 @@ fn obey(argument: &str) -> Result<(), Error> {
 }
 
 fn list(store: &Store) -> Result<(), Error> {
-    let mut options = ListOptions { prefix: String::new(), start_after: None, limit: None, skipped: false };
+    let mut options =
+        ListOptions { prefix: String::new(), start_after: None, limit: None, skipped: false };
     loop {
         let page = store.list(&options)?;
         for entry in page.entries {
