@@ -37,6 +37,7 @@ pub mod source;
 pub mod store;
 mod streaming;
 pub mod transfer;
+mod volume;
 mod whole;
 
 pub use factory::StoreFactory;

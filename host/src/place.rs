@@ -5,6 +5,7 @@
 //! way down to its backends, and what becomes of keys on it.
 
 use crate::config::{Config, StoreDef};
+use crate::volume;
 use serde_json::Value;
 use std::path::Path;
 
@@ -65,8 +66,12 @@ pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) ->
         let place = format!("store {factory}.{index}");
         trail.push(Step { place: place.clone(), ..above.clone() });
         if def.bases.is_empty() {
-            trail.extend(outside(def, &above, cwd));
-            trails.push(trail);
+            let places = outside(def, &above, cwd);
+            if places.is_empty() {
+                trails.push(trail);
+                continue;
+            }
+            trails.extend(places.into_iter().map(|place| [trail.clone(), vec![place]].concat()));
             continue;
         }
         // What it keeps beside its objects is below its name, as in a journal.
@@ -90,8 +95,9 @@ fn through(def: &StoreDef, above: Step) -> Step {
     }
 }
 
-/// Where a backend keeps its objects, in terms that hold beyond a factory.
-fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Option<Step> {
+/// Where a backend keeps its objects, in terms that hold beyond a factory: by
+/// every name that the place has. Two stores meet where one of them is common.
+fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
     let real = |path: &str| {
         let path = cwd.join(path);
         let path = path.canonicalize().unwrap_or(path);
@@ -99,24 +105,32 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Option<Step> {
     };
     let text = |name| def.config.get(name).and_then(Value::as_str);
     if let Some(root) = text("root_path") {
-        // One root may lie inside another.
-        let root = format!("{}/", real(root).trim_end_matches('/'));
         let keys = above.keys && def.kind == "FilesystemStore";
-        let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
-        return Some(Step { place: "files".to_owned(), prefix, keys });
+        // One root may lie inside another.
+        let step = |place: &str, root: String| {
+            let root = format!("{}/", root.trim_end_matches('/'));
+            let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
+            Step { place: place.to_owned(), prefix, keys }
+        };
+        let inner = volume::within(&cwd.join(root)).map(|inner| step("volumes", inner));
+        return std::iter::once(step("files", real(root))).chain(inner).collect();
     }
     if let Some(bucket) = text("bucket_name") {
         // Whatever the keys: one bucket is one place.
         let server = text("endpoint_url").unwrap_or_default().trim_end_matches('/');
         let place = format!("bucket {} {bucket}", server.to_lowercase());
-        return Some(Step { place, ..above.clone() });
+        return vec![Step { place, ..above.clone() }];
     }
-    let place = match (def.kind.as_str(), text("db_path").or(text("path"))) {
-        ("DictStore", _) => return None,
-        (kind, Some(path)) => format!("{kind} {}", real(path)),
-        (kind, None) => format!("{kind} {}", Value::Object(def.config.clone())),
+    let names = match (def.kind.as_str(), text("db_path").or(text("path"))) {
+        ("DictStore", _) => return Vec::new(),
+        (_, Some(path)) => {
+            let other = volume::identity(&cwd.join(path));
+            std::iter::once(real(path)).chain(other).collect()
+        }
+        (_, None) => vec![Value::Object(def.config.clone()).to_string()],
     };
-    Some(Step { place, ..above.clone() })
+    let step = |name| Step { place: format!("{} {name}", def.kind), ..above.clone() };
+    names.into_iter().map(step).collect()
 }
 
 /// Whether two ways may lead to common objects, from everything below a key

@@ -112,6 +112,25 @@ main: files
 }
 
 #[test]
+fn a_file_under_two_names_is_one_store_and_nothing_moves_into_itself() {
+    let here = Here::new();
+    let stores = "
+stores:
+  one: {type: SqliteStore, config: {db_path: one.db}}
+  two: {type: SqliteStore, config: {db_path: two.db}}
+main: one
+";
+    configure(&here, "stores.yaml", stores);
+    here.ok_with(&["put", "one:k", "-"], b"kept");
+    fs::hard_link(here.path().join("one.db"), here.path().join("two.db")).unwrap();
+    for args in [["mv", "one:k", "two:k"], ["mv", "one", "two"], ["copy", "one", "two"]] {
+        let (code, error) = here.fails(&args);
+        assert!(code != 0 && error.contains("same") || error.contains("one place"), "{error}");
+    }
+    assert_eq!(here.ok(&["get", "one:k"]), "kept");
+}
+
+#[test]
 fn copies_into_themselves_are_refused_through_every_store_over_the_same_objects() {
     let here = Here::new();
     let stores = "
