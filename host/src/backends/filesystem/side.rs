@@ -218,6 +218,20 @@ fn try_unnamed(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::fs::unlinkat(folder, "probe", AtFlags::empty())
 }
 
+/// Whether a store names its folder so: nothing else is ours to remove.
+fn is_own_name(name: &[u8]) -> bool {
+    let Some(rest) = name.strip_prefix(b"writing-") else { return false };
+    let mut parts = rest.splitn(2, |byte| *byte == b'-');
+    let (process, nonce) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_number = !process.is_empty() && process.iter().all(u8::is_ascii_digit);
+    is_number && nonce.len() == 16 && nonce.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether a file being written is named so.
+fn is_fresh_name(name: &[u8]) -> bool {
+    name == b"probe" || (!name.is_empty() && name.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// Removes the folders whose lock nobody holds; gives how many files were in
 /// them.
 fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
@@ -225,7 +239,7 @@ fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        if !name.to_bytes().starts_with(b"writing-") {
+        if !is_own_name(name.to_bytes()) {
             continue;
         }
         let Ok(folder) = rustix::fs::openat(dir, name, FOLDER, Mode::empty()) else { continue };
@@ -234,7 +248,7 @@ fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
         }
         let Ok(inside) = Dir::read_from(&folder) else { continue };
         for left in inside.flatten() {
-            if !matches!(left.file_name().to_bytes(), b"." | b"..") {
+            if is_fresh_name(left.file_name().to_bytes()) {
                 let gone = rustix::fs::unlinkat(&folder, left.file_name(), AtFlags::empty());
                 removed += usize::from(gone.is_ok());
             }
@@ -242,4 +256,30 @@ fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
         let _ = rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR);
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn only_what_a_store_names_so_is_swept() {
+        let home = tempfile::tempdir().unwrap();
+        let dead = "writing-4194305-00000000000000ff";
+        let others = ["writing-1", "writing-x-00000000000000ff", "writing-1-ff", "k"];
+        for folder in others.iter().chain([&dead]) {
+            fs::create_dir(home.path().join(folder)).unwrap();
+            for file in ["f", "photo.jpg"] {
+                fs::write(home.path().join(folder).join(file), "precious").unwrap();
+            }
+        }
+        let dir: OwnedFd = fs::File::open(home.path()).unwrap().into();
+        assert_eq!(sweep(dir.as_fd()), Ok(1));
+        assert!(!home.path().join(dead).join("f").exists());
+        assert!(home.path().join(dead).join("photo.jpg").exists());
+        for folder in others {
+            assert!(home.path().join(folder).join("f").exists(), "{folder}");
+        }
+    }
 }
