@@ -26,6 +26,13 @@ async fn rows_of_another_program_are_objects_and_text_is_utf8() {
     assert_eq!(before.size, Some(5));
     assert!(before.etag.as_ref().unwrap().ends_with("-1"));
     assert_eq!(keys(&*store, "", 2).await, ["blob", "text"], "NULL is no object");
+    // What is no object is not changed, either.
+    assert!(!store.exists("null").await.unwrap());
+    let refused = store.put("null", "x".into(), Default::default()).await;
+    assert!(matches!(refused, Err(Error::InvalidKey(_))), "{refused:?}");
+    assert_eq!(store.delete("null", Default::default()).await, Err(Error::NotFound));
+    let kept = "SELECT count(*) FROM objects WHERE key = 'null' AND data IS NULL";
+    assert_eq!(plain.query_row(kept, [], |row| row.get(0)), Ok(1));
     plain.execute("REPLACE INTO objects VALUES ('text', 'bl\u{e4}u!')", []).unwrap();
     assert_ne!(store.stat("text").await.unwrap().etag, before.etag);
 }

@@ -3,7 +3,7 @@
 
 use super::copying::{self, Copy};
 use super::guard::Guarded;
-use super::query;
+use super::query::{self, OBJECTS};
 use super::schema::{MAX_ROW_BYTES, Place, too_big};
 use crate::backends::spool::Body;
 use crate::objects::CHUNK;
@@ -190,7 +190,7 @@ fn change(place: &Place, connection: &Connection, change: &Change) -> Result<Obj
                 }
             }
             let removed = connection
-                .prepare_cached("DELETE FROM objects WHERE key = ?1")
+                .prepare_cached(&format!("DELETE FROM objects WHERE key = ?1 AND {OBJECTS}"))
                 .and_then(|mut statement| statement.execute([key]))
                 .map_err(|e| place.error(Some(key), &e))?;
             if removed == 0 { Err(Error::NotFound) } else { Ok(ObjectInfo::default()) }
@@ -208,6 +208,19 @@ pub(super) fn check_size(place: &Place, key: &str, size: u64) -> Result<()> {
     Ok(())
 }
 
+/// The error of a write; that no row was written means that one is there which
+/// is no object.
+pub(super) fn taken(place: &Place, key: &str, error: &rusqlite::Error) -> Error {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => Error::InvalidKey(format!(
+            "{}: the row of {key:?} holds NULL or a number, which is no object, and is not \
+             replaced; remove it with another program, or take another key",
+            place.shown
+        )),
+        error => place.error(Some(key), error),
+    }
+}
+
 fn put(
     place: &Place,
     connection: &Connection,
@@ -215,17 +228,17 @@ fn put(
     body: &Body,
     options: &PutOptions,
 ) -> Result<ObjectInfo> {
-    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    let fail = |e: rusqlite::Error| taken(place, key, &e);
     if options.if_absent || options.if_match.is_some() {
         let current = query::find(place, connection, key)?;
         check_write(options, current.as_ref().map(|found| &found.info))?;
     }
     check_size(place, key, body.len())?;
     let mut statement = connection
-        .prepare_cached(
-            "INSERT INTO objects (key, data) VALUES (?1, ?2) \
-             ON CONFLICT (key) DO UPDATE SET data = excluded.data RETURNING rowid",
-        )
+        .prepare_cached(&format!(
+            "INSERT INTO objects (key, data) VALUES (?1, ?2) ON CONFLICT (key) \
+                 DO UPDATE SET data = excluded.data WHERE {OBJECTS} RETURNING rowid"
+        ))
         .map_err(fail)?;
     match body {
         Body::Bytes(bytes) => {

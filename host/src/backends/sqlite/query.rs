@@ -21,6 +21,9 @@ impl Found {
     }
 }
 
+/// The rows that are objects, as a condition.
+pub(super) const OBJECTS: &str = "typeof(objects.data) IN ('blob', 'text')";
+
 /// Whether data of this type can be an object.
 pub(super) fn is_object(kind: &str) -> bool {
     matches!(kind, "blob" | "text")
@@ -67,7 +70,7 @@ pub(super) fn find(place: &Place, connection: &Connection, key: &str) -> Result<
 /// Whether there is one.
 pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Result<bool> {
     connection
-        .prepare_cached("SELECT 1 FROM objects WHERE key = ?1")
+        .prepare_cached(&format!("SELECT 1 FROM objects WHERE key = ?1 AND {OBJECTS}"))
         .and_then(|mut statement| statement.exists([key]))
         .map_err(|e| place.error(Some(key), &e))
 }
