@@ -51,13 +51,14 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
             return Ok(counts);
         }
     }
+    // An object of the very name says nothing of what should lie below it.
     let (mut surplus, mut seen) = (Vec::new(), false);
     let carrier = Carrier::new(&what.from, &what.to, control);
     let found = pairs(&what.from, &what.to, &control.filter).try_filter_map(|pair| {
         let Pair { rest, source, target } = pair;
         let found = match source {
             Some(source) => {
-                seen = true;
+                seen |= !rest.is_empty();
                 (control.watch)(Event::Found(source.size));
                 Some((rest, source, target))
             }
@@ -184,7 +185,7 @@ async fn survey(what: &Sync, control: &Control) -> Result<bool, Fault> {
         };
         match pair {
             None => return sane(what, seen, surplus).map(|()| true),
-            Some(Pair { source: Some(_), .. }) => seen = true,
+            Some(Pair { source: Some(_), rest, .. }) => seen |= !rest.is_empty(),
             Some(_) => surplus += 1,
         }
     }

@@ -326,6 +326,19 @@ async fn a_tree_is_an_object_and_what_lies_below_it_and_no_longer_name() {
 }
 
 #[tokio::test]
+async fn one_object_says_nothing_of_what_should_lie_below_its_name() {
+    for max_delete in [None, Some(10)] {
+        let from = store(&[("a", "1")]).await;
+        let to = store(&[("a", "old"), ("a/x", "2"), ("a/y", "3")]).await;
+        let tree = |store: &Objects| Side::tree(store.clone(), "a");
+        let what = Sync { delete: true, max_delete, ..Sync::new(tree(&from), tree(&to)) };
+        let refused = sync(&what, &Control::default()).await.unwrap_err();
+        assert!(refused.to_string().contains("source is empty"), "{refused}");
+        assert!(contents(&to).await.len() == 3);
+    }
+}
+
+#[tokio::test]
 async fn trees_beside_each_other_are_apart_and_one_inside_the_other_is_not() {
     let store = store(&[("a", "1"), ("a/x", "2")]).await;
     let tree = |key| Side::tree(store.clone(), key);
