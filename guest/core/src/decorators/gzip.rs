@@ -192,7 +192,13 @@ fn at_end(feed: &mut Feed) -> Result<bool> {
         let first = feed.offset() == 0;
         let held = feed.fill()?;
         if held.is_empty() {
-            return Ok(true);
+            // What was cut off to nothing is no empty object: that has 20 bytes.
+            return match first {
+                true => Err(Error::InvalidData(
+                    "the stored bytes are not gzip data: there are none".to_owned(),
+                )),
+                false => Ok(true),
+            };
         }
         let zeroes = held.iter().take_while(|b| **b == 0).count();
         if first || zeroes == 0 {
@@ -299,7 +305,7 @@ mod tests {
         assert_eq!(get(&*gzip).unwrap(), b"hello world");
         assert_eq!(gzip.stat("k").unwrap().size, None);
         put(&memory, b"");
-        assert_eq!(get(&*gzip).unwrap(), b"");
+        assert!(matches!(get(&*gzip), Err(Error::InvalidData(_))), "nothing is no whole object");
     }
 
     #[test]
