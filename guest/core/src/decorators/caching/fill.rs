@@ -196,15 +196,26 @@ impl Cache {
     }
 
     /// What the cache gave, if anything.
-    pub(super) fn given<T>(&self, answer: Result<T>) -> Option<T> {
+    pub(super) fn given<T>(&self, key: &str, answer: Result<T>) -> Option<T> {
         match answer {
             Ok(given) => Some(given),
             // Removed to make room.
             Err(Error::NotFound) => None,
-            Err(_) => {
+            Err(error) => {
                 self.index.note_failure(self.now());
+                self.reject(key, &error);
                 None
             }
+        }
+    }
+
+    /// A copy that can't be read counts for nothing; of one whose bytes are
+    /// wrong nothing is left, or the next reader would find it again.
+    pub(super) fn reject(&self, key: &str, error: &Error) {
+        self.void(key);
+        let wrong = matches!(error, Error::InvalidData(_));
+        if wrong && !(self.keeps_info && self.cache.stat(key).is_ok_and(|info| !is_copy(&info))) {
+            let _ = self.cache.delete(key, &DeleteOptions::default());
         }
     }
 

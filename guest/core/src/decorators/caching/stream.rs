@@ -35,7 +35,7 @@ impl Cache {
             range.resolve(known.record.size)?;
         }
         let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
-        let Some(reader) = self.given(self.cache.read(key, &asked)) else { return Ok(None) };
+        let Some(reader) = self.given(key, self.cache.read(key, &asked)) else { return Ok(None) };
         let Some(info) = self.verify(&known, reader.info()) else { return Ok(None) };
         self.touch(&known.record);
         let range = options.range;
@@ -201,7 +201,7 @@ impl Reader for Copy {
             Err(error) => {
                 let Some(cache) = self.cache.take() else { return Err(error) };
                 cache.complain("can't be read from the cache", &self.key, &error);
-                cache.void(&self.key);
+                cache.reject(&self.key, &error);
                 let main = cache.main.as_ref();
                 let (key, range, info) = (&self.key, self.range, &self.info);
                 self.source = reopen(main, key, range, info, &self.given, &error)?;

@@ -1,10 +1,11 @@
 //! Caches that fail, or whose users vanish; objects that many ask for.
 
+use super::CachingStore;
 use super::index::State;
 use super::tests::{get, over, put, setup, stream};
-use crate::decorators::faulty::{Faulty, read_all, write_all};
+use crate::decorators::faulty::{Faulty, args, read_all, write_all};
 use crate::store::Store;
-use crate::types::{Capabilities, ReadOptions};
+use crate::types::{Capabilities, PutOptions, ReadOptions};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -98,4 +99,34 @@ fn a_copy_counts_before_it_is_there() {
     assert_eq!(s.store.cache.index.add_bytes(0, 0), 3);
     write_all(s.store.as_ref(), "k", &[7; 400]).unwrap();
     assert_eq!(s.store.cache.index.add_bytes(0, 0), 400);
+}
+
+#[test]
+fn a_copy_whose_bytes_are_wrong_is_replaced() {
+    for size in [10, LARGE] {
+        let (main, kept, shared) = (Faulty::new(), Faulty::new(), Rc::default());
+        let packed = (crate::decorators::gzip::KIND.build)(args(&shared, "{}", &[&kept])).unwrap();
+        let mut given = args(&shared, "{}", &[&main, &kept]);
+        given.bases[1] = packed;
+        let store = Rc::new(CachingStore::new(given).unwrap());
+        let data = &large()[..size];
+        write_all(&main.memory, "k", data).unwrap();
+        assert_eq!(stream(&store, "k").unwrap(), data);
+        let mut bytes = kept.holds("k").unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x55;
+        let info = kept.memory.stat("k").unwrap();
+        let as_it_was = PutOptions {
+            etag: info.etag,
+            content_type: info.content_type,
+            metadata: info.metadata,
+            ..PutOptions::default()
+        };
+        kept.memory.put("k", &bytes, &as_it_was).unwrap();
+        // The stream that met it may fail where something was given already.
+        let _ = stream(&store, "k");
+        for _ in 0..3 {
+            assert_eq!(stream(&store, "k").unwrap(), data, "{size}");
+        }
+    }
 }
