@@ -4,6 +4,7 @@ use super::context::Context;
 use super::exit::{DONE, Outcome, PARTLY, Usage};
 use super::names::check_store;
 use super::output;
+use super::output::tell;
 use crate::caching::{Cleared, clear};
 use crate::config::{Config, StoreDef};
 use clap::{Args, Subcommand};
@@ -52,7 +53,7 @@ impl ClearArgs {
                 let copies = factory.open_existing(cache).await?;
                 let Cleared { copies, failed } = clear(&copies, self.key.as_deref()).await?;
                 for (key, error) in &failed {
-                    eprintln!("error: the copy of {key:?} stays: {error}");
+                    tell!("error: the copy of {key:?} stays: {error}");
                 }
                 let store = &self.store;
                 output::print(&if context.json {

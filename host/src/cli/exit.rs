@@ -1,6 +1,7 @@
 //! How a run ends: exit codes, and errors for people or programs.
 
 use super::context::{Context, StoreError};
+use super::output::tell;
 use super::plugin::Unusable;
 use crate::config::ConfigError;
 use crate::store::Error;
@@ -85,14 +86,14 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
             "problems": problems,
             "more_problems": config.map_or(0, |config| config.more),
         }});
-        eprintln!("{json}");
+        tell!("{json}");
     } else if let Some(config) = config {
         // Already a line for each problem, with its place.
-        eprintln!("error: the configuration can't be used\n{config}");
+        tell!("error: the configuration can't be used\n{config}");
     } else {
-        eprintln!("error: {error:#}");
+        tell!("error: {error:#}");
         if let Some(hint) = cause.and_then(hint) {
-            eprintln!("hint: {hint}");
+            tell!("hint: {hint}");
         }
     }
     code
@@ -110,7 +111,7 @@ pub fn report_arguments(error: &clap::Error, json: bool) -> u8 {
         let fields = json!({
             "code": "usage", "store": null, "key": null, "message": message, "problems": null,
         });
-        eprintln!("{}", json!({"error": fields}));
+        tell!("{}", json!({"error": fields}));
     }
     if error.use_stderr() { USAGE } else { DONE }
 }

@@ -3,6 +3,7 @@
 use super::context::{Context, StoreError};
 use super::exit::{DONE, INTERRUPTED, Outcome, PARTLY};
 use super::names::check_store;
+use super::output::tell;
 use super::output::{interactive, line, print};
 use crate::mirrors::{ChildCounts, Event, Heal, Mirror, Report, heal};
 use clap::Args;
@@ -41,7 +42,7 @@ impl HealArgs {
                         || "the configuration has no MirroringStore".to_owned(),
                         |name| format!("store {name:?} stands on no MirroringStore"),
                     );
-                    eprintln!("{what}: there is nothing to heal");
+                    tell!("{what}: there is nothing to heal");
                     return Ok(DONE);
                 }
                 let mut code = DONE;
@@ -52,7 +53,7 @@ impl HealArgs {
                         report = healed => report?,
                         // What was done is done; the rest stays on record.
                         _ = tokio::signal::ctrl_c() => {
-                            eprintln!("stopped: the same command goes on from here");
+                            tell!("stopped: the same command goes on from here");
                             return Ok(INTERRUPTED);
                         }
                     };
@@ -67,7 +68,7 @@ impl HealArgs {
 
     async fn one(&self, mirror: &Mirror, context: &Context) -> anyhow::Result<Report> {
         if !mirror.has_journal() && !self.full {
-            eprintln!(
+            tell!(
                 "store {:?} has no journal, so what its children missed is known to a running \
                  server alone; --full compares them",
                 mirror.name()

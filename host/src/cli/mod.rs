@@ -37,6 +37,7 @@ mod watch;
 use clap::{CommandFactory, Parser, Subcommand};
 use context::Context;
 use exit::Outcome;
+use output::tell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -144,12 +145,12 @@ pub fn main() -> ExitCode {
     };
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
-    log.with_writer(std::io::stderr).init();
+    log.log_internal_errors(false).with_writer(std::io::stderr).init();
     crate::engine::compute_aside();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: no threads to run on: {error}");
+            tell!("error: no threads to run on: {error}");
             return ExitCode::from(exit::STORE);
         }
     };

@@ -4,6 +4,7 @@ use super::context::{Context, new_at};
 use super::exit::{DONE, Outcome, Usage};
 use super::names::{Word, name};
 use super::output;
+use super::output::tell;
 use crate::objects::CHUNK;
 use crate::source::Ended;
 use crate::store::PutOptions;
@@ -96,7 +97,7 @@ async fn source(file: &Path, context: &Context) -> anyhow::Result<Box<dyn AsyncR
         return Ok(Box::new(opened.with_context(|| file.display().to_string())?));
     }
     if std::io::stdin().is_terminal() && !context.quiet {
-        eprintln!("reading the object from the terminal: Ctrl-D ends it, Ctrl-C gives up");
+        tell!("reading the object from the terminal: Ctrl-D ends it, Ctrl-C gives up");
     }
     Ok(Box::new(tokio::io::stdin()))
 }

@@ -3,6 +3,7 @@
 use super::context::{Context, StoreError};
 use super::exit::{DONE, Outcome, PARTLY};
 use super::output::line;
+use super::output::tell;
 use crate::StoreFactory;
 use crate::store::Skipped;
 use crate::transfer::{Filter, Side};
@@ -162,7 +163,7 @@ async fn told_of(
     while let Some(part) = parts.try_next().await.map_err(failed)? {
         for (_, skipped) in &part {
             if let Some(text) = told.add(skipped) {
-                eprintln!("{text}");
+                tell!("{text}");
             }
         }
         looked_at += 1;
@@ -172,7 +173,7 @@ async fn told_of(
         }
     }
     if let Some(text) = told.end(fails) {
-        eprintln!("{text}");
+        tell!("{text}");
     }
     Ok(told.entries)
 }

@@ -3,6 +3,7 @@
 
 use super::context::{Context, StoreError};
 use super::exit::{self, DONE, INTERRUPTED, Outcome, PARTLY};
+use super::output::tell;
 use super::output::{interactive, line, print};
 use super::skipped::Told;
 use super::transfer::RunArgs;
@@ -126,7 +127,7 @@ impl Watch {
             }
             if self.control.stop.stopped() {
                 self.show.bar.finish_and_clear();
-                eprintln!(
+                tell!(
                     "ended at once: nothing remains of the objects that were under way; {}",
                     self.shape.goes_on
                 );
@@ -156,14 +157,14 @@ impl Watch {
     fn report(&self, counts: &Counts) -> Outcome {
         for failure in &counts.failed {
             match self.show.json {
-                true => eprintln!("{}", exit::failure(failure)),
-                false => eprintln!("error: {failure}"),
+                true => tell!("{}", exit::failure(failure)),
+                false => tell!("error: {failure}"),
             }
         }
         let failed = counts.failed.len();
         let Counts { copied, moved, skipped, deleted, bytes, left_out, stopped, .. } = counts;
         if let Some(text) = self.show.told().end(self.strict) {
-            eprintln!("{text}");
+            tell!("{text}");
         }
         let dry_run = self.show.dry_run;
         print(&match self.show.json {
@@ -192,7 +193,7 @@ impl Watch {
             }
         })?;
         if *stopped {
-            eprintln!("stopped before the end: {}", self.shape.goes_on);
+            tell!("stopped before the end: {}", self.shape.goes_on);
         }
         Ok(match (*stopped, failed) {
             (true, _) => INTERRUPTED,
@@ -212,7 +213,7 @@ impl Show {
     }
 
     fn say(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| tell!("{text}"));
     }
 
     fn hear(&self, event: Event<'_>) {

@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::super::exit::{DONE, Outcome};
 use super::super::output;
+use super::super::output::tell;
 use super::transport::Transport;
 use crate::oci::{Reference, pull};
 use anyhow::Context as _;
@@ -45,7 +46,7 @@ impl PullArgs {
             output::print(&format!("{value}\n"))?;
             return Ok(DONE);
         }
-        eprintln!("{reference}: {} bytes, manifest {}", pulled.size, pulled.manifest);
+        tell!("{reference}: {} bytes, manifest {}", pulled.size, pulled.manifest);
         output::print(&lines(&last, &file, sha256))?;
         Ok(DONE)
     }

@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::super::exit::{DONE, Outcome};
 use super::super::output;
+use super::super::output::tell;
 use super::transport::Transport;
 use crate::engine::plugin;
 use crate::oci::{Digest, Reference, push};
@@ -42,7 +43,7 @@ impl PushArgs {
             output::print(&format!("{value}\n"))?;
             return Ok(DONE);
         }
-        eprintln!("{reference} is in the registry; this very artifact is:");
+        tell!("{reference} is in the registry; this very artifact is:");
         output::print(&format!("{exact}\n"))?;
         Ok(DONE)
     }
