@@ -1,5 +1,6 @@
 //! `run`: serves the stores of a configuration as an S3 endpoint.
 
+use super::output::tell;
 use super::preflight::{Wishes, check_dynamic, preflight, users};
 use crate::StoreFactory;
 use crate::config::{Credentials, ServeConfig};
@@ -80,18 +81,18 @@ impl RunArgs {
                 _ = hangup.recv() => match self.reopen(&current, listen, &made, &switch).await {
                     Ok(opened) => {
                         self.warn(&started, &opened);
-                        eprintln!("{}: read again; serving {}", file.display(), names(&opened));
+                        tell!("{}: read again; serving {}", file.display(), names(&opened));
                         retiring.push(retire(std::mem::replace(&mut current, opened)));
                         retiring.retain(|task| !task.is_finished());
                     }
-                    Err(error) => eprintln!(
+                    Err(error) => tell!(
                         "{}: not taken over, the old configuration keeps running:\n{error:#}",
                         file.display()
                     ),
                 },
             }
         }
-        eprintln!("ending: requests under way may finish");
+        tell!("ending: requests under way may finish");
         let _ = stop.send(());
         serving.await.context("the server")?;
         for task in retiring {
@@ -166,7 +167,13 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
     for plugin in factory.plugins() {
         tracing::info!(target: "storage", "{}", plugin.grants());
     }
-    let opened = async { anyhow::Ok((exposed(&factory).await?, healing(&factory).await?)) };
+    let opened = async {
+        // What is in memory stays while the configuration has it, served or not.
+        for def in factory.config().stores.iter().filter(|def| def.kind == "DictStore") {
+            factory.open(&def.name).await?;
+        }
+        anyhow::Ok((exposed(&factory).await?, healing(&factory).await?))
+    };
     match opened.await {
         Ok((exposed, healing)) => Ok(Opened { healing, factory, exposed, in_use: Arc::default() }),
         Err(error) => {
