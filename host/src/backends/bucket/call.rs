@@ -114,6 +114,10 @@ impl Calls {
             let strange = failure.unreached && !self.answered.load(Ordering::Relaxed);
             let patience = if strange { self.deadline.min(FIRST_CONTACT) } else { self.deadline };
             if !failure.passing || begun.elapsed() + pause > patience {
+                // Nobody is to wait as long again for what was away all the time.
+                if failure.unreached {
+                    self.answered.store(false, Ordering::Relaxed);
+                }
                 return Err(failure.after(attempts, maybe_done));
             }
             tracing::debug!(attempts, code = failure.code, status = failure.status, "trying again");
