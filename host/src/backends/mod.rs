@@ -64,6 +64,21 @@ impl OpenArgs {
         Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
     }
 
+    /// Whether a start could make `path`, as far as that can be told.
+    fn could_create(&self, path: &Path) -> std::result::Result<(), String> {
+        use rustix::fs::{Access, AtFlags, CWD};
+        let above = path.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
+        let Some(above) = above.filter(|above| !above.as_os_str().is_empty()) else {
+            return Ok(());
+        };
+        if !above.is_dir() {
+            return Err(format!("{} is not a directory", above.display()));
+        }
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(CWD, above, wanted, AtFlags::EACCESS)
+            .map_err(|e| format!("{}: {}", above.display(), std::io::Error::from(e)))
+    }
+
     /// What `what` (a name in the config) says is not at `path`: whether it may
     /// be made. Whoever starts it is told, since an empty store where a full one
     /// was expected is most often a mistyped path or a disk that is not mounted.
@@ -72,6 +87,11 @@ impl OpenArgs {
         if self.create {
             tracing::info!(target: "storage", "store {:?}: {what} {shown} is made anew", self.name);
             return Ok(());
+        }
+        if self.check_only {
+            self.could_create(path).map_err(|problem| {
+                self.bad(&format!("{what} {shown} does not exist and can't be made: {problem}"))
+            })?;
         }
         let why = match self.check_only {
             true => "it would be created by a start",

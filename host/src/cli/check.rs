@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::deep;
-use super::exit::{CONFIG, DONE, Outcome, STORE, Usage};
+use super::exit::{self, CONFIG, DONE, Outcome, STORE, Usage};
 use super::keys::KeysArgs;
 use super::output;
 use super::preflight::{Wishes, check_dynamic, preflight};
@@ -104,7 +104,14 @@ impl CheckArgs {
             // Of stores in between the outermost tells.
             let tells = def.bases.is_empty() || roots.contains(&def.name);
             if tells && matches!(state, State::Ready(_)) {
-                left_out = left_out.max(check(&factory, &def.name, self.skipped, context).await?);
+                match check(&factory, &def.name, self.skipped, context).await {
+                    Ok(found) => left_out = left_out.max(found),
+                    // The other stores are checked all the same.
+                    Err(error) => {
+                        code = STORE;
+                        exit::report(Err(error), context);
+                    }
+                }
             }
         }
         factory.close().await?;

@@ -1,7 +1,7 @@
 //! `check --deep`: reads every object, and compares those of mirrors.
 
 use super::context::{Context, StoreError};
-use super::exit::{DONE, Outcome, PARTLY};
+use super::exit::{self, DONE, Outcome, PARTLY};
 use super::names::check_store;
 use super::output::{interactive, line, print};
 use super::skipped::{self, SkippedArgs};
@@ -38,10 +38,22 @@ pub async fn check(
         let done = compare(&mirror, |bytes, finding| count.add(bytes, finding)).await;
         code = code.max(count.end(done)?);
     }
-    // A mirror was read as a whole.
-    for name in stores.iter().filter(|name| !mirrors.contains(name)) {
+    let mut opened = Vec::new();
+    for name in &stores {
+        let objects = match factory.open(name).await {
+            Ok(objects) => objects,
+            // The others are read all the same.
+            Err(error) => {
+                code = code.max(exit::report(Err(error), context));
+                continue;
+            }
+        };
+        opened.push(name);
+        // A mirror was read as a whole.
+        if mirrors.contains(name) {
+            continue;
+        }
         let mut count = Count::new(context, name, "read");
-        let objects = factory.open(name).await?;
         let can = objects.capabilities();
         if !(can.list && can.read) {
             let why = if can.list { "it can't be read" } else { "it can't be listed" };
@@ -54,8 +66,9 @@ pub async fn check(
         let done = read_through(&objects, |bytes, finding| count.add(bytes, finding)).await;
         code = code.max(count.end(done)?);
     }
-    for name in &stores {
-        code = code.max(skipped::check(factory, name, args, context).await?);
+    for name in opened {
+        let looked = skipped::check(factory, name, args, context).await;
+        code = code.max(looked.unwrap_or_else(|error| exit::report(Err(error), context)));
     }
     Ok(code)
 }

@@ -77,3 +77,26 @@ fn sizes_take_units_in_the_configuration() {
     let (_, error) = here.fails(&["check"]);
     assert!(error.contains("did you mean \"GzipStore\"?"), "{error}");
 }
+
+#[test]
+fn a_store_that_fails_keeps_no_other_from_being_checked() {
+    let here = Here::new();
+    let stores = "stores:\n  first: {type: FilesystemStore, config: {root_path: first}}\n  \
+                  gone: {type: FilesystemStore, config: {root_path: gone}}\n  \
+                  under: {type: FilesystemStore, config: {root_path: a-file/below}}\n  \
+                  last: {type: FilesystemStore, config: {root_path: last}}\nmain: first\n";
+    fs::write(here.path().join("stores.yaml"), stores).unwrap();
+    fs::write(here.path().join("a-file"), "").unwrap();
+    for root in ["first", "last"] {
+        fs::create_dir(here.path().join(root)).unwrap();
+        fs::write(here.path().join(root).join("k"), "x").unwrap();
+    }
+    let output = here.run(&["check"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success());
+    assert!(said.contains("failed  under") && said.contains("is not a directory"), "{said}");
+    assert!(said.contains("new     gone") && said.contains("ok      last"), "{said}");
+    let output = here.run(&["check", "--deep"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && said.contains("last: 1 object"), "{said}");
+}
