@@ -137,7 +137,7 @@ async fn no_key_reaches_what_a_mounted_root_keeps_beside_its_objects() -> Result
     let root = home.path().join("root");
     mount("ext4", &root)?;
     // What a killed process left.
-    let left = root.join(".storage-host/writing-1-dead");
+    let left = root.join(".storage-host/writing-1-00000000deadbeef");
     fs::create_dir_all(&left)?;
     fs::write(left.join("0"), "half of an obj")?;
     let looked = open("FilesystemStore", home.path(), true).await?;

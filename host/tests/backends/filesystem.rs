@@ -254,7 +254,7 @@ async fn what_a_killed_process_left_is_removed_and_live_writers_are_spared() {
     let store = open(KIND, home.path()).await;
     let mut writer = store.write("k", PutOptions::default()).await.unwrap();
     writer.push(vec![1; 600_000].into()).await.unwrap();
-    let dead = home.path().join(".root.storage/writing-1-dead");
+    let dead = home.path().join(".root.storage/writing-1-00000000deadbeef");
     fs::create_dir(&dead).unwrap();
     fs::write(dead.join("0"), "half").unwrap();
     let second = open(KIND, home.path()).await;
