@@ -239,7 +239,7 @@ mod tests {
     fn root(path: &std::path::Path) -> Root {
         let dir = fs::File::open(path).unwrap().into();
         let dir: rustix::fd::OwnedFd = dir;
-        let place = Place::of(path, rustix::fd::AsFd::as_fd(&dir));
+        let place = Place::of(path, rustix::fd::AsFd::as_fd(&dir)).unwrap();
         Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap()
     }
 

@@ -44,7 +44,7 @@ impl Filesystem {
         let path = path.canonicalize().map_err(at)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| at(e.into()))?;
-        let place = Place::of(&path, dir.as_fd());
+        let place = Place::of(&path, dir.as_fd()).map_err(|e| at(e.into()))?;
         let writable = rustix::fs::accessat(&dir, ".", Access::WRITE_OK, AtFlags::EACCESS);
         let no_place = |e: Errno| {
             let shown_place = place.path().display();

@@ -257,7 +257,7 @@ impl Root {
     fn mounted_below(&self, key: &str) -> Error {
         let there = |folder: &&str| {
             path::open_folder(self.dir(), folder)
-                .is_ok_and(|folder| are_apart(self.dir(), folder.as_fd()))
+                .is_ok_and(|folder| are_apart(self.dir(), folder.as_fd()) == Ok(true))
         };
         let folder = path::folders(key).find(there).unwrap_or(path::split(key).0);
         Error::InvalidKey(format!(

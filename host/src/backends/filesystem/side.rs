@@ -50,16 +50,23 @@ impl Place {
     /// Of the root that is open at `path`. One that has a side directory
     /// within keeps it, however it is reached: in a container a directory may
     /// be a mount point that outside is none.
-    pub(super) fn of(path: &Path, root: BorrowedFd<'_>) -> Self {
+    /// What can't be told now is an error: in another place than before, the
+    /// metadata of every object would be out of sight.
+    pub(super) fn of(path: &Path, root: BorrowedFd<'_>) -> Result<Self, Errno> {
         let within = Self { path: path.join(WITHIN), within: true };
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return within };
-        if rustix::fs::openat(root, WITHIN, FOLDER, Mode::empty()).is_ok() {
-            return within;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(within);
+        };
+        match rustix::fs::openat(root, WITHIN, FOLDER, Mode::empty()) {
+            Ok(_) => return Ok(within),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(e) => return Err(e),
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::open(parent, flags, Mode::empty()) {
-            Ok(parent) if are_apart(parent.as_fd(), root) => within,
-            _ => Self::beside(parent, name),
+        let above = rustix::fs::open(parent, flags, Mode::empty())?;
+        match are_apart(above.as_fd(), root)? {
+            true => Ok(within),
+            false => Ok(Self::beside(parent, name)),
         }
     }
 
@@ -88,7 +95,7 @@ impl Place {
             rustix::fs::accessat(folder, ".", wanted, AtFlags::EACCESS)
         };
         match rustix::fs::open(&self.path, FOLDER, Mode::empty()) {
-            Ok(side) if are_apart(side.as_fd(), root) => return Err(Errno::XDEV),
+            Ok(side) if are_apart(side.as_fd(), root)? => return Err(Errno::XDEV),
             Ok(side) => may_change(side.as_fd())?,
             Err(Errno::NOENT) if self.within => {}
             Err(Errno::NOENT) => {
@@ -110,9 +117,16 @@ impl Place {
 /// filesystems, below two mounts of one, or in two subvolumes. Changes nothing:
 /// a directory can't be renamed by this name, which the kernel says only after
 /// it compared the mounts.
-pub(super) fn are_apart(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+pub(super) fn are_apart(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Errno> {
     let device = |folder| rustix::fs::fstat(folder).map(|stat| stat.st_dev);
-    device(a) != device(b) || rustix::fs::renameat(a, ".", b, ".") == Err(Errno::XDEV)
+    if device(a)? != device(b)? {
+        return Ok(true);
+    }
+    match rustix::fs::renameat(a, ".", b, ".") {
+        Err(Errno::XDEV) => Ok(true),
+        Err(e @ (Errno::IO | Errno::NOMEM | Errno::INTR)) => Err(e),
+        _ => Ok(false),
+    }
 }
 
 impl Side {
@@ -124,7 +138,7 @@ impl Side {
             Err(e) => return Err(e),
         }
         let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
-        if are_apart(dir.as_fd(), root) {
+        if are_apart(dir.as_fd(), root)? {
             return Err(Errno::XDEV);
         }
         // Held while folders are made and locked, so that none is taken for

@@ -307,7 +307,7 @@ mod tests {
         }
         let dir: OwnedFd = fs::File::open(home.path()).unwrap().into();
         let _socket = std::os::unix::net::UnixListener::bind(at(b"a/socket")).unwrap();
-        let place = super::super::side::Place::of(home.path(), dir.as_fd());
+        let place = super::super::side::Place::of(home.path(), dir.as_fd()).unwrap();
         let root = Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap();
         let (link, bytes) = ("a symbolic link", "its name is not UTF-8");
         let wanted = [

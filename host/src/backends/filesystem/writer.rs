@@ -235,7 +235,7 @@ mod tests {
             let path = directory.path().join("root");
             std::fs::create_dir(&path).unwrap();
             let dir = rustix::fs::open(&path, OFlags::DIRECTORY, Mode::empty()).unwrap();
-            let place = Place::of(&path, dir.as_fd());
+            let place = Place::of(&path, dir.as_fd()).unwrap();
             let mut side = Side::open(place.path(), dir.as_fd()).unwrap();
             if !unnamed {
                 side = side.without_unnamed();
