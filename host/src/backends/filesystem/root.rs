@@ -2,7 +2,7 @@
 
 use super::key_locks::KeyLocks;
 use super::names::Names;
-use super::side::{Place, Side, are_apart};
+use super::side::{Place, Side, WITHIN, are_apart};
 use super::writer::Temp;
 use super::{metadata, path};
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
@@ -73,7 +73,7 @@ impl Root {
 
     /// Whether a path below the root is no object's, nor a folder of objects.
     pub(super) fn is_reserved(&self, path: &str) -> bool {
-        self.place.has(path)
+        Place::is_reserved(path)
     }
 
     /// Checks that a key can be the path of an object.
@@ -81,8 +81,7 @@ impl Root {
         path::check(key)?;
         match self.is_reserved(key) {
             true => Err(Error::InvalidKey(format!(
-                "{key:?} can't be an object: {} is where this store keeps files that it writes",
-                self.place.path().display()
+                "{key:?} can't be an object: {WITHIN} is where this store keeps files that it writes"
             ))),
             false => Ok(()),
         }

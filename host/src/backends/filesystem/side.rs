@@ -81,10 +81,10 @@ impl Place {
         &self.path
     }
 
-    /// Whether a path below the root is the side directory, or in it.
-    pub(super) fn has(&self, path: &str) -> bool {
-        let rest = path.strip_prefix(WITHIN).filter(|_| self.within);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    /// Whether a path below the root is where the side directory may be, or in it.
+    /// Also while it is beside the root: whoever made this folder would move it.
+    pub(super) fn is_reserved(path: &str) -> bool {
+        path.strip_prefix(WITHIN).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Whether [`Side::open`] would succeed, as far as that can be told
