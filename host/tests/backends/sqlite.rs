@@ -31,6 +31,12 @@ async fn rows_of_another_program_are_objects_and_text_is_utf8() {
     let refused = store.put("null", "x".into(), Default::default()).await;
     assert!(matches!(refused, Err(Error::InvalidKey(_))), "{refused:?}");
     assert_eq!(store.delete("null", Default::default()).await, Err(Error::NotFound));
+    assert_eq!(store.stat("null").await, Err(Error::NotFound));
+    for (from, to) in [("null", "text"), ("text", "null")] {
+        let etag = store.stat("text").await.unwrap().etag.unwrap();
+        let copied = store.copy(from, &etag, to, Default::default()).await;
+        assert!(!matches!(copied, Ok(Some(_))), "{from} to {to}: {copied:?}");
+    }
     let kept = "SELECT count(*) FROM objects WHERE key = 'null' AND data IS NULL";
     assert_eq!(plain.query_row(kept, [], |row| row.get(0)), Ok(1));
     plain.execute("REPLACE INTO objects VALUES ('text', 'bl\u{e4}u!')", []).unwrap();

@@ -3,7 +3,7 @@
 
 use super::copying::{self, Copy};
 use super::guard::Guarded;
-use super::query::{self, OBJECTS};
+use super::query::{self, objects};
 use super::schema::{MAX_ROW_BYTES, Place, too_big};
 use crate::backends::spool::Body;
 use crate::objects::CHUNK;
@@ -190,7 +190,7 @@ fn change(place: &Place, connection: &Connection, change: &Change) -> Result<Obj
                 }
             }
             let removed = connection
-                .prepare_cached(&format!("DELETE FROM objects WHERE key = ?1 AND {OBJECTS}"))
+                .prepare_cached(concat!("DELETE FROM objects WHERE key = ?1 AND ", objects!()))
                 .and_then(|mut statement| statement.execute([key]))
                 .map_err(|e| place.error(Some(key), &e))?;
             if removed == 0 { Err(Error::NotFound) } else { Ok(ObjectInfo::default()) }
@@ -235,9 +235,11 @@ fn put(
     }
     check_size(place, key, body.len())?;
     let mut statement = connection
-        .prepare_cached(&format!(
+        .prepare_cached(concat!(
             "INSERT INTO objects (key, data) VALUES (?1, ?2) ON CONFLICT (key) \
-                 DO UPDATE SET data = excluded.data WHERE {OBJECTS} RETURNING rowid"
+             DO UPDATE SET data = excluded.data WHERE ",
+            objects!(),
+            " RETURNING rowid"
         ))
         .map_err(fail)?;
     match body {

@@ -1,7 +1,7 @@
 //! Copies of rows within the database.
 
 use super::commit::{check_size, keep, taken};
-use super::query::{self, OBJECTS};
+use super::query::{self, objects};
 use super::schema::Place;
 use crate::objects::CHUNK;
 use crate::store::{Error, ObjectInfo, PutOptions, Result, check_write};
@@ -28,7 +28,8 @@ pub(super) fn copy(
 ) -> Result<ObjectInfo> {
     let Copy { from, etag, to, size } = copy;
     let fail = |e: rusqlite::Error| taken(place, to, &e);
-    let source = query::find(place, connection, from)?.ok_or(Error::NotFound)?;
+    let source = query::find(place, connection, from)?.filter(query::Found::is_object);
+    let source = source.ok_or(Error::NotFound)?;
     if source.info.etag.as_ref() != Some(etag) || source.info.size != Some(*size) {
         return Err(Error::NotFound);
     }
@@ -38,23 +39,27 @@ pub(super) fn copy(
     }
     check_size(place, to, *size)?;
     // Text of the Python library's becomes bytes, as if it was read and written.
-    let whole = format!(
+    const WHOLE: &str = concat!(
         "INSERT INTO objects (key, data) \
          SELECT ?1, CAST(data AS BLOB) FROM objects WHERE rowid = ?2 ON CONFLICT (key) \
-         DO UPDATE SET data = excluded.data WHERE {OBJECTS} RETURNING rowid"
+         DO UPDATE SET data = excluded.data WHERE ",
+        objects!(),
+        " RETURNING rowid"
     );
-    let empty = format!(
+    const EMPTY: &str = concat!(
         "INSERT INTO objects (key, data) VALUES (?1, ?2) ON CONFLICT (key) \
-         DO UPDATE SET data = excluded.data WHERE {OBJECTS} RETURNING rowid"
+         DO UPDATE SET data = excluded.data WHERE ",
+        objects!(),
+        " RETURNING rowid"
     );
     if *size <= CHUNK as u64 {
         connection
-            .prepare_cached(&whole)
+            .prepare_cached(WHOLE)
             .and_then(|mut s| s.query_row(params![to, source.row], |_| Ok(())))
             .map_err(fail)?;
     } else {
         let row: i64 = connection
-            .prepare_cached(&empty)
+            .prepare_cached(EMPTY)
             .and_then(|mut s| s.query_row(params![to, ZeroBlob(*size)], |row| row.get(0)))
             .map_err(fail)?;
         pieces(connection, source.row, row).map_err(fail)?;

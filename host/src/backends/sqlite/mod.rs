@@ -187,7 +187,8 @@ impl ObjectStore for Sqlite {
         let find = |pool: &Arc<Pool>, key: String| {
             pool.with(|connection| query::find(&pool.place, connection, &key))
         };
-        Ok(self.with(key, find).await?.ok_or(Error::NotFound)?.info)
+        let found = self.with(key, find).await?.filter(query::Found::is_object);
+        Ok(found.ok_or(Error::NotFound)?.info)
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {

@@ -11,18 +11,23 @@ pub(super) struct Found {
     pub(super) info: ObjectInfo,
     pub(super) row: i64,
     /// What SQLite calls the type of its data.
-    pub(super) kind: String,
+    pub(super) kind: &'static str,
 }
 
 impl Found {
     /// Whether its data are bytes or text.
     pub(super) fn is_object(&self) -> bool {
-        is_object(&self.kind)
+        is_object(self.kind)
     }
 }
 
 /// The rows that are objects, as a condition.
-pub(super) const OBJECTS: &str = "typeof(objects.data) IN ('blob', 'text')";
+macro_rules! objects {
+    () => {
+        "typeof(objects.data) IN ('blob', 'text')"
+    };
+}
+pub(super) use objects;
 
 /// Whether data of this type can be an object.
 pub(super) fn is_object(kind: &str) -> bool {
@@ -56,7 +61,14 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
             .and_then(|text| serde_json::from_str::<Metadata>(&text).ok())
             .unwrap_or_default(),
     };
-    Ok(Found { info, row: id, kind: row.get(8)? })
+    let kind = match row.get_ref(8)?.as_str()? {
+        "blob" => "blob",
+        "text" => "text",
+        "integer" => "integer",
+        "real" => "real",
+        _ => "null",
+    };
+    Ok(Found { info, row: id, kind })
 }
 
 /// The object under a key.
@@ -70,7 +82,7 @@ pub(super) fn find(place: &Place, connection: &Connection, key: &str) -> Result<
 /// Whether there is one.
 pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Result<bool> {
     connection
-        .prepare_cached(&format!("SELECT 1 FROM objects WHERE key = ?1 AND {OBJECTS}"))
+        .prepare_cached(concat!("SELECT 1 FROM objects WHERE key = ?1 AND ", objects!()))
         .and_then(|mut statement| statement.exists([key]))
         .map_err(|e| place.error(Some(key), &e))
 }
