@@ -10,7 +10,7 @@ use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
 use crate::open_stores::{Lease, OpenStores};
-use crate::place::trails;
+use crate::place::{keeper, trails};
 use crate::store::SharedStore;
 use anyhow::{Context, anyhow};
 use futures::future::BoxFuture;
@@ -64,6 +64,8 @@ struct Open {
     /// In the order of opening: a store after its bases. With the numbers by
     /// which they are let go of.
     order: Vec<(usize, u64)>,
+    /// Nothing is opened any more that nobody would close.
+    closed: bool,
 }
 
 impl StoreFactory {
@@ -107,7 +109,8 @@ impl StoreFactory {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let factory = Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            path: path.to_owned(),
+            // The working directory may change before a reload.
+            path: std::path::absolute(path).with_context(|| path.display().to_string())?,
             names: config.stores.iter().zip(0..).map(|(def, at)| (def.name.clone(), at)).collect(),
             config,
             engine,
@@ -201,24 +204,31 @@ impl StoreFactory {
         Ok(stores.iter().zip(wanted).filter_map(mirror).collect())
     }
 
-    /// Opens the children of a MirroringStore one by one, and its journal.
-    pub async fn mirror(&self, name: &str) -> anyhow::Result<Mirror> {
+    /// Opens the children of a MirroringStore one by one, and its journal; what
+    /// they stand on is made where it is missing, if `create` says so.
+    pub async fn mirror(&self, name: &str, create: bool) -> anyhow::Result<Mirror> {
         let def = self.def(self.index(name)?);
         if def.kind != "MirroringStore" {
             return Err(anyhow!("store {name:?} is a {}, not a MirroringStore", def.kind));
         }
         let mut children = Vec::new();
         for child in def.under() {
-            children.push(self.open_index(*child, true).await?);
+            children.push(self.open_index(*child, create).await?);
         }
         let journal = match def.beside() {
-            [journal, ..] => Some(self.open_index(*journal, true).await?),
+            [journal, ..] => Some(self.open_index(*journal, create).await?),
             [] => None,
         };
         let open = self.open.lock().await;
         let (_, scope) = self.identify(&open, def, None);
         let coordinator = self.scoped(&self.all.coordinator, [(def, scope)]);
         Ok(Mirror::new(name, children, journal, coordinator))
+    }
+
+    /// The store of the configuration that keeps its objects in this file, or in
+    /// a folder that holds it: nothing else is to be written there.
+    pub(crate) fn keeper(&self, file: &Path) -> Option<&str> {
+        keeper(&self.config, &self.directory, file)
     }
 
     fn index(&self, name: &str) -> anyhow::Result<usize> {
@@ -233,7 +243,13 @@ impl StoreFactory {
     /// another factory has open, too, after a [`reload`](Self::reload), stays
     /// open.
     pub async fn close(&self) -> anyhow::Result<()> {
-        let order = std::mem::take(&mut *self.open.lock().await).order;
+        let Open { order, closed, .. } = {
+            let mut open = self.open.lock().await;
+            std::mem::replace(&mut *open, Open { closed: true, ..Open::default() })
+        };
+        if closed {
+            return Ok(());
+        }
         let numbers: Vec<u64> = order.iter().rev().map(|(_, number)| *number).collect();
         let mut first = Ok(());
         for (number, store) in self.all.release(&numbers) {
@@ -270,6 +286,9 @@ impl StoreFactory {
     async fn open_index(&self, index: usize, create: bool) -> anyhow::Result<Objects> {
         let mut open = self.open.lock().await;
         let name = &self.def(index).name;
+        if open.closed {
+            return Err(anyhow!("store {name:?}: its factory is closed"));
+        }
         let store = self.open_store(&mut open, index, create).await?;
         let trails = trails(&self.config, self.id, index, &self.directory);
         Ok(Objects::new(name, store).kept(trails))

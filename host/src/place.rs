@@ -133,6 +133,23 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
     names.into_iter().map(step).collect()
 }
 
+/// The store that keeps its objects in this file, or in a folder that holds it.
+pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> Option<&'a str> {
+    // A file that is not there yet is where its folder is.
+    let real = |path: &Path| {
+        let above = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(above)
+    };
+    let file = real(&std::path::absolute(file).ok()?)?;
+    let keeps = |def: &&StoreDef| {
+        let places = ["root_path", "db_path", "path"].iter();
+        let mut places = places.filter_map(|name| def.config.get(*name)?.as_str());
+        def.bases.is_empty()
+            && places.any(|path| real(&directory.join(path)).is_some_and(|at| file.starts_with(at)))
+    };
+    config.stores.iter().find(keeps).map(|def| def.name.as_str())
+}
+
 /// Whether two ways may lead to common objects, from everything below a key
 /// prefix each, or (`whole`) from one key each.
 pub(crate) fn meet(a: &[Trail], a_key: &str, b: &[Trail], b_key: &str, whole: bool) -> bool {

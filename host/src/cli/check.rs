@@ -5,6 +5,7 @@ use super::context::Context;
 use super::deep;
 use super::exit::{self, CONFIG, DONE, Outcome, STORE, Usage};
 use super::keys::KeysArgs;
+use super::names::check_store;
 use super::output;
 use super::preflight::{Wishes, check_dynamic, preflight};
 use super::skipped::{SkippedArgs, check};
@@ -46,14 +47,17 @@ enum State {
 impl CheckArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         let file = self.file.as_ref().unwrap_or(&context.file);
-        if self.repair {
-            repair(file).await?;
-        }
         if self.keys.keys.is_some() && self.deep.as_ref().is_none_or(String::is_empty) {
             bail!(Usage("--keys are those of one store: --deep STORE --keys FILE".to_owned()));
         }
+        let factory = StoreFactory::from_yaml(file)?.check_only();
+        if let Some(store) = self.deep.as_deref().filter(|store| !store.is_empty()) {
+            check_store(factory.config(), store)?;
+        }
+        if self.repair {
+            repair(file).await?;
+        }
         if let Some(store) = &self.deep {
-            let factory = StoreFactory::from_yaml(file)?.check_only();
             let outcome = match self.keys.open().await? {
                 None => deep::check(&factory, store, self.skipped, context).await,
                 Some(keys) => deep::check_keys(&factory, store, keys, context).await,
@@ -63,7 +67,6 @@ impl CheckArgs {
             closed?;
             return Ok(code);
         }
-        let factory = StoreFactory::from_yaml(file)?.check_only();
         let roots = deep::roots(&factory);
         let mut left_out = DONE;
         let mut code = DONE;

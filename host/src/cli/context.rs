@@ -91,28 +91,36 @@ impl Context {
 
     /// As [`with`](Self::with), with two places; the names of the second are
     /// those of `to_config`, where there is one, and what it stands on is made
-    /// where it is missing. What was written is closed before what was read.
+    /// where it is missing, unless nothing is to be changed. What was written is
+    /// closed before what was read.
     pub async fn between(
         &self,
         from: &str,
         to: &str,
         to_config: Option<&Path>,
         words: (Word, Word),
+        dry_run: bool,
         work: impl AsyncFnOnce(At, At) -> Outcome,
     ) -> Outcome {
+        let target = async |factory: &StoreFactory, to: Name<'_>| match dry_run {
+            true => existing(factory, to).await,
+            false => made(factory, to).await,
+        };
         self.with(async |source| {
             let from = name(source.config(), from, words.0)?;
+            // Whoever names a whole store means another one.
+            let word = if from.key.is_empty() { Word::Store } else { words.1 };
             let Some(file) = to_config.filter(|file| !same(file, &self.file)) else {
                 // Nothing is opened, and nothing made, before both have a meaning.
-                let to = name(source.config(), to, words.1)?;
+                let to = name(source.config(), to, word)?;
                 let from = existing(source, from).await?;
-                return work(from, made(source, to).await?).await;
+                return work(from, target(source, to).await?).await;
             };
-            let target = StoreFactory::from_yaml(file)?;
+            let other = StoreFactory::from_yaml(file)?;
             let named = || file.display().to_string();
-            let to = name(target.config(), to, words.1)?;
+            let to = name(other.config(), to, word)?;
             let from = existing(source, from).await?;
-            let outcome = match made(&target, to).await.with_context(named) {
+            let outcome = match target(&other, to).await.with_context(named) {
                 Ok(mut to) => {
                     let name = format!("{} ({})", to.objects.name(), file.display());
                     to.objects = to.objects.renamed(&name);
@@ -120,7 +128,7 @@ impl Context {
                 }
                 Err(error) => Err(error),
             };
-            let closed = target.close().await.with_context(named);
+            let closed = other.close().await.with_context(named);
             let code = outcome?;
             closed?;
             Ok(code)
@@ -130,7 +138,7 @@ impl Context {
 }
 
 /// Whether both name one file.
-fn same(a: &Path, b: &Path) -> bool {
+pub fn same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 

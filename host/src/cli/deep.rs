@@ -2,7 +2,6 @@
 
 use super::context::{Context, StoreError};
 use super::exit::{self, DONE, Outcome, PARTLY};
-use super::names::check_store;
 use super::output::{interactive, line, print};
 use super::skipped::{self, SkippedArgs};
 use crate::StoreFactory;
@@ -23,9 +22,6 @@ pub async fn check(
     context: &Context,
 ) -> Outcome {
     let under = Some(store).filter(|store| !store.is_empty());
-    if let Some(store) = under {
-        check_store(factory.config(), store)?;
-    }
     let mirrors = factory.mirrors(under)?;
     let stores = match under {
         Some(store) => vec![store.to_owned()],
@@ -34,7 +30,7 @@ pub async fn check(
     let mut code = DONE;
     for name in &mirrors {
         let mut count = Count::new(context, name, "compare");
-        let mirror = factory.mirror(name).await?;
+        let mirror = factory.mirror(name, false).await?;
         let done = compare(&mirror, |bytes, finding| count.add(bytes, finding)).await;
         code = code.max(count.end(done)?);
     }
@@ -81,13 +77,17 @@ pub async fn check_keys(
     keys: impl KeyList,
     context: &Context,
 ) -> Outcome {
-    // What can be no key reads as one that is not there, or is refused.
-    let keys = keys
-        .map_ok(|key| String::from_utf8(key).unwrap_or_else(|e| printable(e.as_bytes())))
-        .map_err(|e| Error::Other(format!("the list of keys: {e}")));
+    let keys = keys.map_err(|e| Error::Other(format!("the list of keys: {e}")));
+    let keys = keys.and_then(|key| {
+        let text = String::from_utf8(key);
+        std::future::ready(text.map_err(|e| {
+            let shown = printable(e.as_bytes());
+            Error::InvalidKey(format!("the list of keys: {shown} is not UTF-8"))
+        }))
+    });
     if factory.mirrors(None)?.iter().any(|name| name == store) {
         let mut count = Count::new(context, store, "compare");
-        let mirror = factory.mirror(store).await?;
+        let mirror = factory.mirror(store, false).await?;
         let done = compare_keys(&mirror, keys, |bytes, finding| count.add(bytes, finding)).await;
         return count.end(done);
     }

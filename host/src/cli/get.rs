@@ -1,8 +1,9 @@
 //! `get`: an object to a file or standard output.
 
-use super::context::{Context, at};
-use super::exit::{DONE, Outcome};
+use super::context::{Context, at, same};
+use super::exit::{DONE, Outcome, Usage};
 use super::range::range;
+use crate::StoreFactory;
 use crate::store::ByteRange;
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -30,6 +31,9 @@ impl GetArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
+                if self.file != Path::new("-") {
+                    self.spare(factory, context)?;
+                }
                 let at = at(factory, &self.key).await?;
                 let mut target = None;
                 at.stream("get", self.range, |chunk| {
@@ -49,6 +53,23 @@ impl GetArgs {
                 Ok(DONE)
             })
             .await
+    }
+}
+
+impl GetArgs {
+    /// Refuses a FILE that is the configuration, or that a store keeps objects in.
+    fn spare(&self, factory: &StoreFactory, context: &Context) -> Result<(), Usage> {
+        let shown = self.file.display();
+        if same(&self.file, &context.file) {
+            return Err(Usage(format!("{shown} is the configuration; name another file")));
+        }
+        match factory.keeper(&self.file) {
+            None => Ok(()),
+            Some(store) => Err(Usage(format!(
+                "store {store:?} keeps its objects in {shown}; name another file, or `copy` the \
+                 object to that store"
+            ))),
+        }
     }
 }
 

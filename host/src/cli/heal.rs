@@ -47,7 +47,7 @@ impl HealArgs {
                 }
                 let mut code = DONE;
                 for name in names {
-                    let mirror = factory.mirror(&name).await?;
+                    let mirror = factory.mirror(&name, !self.dry_run).await?;
                     let healed = self.one(&mirror, context);
                     let report = tokio::select! {
                         report = healed => report?,

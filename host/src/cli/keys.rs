@@ -1,7 +1,8 @@
 //! Keys from a file, for stores that can't list and for choices of one's own.
 
+use super::exit::Usage;
 use crate::transfer::read_keys;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -13,7 +14,8 @@ use tokio::io::BufReader;
 pub const KEYS: &str = "\
 The keys of --keys are those below the path of FROM, one a line and taken as they
 stand; with -0 each ends with NUL, as `find -0` writes them. Nothing is listed, and
-a key that is not there is a failure.";
+a key that is not there is a failure. `find` writes whole keys: FROM is a store for
+them.";
 
 /// Which keys, one by one.
 #[derive(Args)]
@@ -30,11 +32,19 @@ impl KeysArgs {
     /// The keys, if there is a file of them.
     pub async fn open(&self) -> anyhow::Result<Option<BoxStream<'static, io::Result<Vec<u8>>>>> {
         let Some(path) = &self.keys else { return Ok(None) };
-        if path.as_os_str() == "-" {
-            return Ok(Some(read_keys(BufReader::new(tokio::io::stdin()), self.null).boxed()));
+        let keys = match path.as_os_str() == "-" {
+            true => read_keys(BufReader::new(tokio::io::stdin()), self.null).boxed(),
+            false => {
+                let file = tokio::fs::File::open(path).await;
+                let file = file.with_context(|| format!("the keys of {}", path.display()))?;
+                read_keys(BufReader::new(file), self.null).boxed()
+            }
+        };
+        // What should have written them may have failed.
+        let mut keys = Box::pin(keys.peekable());
+        if keys.as_mut().peek().await.is_none() {
+            bail!(Usage(format!("there are no keys in {}", path.display())));
         }
-        let file = tokio::fs::File::open(path).await;
-        let file = file.with_context(|| format!("the keys of {}", path.display()))?;
-        Ok(Some(read_keys(BufReader::new(file), self.null).boxed()))
+        Ok(Some(keys.boxed()))
     }
 }

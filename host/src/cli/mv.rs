@@ -41,7 +41,7 @@ impl MvArgs {
         let named = self.from.contains(':') || self.target.to_config.is_some();
         let words = (Word::Place, if named { Word::Store } else { Word::Place });
         context
-            .between(&self.from, &self.to, self.target.to_config.as_deref(), words, async |from, to| {
+            .between(&self.from, &self.to, self.target.to_config.as_deref(), words, self.run.dry_run, async |from, to| {
                 let many = is_folder(&from.key) || self.how.raw_prefix;
                 if self.filter.any() && !many {
                     bail!(Usage(format!(

@@ -14,7 +14,7 @@ use std::pin::pin;
 /// How paths are read.
 #[derive(Args)]
 pub struct PathArgs {
-    /// Take PREFIX as it stands: a is ab and a/b, too
+    /// Take PATH as a plain prefix: a also matches ab and a/b
     #[arg(long)]
     pub raw_prefix: bool,
 }

@@ -195,7 +195,7 @@ async fn healing(factory: &StoreFactory) -> anyhow::Result<Background> {
         names.extend(factory.mirrors(Some(&def.name))?);
     }
     for name in &names {
-        mirrors.push(factory.mirror(name).await?);
+        mirrors.push(factory.mirror(name, true).await?);
     }
     Ok(Background::start(mirrors))
 }

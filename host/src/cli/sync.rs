@@ -44,14 +44,15 @@ pub struct SyncArgs {
 impl SyncArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         let filter = self.filter.filter()?;
+        let keys = self.keys.open().await?;
         context
             .between(
                 &self.from,
                 &self.to,
                 self.target.to_config.as_deref(),
                 (Word::Store, Word::Store),
+                self.run.dry_run,
                 async |from, to| {
-                    let keys = self.keys.open().await?;
                     let (from, to) = match &keys {
                         None => self.how.sides(&from, &to).await?,
                         Some(_) => (self.how.below(&from), self.how.below(&to)),
