@@ -20,17 +20,30 @@ pub struct Relocate {
     pub overwrite: bool,
 }
 
+/// Nothing is replaced in a target by what can't leave its source.
+fn can_delete(from: &Side) -> Result<(), Box<Aborted>> {
+    match from.objects.capabilities().delete {
+        true => Ok(()),
+        false => {
+            let problem = "this store can't delete, so nothing can be moved out of it; copy it";
+            Err(from.fault("move from", Error::Unsupported(problem.to_owned())))
+        }
+    }
+}
+
 /// Moves everything below a prefix. An object that changes in a source with
 /// conditional deletes while it is copied stays there, and is counted as
 /// failed.
 pub async fn relocate(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
     let Relocate { from, to, overwrite } = what.clone();
+    can_delete(&from)?;
     carry_all(&Copy { from, to, overwrite }, control, "move", true).await
 }
 
 /// Moves one object; the prefixes are the keys, whole.
 pub async fn relocate_one(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
     let Relocate { from, to, overwrite } = what;
+    can_delete(from)?;
     if from.objects.may_alias(&from.prefix, &to.objects, &to.prefix) {
         let problem = "source and target are, or may be, the same object".to_owned();
         return Err(from.fault("move", Error::Unsupported(problem)));
