@@ -143,8 +143,9 @@ impl Coordinator {
 
     /// The scope of the store that a name begins with.
     fn scope(&self, name: &str) -> Scope {
-        let store = |(at, _): (usize, &str)| self.scopes.get(name.get(..at)?);
-        name.match_indices('/').filter_map(store).next_back().copied().unwrap_or_default()
+        let owns = |store: &str| name.strip_prefix(store).is_some_and(|rest| rest.starts_with('/'));
+        let owners = self.scopes.iter().filter(|(store, _)| owns(store));
+        owners.max_by_key(|(store, _)| store.len()).map(|(_, scope)| *scope).unwrap_or_default()
     }
 
     fn values(&self) -> MutexGuard<'_, Values> {
