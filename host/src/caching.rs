@@ -5,7 +5,7 @@
 //! store. So copies can be removed beside it.
 
 use crate::objects::Objects;
-use crate::store::{DeleteOptions, Error, Result};
+use crate::store::{DeleteOptions, Error, Result, conditionally};
 use futures::TryStreamExt;
 use storage_core::decorators::caching::is_copy;
 
@@ -59,13 +59,19 @@ pub async fn clear(copies: &Objects, key: Option<&str>) -> Result<Cleared> {
 async fn remove(copies: &Objects, key: &str) -> Result<bool> {
     let removed = match copies.stat(key).await {
         Ok(info) if !is_copy(&info) => return Ok(false),
-        Ok(_) => copies.delete(key, DeleteOptions::default()).await,
+        Ok(info) => {
+            let delete = |conditional| {
+                let if_match = info.etag.clone().filter(|_| conditional);
+                copies.delete(key, DeleteOptions { if_match })
+            };
+            conditionally(|| copies.capabilities(), delete).await
+        }
         Err(error) => Err(error),
     };
     match removed {
         Ok(()) => Ok(true),
-        // Removed to make room, meanwhile.
-        Err(Error::NotFound) => Ok(false),
+        // Removed to make room, or replaced, meanwhile.
+        Err(Error::NotFound | Error::PreconditionFailed) => Ok(false),
         Err(error) => Err(error),
     }
 }

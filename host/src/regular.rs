@@ -2,6 +2,7 @@
 //! device or a link: an open never waits, and what is no regular file is an
 //! error.
 
+use crate::config::units::show_bytes;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,7 +23,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > most {
-        true => Err(io::Error::other(format!("it has more than {most} bytes"))),
+        true => Err(io::Error::other(format!("it has more than {}", show_bytes(most)))),
         false => Ok(bytes),
     }
 }

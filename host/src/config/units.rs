@@ -27,7 +27,7 @@ const TIMES: &[(&str, f64)] = &[("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_
 pub fn bytes(value: &Value) -> Result<u64, String> {
     match value.as_u64() {
         Some(bytes) => Ok(bytes),
-        None => size(value.as_str().unwrap_or_default()),
+        None => size(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
     }
 }
 

@@ -24,7 +24,6 @@ use crate::store::{Result, SharedStore};
 use outline::{Outline, World, outline};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
@@ -231,15 +230,8 @@ fn load(
 
 /// The bytes of a component.
 pub fn read(file: &Path) -> Result<Vec<u8>, String> {
-    let shown = file.display();
-    let failed = |error: std::io::Error| format!("{shown} can't be read: {error}");
-    let opened = regular::open(file).map_err(failed)?;
-    let mut bytes = Vec::new();
-    opened.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_COMPONENT {
-        return Err(format!("{shown} has more than {} MiB", MAX_COMPONENT >> 20));
-    }
-    Ok(bytes)
+    let failed = |error| format!("{} can't be read: {error}", file.display());
+    regular::read(file, MAX_COMPONENT).map_err(failed)
 }
 
 fn compile(
