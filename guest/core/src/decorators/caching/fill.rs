@@ -83,7 +83,14 @@ impl Cache {
             }
             told => told?,
         };
-        if info.etag.is_none() || tag(info.etag.as_deref()) != record.tag {
+        if info.etag.is_none() {
+            return Ok(None);
+        }
+        if tag(info.etag.as_deref()) != record.tag {
+            // Nobody needs to ask again what was found out now.
+            if self.drop_copy(&record) {
+                self.count(0, Some(&record));
+            }
             return Ok(None);
         }
         if stale {
@@ -97,7 +104,7 @@ impl Cache {
         // What can't be noted is asked again.
         let _ = self.index.update(&of.key, |now, _| {
             let mut record = now?.clone();
-            if record.state == of.state && record.tag == of.tag && record.held == of.held {
+            if is_same(&record, of) {
                 change(&mut record);
             }
             Some(record)
@@ -195,27 +202,32 @@ impl Cache {
         }
     }
 
-    /// What the cache gave, if anything.
-    pub(super) fn given<T>(&self, key: &str, answer: Result<T>) -> Option<T> {
+    /// What the cache gave of a copy, if anything.
+    pub(super) fn given<T>(&self, record: &Record, answer: Result<T>) -> Option<T> {
         match answer {
             Ok(given) => Some(given),
-            // Removed to make room.
-            Err(Error::NotFound) => None,
+            // Removed to make room, or too large to be given at once.
+            Err(Error::NotFound | Error::LimitExceeded(_)) => None,
             Err(error) => {
                 self.index.note_failure(self.now());
-                self.reject(key, &error);
+                if matches!(error, Error::InvalidData(_)) {
+                    self.reject(record, &error);
+                }
                 None
             }
         }
     }
 
-    /// A copy that can't be read counts for nothing; of one whose bytes are
-    /// wrong nothing is left, or the next reader would find it again.
-    pub(super) fn reject(&self, key: &str, error: &Error) {
-        self.void(key);
-        let wrong = matches!(error, Error::InvalidData(_));
-        if wrong && !(self.keeps_info && self.cache.stat(key).is_ok_and(|info| !is_copy(&info))) {
-            let _ = self.cache.delete(key, &DeleteOptions::default());
+    /// A copy that can't be read is compared before it counts again; of one whose
+    /// bytes are wrong nothing is left, or the next reader would find it again.
+    pub(super) fn reject(&self, record: &Record, error: &Error) {
+        if !matches!(error, Error::InvalidData(_)) {
+            return self.change(record, |record| record.state = State::Found);
+        }
+        // As it is now: others may have used it meanwhile.
+        let now = self.index.find(&record.key).filter(|now| is_same(now, record));
+        if let Some(now) = now.filter(|now| self.drop_copy(now)) {
+            self.count(0, Some(&now));
         }
     }
 
@@ -357,4 +369,9 @@ impl Cache {
     pub(super) fn complain(&self, what: &str, key: &str, error: &Error) {
         self.env.observer.log(Level::Warn, &self.name, &format!("{key:?} {what}: {error}"));
     }
+}
+
+/// Whether both are of one copy, however often it was used.
+fn is_same(a: &Record, b: &Record) -> bool {
+    (a.state, a.tag, a.held) == (b.state, b.tag, b.held)
 }

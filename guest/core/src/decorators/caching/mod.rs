@@ -116,7 +116,7 @@ impl Cache {
         let size = known.record.size;
         let (start, end) = options.range.unwrap_or_default().resolve(size)?;
         let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
-        let Some((copy, data)) = self.given(key, self.cache.get(key, &asked)) else {
+        let Some((copy, data)) = self.given(&known.record, self.cache.get(key, &asked)) else {
             return Ok(None);
         };
         let info = self.verify(&known, &copy).filter(|_| data.len() as u64 == end - start);

@@ -35,14 +35,17 @@ impl Cache {
             range.resolve(known.record.size)?;
         }
         let asked = ReadOptions { range: options.range, ..ReadOptions::default() };
-        let Some(reader) = self.given(key, self.cache.read(key, &asked)) else { return Ok(None) };
+        let Some(reader) = self.given(&known.record, self.cache.read(key, &asked)) else {
+            return Ok(None);
+        };
         let Some(info) = self.verify(&known, reader.info()) else { return Ok(None) };
         self.touch(&known.record);
         let range = options.range;
         let cache = Some(self.clone());
         let given = Given::new(self.cache.capabilities().range);
         let source = Source::new(reader, range);
-        Ok(Some(Box::new(Copy { cache, key: key.to_owned(), range, info, source, given })))
+        let record = known.record;
+        Ok(Some(Box::new(Copy { cache, record, range, info, source, given })))
     }
 
     /// Streams a whole object from the main store, and copies it on the way.
@@ -183,7 +186,7 @@ impl Cache {
 /// fail in the middle.
 struct Copy {
     cache: Option<Rc<Cache>>,
-    key: String,
+    record: Record,
     range: Option<ByteRange>,
     info: ObjectInfo,
     source: Source,
@@ -200,10 +203,11 @@ impl Reader for Copy {
             Ok(chunk) => chunk,
             Err(error) => {
                 let Some(cache) = self.cache.take() else { return Err(error) };
-                cache.complain("can't be read from the cache", &self.key, &error);
-                cache.reject(&self.key, &error);
+                let key = &self.record.key;
+                cache.complain("can't be read from the cache", key, &error);
+                cache.reject(&self.record, &error);
                 let main = cache.main.as_ref();
-                let (key, range, info) = (&self.key, self.range, &self.info);
+                let (range, info) = (self.range, &self.info);
                 self.source = reopen(main, key, range, info, &self.given, &error)?;
                 self.source.next(max)?
             }
