@@ -124,7 +124,8 @@ impl Breaker {
                     return Some(Some(left));
                 }
                 trouble.pause = (trouble.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                trouble.retry_at = since.saturating_add(trouble.pause);
+                // Nobody joins it while it waits.
+                trouble.retry_at = since.saturating_add(LONGEST_PAUSE);
                 Some(None)
             });
             if let Some(Some(left)) = refused {
@@ -151,7 +152,8 @@ impl Breaker {
         let gone = self.change(|troubles| {
             let trouble = troubles.entry(child).or_default();
             if trouble.is_down() {
-                return None;
+                trouble.retry_at = now.saturating_add(trouble.pause);
+                return Some(false);
             }
             trouble.failures += if slow { PATIENCE } else { 1 };
             (trouble.pause, trouble.retry_at) = (FIRST_PAUSE, now.saturating_add(FIRST_PAUSE));

@@ -122,9 +122,9 @@ impl Dirty {
 
     /// Notes that nothing was changed. The journal hears of it where it would
     /// otherwise tell of a delete.
-    pub(super) fn cancel(&self, key: &str) {
+    pub(super) fn cancel(&self, key: &str, before: &Missed) {
         let told = self.of(key).is_ok_and(|recorded| recorded.own.deleting);
-        self.tell(key, self.finish(key, told, Missed::cancel));
+        self.tell(key, self.finish(key, told, |missed| missed.cancel(before)));
     }
 
     /// Notes how a write, or a delete, ended: `clean` children have the newest

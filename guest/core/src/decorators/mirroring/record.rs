@@ -54,15 +54,16 @@ impl Missed {
         (self.pending, self.deleting) = (true, deleting);
     }
 
-    /// Notes that what was begun was refused, and changed nothing.
-    pub fn cancel(&mut self) {
-        (self.pending, self.deleting) = (false, false);
+    /// Notes that what was begun was refused, and changed nothing: what was in
+    /// doubt before still is.
+    pub fn cancel(&mut self, before: &Missed) {
+        (self.pending, self.deleting) = (before.pending, before.deleting);
     }
 
     /// Notes how a write, or with `deleted` a delete, ended: `clean` children
     /// have the newest state, `behind` ones may not.
     pub fn end(&mut self, clean: &[usize], behind: &[usize], deleted: bool) {
-        self.cancel();
+        (self.pending, self.deleting) = (false, false);
         self.children.retain(|child| !clean.contains(child));
         self.children.extend(behind);
         self.deleted = deleted && !self.children.is_empty();
@@ -400,7 +401,7 @@ mod tests {
         assert_eq!(absence(&deleting), Absence::Certain);
         let refused = |m: &mut Missed| {
             deleting(m);
-            m.cancel();
+            m.cancel(&Missed::default());
         };
         assert_eq!(absence(&refused), Absence::Lost);
         let every = Missed { children: [1].into(), ..Missed::default() };

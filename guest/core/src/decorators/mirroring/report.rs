@@ -9,6 +9,18 @@ pub(super) enum Outcome {
     Undone,
     Skipped,
     Failed(Error),
+    /// It was not asked, since it did not answer before.
+    LeftOut(Error),
+}
+
+impl Outcome {
+    /// Why it did not take part.
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Outcome::Failed(error) | Outcome::LeftOut(error) => Some(error),
+            Outcome::Done | Outcome::Undone | Outcome::Skipped => None,
+        }
+    }
 }
 
 /// The error of an operation that did not do enough of its children.
@@ -24,11 +36,9 @@ pub(super) fn combine(
     key: &str,
     outcomes: &[Outcome],
 ) -> Error {
-    let mut failures = outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Failed(error) => Some(error),
-        _ => None,
-    });
-    let all_failed = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let failed = || outcomes.iter().filter_map(Outcome::error);
+    let mut failures = failed();
+    let all_failed = failed().count() == outcomes.len();
     if let Some(first) = failures.next().filter(|_| all_failed)
         && failures.all(|error| error == first)
     {
@@ -41,16 +51,10 @@ pub(super) fn combine(
             Outcome::Done => format!("child {name:?}: done"),
             Outcome::Undone => format!("child {name:?}: done and taken back"),
             Outcome::Skipped => format!("child {name:?}: left alone"),
-            Outcome::Failed(error) => format!("child {name:?}: {error}"),
+            Outcome::Failed(error) | Outcome::LeftOut(error) => format!("child {name:?}: {error}"),
         })
         .collect();
     let text = format!("store {store:?}: {what} {key:?}: {}", parts.join("; "));
-    let failed = || {
-        outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Failed(error) => Some(error),
-            _ => None,
-        })
-    };
     if failed().any(|error| matches!(error, Error::Unavailable(_))) {
         return Error::Unavailable(text);
     }

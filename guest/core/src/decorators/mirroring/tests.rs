@@ -507,6 +507,30 @@ fn a_write_or_delete_that_no_child_took_leaves_the_old_object_readable() {
 }
 
 #[test]
+fn a_child_that_is_behind_decides_no_delete() {
+    let children = three();
+    let store = default_mirror("any", &children);
+    put(&store, "a", "old").unwrap();
+    children[1].down(true);
+    put(&store, "a", "new").unwrap();
+    children[1].down(false);
+    children[0].fail(&["delete"]);
+    let if_match = store.stat("a").unwrap().etag;
+    store.delete("a", &DeleteOptions { if_match }).unwrap();
+    assert!(children[1].holds("a").is_none() && children[2].holds("a").is_none());
+}
+
+#[test]
+fn what_was_in_doubt_still_is_after_a_write_that_was_refused() {
+    let (mut missed, mut before) = (Missed::default(), Missed::default());
+    before.begin(false);
+    missed.clone_from(&before);
+    missed.begin(true);
+    missed.cancel(&before);
+    assert_eq!(missed, before);
+}
+
+#[test]
 fn an_object_that_a_child_holds_which_missed_its_delete_refuses_no_write() {
     let children = three();
     let store = default_mirror("any", &children);

@@ -2,7 +2,7 @@
 
 use super::Mirror;
 use super::dirty::fresh_etag;
-use super::record::Recorded;
+use super::record::{Missed, Recorded};
 use super::report::Outcome;
 use crate::store::Writer;
 use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
@@ -73,7 +73,7 @@ impl Mirror {
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         for (child, left_out) in self.breaker.down() {
             if let Some(outcome) = outcomes.get_mut(child).filter(|_| left_out) {
-                *outcome = Outcome::Failed(self.breaker.refusal(child));
+                *outcome = Outcome::LeftOut(self.breaker.refusal(child));
             }
         }
         match self.is_possible(&outcomes) {
@@ -121,7 +121,7 @@ impl Mirror {
         self.dirty.begin(key, false)?;
         let mut written: Option<ObjectInfo> = None;
         for &index in &look.order {
-            if matches!(outcomes[index], Outcome::Failed(_)) {
+            if outcomes[index].error().is_some() {
                 continue;
             }
             let deciding = written.is_none() && !look.recorded.is_behind(index);
@@ -131,7 +131,7 @@ impl Mirror {
                     written.get_or_insert(info);
                 }
                 Err(error) if deciding && is_refusal(&error) => {
-                    self.nothing_done(key, &outcomes);
+                    self.nothing_done(key, &look.recorded.own, &outcomes);
                     return Err(error);
                 }
                 Err(error) => {
@@ -145,7 +145,7 @@ impl Mirror {
         }
         let done = done(&outcomes);
         let Some(info) = written else {
-            self.nothing_done(key, &outcomes);
+            self.nothing_done(key, &look.recorded.own, &outcomes);
             return Err(self.failure("writing", key, &outcomes));
         };
         if done.len() >= self.needed() {
@@ -155,7 +155,7 @@ impl Mirror {
         if look.new {
             self.take_back(key, &info, &done, &mut outcomes);
         }
-        self.end_halfway(key, &outcomes);
+        self.end_halfway(key, &look.recorded.own, &outcomes);
         Err(self.failure("writing", key, &outcomes))
     }
 
@@ -175,23 +175,26 @@ impl Mirror {
 
     /// Ends a write that too few children took. Those that have the new object
     /// show it; none is deleted for want of it elsewhere.
-    fn end_halfway(&self, key: &str, outcomes: &[Outcome]) {
+    fn end_halfway(&self, key: &str, before: &Missed, outcomes: &[Outcome]) {
         let done = done(outcomes);
         if done.is_empty() {
             // All was taken back. A child that failed may have taken it all the
             // same: then the write stays on record as not ended.
-            self.nothing_done(key, outcomes);
+            self.nothing_done(key, before, outcomes);
         } else {
             self.dirty.end_failed(key, &done, &others(outcomes));
         }
     }
 
     /// Ends a write that no child is known to have taken. None is ahead, so
-    /// none is behind: all stay readable. A child that failed may have done
-    /// it all the same, so then the write stays on record as not ended.
-    fn nothing_done(&self, key: &str, outcomes: &[Outcome]) {
-        if failed(outcomes).is_empty() {
-            self.dirty.cancel(key);
+    /// none is behind: all stay readable. A child that was asked and failed may
+    /// have done it all the same, unless it refused; then the write stays on
+    /// record as not ended.
+    fn nothing_done(&self, key: &str, before: &Missed, outcomes: &[Outcome]) {
+        let doubtful =
+            |o: &Outcome| matches!(o, Outcome::Failed(Error::Unavailable(_) | Error::Other(_)));
+        if !outcomes.iter().any(doubtful) {
+            self.dirty.cancel(key, before);
         }
     }
 
@@ -200,7 +203,9 @@ impl Mirror {
             return only.delete(key, options);
         }
         let _lock = self.lock(key)?;
+        let before = self.recorded(key)?;
         let mut order = self.order();
+        order.sort_by_key(|index| before.is_behind(*index));
         if options.if_match.is_some() {
             let (decider, info) = self.first("looking at", key, |child| child.stat(key))?;
             if info.etag != options.if_match {
@@ -210,24 +215,25 @@ impl Mirror {
         } else {
             self.suspects_first(&mut order);
         }
-        let before = self.recorded(key)?;
         let mut outcomes = self.outcomes("deleting", key)?;
         self.dirty.begin(key, true)?;
         let (mut found, mut decided) = (false, false);
         for index in order {
-            if matches!(outcomes[index], Outcome::Failed(_)) {
+            if outcomes[index].error().is_some() {
                 continue;
             }
             let plain = DeleteOptions::default();
-            let asked = if decided { &plain } else { options };
+            // A child that is behind knows an older object.
+            let deciding = !decided && !before.is_behind(index);
+            let asked = if deciding { options } else { &plain };
             outcomes[index] = match self.children[index].delete(key, asked) {
                 Ok(()) => {
                     found = true;
                     Outcome::Done
                 }
                 Err(Error::NotFound) => Outcome::Done,
-                Err(Error::PreconditionFailed) if !decided => {
-                    self.nothing_done(key, &outcomes);
+                Err(Error::PreconditionFailed) if deciding => {
+                    self.nothing_done(key, &before.own, &outcomes);
                     return Err(Error::PreconditionFailed);
                 }
                 Err(error) => Outcome::Failed(error),
@@ -239,7 +245,7 @@ impl Mirror {
         }
         let (gone, others) = (done(&outcomes), others(&outcomes));
         if gone.is_empty() {
-            self.nothing_done(key, &outcomes);
+            self.nothing_done(key, &before.own, &outcomes);
         } else {
             self.dirty.end(key, &gone, &others, true)?;
         }
@@ -298,7 +304,7 @@ fn others(outcomes: &[Outcome]) -> Vec<usize> {
 }
 
 fn failed(outcomes: &[Outcome]) -> Vec<usize> {
-    with(outcomes, |outcome| matches!(outcome, Outcome::Failed(_)))
+    with(outcomes, |outcome| outcome.error().is_some())
 }
 
 /// A streamed write to all children. A child that fails is dropped while
