@@ -103,11 +103,12 @@ impl Chain {
     /// Looks again after a change with preconditions was refused: a base may
     /// have found out that its server does not act on them.
     async fn refused(&self, refused: bool) {
-        if refused
-            && self.conditional.load(Ordering::Relaxed)
-            && let Ok(now) = ask(&self.pool).await
-        {
-            self.conditional.store(now.conditional, Ordering::Relaxed);
+        if refused && self.conditional.load(Ordering::Relaxed) {
+            // Others remember what the base said when they were made.
+            self.pool.forget_idle();
+            if let Ok(now) = ask(&self.pool).await {
+                self.conditional.store(now.conditional, Ordering::Relaxed);
+            }
         }
     }
 

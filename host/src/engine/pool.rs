@@ -165,6 +165,11 @@ impl Pool {
         self.permits.close();
         self.tasks.close();
         self.tasks.wait().await;
+        self.forget_idle();
+    }
+
+    /// Lets go of idle instances: the next ones ask their bases anew.
+    pub fn forget_idle(&self) {
         *self.idle() = Idle::default();
     }
 

@@ -2,68 +2,87 @@
 
 use super::bindings::storage::object_store::object_store as wit;
 use super::convert;
+use std::cell::Cell;
 use std::rc::Rc;
 use storage_core::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions, Reader,
-    Result, SharedStore, Store, Trailer, Writer,
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
+    Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
 /// Opens a store that this component was given.
 pub fn open(name: &str) -> Result<SharedStore> {
     let store = wit::open(name).map_err(convert::error_in)?;
-    Ok(Rc::new(Base { capabilities: convert::capabilities_in(store.capabilities()), store }))
+    let capabilities = Cell::new(convert::capabilities_in(store.capabilities()));
+    Ok(Rc::new(Base(Rc::new(Opened { capabilities, store }))))
 }
 
-struct Base {
+struct Base(Rc<Opened>);
+
+struct Opened {
     store: wit::Store,
-    capabilities: Capabilities,
+    capabilities: Cell<Capabilities>,
+}
+
+impl Opened {
+    /// What a change came to. With one that it refuses, a store may withdraw that
+    /// it acts on preconditions.
+    fn changed<T>(&self, answer: Result<T, wit::Error>) -> Result<T> {
+        answer.map_err(convert::error_in).inspect_err(|error| {
+            if matches!(error, Error::Unsupported(_)) {
+                self.capabilities.set(convert::capabilities_in(self.store.capabilities()));
+            }
+        })
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl Store for Base {
     fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        self.0.capabilities.get()
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        let (info, data) =
-            self.store.get(key, &convert::read_options_out(options)).map_err(convert::error_in)?;
+        let (info, data) = self
+            .0
+            .store
+            .get(key, &convert::read_options_out(options))
+            .map_err(convert::error_in)?;
         Ok((convert::info_in(info), data))
     }
 
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
         let options = convert::put_options_out(options);
-        self.store.put(key, data, &options).map(convert::info_in).map_err(convert::error_in)
+        self.0.changed(self.0.store.put(key, data, &options).map(convert::info_in))
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
-        self.store.exists(key).map_err(convert::error_in)
+        self.0.store.exists(key).map_err(convert::error_in)
     }
 
     fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
-        self.store.delete(key, &convert::delete_options_out(options)).map_err(convert::error_in)
+        self.0.changed(self.0.store.delete(key, &convert::delete_options_out(options)))
     }
 
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        self.store.stat(key).map(convert::info_in).map_err(convert::error_in)
+        self.0.store.stat(key).map(convert::info_in).map_err(convert::error_in)
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
         let options = convert::list_options_out(options);
-        self.store.list(&options).map(convert::page_in).map_err(convert::error_in)
+        self.0.store.list(&options).map(convert::page_in).map_err(convert::error_in)
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
         let options = convert::read_options_out(options);
-        let reader = self.store.read(key, &options).map_err(convert::error_in)?;
+        let reader = self.0.store.read(key, &options).map_err(convert::error_in)?;
         let info = convert::info_in(reader.info());
         Ok(Box::new(BaseReader { reader, info }))
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         let options = convert::put_options_out(options);
-        let writer = self.store.write(key, &options).map_err(convert::error_in)?;
-        Ok(Box::new(BaseWriter { writer }))
+        let writer = self.0.changed(self.0.store.write(key, &options))?;
+        Ok(Box::new(BaseWriter { writer, base: self.0.clone() }))
     }
 }
 
@@ -85,6 +104,7 @@ impl Reader for BaseReader {
 
 struct BaseWriter {
     writer: wit::Writer,
+    base: Rc<Opened>,
 }
 
 impl Writer for BaseWriter {
@@ -94,6 +114,6 @@ impl Writer for BaseWriter {
 
     fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         let trailer = convert::trailer_out(trailer);
-        self.writer.finish(&trailer).map(convert::info_in).map_err(convert::error_in)
+        self.base.changed(self.writer.finish(&trailer).map(convert::info_in))
     }
 }
