@@ -44,6 +44,10 @@ pub fn printable(name: &[u8]) -> String {
             // Writing to a string does not fail.
             let _ = write!(text, "\\x{byte:02x}");
         }
+        if text.len() > MAX_SHOWN_BYTES {
+            text.push_str("\\…");
+            return text;
+        }
     }
     text
 }
@@ -183,6 +187,7 @@ pub(crate) mod tests {
         assert_eq!(printable("é/ü x".as_bytes()), "é/ü x");
         assert_eq!(printable(b"a\\b\nc\x01\xff\xc3"), "a\\\\b\\nc\\u{1}\\xff\\xc3");
         assert_eq!(printable(b"a\0b"), "a\\0b");
+        assert!(printable(&[0xff; 5_000]).len() < 2 * MAX_SHOWN_BYTES);
         let long = printable(&vec![b'x'; 5_000]);
         assert!(long.len() < MAX_SHOWN_BYTES + 8 && long.ends_with("x\\…"), "{long}");
     }

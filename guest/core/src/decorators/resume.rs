@@ -64,7 +64,8 @@ pub(crate) fn reopen(
     let left = length.map(|length| length.saturating_sub(given.bytes));
     let again = given.sum.is_some() && given.bytes > 0;
     // The end may have been reached exactly, and an empty range is an error.
-    let ranged = store.capabilities().range && !again && offset > 0 && left != Some(0);
+    let whole = offset == 0 && (left.is_none() || left == info.size);
+    let ranged = store.capabilities().range && !again && !whole && left != Some(0);
     let options = ReadOptions {
         range: ranged.then_some(ByteRange { offset: Some(offset), length: left }),
         if_match: Some(etag.clone()),
