@@ -42,3 +42,22 @@ pub fn open(
     write!(stream, "content-length: {length}\r\n\r\n")?;
     Ok(stream)
 }
+
+/// The status of a GET, and the body if it is as long as its head says.
+pub fn get_whole(
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<(u16, Option<Vec<u8>>)> {
+    let mut stream = open(port, "GET", path, headers, 0)?;
+    let mut answer = Vec::new();
+    // What was cut off may end in an error, too.
+    let _ = stream.read_to_end(&mut answer);
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").context("no head")? + 4;
+    let body = answer.split_off(end);
+    let head = String::from_utf8(answer)?.to_ascii_lowercase();
+    let status = head.split(' ').nth(1).context("a status")?.parse()?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.context("a length")?.parse()?;
+    Ok((status, (body.len() == length).then_some(body)))
+}

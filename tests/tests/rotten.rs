@@ -2,7 +2,7 @@
 //! last, fails. The real binary passes nothing of it on as whole, and makes
 //! nothing of it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::fs::{File, FileTimes};
 use std::path::Path;
 use std::process::Output;
@@ -151,17 +151,6 @@ fn healing_copies_nothing_rotten_with_the_journal_or_without() -> Result<()> {
     Ok(())
 }
 
-/// The status, and the body if it is as long as its head says.
-fn get(port: u16, path: &str) -> Result<(u16, Option<Vec<u8>>)> {
-    let Ok((status, head, body)) = http::request(port, "GET", path, &[], b"") else {
-        return Ok((200, None));
-    };
-    let head = head.to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length.context("a length")?.parse()?;
-    Ok((status, (body.len() == length).then_some(body)))
-}
-
 #[test]
 fn a_cache_gives_no_whole_answer_the_first_time_or_later() -> Result<()> {
     for from_end in WHERE {
@@ -170,7 +159,8 @@ fn a_cache_gives_no_whole_answer_the_first_time_or_later() -> Result<()> {
         let server = Server::start_anonymous_in(directory, &stores)?;
         for size in SIZES {
             for _ in 0..3 {
-                let (status, body) = get(server.port(), &format!("/main/{}", key(size)))?;
+                let (status, body) =
+                    http::get_whole(server.port(), &format!("/main/{}", key(size)), &[])?;
                 ensure!(status != 200 || body.is_none(), "{size}: a whole answer, {from_end}");
             }
         }
@@ -181,7 +171,7 @@ fn a_cache_gives_no_whole_answer_the_first_time_or_later() -> Result<()> {
         ensure!(status == 200, "{status}");
         std::fs::remove_file(server.directory().join("cache/well"))?;
         for _ in 0..2 {
-            let (status, body) = get(server.port(), "/main/well")?;
+            let (status, body) = http::get_whole(server.port(), "/main/well", &[])?;
             ensure!((status, body) == (200, Some(data.clone())), "what is well: {status}");
         }
         ensure!(server.directory().join("cache/well").exists(), "it was not cached");
@@ -200,7 +190,7 @@ fn the_endpoint_makes_nothing_of_it() -> Result<()> {
     let port = server.port();
     for size in SIZES {
         let from = format!("/packed/{}", key(size));
-        let (status, body) = get(port, &from)?;
+        let (status, body) = http::get_whole(port, &from, &[])?;
         ensure!(status != 200 || body.is_none(), "{size}: a whole answer");
         let copy = [("x-amz-copy-source", from.as_str())];
         let (status, _, said) = http::request(port, "PUT", "/target/copy", &copy, b"")?;

@@ -102,21 +102,6 @@ impl Endpoint {
     }
 }
 
-/// The status of a GET, and the body if it is as long as its head says.
-fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<(u16, Option<Vec<u8>>)> {
-    let mut stream = http::open(port, "GET", path, headers, 0)?;
-    let mut answer = Vec::new();
-    // What was cut off may end in an error, too.
-    let _ = stream.read_to_end(&mut answer);
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").context("no head")? + 4;
-    let body = answer.split_off(end);
-    let head = String::from_utf8(answer)?.to_ascii_lowercase();
-    let status = head.split(' ').nth(1).context("a status")?.parse()?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length.context("a length")?.parse()?;
-    Ok((status, (body.len() == length).then_some(body)))
-}
-
 #[test]
 fn the_endpoint_gives_no_whole_answer_and_makes_nothing_of_it() -> Result<()> {
     let at = Endpoint::start()?;
@@ -128,7 +113,7 @@ fn the_endpoint_gives_no_whole_answer_and_makes_nothing_of_it() -> Result<()> {
             at.ill.end(ending);
             let test = || -> Result<()> {
                 for headers in [vec![], vec![("range", "bytes=0-")]] {
-                    let (status, body) = get(at.port, "/ill/k", &headers)?;
+                    let (status, body) = http::get_whole(at.port, "/ill/k", &headers)?;
                     match size {
                         3_000_000 => ensure!(body.is_none(), "GET {headers:?} is whole"),
                         // Nothing was sent yet.
@@ -159,13 +144,13 @@ fn the_endpoint_gives_no_whole_answer_and_makes_nothing_of_it() -> Result<()> {
             };
             test().with_context(|| format!("{ending:?}, {size} bytes"))?;
             at.ill.end(Ending::Well);
-            let (status, body) = get(at.port, "/ill/k", &[])?;
+            let (status, body) = http::get_whole(at.port, "/ill/k", &[])?;
             ensure!((status, body) == (200, Some(data)), "afterwards: {status}");
         }
     }
     at.put("/ill/empty-k", &[], b"")?;
     at.ill.end(Ending::Fails);
-    let (status, _) = get(at.port, "/ill/empty-k", &[])?;
+    let (status, _) = http::get_whole(at.port, "/ill/empty-k", &[])?;
     ensure!(status == 500, "an empty object: {status}");
     Ok(())
 }
