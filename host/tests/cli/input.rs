@@ -5,6 +5,22 @@ use std::fs;
 use std::process::Command;
 
 #[test]
+fn get_spares_the_configuration_and_what_stores_keep() {
+    let here = Here::new();
+    here.ok_with(&["put", "k", "-"], b"object");
+    here.ok_with(&["put", "files:k", "-"], b"kept");
+    std::os::unix::fs::symlink("data/objects.db", here.path().join("link")).unwrap();
+    let before = fs::read(here.path().join("data/objects.db")).unwrap();
+    for file in ["stores.yaml", "data/objects.db", "link", "files/k", "files/new", "./files/k"] {
+        let (code, error) = here.fails(&["get", "k", file]);
+        assert!(code == 2 && error.contains("name another file"), "{file}: {error}");
+    }
+    assert_eq!(fs::read(here.path().join("data/objects.db")).unwrap(), before);
+    assert_eq!(here.ok(&["get", "files:k"]), "kept");
+    here.ok(&["get", "k", "data/beside"]);
+}
+
+#[test]
 fn put_without_a_file_refuses_an_input_that_is_empty_or_closed() {
     let here = Here::new();
     here.ok_with(&["put", "k"], b"precious");

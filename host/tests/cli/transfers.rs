@@ -112,6 +112,43 @@ main: files
 }
 
 #[test]
+fn a_dry_run_a_mistyped_source_and_an_empty_list_of_keys_make_no_target() {
+    let here = Here::new();
+    let stores = "
+stores:
+  files: {type: FilesystemStore, config: {root_path: files}}
+  new: {type: FilesystemStore, config: {root_path: new}}
+  look: {type: ReadonlyStore, base: files}
+main: files
+";
+    configure(&here, "stores.yaml", stores);
+    files(&here, "files", &[("a", "1")]);
+    fs::write(here.path().join("none"), "").unwrap();
+    for (args, wanted) in [
+        (["copy", "files", "new", "--dry-run"].as_slice(), "does not exist"),
+        (&["sync", "files", "new", "--dry-run"], "does not exist"),
+        (&["mv", "files:", "new", "--dry-run"], "does not exist"),
+        (&["copy", "files", "new", "--keys", "none"], "no keys"),
+        (&["copy", "files", "new", "--keys", "mistyped"], "mistyped"),
+    ] {
+        let (code, error) = here.fails(args);
+        assert!(code != 0 && error.contains(wanted), "{args:?}: {error}");
+        assert!(!here.path().join("new").exists(), "{args:?}");
+    }
+    // What can't leave its source replaces nothing.
+    fs::create_dir(here.path().join("new")).unwrap();
+    files(&here, "new", &[("a", "newer")]);
+    for args in [["mv", "look", "new"], ["mv", "look:a", "new:a"]] {
+        let (_, error) = here.fails(&args);
+        assert!(error.contains("can't delete"), "{args:?}: {error}");
+    }
+    assert_eq!(here.ok(&["get", "new:a"]), "newer");
+    // A whole store is moved to a store, never below a mistyped name of one.
+    let (code, error) = here.fails(&["mv", "files", "nwe", "--raw-prefix"]);
+    assert!(code == 2 && error.contains("there is no store"), "{error}");
+}
+
+#[test]
 fn a_file_under_two_names_is_one_store_and_nothing_moves_into_itself() {
     let here = Here::new();
     let stores = "
@@ -125,7 +162,8 @@ main: one
     fs::hard_link(here.path().join("one.db"), here.path().join("two.db")).unwrap();
     for args in [["mv", "one:k", "two:k"], ["mv", "one", "two"], ["copy", "one", "two"]] {
         let (code, error) = here.fails(&args);
-        assert!(code != 0 && error.contains("same") || error.contains("one place"), "{error}");
+        let refused = error.contains("same object") || error.contains("in one place");
+        assert!(code != 0 && refused, "{args:?}: {error}");
     }
     assert_eq!(here.ok(&["get", "one:k"]), "kept");
 }
