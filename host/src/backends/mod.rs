@@ -85,7 +85,7 @@ impl OpenArgs {
     fn may_create(&self, what: &str, path: &Path) -> Result<()> {
         let shown = path.display();
         if self.create {
-            tracing::info!(target: "storage", "store {:?}: {what} {shown} is made anew", self.name);
+            tracing::info!(target: "storage", "store {:?}: {what} {shown} does not exist; creating it", self.name);
             return Ok(());
         }
         if self.check_only {
@@ -95,7 +95,7 @@ impl OpenArgs {
         }
         let why = match self.check_only {
             true => "it would be created by a start",
-            false => "reading makes nothing: correct the path, or write an object to create it",
+            false => "reading does not create it: correct the path, or write an object",
         };
         Err(self.bad(&format!("{what} {shown} does not exist; {why}")))
     }

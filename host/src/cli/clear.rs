@@ -50,9 +50,9 @@ impl ClearArgs {
 
 fn asked(store: &str, prefix: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!(Usage(format!("deleting everything below {store}:{prefix} needs --yes")));
+        bail!(Usage(format!("deleting every object of {store}:{prefix} needs --yes")));
     }
-    eprint!("Delete every object below {store}:{prefix}? Type yes: ");
+    eprint!("Delete every object of {store}:{prefix}? Type yes: ");
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

@@ -196,7 +196,7 @@ impl Loader<'_> {
                 None
             }
             (Some(_), Some(_)) => {
-                let text = "secret_key and secret_key_file are two ways to say one thing: give one";
+                let text = "secret_key and secret_key_file exclude each other: give one";
                 self.report(at("secret_key_file"), text.to_owned());
                 None
             }

@@ -50,7 +50,10 @@ fn relative_paths_start_at_the_file_that_names_them() {
         assert!(output.status.success(), "{said}");
         let root = here.path().join("etc/data").join(root);
         // Said with its path from the root on.
-        assert!(root.exists() && said.contains(&format!("{} is made anew", root.display())));
+        assert!(
+            root.exists()
+                && said.contains(&format!("{} does not exist; creating it", root.display()))
+        );
         let more = format!("{store}:more");
         let again = here.run_with(&[&config[..], &["put", &more]].concat(), b"2");
         assert_eq!(String::from_utf8(again.stderr).unwrap(), "", "{store}");
