@@ -418,8 +418,7 @@ impl StoreFactory {
         let bases: Vec<Identity> = def.bases.iter().map(known).collect();
         let plugin = plugin.map(|plugin| (&plugin.def, plugin.sha256.as_str()));
         let own = identity::of_decorator(def, plugin, &self.directory, bases.iter().copied());
-        let names = def.under().iter().map(|base| self.def(*base).name.clone());
-        (own, identity::scope(def, own, names, &bases))
+        (own, identity::scope(def, own, &bases))
     }
 
     /// A coordinator for these stores.

@@ -104,20 +104,13 @@ pub(crate) fn of_handlers(def: &StoreDef) -> Identity {
 /// What the shared values of a decorator belong to. They outlive a change of
 /// its definition as far as they stay true: a cache's copies are those of its
 /// two stores, whatever its `ttl`; what the children of a mirror missed, they
-/// missed whatever its policy, and while their own definitions change, too.
-pub(crate) fn scope(
-    def: &StoreDef,
-    own: Identity,
-    base_names: impl IntoIterator<Item = String>,
-    bases: &[Identity],
-) -> Scope {
+/// missed whatever its policy and their order, and while their own definitions
+/// change, too: as in a journal, they go by their names.
+pub(crate) fn scope(def: &StoreDef, own: Identity, bases: &[Identity]) -> Scope {
     let start = Hasher::new("scope", def);
     match def.kind.as_str() {
         CACHE => start.all(bases.iter().copied()).end(),
-        "MirroringStore" => {
-            let start = base_names.into_iter().fold(start, |all, name| all.text(&name));
-            start.all(bases.iter().skip(def.under().len()).copied()).end()
-        }
+        "MirroringStore" => start.all(bases.iter().skip(def.under().len()).copied()).end(),
         _ => start.all([own]).end(),
     }
 }
@@ -159,12 +152,11 @@ main: main
         for def in &config.stores {
             let backend = crate::backends::BACKENDS.iter().find(|b| b.name == def.kind);
             let bases: Vec<Identity> = def.bases.iter().map(|base| all[*base].1).collect();
-            let names = def.under().iter().map(|base| all[*base].0.clone());
             let own = match backend {
                 Some(backend) => of_backend(def, backend, Path::new("/here"), false),
                 None => of_decorator(def, None, Path::new("/here"), bases.iter().copied()),
             };
-            let scope = scope(def, own, names, &bases);
+            let scope = scope(def, own, &bases);
             all.push((def.name.clone(), own, scope));
         }
         all
@@ -200,7 +192,7 @@ main: main
         let values = |from, to| changed(from, to).1;
         assert_eq!(values("max_bytes: 7", "max_bytes: 8"), "");
         assert_eq!(values("write: all", "write: quorum"), "");
-        assert_eq!(values("base: [a, b]", "base: [b, a]"), "mirror");
+        assert_eq!(values("base: [a, b]", "base: [b, a]"), "");
         assert_eq!(
             values("main_store: a, cache_store: b", "main_store: b, cache_store: a"),
             "cached"

@@ -251,6 +251,33 @@ fn a_store_whose_folder_was_replaced_is_opened_anew() -> Result<()> {
 }
 
 #[test]
+fn what_a_child_missed_is_known_after_a_reload_that_moves_and_changes_it() -> Result<()> {
+    let stores = |pattern: &str, children: &str| {
+        format!(
+            "stores:
+  near: {{type: DictStore}}
+  kept: {{type: DictStore, config: {{objects: {{k: old, deleted: old}}}}}}
+  far: {{type: RegexValidatingStore, base: kept, config: {{pattern: {pattern:?}}}}}
+  main: {{type: MirroringStore, base: {children}, config: {{write: any}}}}
+main: main
+serve: {{expose: {{main: main, kept: kept}}}}
+"
+        )
+    };
+    let server = Server::start_anonymous(&stores("none", "[near, far]"))?;
+    ensure!(put(&server, "/main/k", "new")? == 200 && put(&server, "/main/deleted", "new")? == 200);
+    ensure!(http::request(server.port(), "DELETE", "/main/deleted", &[], b"")?.0 == 204);
+    server.configure(&stores(".", "[far, near]"))?;
+    server.reload()?;
+    ensure!(get(&server, "/main/k")? == (200, "new".to_owned()), "an old object came back");
+    ensure!(get(&server, "/main/deleted")?.0 == 404, "a deleted object came back");
+    until("the child is not healed", || Ok(get(&server, "/kept/k")?.1 == "new"))?;
+    until("the delete is not repeated", || Ok(get(&server, "/kept/deleted")?.0 == 404))?;
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
 fn handlers_hear_of_changes_before_and_after_a_reload() -> Result<()> {
     let stores = |file: &str, above: &str| {
         format!(

@@ -5,7 +5,7 @@ use super::heal::{Heal, heal};
 use super::report::{Event, Report};
 use super::{Mirror, Watcher};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use storage_core::decorators::mirroring::record::BUCKETS;
 use tokio::task::JoinHandle;
@@ -58,12 +58,29 @@ impl Drop for Background {
 async fn look_after(mirror: &Mirror) {
     let mut pause = PAUSE;
     let mut idle = HashMap::new();
+    let mut told = false;
     loop {
         tokio::time::sleep(pause).await;
         let before = pause;
         pause = match pass(mirror, &mut idle).await {
-            Ok(Report { left: 0, .. }) => PAUSE,
-            Ok(_) => (pause * 2).min(LONGEST),
+            Ok((Report { left: 0, .. }, _)) => {
+                if std::mem::take(&mut told) {
+                    let store = mirror.name();
+                    tracing::info!(target: "storage", store, "its children are equal again");
+                }
+                PAUSE
+            }
+            Ok((report, why)) => {
+                // A child that is down was said to be.
+                if !told && !mirror.troubles().0.is_any_down() {
+                    told = true;
+                    tracing::warn!(
+                        target: "storage", store = mirror.name(),
+                        "{} keys can't be healed now, and stay on record: {why}", report.left
+                    );
+                }
+                (pause * 2).min(LONGEST)
+            }
             Err(error) => {
                 if before == PAUSE {
                     tracing::warn!(target: "storage", store = mirror.name(), "healing: {error}");
@@ -74,14 +91,21 @@ async fn look_after(mirror: &Mirror) {
     }
 }
 
-async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<Report> {
+/// What was healed, and why one of the keys was not.
+async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<(Report, String)> {
     // Another process may have healed what is outstanding here.
     for (number, _) in mirror.book.all().await? {
         mirror.book.refresh(number).await?;
     }
-    let watch: Watcher = Arc::new(|event| {
+    let reason = Arc::new(OnceLock::new());
+    let first = reason.clone();
+    let watch: Watcher = Arc::new(move |event| {
         if let Event::Left { child, key, why } = event {
             tracing::debug!(target: "storage", child, key, "not healed: {why}");
+            first.get_or_init(|| match child {
+                Some(child) => format!("child {child:?}: {key:?}: {why}"),
+                None => format!("{key:?}: {why}"),
+            });
         }
     });
     let report = heal(mirror, &Heal { full: false, dry_run: false, watch }).await?;
@@ -102,5 +126,5 @@ async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<Re
             None => drop(idle.remove(&number)),
         }
     }
-    Ok(report)
+    Ok((report, reason.get().cloned().unwrap_or_default()))
 }

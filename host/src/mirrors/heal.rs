@@ -8,7 +8,7 @@ use super::{Alive, CONCURRENCY, Mirror};
 use crate::store::Result;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use storage_core::decorators::mirroring::Missed;
 use storage_core::decorators::mirroring::record::bucket_of;
 
@@ -39,17 +39,25 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     let mut report =
         Report { children: mirror.children.iter().map(name).collect(), ..Report::default() };
     let mut together: BTreeMap<u32, Missed> = BTreeMap::new();
+    // They stay on record, and are not looked at twice.
+    let mut unhealed = HashSet::new();
     for (number, bucket) in mirror.book.all().await? {
         if !bucket.every.is_clean() {
             together.insert(number, bucket.every);
         }
         let keys = futures::stream::iter(bucket.keys.into_keys().map(Ok));
-        each(mirror, keys.boxed(), &alive, &how, &mut report, |_, _| ()).await?;
+        each(mirror, keys.boxed(), &alive, &how, &mut report, |key, mended| {
+            if !mended.left.is_empty() {
+                unhealed.insert(key.to_owned());
+            }
+        })
+        .await?;
         if !what.dry_run {
             mirror.book.tidy(number).await?;
         }
     }
     if !what.full && together.is_empty() {
+        welcome(mirror, &alive, &report);
         return Ok(report);
     }
     // Keys that are not told apart, and with `full` all the others, are found
@@ -60,21 +68,24 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     let mut equal = 0_u64;
     let keys = union(mirror)?.try_filter_map(|(key, row)| {
         let recorded = buckets.contains(&bucket_of(&key));
-        let skip = !recorded && (!full || all_equal(&row, keeps));
-        equal += u64::from(skip && full);
+        let failed = unhealed.contains(&key);
+        let skip = failed || (!recorded && (!full || all_equal(&row, keeps)));
+        equal += u64::from(skip && full && !failed);
         std::future::ready(Ok((!skip).then_some(key)))
     });
-    let mut unhealed = Vec::new();
+    let mut unhealed_buckets: HashSet<u32> = unhealed.iter().map(|key| bucket_of(key)).collect();
     each(mirror, keys.boxed(), &alive, &how, &mut report, |key, mended| {
         if !mended.left.is_empty() {
-            unhealed.push(bucket_of(key));
+            unhealed_buckets.insert(bucket_of(key));
         }
     })
     .await?;
     report.keys += equal;
     if !what.dry_run {
         for (number, every) in together {
-            if !unhealed.contains(&number) && !mirror.book.settle_every(number, &every).await? {
+            if !unhealed_buckets.contains(&number)
+                && !mirror.book.settle_every(number, &every).await?
+            {
                 report.left += 1;
                 let why = "the record of it was changed by others meanwhile: heal again";
                 let key = format!("the keys recorded together in {number:02x}");
@@ -82,7 +93,17 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
             }
         }
     }
+    welcome(mirror, &alive, &report);
     Ok(report)
+}
+
+/// Children that answered, and took what they missed, are left out no longer.
+fn welcome(mirror: &Mirror, alive: &Alive, report: &Report) {
+    for (index, child) in report.children.iter().enumerate() {
+        if alive.has_answered(index) && child.left == 0 {
+            mirror.answers(&child.name);
+        }
+    }
 }
 
 /// Mends keys, many at a time.

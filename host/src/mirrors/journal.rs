@@ -54,7 +54,7 @@ impl Book {
         loop {
             let mut expected = 0;
             if let Some((value, version)) = self.coordinator.load(&name) {
-                let held: Held = serde_json::from_slice(&value).unwrap_or_default();
+                let held = Held::decode(&value, &self.names);
                 if held.seen.is_some() || self.journal.is_none() {
                     return Ok((held, version));
                 }
@@ -62,7 +62,7 @@ impl Book {
             }
             let Some(journal) = &self.journal else { return Ok((Held::default(), 0)) };
             let held = self.fetch(journal, bucket).await?;
-            let value = serde_json::to_vec(&held).unwrap_or_default();
+            let value = held.encode(&self.names);
             match self.coordinator.compare_and_set(&name, expected, Some(value)) {
                 Ok(version) => return Ok((held, version)),
                 Err(Error::PreconditionFailed) => {}
@@ -108,7 +108,7 @@ impl Book {
             if empty && version == 0 {
                 return Ok(());
             }
-            let value = (!empty).then(|| serde_json::to_vec(&held).unwrap_or_default());
+            let value = (!empty).then(|| held.encode(&self.names));
             match self.coordinator.compare_and_set(&name, version, value) {
                 Ok(_) => return Ok(()),
                 Err(Error::PreconditionFailed) => {}

@@ -25,8 +25,10 @@ pub use report::{ChildCounts, Event, Left, Report, Watcher};
 
 use crate::coordinator::Coordinator;
 use crate::objects::Objects;
+use crate::store::Error;
 use journal::Book;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use storage_core::decorators::mirroring::troubles::{Troubles, shared_name};
 
 /// How many objects are under way at a time.
 const CONCURRENCY: usize = 16;
@@ -68,26 +70,64 @@ impl Mirror {
     fn child(&self, index: usize) -> &str {
         self.children.get(index).map_or("", |child| child.name())
     }
+
+    fn troubles(&self) -> (Troubles, u64) {
+        let value = self.coordinator.load(&shared_name(&self.name));
+        value.map_or_else(Default::default, |(value, version)| (Troubles::decode(&value), version))
+    }
+
+    /// Tells whoever leaves a child out that it answers.
+    fn answers(&self, child: &str) {
+        loop {
+            let (mut troubles, version) = self.troubles();
+            let Some(was_down) = troubles.answers(child) else { return };
+            let name = shared_name(&self.name);
+            match self.coordinator.compare_and_set(&name, version, troubles.encode()) {
+                Err(Error::PreconditionFailed) => {}
+                Ok(_) if was_down => {
+                    let store = self.name();
+                    tracing::info!(target: "storage", store, "child {child:?} answers again");
+                    return;
+                }
+                // What can't be shared is found out by each operation itself.
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
 }
 
 /// Which children answer, in one pass over many keys.
-struct Alive(Vec<AtomicU32>);
+struct Alive(Vec<Child>);
+
+/// What is known of one.
+#[derive(Default)]
+struct Child {
+    /// Failures in a row.
+    failures: AtomicU32,
+    answered: AtomicBool,
+}
 
 impl Alive {
     fn new(mirror: &Mirror) -> Self {
-        Self(mirror.children.iter().map(|_| AtomicU32::new(0)).collect())
+        Self(mirror.children.iter().map(|_| Child::default()).collect())
     }
 
     fn is_alive(&self, child: usize) -> bool {
-        self.0.get(child).is_none_or(|failures| failures.load(Ordering::Relaxed) < PATIENCE)
+        self.0.get(child).is_none_or(|child| child.failures.load(Ordering::Relaxed) < PATIENCE)
+    }
+
+    fn has_answered(&self, child: usize) -> bool {
+        self.0.get(child).is_some_and(|child| child.answered.load(Ordering::Relaxed))
     }
 
     fn answered(&self, child: usize, well: bool) {
-        if let Some(failures) = self.0.get(child) {
-            match well {
-                true => failures.store(0, Ordering::Relaxed),
-                false => drop(failures.fetch_add(1, Ordering::Relaxed)),
+        let Some(Child { failures, answered }) = self.0.get(child) else { return };
+        match well {
+            true => {
+                failures.store(0, Ordering::Relaxed);
+                answered.store(true, Ordering::Relaxed);
             }
+            false => _ = failures.fetch_add(1, Ordering::Relaxed),
         }
     }
 }

@@ -16,6 +16,8 @@ struct Faults {
     down: Cell<bool>,
     /// Operations that fail.
     failing: RefCell<Vec<&'static str>>,
+    /// Operations that are answered by a refusal.
+    denied: RefCell<Vec<&'static str>>,
     /// Reads break after so many bytes.
     break_after: Cell<Option<usize>>,
     /// Operations, in order.
@@ -60,6 +62,10 @@ impl Faulty {
         *self.faults.failing.borrow_mut() = operations.to_vec();
     }
 
+    pub fn deny(&self, operations: &[&'static str]) {
+        *self.faults.denied.borrow_mut() = operations.to_vec();
+    }
+
     pub fn break_after(&self, bytes: Option<usize>) {
         self.faults.break_after.set(bytes);
     }
@@ -88,6 +94,9 @@ impl Faulty {
 
     fn enter(&self, operation: &'static str) -> Result<()> {
         self.faults.calls.borrow_mut().push(operation.to_owned());
+        if self.faults.denied.borrow().contains(&operation) {
+            return Err(Error::PermissionDenied("injected".to_owned()));
+        }
         let failing = self.faults.failing.borrow().contains(&operation);
         if !failing && !self.faults.down.get() {
             return Ok(());

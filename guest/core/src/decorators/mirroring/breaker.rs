@@ -2,50 +2,21 @@
 //! child that does not answer is left out, and asked again by one operation at
 //! a time, after pauses that grow.
 
+use super::troubles::{LONGEST_PAUSE, PATIENCE, Trouble, Troubles, shared_name};
 use crate::env::{Env, Level};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
     Result, Trailer,
 };
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// So many failures in a row, and a child counts as down,
-const PATIENCE: u32 = 3;
-/// or one that took this long, in milliseconds.
+/// A failure that took this long, in milliseconds, is proof enough.
 const SLOW: u64 = 1_000;
 /// How long a child that is down is left out at first, and twice as long after
-/// every attempt,
+/// every attempt, up to the longest pause.
 const FIRST_PAUSE: u64 = 1_000;
-/// up to this. Under `all`, no write goes well in that time.
-const LONGEST_PAUSE: u64 = 8_000;
-
-/// What is shared of a child that failed lately.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Trouble {
-    /// Failures in a row.
-    failures: u32,
-    /// When it is asked again, and the pause before that.
-    retry_at: u64,
-    pause: u64,
-}
-
-impl Trouble {
-    fn is_down(&self) -> bool {
-        self.failures >= PATIENCE
-    }
-
-    /// How long it is left out from now on; `None`: it may be asked. A clock
-    /// that was set back does not count.
-    fn left_out(&self, now: u64) -> Option<u64> {
-        let left = self.retry_at.saturating_sub(now);
-        (self.is_down() && left > 0 && left <= LONGEST_PAUSE).then_some(left)
-    }
-}
-
-type Troubles = BTreeMap<usize, Trouble>;
 
 /// The children of one mirror that failed lately.
 pub(super) struct Breaker {
@@ -66,13 +37,10 @@ impl Breaker {
     }
 
     fn load(&self) -> (Troubles, u64) {
-        self.env.coordinator.load(&self.name()).map_or_else(Default::default, |value| {
-            (serde_json::from_slice(&value.value).unwrap_or_default(), value.version)
-        })
-    }
-
-    fn name(&self) -> String {
-        format!("{}/breaker", self.store)
+        self.env
+            .coordinator
+            .load(&shared_name(&self.store))
+            .map_or_else(Default::default, |value| (Troubles::decode(&value.value), value.version))
     }
 
     /// Changes what is shared, unless `change` says that nothing is to be
@@ -81,9 +49,8 @@ impl Breaker {
         loop {
             let (mut troubles, version) = self.load();
             let said = change(&mut troubles)?;
-            let value = (!troubles.is_empty()).then(|| serde_json::to_vec(&troubles).ok());
-            let name = self.name();
-            match self.env.coordinator.compare_and_set(&name, version, value.flatten().as_deref()) {
+            let (name, value) = (shared_name(&self.store), troubles.encode());
+            match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
                 Err(Error::PreconditionFailed) => {}
                 // What can't be shared is found out by each operation itself.
                 Ok(_) | Err(_) => return Some(said),
@@ -95,19 +62,23 @@ impl Breaker {
     /// are told by `false`.
     pub(super) fn down(&self) -> BTreeMap<usize, bool> {
         let (troubles, _) = self.load();
-        if troubles.is_empty() {
+        if troubles.failing.is_empty() {
             return BTreeMap::new();
         }
         let now = self.env.coordinator.now();
-        let down = troubles.iter().filter(|(_, trouble)| trouble.is_down());
-        down.map(|(child, trouble)| (*child, trouble.left_out(now).is_some())).collect()
+        let down = |(index, name)| {
+            let trouble = troubles.failing.get(name).filter(|trouble| trouble.is_down())?;
+            Some((index, trouble.left_out(now).is_some()))
+        };
+        (0..).zip(&self.names).filter_map(down).collect()
     }
 
     /// The error of a child that is left out.
     pub(super) fn refusal(&self, child: usize) -> Error {
         let (troubles, _) = self.load();
         let now = self.env.coordinator.now();
-        let left = troubles.get(&child).and_then(|trouble| trouble.left_out(now)).unwrap_or(0);
+        let trouble = troubles.failing.get(self.child(child));
+        let left = trouble.and_then(|trouble| trouble.left_out(now)).unwrap_or(0);
         left_out(left)
     }
 
@@ -116,10 +87,11 @@ impl Breaker {
     fn admit(&self, child: usize) -> Result<Admitted> {
         let (troubles, _) = self.load();
         let since = self.env.coordinator.now();
-        let troubled = troubles.contains_key(&child);
-        if troubles.get(&child).is_some_and(Trouble::is_down) {
+        let name = self.child(child);
+        let troubled = troubles.failing.contains_key(name);
+        if troubles.failing.get(name).is_some_and(Trouble::is_down) {
             let refused = self.change(|troubles| {
-                let trouble = troubles.get_mut(&child).filter(|trouble| trouble.is_down())?;
+                let trouble = troubles.failing.get_mut(name).filter(|trouble| trouble.is_down())?;
                 if let Some(left) = trouble.left_out(since) {
                     return Some(Some(left));
                 }
@@ -139,7 +111,7 @@ impl Breaker {
     fn hear(&self, child: usize, admitted: &Admitted, failure: Option<&Error>) {
         let Some(error) = failure.filter(|error| matches!(error, Error::Unavailable(_))) else {
             if admitted.troubled {
-                let back = self.change(|troubles| troubles.remove(&child));
+                let back = self.change(|troubles| troubles.failing.remove(self.child(child)));
                 if back.is_some_and(|trouble| trouble.is_down()) {
                     let text = format!("child {:?} answers again", self.child(child));
                     self.env.observer.log(Level::Info, &self.store, &text);
@@ -150,7 +122,7 @@ impl Breaker {
         let now = self.env.coordinator.now();
         let slow = now.saturating_sub(admitted.since) >= SLOW;
         let gone = self.change(|troubles| {
-            let trouble = troubles.entry(child).or_default();
+            let trouble = troubles.failing.entry(self.child(child).to_owned()).or_default();
             if trouble.is_down() {
                 trouble.retry_at = now.saturating_add(trouble.pause);
                 return Some(false);
@@ -165,6 +137,32 @@ impl Breaker {
                 self.child(child)
             );
             self.env.observer.log(Level::Warn, &self.store, &text);
+        }
+    }
+
+    /// Hears that a listing is given with a child or without it, `failure`; what
+    /// did not answer at all was said already.
+    pub(super) fn listed(&self, child: usize, failure: Option<&Error>) {
+        let name = self.child(child);
+        match failure {
+            Some(Error::Unavailable(_)) => {}
+            Some(error) => {
+                if self
+                    .change(|troubles| troubles.unlisted.insert(name.to_owned()).then_some(()))
+                    .is_some()
+                {
+                    let text = format!(
+                        "child {name:?} can't be listed, and listings go on without it: {error}"
+                    );
+                    self.env.observer.log(Level::Warn, &self.store, &text);
+                }
+            }
+            None => {
+                if self.change(|troubles| troubles.unlisted.remove(name).then_some(())).is_some() {
+                    let text = format!("child {name:?} is listed again");
+                    self.env.observer.log(Level::Info, &self.store, &text);
+                }
+            }
         }
     }
 

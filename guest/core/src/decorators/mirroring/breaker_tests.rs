@@ -153,6 +153,25 @@ fn a_child_that_answers_now_and_then_is_not_left_out() {
 }
 
 #[test]
+fn a_child_that_answers_and_can_not_be_listed_is_said_once_and_when_it_is_listed_again() {
+    let setup = Setup::new();
+    put(&setup.instance("all"), "a").unwrap();
+    setup.children[1].deny(&["list"]);
+    for _ in 0..5 {
+        let store = setup.instance("all");
+        assert_eq!(store.list(&ListOptions::default()).unwrap().entries.len(), 1);
+        store.stat("a").unwrap();
+    }
+    setup.children[1].deny(&[]);
+    for _ in 0..5 {
+        setup.instance("all").list(&ListOptions::default()).unwrap();
+    }
+    let log = setup.log();
+    assert!(log.len() == 2 && log[0].contains("listings go on without it: "), "{log:?}");
+    assert_eq!(log[1], r#"child "base-1" is listed again"#);
+}
+
+#[test]
 fn streams_that_can_only_fail_at_their_end_count_as_failures() {
     let setup = Setup::new();
     let store = setup.instance("any");

@@ -17,22 +17,23 @@ const TRIES: usize = 20;
 pub(super) struct Dirty {
     store: String,
     env: Env,
-    journal: Option<Journal>,
-}
-
-/// Where what was missed outlives the process.
-pub(super) struct Journal {
-    pub(super) store: SharedStore,
-    /// What the children are called in it.
-    pub(super) names: Vec<String>,
+    /// What the children are called on record.
+    names: Vec<String>,
+    /// Where what was missed outlives the process.
+    journal: Option<SharedStore>,
 }
 
 /// Remembers buckets for the length of one operation over many keys.
 pub(super) type Memo = HashMap<u32, Bucket>;
 
 impl Dirty {
-    pub(super) fn new(store: &str, env: &Env, journal: Option<Journal>) -> Self {
-        Self { store: store.to_owned(), env: env.clone(), journal }
+    pub(super) fn new(
+        store: &str,
+        env: &Env,
+        names: &[String],
+        journal: Option<SharedStore>,
+    ) -> Self {
+        Self { store: store.to_owned(), env: env.clone(), names: names.to_vec(), journal }
     }
 
     fn name(&self, bucket: u32) -> String {
@@ -46,7 +47,7 @@ impl Dirty {
         loop {
             let mut expected = 0;
             if let Some(value) = self.env.coordinator.load(&name) {
-                let held: Held = serde_json::from_slice(&value.value).unwrap_or_default();
+                let held = Held::decode(&value.value, &self.names);
                 if held.seen.is_some() || self.journal.is_none() {
                     return Ok((held, value.version));
                 }
@@ -54,7 +55,7 @@ impl Dirty {
             }
             let Some(journal) = &self.journal else { return Ok((Held::default(), 0)) };
             let held = self.fetch(journal, bucket)?;
-            let value = serde_json::to_vec(&held).unwrap_or_default();
+            let value = held.encode(&self.names);
             match self.env.coordinator.compare_and_set(&name, expected, Some(&value)) {
                 Ok(version) => return Ok((held, version)),
                 Err(Error::PreconditionFailed) => {}
@@ -64,7 +65,7 @@ impl Dirty {
     }
 
     /// A bucket as the journal has it.
-    fn fetch(&self, journal: &Journal, bucket: u32) -> Result<Held> {
+    fn fetch(&self, journal: &SharedStore, bucket: u32) -> Result<Held> {
         let key = image_key(&self.store, bucket);
         let failed = |error: &Error| {
             Error::Unavailable(format!(
@@ -73,7 +74,7 @@ impl Dirty {
                 self.store
             ))
         };
-        let (info, text) = match journal.store.get(&key, &ReadOptions::default()) {
+        let (info, text) = match journal.get(&key, &ReadOptions::default()) {
             Ok(got) => got,
             Err(Error::NotFound) => {
                 return Ok(Held { seen: Some(Seen::default()), ..Held::default() });
@@ -81,7 +82,7 @@ impl Dirty {
             Err(error) => return Err(failed(&error)),
         };
         let (bucket, serial, problem) =
-            decode(&text, &journal.names).map_err(|error| failed(&error))?;
+            decode(&text, &self.names).map_err(|error| failed(&error))?;
         if let Some(problem) = problem {
             let text = format!(
                 "its journal: {key:?} can't be understood ({problem}): all that it may have told \
@@ -230,22 +231,22 @@ impl Dirty {
     /// Writes a bucket's object, if it is still the one that was seen.
     fn replace(
         &self,
-        journal: &Journal,
+        journal: &SharedStore,
         number: u32,
         bucket: &Bucket,
         seen: &Seen,
     ) -> Result<Seen> {
         // Never the same text twice, not after the object was away, either.
         let serial = self.env.coordinator.now().max(seen.serial.saturating_add(1));
-        let text = encode(bucket, serial, &journal.names);
-        let info = conditionally(&*journal.store, |conditional| {
+        let text = encode(bucket, serial, &self.names);
+        let info = conditionally(&**journal, |conditional| {
             let options = PutOptions {
                 content_type: Some("application/json".to_owned()),
                 if_absent: conditional && !seen.there,
                 if_match: seen.etag.clone().filter(|_| conditional && seen.there),
                 ..PutOptions::default()
             };
-            journal.store.put(&image_key(&self.store, number), &text, &options)
+            journal.put(&image_key(&self.store, number), &text, &options)
         })?;
         Ok(Seen { there: true, etag: info.etag, serial })
     }
@@ -260,7 +261,7 @@ impl Dirty {
             if empty && version == 0 {
                 return Ok(());
             }
-            let value = (!empty).then(|| serde_json::to_vec(&held).unwrap_or_default());
+            let value = (!empty).then(|| held.encode(&self.names));
             match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
                 Ok(_) => return Ok(()),
                 Err(Error::PreconditionFailed) => {}

@@ -56,6 +56,9 @@ impl Mirror {
             }
         }
         self.check_enough(options, &outcomes)?;
+        for (index, outcome) in outcomes.iter().enumerate() {
+            self.breaker.listed(index, outcome.error());
+        }
         // What only children hold that are behind is no secret: the others
         // lost it. Reading it fails.
         for (key, entry) in stale {
@@ -172,11 +175,13 @@ impl Mirror {
                     outcomes[child] = Outcome::Failed(error);
                     let all = ListOptions { start_after: None, ..options.clone() };
                     self.check_enough(&all, &outcomes)?;
+                    self.breaker.listed(child, outcomes[child].error());
                     without.insert(child);
                     (child, inner.start_after) = (child + 1, None);
                 }
             }
         };
+        self.breaker.listed(child, None);
         let mut memo = Memo::new();
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in page.entries {

@@ -33,6 +33,7 @@ pub mod record;
 mod report;
 #[cfg(test)]
 mod tests;
+pub mod troubles;
 mod write;
 
 pub use record::Missed;
@@ -46,7 +47,7 @@ use crate::types::{
     Result,
 };
 use breaker::{Breaker, Watched};
-use dirty::{Dirty, Journal};
+use dirty::Dirty;
 use record::Recorded;
 use report::{Outcome, combine};
 use serde::Deserialize;
@@ -122,7 +123,7 @@ impl MirroringStore {
             None => None,
             Some(journal) => Some(take_journal(&name, &journal, &mut bases, &mut names)?),
         };
-        let dirty = Dirty::new(&name, &env, journal);
+        let dirty = Dirty::new(&name, &env, &names, journal);
         let breaker = Rc::new(Breaker::new(&name, &names, &env));
         let watched = |(index, child)| Rc::new(Watched::new(child, index, &breaker)) as SharedStore;
         let children = match bases.len() {
@@ -152,7 +153,7 @@ fn take_journal(
     journal: &str,
     bases: &mut Vec<SharedStore>,
     names: &mut Vec<String>,
-) -> Result<Journal> {
+) -> Result<SharedStore> {
     let invalid = |problem: String| Error::InvalidConfig(format!("store {store:?}: {problem}"));
     if names.pop().as_deref() != Some(journal) || names.is_empty() {
         return Err(invalid(format!(
@@ -173,7 +174,7 @@ fn take_journal(
             "its journal {journal:?} must be able to read, write, replace and delete objects"
         )));
     }
-    Ok(Journal { store: taken, names: names.clone() })
+    Ok(taken)
 }
 
 impl Mirror {

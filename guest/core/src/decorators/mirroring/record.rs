@@ -159,6 +159,15 @@ impl Bucket {
         }
     }
 
+    /// Gives children other numbers; one without is no child any more.
+    fn renumber(&mut self, number: impl Fn(usize) -> Option<usize>) {
+        for missed in self.keys.values_mut().chain([&mut self.every]) {
+            missed.children = missed.children.iter().filter_map(|child| number(*child)).collect();
+            missed.deleted &= !missed.children.is_empty();
+        }
+        self.keys.retain(|_, missed| !missed.is_clean());
+    }
+
     fn is_over(&self, bytes: usize) -> bool {
         // A character takes at most six bytes; most buckets are far from full.
         let most: usize = self.keys.keys().map(|key| key.len() * 6 + 128).sum();
@@ -201,7 +210,36 @@ pub struct Seen {
     pub serial: u64,
 }
 
+/// As a process shares it. Children go by their names: a reload may change
+/// their order, while chains of before and after it write the same.
+#[derive(Serialize, Deserialize)]
+struct Shared<N, H> {
+    names: N,
+    held: H,
+}
+
 impl Held {
+    /// The shared value.
+    pub fn encode(&self, names: &[String]) -> Vec<u8> {
+        // Maps of strings to plain values can't fail to become JSON.
+        serde_json::to_vec(&Shared { names, held: self }).unwrap_or_default()
+    }
+
+    /// Reads a shared value, which chains with other children may have written.
+    pub fn decode(value: &[u8], names: &[String]) -> Self {
+        let Ok(Shared { names: theirs, mut held }) =
+            serde_json::from_slice::<Shared<Vec<String>, Held>>(value)
+        else {
+            return Self::default();
+        };
+        if theirs != names {
+            let known: Vec<Option<usize>> =
+                theirs.iter().map(|name| names.iter().position(|own| own == name)).collect();
+            held.bucket.renumber(|child| known.get(child).copied().flatten());
+        }
+        held
+    }
+
     /// Takes over what another process wrote to the journal. Only what this
     /// process has under way is known better here.
     pub fn take_over(&mut self, journal: Held) {
@@ -370,6 +408,27 @@ mod tests {
         assert_eq!(read.of("a").behind(), &BTreeSet::from([0]));
         let (read, ..) = decode(&text, &["new".to_owned()]).unwrap();
         assert!(read.is_empty(), "a child that is gone is not behind");
+    }
+
+    #[test]
+    fn a_chain_with_other_children_reads_what_was_shared_by_their_names() {
+        let mut held = Held { taken: 3, ..Held::default() };
+        held.bucket.change("a", |missed| missed.end(&[0], &[1], true));
+        held.bucket.change("b", |missed| missed.end(&[1], &[0], false));
+        held.bucket.change("c", |missed| missed.begin(true));
+        held.bucket.every.children.insert(1);
+        let value = held.encode(&names());
+        assert_eq!(Held::decode(&value, &names()), held);
+        let other = ["far".to_owned(), "new".to_owned()];
+        let read = Held::decode(&value, &other);
+        assert_eq!(
+            read.bucket.of("a").own,
+            Missed { children: [0].into(), deleted: true, ..Missed::default() }
+        );
+        // Only a child that is gone missed that.
+        assert!(!read.bucket.keys.contains_key("b"));
+        assert!(read.bucket.of("c").own.deleting && read.taken == 3);
+        assert_eq!(read.bucket.every.children, BTreeSet::from([0]));
     }
 
     #[test]
