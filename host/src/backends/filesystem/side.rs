@@ -87,6 +87,16 @@ impl Place {
         path.strip_prefix(WITHIN).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether a reserved path is of a side directory. A folder of somebody else
+    /// may have that name; what is in it is no object.
+    pub(super) fn is_own(path: &str) -> bool {
+        let Some(inside) = path.strip_prefix(WITHIN).and_then(|rest| rest.strip_prefix('/')) else {
+            return false;
+        };
+        let (name, _) = inside.split_once('/').unwrap_or((inside, ""));
+        name == METADATA || is_own_name(name.as_bytes())
+    }
+
     /// Whether [`Side::open`] would succeed, as far as that can be told
     /// without making anything.
     pub(super) fn rehearse(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {

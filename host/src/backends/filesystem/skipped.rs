@@ -4,6 +4,7 @@
 
 use super::path;
 use super::root::Root;
+use super::side::{Place, WITHIN};
 use crate::store::{Error, ListOptions, PAGE_LIMIT, Page, Result, Skipped};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType};
@@ -11,8 +12,8 @@ use rustix::io::Errno;
 use std::collections::BinaryHeap;
 use storage_core::skipped::why_no_key;
 
-/// Names that are looked at before a page ends: it ends in time, whatever it
-/// finds.
+/// Names that are looked at before a page ends, up to the end of their folder:
+/// it ends in time, however many folders hold nothing.
 const LOOKED_AT: usize = 50_000;
 
 /// Names of one folder that are in memory.
@@ -58,6 +59,16 @@ pub(super) fn by_path(prefix: &[u8], path: &[u8], kind: FileType) -> Verdict {
     }
 }
 
+/// What an entry is whose name no key may have.
+fn reserved(prefix: &str, path: &str, kind: FileType) -> Verdict {
+    match by_path(prefix.as_bytes(), path.as_bytes(), kind) {
+        Verdict::Passed if kind != FileType::Directory && path.starts_with(prefix) => {
+            Verdict::Skipped(format!("its name is kept for the store's own folder, {WITHIN}"))
+        }
+        verdict => verdict,
+    }
+}
+
 /// A folder that the walk is in.
 struct Level {
     /// `None`: opened again when it is needed.
@@ -91,7 +102,12 @@ impl Level {
     }
 
     /// Takes in the next names; gives how many it looked at.
-    fn scan(&mut self, root: &Root, judge: &impl Fn(&[u8], FileType) -> Verdict) -> Result<usize> {
+    fn scan(
+        &mut self,
+        root: &Root,
+        prefix: &str,
+        judge: &impl Fn(&[u8], FileType) -> Verdict,
+    ) -> Result<usize> {
         let shown = String::from_utf8_lossy(&self.path).into_owned();
         let fail = |e: Errno| root.error(&shown, e);
         self.complete = true;
@@ -126,11 +142,12 @@ impl Level {
             };
             path.truncate(above.len());
             path.extend_from_slice(name);
-            // Where the store keeps files that it writes.
-            if std::str::from_utf8(&path).is_ok_and(|path| root.is_reserved(path)) {
-                continue;
-            }
-            let verdict = judge(&path, kind);
+            let verdict = match std::str::from_utf8(&path) {
+                // Files that the store keeps.
+                Ok(path) if Place::is_own(path) => continue,
+                Ok(path) if root.is_reserved(path) => reserved(prefix, path, kind),
+                _ => judge(&path, kind),
+            };
             if verdict == Verdict::Passed {
                 continue;
             }
@@ -166,7 +183,7 @@ pub(super) fn list(
             } else if looked_at >= LOOKED_AT {
                 return Ok(Page::of_skipped(skipped, Some(level.token())));
             } else {
-                looked_at += level.scan(root, &judge)?;
+                looked_at += level.scan(root, &options.prefix, &judge)?;
             }
             continue;
         };
@@ -296,8 +313,13 @@ mod tests {
     fn pages_of_every_size_give_each_entry_once_with_its_reason() {
         let home = tempfile::tempdir().unwrap();
         let at = |name: &[u8]| home.path().join(Path::new(OsStr::from_bytes(name)));
-        for folder in [b"a".as_slice(), b"a/b", b"a-", b"l\xff", b"l\xff/in", b"empty"] {
-            fs::create_dir(at(folder)).unwrap();
+        let own = "writing-7-00000000000000ff";
+        for folder in [b"a/b".as_slice(), b"a-", b"l\xff/in", b"empty"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        for folder in ["metadata", "mine", own] {
+            fs::create_dir_all(home.path().join(WITHIN).join(folder)).unwrap();
+            fs::write(home.path().join(WITHIN).join(folder).join("f"), "x").unwrap();
         }
         for file in [b"a/b/k".as_slice(), b"a/x\xfe", b"l\xff/f", b"l\xff/in/f", b"z"] {
             fs::write(at(file), "x").unwrap();
@@ -311,6 +333,8 @@ mod tests {
         let root = Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap();
         let (link, bytes) = ("a symbolic link", "its name is not UTF-8");
         let wanted = [
+            // Only what the store names itself is its own there.
+            (".storage-host/mine/f", "its name is kept for the store's own folder, .storage-host"),
             ("a/b/link", link),
             ("a/socket", "a socket"),
             ("a/x\\xfe", bytes),
