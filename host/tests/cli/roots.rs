@@ -75,6 +75,26 @@ fn relative_paths_start_at_the_file_that_names_them() {
 }
 
 #[test]
+fn verbs_that_read_leave_a_file_alone_that_holds_no_objects_yet() {
+    let here = nested();
+    let database = here.path().join("etc/data/objects.db");
+    fs::create_dir_all(database.parent().unwrap()).unwrap();
+    let tables = rusqlite::Connection::open(&database).unwrap();
+    tables.execute_batch("CREATE TABLE of_another_program (x)").unwrap();
+    drop(tables);
+    for content in [Vec::new(), fs::read(&database).unwrap()] {
+        fs::write(&database, &content).unwrap();
+        for args in [["ls", "sqlite:"], ["stat", "sqlite:k"], ["rm", "sqlite:k"]] {
+            let (code, error) = here.fails(&[&["-c", "etc/stores.yaml"], &args[..]].concat());
+            assert!(code == 3 && error.contains("no table \"objects\""), "{args:?}: {error}");
+            assert_eq!(fs::read(&database).unwrap(), content, "{args:?}");
+        }
+    }
+    here.ok_with(&["-c", "etc/stores.yaml", "put", "sqlite:k"], b"1");
+    assert_eq!(here.ok(&["-c", "etc/stores.yaml", "get", "sqlite:k"]), "1");
+}
+
+#[test]
 fn verbs_that_read_make_nothing_and_say_what_is_missing() {
     let here = nested();
     let etc = here.path().join("etc");

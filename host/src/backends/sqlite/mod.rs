@@ -133,8 +133,10 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
         durable: config.durable,
         check_only: args.check_only,
     });
-    let queue =
-        if args.check_only { None } else { Some(Queue::start(place.clone(), place.writer()?)?) };
+    let queue = match args.check_only {
+        true => None,
+        false => Some(Queue::start(place.clone(), place.writer(args.create)?)?),
+    };
     let pool = Arc::new(Pool::new(place));
     if args.check_only {
         pool.with(|connection| pool.place.check(connection))?;

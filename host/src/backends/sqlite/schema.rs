@@ -161,12 +161,20 @@ impl Place {
         Ok(connection)
     }
 
-    /// The connection that writes: makes the tables when they are missing.
-    pub(super) fn writer(&self) -> Result<Guarded> {
+    /// The connection that writes. Where the table of objects is missing, it is
+    /// made with `create`, and an error without.
+    pub(super) fn writer(&self, create: bool) -> Result<Guarded> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let connection =
             self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         self.check(&connection)?;
+        if !create && !has(&connection, "objects").map_err(fail)? {
+            return Err(Error::InvalidConfig(format!(
+                "{}: the database has no table \"objects\"; reading does not create it: correct the \
+                 path, or write an object",
+                self.shown
+            )));
+        }
         let mode: String = connection
             .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
             .map_err(fail)?;
