@@ -7,7 +7,12 @@ use crate::store::{Error, Result};
 use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Rights may change, and take time to: how long a refusal for want of them
+/// counts.
+const FORBIDDEN_FOR: Duration = Duration::from_secs(60);
 
 /// What a server does with preconditions of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,8 @@ type Attempt = future::Shared<BoxFuture<'static, Result<Verdict>>>;
 
 /// What is known.
 pub(super) struct Conditions {
-    verdict: OnceLock<Verdict>,
+    /// And until when it is.
+    verdict: Mutex<Option<(Verdict, Option<Instant>)>>,
     /// Whether a write that must fail did; what is left is to try a race.
     refuses: AtomicBool,
     attempt: Mutex<Option<Attempt>>,
@@ -39,7 +45,7 @@ impl Conditions {
     pub(super) fn new(acts: Option<bool>) -> Self {
         let verdict = acts.map(|acts| if acts { Verdict::Acts } else { Verdict::Ignores });
         Self {
-            verdict: verdict.map(OnceLock::from).unwrap_or_default(),
+            verdict: Mutex::new(verdict.map(|verdict| (verdict, None))),
             refuses: AtomicBool::new(false),
             attempt: Mutex::default(),
         }
@@ -48,12 +54,22 @@ impl Conditions {
     /// What a store may say of itself: most servers act on preconditions, and
     /// they are refused if this one turns out not to.
     pub(super) fn claimed(&self) -> bool {
-        matches!(self.verdict.get(), None | Some(Verdict::Acts))
+        matches!(self.known(), None | Some(Verdict::Acts))
+    }
+
+    fn known(&self) -> Option<Verdict> {
+        self.known_at(Instant::now())
+    }
+
+    fn known_at(&self, now: Instant) -> Option<Verdict> {
+        let known = *self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        let (verdict, until) = known?;
+        until.is_none_or(|until| now < until).then_some(verdict)
     }
 
     fn settle(&self, verdict: Verdict) {
-        // Whoever comes second found the same.
-        let _ = self.verdict.set(verdict);
+        let until = (verdict == Verdict::Forbidden).then(|| Instant::now() + FORBIDDEN_FOR);
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some((verdict, until));
     }
 }
 
@@ -69,8 +85,8 @@ impl Shared {
 
     /// Finds out what the server does; `Unavailable` while it can't be asked.
     pub(super) async fn conditions(self: &Arc<Self>) -> Result<Verdict> {
-        if let Some(verdict) = self.conditions.verdict.get() {
-            return Ok(*verdict);
+        if let Some(verdict) = self.conditions.known() {
+            return Ok(verdict);
         }
         self.attempt().await
     }
@@ -95,8 +111,8 @@ impl Shared {
         if !self.conditions.refuses.load(Ordering::Relaxed) {
             self.try_conditions().await?;
         }
-        if let Some(verdict) = self.conditions.verdict.get() {
-            return Ok(*verdict);
+        if let Some(verdict) = self.conditions.known() {
+            return Ok(verdict);
         }
         // Amazon documents that of several writes at once one wins.
         let verdict = if self.amazon { Verdict::Acts } else { probe::race(&self).await? };
@@ -110,5 +126,27 @@ impl Shared {
         }
         self.conditions.settle(verdict);
         Ok(verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_does_is_known_for_good_and_what_keys_may_not_try_for_a_while() {
+        let later = Instant::now() + Duration::from_secs(3600);
+        for verdict in [Verdict::Acts, Verdict::Ignores, Verdict::Races] {
+            let conditions = Conditions::new(None);
+            assert!(conditions.claimed());
+            conditions.settle(verdict);
+            assert_eq!(conditions.claimed(), verdict == Verdict::Acts);
+            assert_eq!(conditions.known_at(later), Some(verdict));
+        }
+        let conditions = Conditions::new(None);
+        conditions.settle(Verdict::Forbidden);
+        assert_eq!(conditions.known(), Some(Verdict::Forbidden));
+        assert!(!conditions.claimed());
+        assert_eq!(conditions.known_at(later), None);
     }
 }

@@ -3,6 +3,7 @@
 use crate::store::Error;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// Codes of failures that may pass, whatever their status. Those about
@@ -42,7 +43,7 @@ pub(super) struct Failure {
     /// Whether the server may have done what was asked all the same: in this
     /// attempt or in one before.
     pub maybe_done: bool,
-    /// Whether no connection could be made, so that nothing was sent.
+    /// Whether there is nobody to talk to.
     pub unreached: bool,
     /// How many attempts there were.
     pub attempts: u32,
@@ -105,8 +106,9 @@ impl Failure {
                 Failure { passing: false, maybe_done: false, ..fresh }.explained(&text)
             }
             SdkError::DispatchFailure(dispatch) => {
-                let (user, unreached) = (dispatch.is_user(), is_unreached(&error));
-                let maybe_done = !user && !unreached;
+                let (user, unsent) = (dispatch.is_user(), is_unsent(&error));
+                let unreached = unsent || has_kind(&error, UNREACHABLE);
+                let maybe_done = !user && !unsent;
                 Failure { passing: !user, maybe_done, unreached, ..fresh }.explained(&text)
             }
             _ => fresh,
@@ -217,25 +219,23 @@ fn element(text: &str, name: &str) -> Option<String> {
     Some(value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&"))
 }
 
-/// Whether an error says that there is nobody to talk to.
-fn is_unreached(error: &(dyn std::error::Error + 'static)) -> bool {
-    use std::io::ErrorKind as Kind;
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let nobody = [
-            Kind::ConnectionRefused,
-            Kind::HostUnreachable,
-            Kind::NetworkUnreachable,
-            Kind::AddrNotAvailable,
-        ];
-        if io.is_some_and(|kind| nobody.contains(&kind)) || error.to_string().contains("dns error")
-        {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+/// A network may say so in the middle of a request, too.
+const UNREACHABLE: &[ErrorKind] = &[ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable];
+
+/// Whether no connection could be made, so that nothing was sent.
+fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut errors = std::iter::successors(Some(error), |error| error.source());
+    has_kind(error, &[ErrorKind::ConnectionRefused, ErrorKind::AddrNotAvailable])
+        || errors.any(|error| error.to_string().contains("dns error"))
+}
+
+/// Whether an error comes from the system, with one of these kinds.
+fn has_kind(error: &(dyn std::error::Error + 'static), kinds: &[ErrorKind]) -> bool {
+    let mut errors = std::iter::successors(Some(error), |error| error.source());
+    errors.any(|error| {
+        let io = error.downcast_ref::<std::io::Error>();
+        io.is_some_and(|error| kinds.contains(&error.kind()))
+    })
 }
 
 fn strange_answer(raw: &HttpResponse) -> Option<String> {
