@@ -175,6 +175,22 @@ fn a_file_of_ninety_thousand_stores_is_read() {
 }
 
 #[test]
+fn stores_that_stand_on_one_store_in_ever_more_ways_are_refused() {
+    let doubled = |levels: usize| {
+        let store = |n| format!("  m{}: {{type: MirroringStore, base: [m{n}, m{n}]}}\n", n + 1);
+        let stores: String = (0..levels).map(store).collect();
+        format!("stores:\n  m0: {{type: DictStore}}\n{stores}main: m{levels}\n")
+    };
+    let message = refusal(&doubled(60));
+    let wanted = "stores.yaml:12:3: store \"m10\": 1024 ways lead from it down to stores that keep \
+                  objects, and at most 1000 may; let fewer stores below it stand on the same ones";
+    assert_eq!(message, wanted);
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("stores.yaml"), doubled(9)).unwrap();
+    StoreFactory::from_yaml(directory.path().join("stores.yaml")).unwrap();
+}
+
+#[test]
 fn a_broken_file_creates_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = "

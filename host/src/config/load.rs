@@ -11,6 +11,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
+/// Ways from a store down to backends.
+const MAX_WAYS: u64 = 1_000;
+
 const TOP: Place = Place { line: 1, column: 1 };
 
 /// Where a configuration gets from what is not in its text.
@@ -209,6 +212,7 @@ impl<'a> Loader<'a> {
         let main = self.main(section("main"));
         let serve = section("serve").map(|node| self.serve(node)).unwrap_or_default();
         let order = self.order(&links)?;
+        self.check_ways(&links, &order);
         if !self.converter.problems.is_empty() {
             return None;
         }
@@ -514,6 +518,30 @@ impl<'a> Loader<'a> {
             }
         }
         Some(order)
+    }
+
+    /// Each operation on a store may go down every way that leads from it to a
+    /// backend. A few lines of stores that stand on one store twice make
+    /// thousands.
+    fn check_ways(&mut self, links: &[Vec<usize>], order: &[usize]) {
+        let mut ways = vec![1_u64; links.len()];
+        for &store in order {
+            if links[store].is_empty() {
+                continue;
+            }
+            let all = links[store].iter().map(|base| ways[*base]).sum();
+            ways[store] = all;
+            if all > MAX_WAYS {
+                let Found { name, place, .. } = &self.found[store];
+                let message = format!(
+                    "store {name:?}: {all} ways lead from it down to stores that keep objects, and \
+                     at most {MAX_WAYS} may; let fewer stores below it stand on the same ones"
+                );
+                self.converter.problems.push(Problem { place: *place, message });
+                // Those above have still more.
+                return;
+            }
+        }
     }
 
     fn main(&mut self, node: Option<&Node>) -> Option<usize> {

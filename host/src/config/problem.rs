@@ -124,7 +124,10 @@ pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
     let distance = |name: &str| {
         let name = name.to_lowercase();
         let whole = strsim::damerau_levenshtein(&lower, &name);
-        whole.min(strsim::damerau_levenshtein(&lower, &short(&name)))
+        let least = whole.min(strsim::damerau_levenshtein(&lower, &short(&name)));
+        // `Mirror` is MirroringStore, and `Cache` CachingStore.
+        let same = lower.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
+        if same >= 3 && same + 1 >= lower.chars().count() { least.min(1) } else { least }
     };
     let near = |length: usize| length.abs_diff(wrong.len()) <= wrong.len() / 2 + 2;
     let close = names
@@ -154,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_meant_is_found_without_its_suffix_and_in_any_case() {
-        let types = ["GzipStore", "ZipStore", "DictStore", "CachingStore"];
+        let types = ["GzipStore", "ZipStore", "DictStore", "CachingStore", "MirroringStore"];
         let hint = |wrong| suggest(wrong, types.into_iter());
         for (wrong, meant) in [
             ("Gzip", "GzipStore"),
@@ -162,6 +165,8 @@ mod tests {
             ("zip", "ZipStore"),
             ("GZIPSTORE", "GzipStore"),
             ("Cachng", "CachingStore"),
+            ("Cache", "CachingStore"),
+            ("mirror", "MirroringStore"),
         ] {
             assert_eq!(hint(wrong), format!("; did you mean {meant:?}?"));
         }
