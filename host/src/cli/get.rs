@@ -5,7 +5,7 @@ use super::exit::{DONE, Outcome, Usage};
 use super::range::range;
 use crate::StoreFactory;
 use crate::store::ByteRange;
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use clap::Args;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -57,9 +57,12 @@ impl GetArgs {
 }
 
 impl GetArgs {
-    /// Refuses a FILE that is the configuration, or that a store keeps objects in.
+    /// Refuses a FILE that is a directory or the configuration, or that a store keeps objects in.
     fn spare(&self, factory: &StoreFactory, context: &Context) -> Result<(), Usage> {
         let shown = self.file.display();
+        if self.file.is_dir() {
+            return Err(Usage(format!("{shown} is a directory; name a file")));
+        }
         if same(&self.file, &context.file) {
             return Err(Usage(format!("{shown} is the configuration; name another file")));
         }
@@ -89,7 +92,6 @@ impl Target {
         if let Ok(there) = path.metadata()
             && !there.is_file()
         {
-            ensure!(!there.is_dir(), "{} is a directory; name a file", path.display());
             let other = OpenOptions::new().write(true).open(path);
             let other = other.with_context(|| path.display().to_string())?;
             return Ok(Target::Other(other, path.to_owned()));

@@ -65,8 +65,9 @@ impl LsArgs {
                     }
                 }
                 // Who looks at a few names has no time for a look at all.
-                let full = self.recursive || self.show.show_skipped;
-                if full || listed < self.limit {
+                let whole = listed < self.limit;
+                let full = self.show.show_skipped || (self.recursive && whole);
+                if full || whole {
                     let most = if full { usize::MAX } else { FIRST_PAGES };
                     let side = self.how.side(&at);
                     tell(&side, &Filter::default(), self.show, context, most).await?;

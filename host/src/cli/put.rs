@@ -53,6 +53,12 @@ impl PutArgs {
             .with(async |factory| {
                 // A wrong name is told before anything is waited for.
                 name(factory.config(), &self.key, Word::Key)?;
+                let twice = |(at, (name, _)): (usize, &(String, String))| {
+                    self.meta.iter().take(at).any(|(other, _)| other == name)
+                };
+                if let Some((_, (name, _))) = self.meta.iter().enumerate().find(|m| twice(*m)) {
+                    bail!(Usage(format!("--meta names {name:?} twice; give one value")));
+                }
                 let file = self.file.as_deref().unwrap_or(Path::new("-"));
                 let named = || file.display().to_string();
                 let mut source = source(file, context).await?;

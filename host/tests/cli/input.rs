@@ -21,6 +21,17 @@ fn get_spares_the_configuration_and_what_stores_keep() {
 }
 
 #[test]
+fn what_can_mean_two_things_is_wrong_usage() {
+    let here = Here::new();
+    let twice = ["put", "k", "stores.yaml", "--meta", "Owner=a", "--meta", "owner=b"];
+    let (code, error) = here.fails(&twice);
+    assert!(code == 2 && error.contains("\"owner\" twice"), "{error}");
+    here.ok_with(&["put", "k", "-"], b"object");
+    let (code, error) = here.fails(&["get", "k", "."]);
+    assert!(code == 2 && error.contains("is a directory"), "{error}");
+}
+
+#[test]
 fn put_without_a_file_refuses_an_input_that_is_empty_or_closed() {
     let here = Here::new();
     here.ok_with(&["put", "k"], b"precious");
