@@ -259,12 +259,11 @@ fn what_a_child_missed_is_known_after_a_reload_that_moves_and_changes_it() -> Re
   kept: {{type: DictStore, config: {{objects: {{k: old, deleted: old}}}}}}
   far: {{type: RegexValidatingStore, base: kept, config: {{pattern: {pattern:?}}}}}
   main: {{type: MirroringStore, base: {children}, config: {{write: any}}}}
-main: main
-serve: {{expose: {{main: main, kept: kept}}}}
-"
+main: main"
         )
     };
-    let server = Server::start_anonymous(&stores("none", "[near, far]"))?;
+    let serve = "anonymous: true\n  expose: {main: main, kept: kept}";
+    let server = Server::start_serving(&stores("none", "[near, far]"), serve)?;
     ensure!(put(&server, "/main/k", "new")? == 200 && put(&server, "/main/deleted", "new")? == 200);
     ensure!(http::request(server.port(), "DELETE", "/main/deleted", &[], b"")?.0 == 204);
     server.configure(&stores(".", "[far, near]"))?;
