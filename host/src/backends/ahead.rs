@@ -1,30 +1,30 @@
-//! Reading ahead: while the caller works on a piece of an object, a thread
-//! reads the next one.
+//! Read-ahead: a thread reads the next piece of an object while the caller works on
+//! the current one.
 
 use super::blocking::Begun;
 use crate::objects::CHUNK;
 use crate::store::{Error, Result};
 use bytes::Bytes;
 
-/// Pieces below this size are asked for where many streams are open: nothing
-/// is held for these that they don't wait for.
+/// Callers ask for smaller pieces than this when many streams are open. Those
+/// streams are not read ahead, so that idle ones hold no memory.
 const LEAST: usize = 64 * 1024;
 
-/// Bytes in pieces, by blocking work.
+/// A blocking source of bytes.
 pub(super) trait Pieces: Send + 'static {
-    /// How many bytes are still to come.
+    /// The number of bytes left.
     fn left(&self) -> u64;
-    /// The next ones, at least one and at most `max`, which is neither 0 nor
-    /// more than are left.
+    /// The next bytes: at least one and at most `max`, which is neither 0 nor more
+    /// than are left.
     fn next(&mut self, max: usize) -> Result<Bytes>;
 }
 
-/// Pieces that are read ahead.
+/// Reads from a [`Pieces`] ahead of its caller.
 pub(super) struct Ahead<P> {
-    /// `None` while some are read, and after an error.
+    /// `None` while a read is in flight, and after an error.
     pieces: Option<P>,
     coming: Option<Begun<(P, Bytes)>>,
-    /// What came and is still to be given.
+    /// Bytes that were read and not yet returned.
     held: Bytes,
 }
 
@@ -33,7 +33,7 @@ impl<P: Pieces> Ahead<P> {
         Self { pieces: Some(pieces), coming: None, held: Bytes::new() }
     }
 
-    /// Reads all now, where that is little.
+    /// Reads everything now if at most `little` bytes are left.
     pub(super) fn filled(mut pieces: P, little: u64) -> Result<Self> {
         let left = pieces.left();
         let held = if (1..=little).contains(&left) {
@@ -53,7 +53,7 @@ impl<P: Pieces> Ahead<P> {
                     None => Err(Error::Other("this read failed before".to_owned())),
                 };
             };
-            // It stays where it is when the caller gives up.
+            // Keeps the read in flight if this call is cancelled.
             let read = self.coming.insert(coming).await;
             self.coming = None;
             let (pieces, piece) = read?;
@@ -65,7 +65,7 @@ impl<P: Pieces> Ahead<P> {
         Ok(self.held.split_to(max.min(self.held.len())))
     }
 
-    /// Begins to read; `None` at the end.
+    /// Starts a read; `None` at the end.
     fn begin(&mut self, max: usize) -> Option<Begun<(P, Bytes)>> {
         let mut pieces = self.pieces.take_if(|pieces| pieces.left() > 0)?;
         let left = usize::try_from(pieces.left()).unwrap_or(usize::MAX);
@@ -80,8 +80,8 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    /// Bytes that count up. Tells of each piece before it is given, which waits
-    /// for leave.
+    /// Bytes that count up. Reports each piece, then waits for permission to return
+    /// it.
     struct Counting {
         at: u8,
         end: u8,

@@ -5,19 +5,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
-/// Runs `work` where blocking is allowed. Once started it runs to its end,
-/// even when the caller goes away: what it does must be whole by itself.
+/// Runs `work` on a thread that may block. Once started it runs to its end even if
+/// the caller is cancelled, so it must leave a consistent state by itself.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     Begun::new(work).await
 }
 
-/// Work that was begun before its result is asked for.
+/// Blocking work that has already started. Await it for the result.
 pub(super) struct Begun<T>(JoinHandle<Result<T>>);
 
 impl<T: Send + 'static> Begun<T> {
-    /// Begins it, as [`blocking`] does.
+    /// Starts `work`; it runs as in [`blocking`].
     pub(super) fn new(work: impl FnOnce() -> Result<T> + Send + 'static) -> Self {
         Self(tokio::task::spawn_blocking(work))
     }
@@ -37,8 +37,8 @@ impl<T> Future for Begun<T> {
     }
 }
 
-/// Drops a value whose drop does file work, off the async threads where there
-/// are others.
+/// Drops a value whose drop does file work: on a blocking thread if there is a
+/// runtime, else here.
 pub(super) fn drop_elsewhere<T: Send + 'static>(value: T) {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(move || drop(value))),

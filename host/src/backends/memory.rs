@@ -1,4 +1,4 @@
-//! DictStore: objects in memory, gone with the process.
+//! DictStore: objects in memory, lost when the process ends.
 
 use super::{Backend, OpenArgs};
 use crate::store::{
@@ -40,8 +40,8 @@ pub static BACKEND: Backend = Backend {
 #[derive(Clone)]
 pub struct Memory {
     shared: Arc<RwLock<Objects>>,
-    /// Part of every derived etag, so that an etag that a client kept from an
-    /// earlier run never matches.
+    /// Part of every derived etag, so that an etag from an earlier run never
+    /// matches.
     run: u64,
 }
 
@@ -88,7 +88,8 @@ impl Memory {
         Ok(store)
     }
 
-    // A panic elsewhere can't leave the map half changed: every change is one insert or remove.
+    // Every change is one insert or remove, so a panic can't leave the map half
+    // changed.
     fn objects(&self) -> RwLockReadGuard<'_, Objects> {
         self.shared.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,7 +122,7 @@ impl Memory {
         let object = Arc::new(Object { info: info.clone(), data });
         let replaced = objects.by_key.insert(key.to_owned(), object);
         drop(objects);
-        // Freeing a large object takes time: not under the lock.
+        // Freeing a large object takes time, so do it outside the lock.
         drop(replaced);
         Ok(info)
     }

@@ -1,4 +1,4 @@
-//! The native backends: one file each.
+//! The native backends, one module per store type, and the list of them.
 
 mod ahead;
 mod blocking;
@@ -16,55 +16,57 @@ pub use bucket::presign::Method;
 use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
 
-/// A backend's type: its name, its config, and how to open one.
+/// A backend type: its name, its config schema, and how to open a store.
 pub struct Backend {
-    /// The name, as configuration gives it in `type`.
+    /// The name used for `type` in the configuration.
     pub name: &'static str,
     /// Other names for the same type.
     pub aliases: &'static [&'static str],
-    /// JSON Schema of its config, as JSON text. Describes every property with
-    /// `type`, `description` and, where there is one, `default`; closes with
+    /// JSON Schema of its config, as JSON text. Gives every property a `type`, a
+    /// `description` and, if it has one, a `default`; ends with
     /// `"additionalProperties": false`.
     pub config_schema: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
-    /// The property that names the folder or file which the objects are in, as
-    /// long as that is never replaced by the store itself.
+    /// The config property with the path of the folder or file that holds the
+    /// objects. `None` if there is none, or if the store may replace that file.
     pub place: Option<&'static str>,
-    /// Properties that name files whose contents are a part of the config.
+    /// Config properties that name files whose contents are part of the config.
     pub files: &'static [&'static str],
     /// Opens a store of this type.
     pub open: fn(OpenArgs) -> BoxFuture<'static, Result<SharedStore>>,
 }
 
-/// What a backend is opened with.
+/// The arguments of [`Backend::open`].
 pub struct OpenArgs {
     /// The store's name in the configuration.
     pub name: String,
     /// Its config, a JSON object.
     pub config: serde_json::Value,
-    /// Where relative paths in the config start: the folder of its file.
+    /// The folder of the configuration file; relative paths in the config start
+    /// here.
     pub directory: PathBuf,
-    /// Whether directories and files that are missing are made. Otherwise their
-    /// absence is an error.
+    /// Whether to create missing directories and files. If not, a missing one is an
+    /// error.
     pub create: bool,
-    /// Look, don't touch: nothing may be created or changed, and whatever is
-    /// missing is an error that says what a real start would create.
+    /// Only check: create and change nothing. Anything missing is an error that
+    /// says what a real start would create.
     pub check_only: bool,
 }
 
-/// A default of configs.
+/// The serde default of options that are on.
 fn yes() -> bool {
     true
 }
 
 impl OpenArgs {
-    /// A config that can't work; `problem` says why and what to do.
+    /// An `InvalidConfig` error; `problem` says what is wrong and what to do.
     fn bad(&self, problem: &str) -> Error {
         Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
     }
 
-    /// Whether a start could make `path`, as far as that can be told.
+    /// Checks, as far as possible without writing, that a start could create
+    /// `path`.
     fn could_create(&self, path: &Path) -> std::result::Result<(), String> {
         use rustix::fs::{Access, AtFlags, CWD};
         let above = path.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
@@ -79,9 +81,9 @@ impl OpenArgs {
             .map_err(|e| format!("{}: {}", above.display(), std::io::Error::from(e)))
     }
 
-    /// What `what` (a name in the config) says is not at `path`: whether it may
-    /// be made. Whoever starts it is told, since an empty store where a full one
-    /// was expected is most often a mistyped path or a disk that is not mounted.
+    /// Succeeds if the missing `path`, which the config property `what` names, may
+    /// be created. Logs it, since an empty store in place of a full one usually
+    /// means a mistyped path or an unmounted disk.
     fn may_create(&self, what: &str, path: &Path) -> Result<()> {
         let shown = path.display();
         if self.create {
@@ -101,8 +103,8 @@ impl OpenArgs {
     }
 }
 
-/// Makes a URL with which whoever holds it may read or write one object for a
-/// while; `kind` is the type of the store, which must be a BucketStore.
+/// Makes a URL that lets its holder read or write one object until it expires.
+/// `kind` is the type of the store; `Unsupported` unless it is a BucketStore.
 pub(crate) async fn presign(
     kind: &str,
     args: &OpenArgs,
@@ -120,7 +122,7 @@ pub(crate) async fn presign(
     bucket::presign::presign(args, key, method, expires).await
 }
 
-/// Every backend, in the order that documentation lists them.
+/// Every backend, in the order of the documentation.
 pub static BACKENDS: &[&Backend] = &[
     &memory::BACKEND,
     &filesystem::BACKEND,

@@ -1,5 +1,5 @@
-//! SafeFilesystemStore: any key as one file name, in Base32 (RFC 4648 section
-//! 6, with `_` where it pads), all in one directory.
+//! SafeFilesystemStore: every object is a file in one directory, named by its key
+//! in Base32 (RFC 4648 section 6, padded with `_`).
 
 use super::blocking::blocking;
 use super::filesystem::{FileType, Filesystem, Flat, Naming, Renamed, Verdict, special};
@@ -58,7 +58,8 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     Ok(Arc::new(Renamed { files, naming: Base32 { base32, flat: Arc::default() } }))
 }
 
-/// The longest key: eight characters for five bytes, in a name of at most 255.
+/// The longest key: Base32 turns five bytes into eight characters, and a file name
+/// has at most 255.
 const MAX_KEY_BYTES: usize = 155;
 
 struct Base32 {
@@ -92,8 +93,8 @@ impl Naming for Base32 {
     }
 }
 
-/// The key of a file; `None` for a name that no key has. (The decoder takes
-/// only what the encoder writes, so no two names are one key.)
+/// The key of a file; `None` if the name encodes no key. (The decoder accepts only
+/// what the encoder writes, so two names never share a key.)
 fn key(base32: &Encoding, name: &str) -> Option<String> {
     let key = base32.decode(name.as_bytes()).ok()?;
     match why_none(&key) {
@@ -102,14 +103,14 @@ fn key(base32: &Encoding, name: &str) -> Option<String> {
     }
 }
 
-/// Why a key can't have these bytes.
+/// Why these bytes can't be a key.
 fn why_none(key: &[u8]) -> Option<String> {
     let too_long = key.len() > MAX_KEY_BYTES;
     why_no_key(key)
         .or_else(|| too_long.then(|| format!("its key has more than {MAX_KEY_BYTES} bytes")))
 }
 
-/// What an entry of the root is.
+/// Decides whether an entry of the root is an object.
 fn judge(base32: &Encoding, prefix: &str, name: &[u8], kind: FileType) -> Verdict {
     let (key, reason) = match (special(kind), kind) {
         (Some(special), _) => (None, Some(special.to_owned())),
@@ -122,7 +123,7 @@ fn judge(base32: &Encoding, prefix: &str, name: &[u8], kind: FileType) -> Verdic
             }
         },
     };
-    // Of what has no key nobody knows what it is below.
+    // An entry without a key may belong to any prefix.
     let wanted = key.is_none_or(|key| key.starts_with(prefix.as_bytes()));
     reason.filter(|_| wanted).map_or(Verdict::Passed, Verdict::Skipped)
 }

@@ -1,5 +1,5 @@
-//! The bytes of an object on the way in: in memory while few, then in an
-//! unlinked file, so that a slow client holds nothing but that.
+//! Spools an object's bytes: in memory up to a limit, then in an unlinked file, so
+//! that a slow client holds nothing else.
 
 use super::blocking::{blocking, drop_elsewhere};
 use crate::objects::CHUNK;
@@ -9,19 +9,19 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// What is kept in memory.
+/// Bodies up to this size stay in memory.
 const SPOOL_AT: usize = 1024 * 1024;
 
-/// All the bytes of an object.
+/// The complete bytes of an object.
 pub(super) enum Body {
     /// In memory.
     Bytes(Bytes),
-    /// In an unlinked file, of this length.
+    /// In an unlinked file, with its length.
     Spool(File, u64),
 }
 
 impl Body {
-    /// How many.
+    /// The length in bytes.
     pub(super) fn len(&self) -> u64 {
         match self {
             Body::Bytes(bytes) => bytes.len() as u64,
@@ -37,11 +37,11 @@ enum Kept {
     Broken,
 }
 
-/// Gathers a body.
+/// Collects a body.
 pub(super) struct Spool {
-    /// Where the file goes.
+    /// The directory for the unlinked file.
     folder: PathBuf,
-    /// Store and key, for messages.
+    /// Store and key, for error messages.
     at: String,
     held: BytesMut,
     kept: Kept,
@@ -53,7 +53,7 @@ impl Spool {
         Self { folder, at, held: BytesMut::new(), kept: Kept::None, spooled: 0 }
     }
 
-    /// How many bytes were pushed.
+    /// The number of bytes pushed so far.
     pub(super) fn len(&self) -> u64 {
         self.spooled + self.held.len() as u64
     }
@@ -90,7 +90,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Everything that was pushed.
+    /// Returns everything that was pushed.
     pub(super) async fn finish(&mut self) -> Result<Body> {
         if !matches!(self.kept, Kept::None) {
             self.flush().await?;

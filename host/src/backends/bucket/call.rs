@@ -1,9 +1,9 @@
-//! Requests: how many at a time, how long, and how often.
+//! Request limits and retries: concurrency, timeouts and the retry deadline.
 //!
-//! The SDK's own retries are off. They hide whether an attempt that got no
-//! answer may have been acted on, which conditional writes must know; they
-//! know neither `Retry-After` nor a deadline; and they share one budget with
-//! every other client of the process.
+//! The SDK's own retries are off. They hide whether an unanswered attempt may have
+//! taken effect, which conditional writes must know; they respect neither
+//! `Retry-After` nor a deadline; and they share one budget with every other client
+//! in the process.
 
 use super::failure::Failure;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -16,51 +16,52 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Requests under way at a time, and so connections, of one store.
+/// The most requests, and so connections, that one store has open at a time.
 const REQUESTS: usize = 64;
 
-/// The first pause is shorter than this, each further one up to twice as
-/// long, none longer than the last.
+/// Upper bound of the first pause; it doubles with every attempt up to
+/// [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long a server is tried to be reached that never answered yet.
+/// How long to retry reaching a server that has never answered.
 const FIRST_CONTACT: Duration = Duration::from_millis(500);
 
-/// How long requests are tried again without a word, and how often it is then
-/// said.
+/// How long retries stay silent, and the shortest time between two warnings after
+/// that.
 const SILENCE: Duration = Duration::from_millis(700);
 const NOTICES: Duration = Duration::from_secs(10);
 
-/// Bytes a second that an upload is given time for.
+/// The slowest upload that gets enough time, in bytes per second.
 const SLOWEST: u64 = 32 * 1024;
 
-/// Work that servers do before they answer takes this many times longer.
+/// Factor on the timeout for work that a server does before it answers.
 const PATIENCE: u32 = 10;
 
-/// How requests of one store are made.
+/// Sends the requests of one store.
 pub(super) struct Calls {
     permits: Semaphore,
     timeout: Duration,
     deadline: Duration,
-    /// Whether the server took a signature of these keys before.
+    /// Whether the server has accepted a signature by these keys.
     trusted: AtomicBool,
-    /// Whether the server ever answered.
+    /// Whether the server has answered; reset when it becomes unreachable.
     answered: AtomicBool,
     /// Bucket and server, for messages.
     place: String,
-    /// When it was last said that requests are tried again.
+    /// When the last retry warning was logged.
     noticed: Mutex<Option<Instant>>,
 }
 
-/// How long an attempt may take.
+/// How long one attempt may take.
 #[derive(Clone, Copy)]
 pub(super) enum Takes {
-    /// An answer at once.
+    /// The plain timeout: the server answers at once.
     Normal,
-    /// This many bytes to send first.
+    /// Time to send this many bytes first.
     Upload(usize),
-    /// The server puts together what is large.
+    /// [`PATIENCE`] times the timeout: the server assembles or copies a large
+    /// object.
     Long,
 }
 
@@ -71,24 +72,24 @@ impl Calls {
         Self { permits, timeout, deadline, trusted, answered, place: place.to_owned(), noticed }
     }
 
-    /// The server took a signature of these keys.
+    /// Records that the server accepted a signature by these keys.
     pub(super) fn trust(&self) {
         self.trusted.store(true, Ordering::Relaxed);
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// How long to wait for more bytes of an answer.
+    /// How long to wait for an answer, or for more bytes of one.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// How long to keep trying.
+    /// How long to keep retrying.
     pub(super) fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// Sends a request until it succeeded, failed for good, or the deadline
-    /// would pass.
+    /// Sends a request, with retries, until it succeeds, fails for good, or the
+    /// next retry would be past the deadline.
     pub(super) async fn send<T, E, F>(
         &self,
         takes: Takes,
@@ -109,12 +110,13 @@ impl Calls {
             };
             maybe_done |= failure.maybe_done;
             let pause = failure.retry_after.unwrap_or_default().max(pause(attempts));
-            // Where nobody ever answered, the address is wrong more often than
-            // the server is slow to start.
+            // If the server never answered, the address is more often wrong than
+            // the server slow to start.
             let strange = failure.unreached && !self.answered.load(Ordering::Relaxed);
             let patience = if strange { self.deadline.min(FIRST_CONTACT) } else { self.deadline };
             if !failure.passing || begun.elapsed() + pause > patience {
-                // Nobody is to wait as long again for what was away all the time.
+                // The server was away all the time, so the next request gives up
+                // early.
                 if failure.unreached {
                     self.answered.store(false, Ordering::Relaxed);
                 }
@@ -128,7 +130,7 @@ impl Calls {
         }
     }
 
-    /// Says that something is tried again, now and then: it may take long.
+    /// Logs a warning about retries, at most every [`NOTICES`].
     fn notice(&self, failure: &Failure, left: Duration) {
         let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
         if noticed.is_none_or(|at| at.elapsed() >= NOTICES) {
@@ -138,7 +140,7 @@ impl Calls {
         }
     }
 
-    /// Sends a request, and not again.
+    /// Sends a request once, without retries.
     pub(super) async fn once<T, E>(
         &self,
         takes: Takes,
@@ -170,7 +172,7 @@ impl Calls {
     }
 }
 
-/// A random pause, so that clients that failed together don't return together.
+/// A random pause, so that clients that failed together don't retry together.
 pub(super) fn pause(attempts: u32) -> Duration {
     let most = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1).min(10));
     most.min(LONGEST_PAUSE).mul_f64(fastrand::f64())

@@ -1,4 +1,4 @@
-//! The SDK's client, made from a config.
+//! Builds the SDK's client from a config.
 
 use super::config::{Addressing, Checksums, Config};
 use crate::backends::OpenArgs;
@@ -18,28 +18,28 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::time::Duration;
 
-/// Connections that are kept open for the next request. Servers close them
-/// after about a minute; before that is better than just then.
+/// Idle connections to keep, and for how long. Servers close them after about a
+/// minute; close them well before that.
 const IDLE_CONNECTIONS: usize = 64;
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Where requests are signed for when nothing says: what servers other than
-/// Amazon's mostly don't look at, and Amazon's oldest region.
+/// The region to sign for if none is configured: Amazon's oldest, and most other
+/// servers ignore it.
 const REGION: &str = "us-east-1";
 
-/// No file of certificates is larger.
+/// The size limit for a file of certificates, in bytes.
 const MAX_PEM: u64 = 16 << 20;
 
-/// How bytes are checked, decided.
+/// Which checksums to use.
 #[derive(Clone, Copy)]
 pub(super) struct Checks {
-    /// CRC32 headers and the server's checksums, instead of Content-MD5.
+    /// Send CRC32 headers and check the server's checksums, instead of Content-MD5.
     pub crc: bool,
-    /// Compare what was read with MD5 etags, and send Content-MD5.
+    /// Compare what was read with MD5 etags, and send Content-MD5 (unless `crc`).
     pub md5: bool,
 }
 
-/// A client, and what follows from its server.
+/// A client and what its config implies.
 pub(super) struct Made {
     pub client: Client,
     pub checks: Checks,
@@ -49,7 +49,7 @@ pub(super) struct Made {
     pub amazon: bool,
 }
 
-/// Makes the client; asks the network only where the credential chain does.
+/// Builds the client. Uses the network only if the credential chain does.
 pub(super) async fn client(config: &Config, args: &OpenArgs) -> Result<Made> {
     let http = http_client(config, args)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
@@ -65,8 +65,8 @@ pub(super) async fn client(config: &Config, args: &OpenArgs) -> Result<Made> {
             None,
             "storage-host config",
         ));
-        // Whoever names keys and a server names the region, too: the machine
-        // is not asked whether it stands in some cloud.
+        // With explicit keys and a server, don't ask the machine whether it runs in
+        // some cloud to find the region.
         if config.region.is_none() && config.endpoint_url.is_some() {
             loader = loader.region(environment_region());
         }
@@ -130,7 +130,7 @@ fn is_amazon(url: &str) -> bool {
 
 fn http_client(config: &Config, args: &OpenArgs) -> Result<SharedHttpClient> {
     let mut roots = rustls::RootCertStore::empty();
-    // The client would fall over a machine that has none.
+    // The client would panic on a machine without certificates.
     let system = rustls_native_certs::load_native_certs().certs;
     let (native, _) = roots.add_parsable_certificates(system);
     let mut trust = TrustStore::empty().with_native_roots(native > 0);

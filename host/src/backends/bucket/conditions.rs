@@ -1,6 +1,6 @@
-//! Whether the server acts on preconditions of writes. Found out when that is
-//! first needed, and again after a failure: a server that was down once must
-//! not cost them for the life of the process.
+//! Finds out whether the server acts on preconditions of writes: when they are
+//! first needed, and again after a failure, so that an outage does not disable them
+//! for the life of the process.
 
 use super::{Shared, probe};
 use crate::store::{Error, Result};
@@ -10,38 +10,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Rights may change, and take time to: how long a refusal for want of them
-/// counts.
+/// How long a lack of rights counts. Rights may change, and take time to do so.
 const FORBIDDEN_FOR: Duration = Duration::from_secs(60);
 
-/// What a server does with preconditions of writes.
+/// How a server treats preconditions of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It acts on them, as far as one can try.
+    /// It acts on them, as far as a trial can show.
     Acts,
-    /// It takes no notice of them.
+    /// It ignores them.
     Ignores,
-    /// It checks first and writes then, so that of two writes at once both
-    /// succeed.
+    /// It checks them before it writes, not in one step: of two concurrent writes
+    /// both may succeed.
     Races,
-    /// These keys may not try it.
+    /// The keys lack the rights for the trial.
     Forbidden,
 }
 
-/// An attempt to find out, for all who wait for it.
+/// A trial, shared by everyone who waits for it.
 type Attempt = future::Shared<BoxFuture<'static, Result<Verdict>>>;
 
-/// What is known.
+/// What is known about preconditions.
 pub(super) struct Conditions {
-    /// And until when it is.
+    /// The verdict, and when it expires.
     verdict: Mutex<Option<(Verdict, Option<Instant>)>>,
-    /// Whether a write that must fail did; what is left is to try a race.
+    /// Whether a write that must fail did fail. Only the race is left to try.
     refuses: AtomicBool,
     attempt: Mutex<Option<Attempt>>,
 }
 
 impl Conditions {
-    /// `acts`: what the configuration says.
+    /// `acts` is the configured answer; `None` to find out.
     pub(super) fn new(acts: Option<bool>) -> Self {
         let verdict = acts.map(|acts| if acts { Verdict::Acts } else { Verdict::Ignores });
         Self {
@@ -51,8 +50,8 @@ impl Conditions {
         }
     }
 
-    /// What a store may say of itself: most servers act on preconditions, and
-    /// they are refused if this one turns out not to.
+    /// Whether the store declares preconditions. Most servers act on them; if this
+    /// one turns out not to, they are refused.
     pub(super) fn claimed(&self) -> bool {
         matches!(self.known(), None | Some(Verdict::Acts))
     }
@@ -74,7 +73,7 @@ impl Conditions {
 }
 
 impl Shared {
-    /// Tries what takes no object on most servers: a write that must fail.
+    /// Tries a write that must fail, which creates no object on most servers.
     pub(super) async fn try_conditions(self: &Arc<Self>) -> Result<()> {
         match probe::refused(self).await? {
             Verdict::Acts => self.conditions.refuses.store(true, Ordering::Relaxed),
@@ -83,7 +82,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Finds out what the server does; `Unavailable` while it can't be asked.
+    /// Returns the verdict, trying the server if necessary. `Unavailable` if it
+    /// can't be reached.
     pub(super) async fn conditions(self: &Arc<Self>) -> Result<Verdict> {
         if let Some(verdict) = self.conditions.known() {
             return Ok(verdict);
@@ -96,7 +96,7 @@ impl Shared {
         if let Some(attempt) = held.as_ref().filter(|attempt| attempt.peek().is_none()) {
             return attempt.clone();
         }
-        // A task of its own: it cleans up even if those who wait go away.
+        // A task of its own, so that it cleans up even if all callers go away.
         let shared = self.clone();
         let task = self.tasks.spawn_on(async move { shared.find_out().await }, &self.runtime);
         let attempt = task
@@ -114,7 +114,7 @@ impl Shared {
         if let Some(verdict) = self.conditions.known() {
             return Ok(verdict);
         }
-        // Amazon documents that of several writes at once one wins.
+        // Amazon documents that one of several concurrent writes wins.
         let verdict = if self.amazon { Verdict::Acts } else { probe::race(&self).await? };
         if verdict == Verdict::Races {
             tracing::warn!(

@@ -1,4 +1,4 @@
-//! What a configuration says of a bucket, checked.
+//! The config of a BucketStore, parsed and checked.
 
 use crate::backends::OpenArgs;
 use crate::config::secret;
@@ -141,7 +141,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
     Duration::try_from_secs_f64(seconds).map_err(de::Error::custom)
 }
 
-/// Where the bucket stands in URLs.
+/// Whether the bucket is in the path or in the host name of URLs.
 #[derive(Deserialize, Default, Clone, Copy, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Addressing {
@@ -151,7 +151,7 @@ pub(super) enum Addressing {
     Virtual,
 }
 
-/// How bytes are checked.
+/// Which checksums to use.
 #[derive(Deserialize, Default, Clone, Copy, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Checksums {
@@ -162,7 +162,7 @@ pub(super) enum Checksums {
     Never,
 }
 
-/// Whether preconditions of writes are enforced.
+/// Whether the server acts on preconditions of writes.
 #[derive(Default, Clone, Copy, PartialEq)]
 pub(super) enum Conditional {
     #[default]
@@ -180,7 +180,7 @@ impl<'de> Deserialize<'de> for Conditional {
     }
 }
 
-/// Text that no message shows.
+/// Text that is never shown in messages.
 #[derive(Clone)]
 pub(super) struct Secret(pub String);
 
@@ -192,7 +192,7 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The usual message would show the value.
+        // The usual error message would show the value.
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Ok(Secret(text)),
             _ => Err(de::Error::custom("keys and tokens must be text; put them in quotes")),
@@ -233,7 +233,7 @@ impl Config {
         let url = self.endpoint_url.as_deref()?;
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         match rest.map(|rest| rest.trim_end_matches('/')) {
-            // What stands before an @ may be a password.
+            // The part before an @ may be a password.
             Some(host) if host.contains('@') => {
                 Some("endpoint_url must not hold a user or a password".to_owned())
             }

@@ -1,4 +1,4 @@
-//! Copies that the server makes.
+//! Server-side copies.
 
 use super::Shared;
 use super::call::Takes;
@@ -7,10 +7,10 @@ use crate::store::{Error, ObjectInfo, PutOptions, Result};
 use aws_sdk_s3::types::MetadataDirective;
 use std::sync::Arc;
 
-/// Has an object copied that was written in one piece, with nothing to tell in
-/// listings, and is to have the same kept with it: then all that is known of it
-/// stays as it is, and servers that take no notice of new metadata do no harm.
-/// `None`: it is another object, or none of that kind; nothing was done.
+/// Copies an object on the server if that preserves everything: the source was
+/// written in one piece, a listing tells all about it, and the target gets the same
+/// metadata. Servers that ignore new metadata then do no harm. `None` if the source
+/// differs or is of another kind; then nothing was done.
 pub(super) async fn copy(
     shared: &Arc<Shared>,
     from: &str,
@@ -18,7 +18,7 @@ pub(super) async fn copy(
     to: &str,
     options: &PutOptions,
 ) -> Result<Option<ObjectInfo>> {
-    // Not every server acts on conditions of copies.
+    // Not every server acts on preconditions of copies.
     if options.if_absent || options.if_match.is_some() {
         return Ok(None);
     }
@@ -47,7 +47,7 @@ pub(super) async fn copy(
     });
     let answer = match answer.await {
         Ok(answer) => answer,
-        // Replaced, or gone, since it was looked at; or the server does not copy.
+        // The source was replaced or deleted meanwhile, or the server can't copy.
         Err(failure) if matches!(failure.status, Some(404 | 412 | 501)) => return Ok(None),
         Err(failure) => return Err(failure.error(&shared.at(to))),
     };

@@ -1,4 +1,4 @@
-//! What a request failed with: whether to try again, and what to tell.
+//! Why a request failed: whether to retry, and which error to return.
 
 use crate::store::Error;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -6,8 +6,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// Codes of failures that may pass, whatever their status. Those about
-/// digests mean that bytes were damaged on their way to the server.
+/// Error codes that are worth a retry whatever their status. The ones about digests
+/// mean that bytes were damaged on their way to the server.
 const PASSING: &[&str] = &[
     "BadDigest",
     "ConditionalRequestConflict",
@@ -24,36 +24,36 @@ const PASSING: &[&str] = &[
     "XAmzContentSHA256Mismatch",
 ];
 
-/// The longest message of a server that is passed on.
+/// The longest server message to pass on, in characters.
 const MESSAGE: usize = 300;
 
 /// Why a request failed.
 pub(super) struct Failure {
-    /// HTTP status, when the server answered.
+    /// HTTP status, if the server answered.
     pub status: Option<u16>,
-    /// The server's code, or empty.
+    /// The server's error code, or empty.
     pub code: String,
     message: String,
-    /// What to do about it.
+    /// Advice for the user, or empty.
     hint: &'static str,
-    /// Whether it may pass.
+    /// Whether a retry may succeed.
     pub passing: bool,
-    /// When the server wants to see the request again.
+    /// How long the server asks to wait before a retry.
     pub retry_after: Option<Duration>,
-    /// Whether the server may have done what was asked all the same: in this
-    /// attempt or in one before.
+    /// Whether the server may have carried out the request all the same, in this
+    /// attempt or an earlier one.
     pub maybe_done: bool,
-    /// Whether there is nobody to talk to.
+    /// Whether the server can't be reached.
     pub unreached: bool,
-    /// How many attempts there were.
+    /// The number of attempts.
     pub attempts: u32,
-    /// A good answer that no XML parser takes, since it repeats a key with
-    /// characters that XML doesn't have.
+    /// A successful answer that no XML parser accepts, because it repeats a key
+    /// with characters that XML doesn't allow.
     answer: Option<String>,
 }
 
 impl Failure {
-    /// A failure on this side of the wire that may pass.
+    /// A failure on this side of the wire that is worth a retry.
     pub(super) fn passing(message: String) -> Self {
         Failure {
             status: None,
@@ -69,7 +69,7 @@ impl Failure {
         }
     }
 
-    /// What the SDK says.
+    /// Converts an SDK error.
     pub(super) fn new<E>(error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -86,7 +86,8 @@ impl Failure {
                 let status = service.raw().status().as_u16();
                 let code = service.err().code().map(str::to_owned);
                 let code = code.or_else(|| strange_code(service.raw())).unwrap_or_default();
-                // A good answer that can't be read was damaged on its way.
+                // An unreadable answer with a success status was damaged on its
+                // way.
                 let passing = PASSING.contains(&code.as_str())
                     || matches!(status, 200..=299 | 408 | 429 | 500 | 502..=599);
                 let after = service.raw().headers().get("retry-after");
@@ -96,7 +97,8 @@ impl Failure {
                     retry_after: after
                         .and_then(|text| text.trim().parse().ok())
                         .map(Duration::from_secs),
-                    // 503 and 429 are refusals; other errors may come after the deed.
+                    // 503 and 429 are refusals; after other 5xx errors the work may
+                    // have been done.
                     maybe_done: status < 300 || (status >= 500 && status != 503),
                     code,
                     ..fresh
@@ -115,20 +117,20 @@ impl Failure {
         }
     }
 
-    /// A wrong signature by keys that were right before means that the request
-    /// was damaged on its way.
+    /// Marks a wrong signature as worth a retry if the keys worked before: the
+    /// request was damaged on its way.
     pub(super) fn of_keys(self, trusted: bool) -> Self {
         let signature = self.code.contains("Signature") || self.message.contains("ignature");
         let damaged = trusted && signature && self.status == Some(403);
         Failure { passing: self.passing || damaged, ..self }
     }
 
-    /// The last of so many attempts.
+    /// Adds the number of attempts, and whether any of them may have taken effect.
     pub(super) fn after(self, attempts: u32, maybe_done: bool) -> Self {
         Failure { attempts, maybe_done, ..self }
     }
 
-    /// Tells apart what the SDK doesn't.
+    /// Recognizes causes that the SDK doesn't tell apart.
     fn explained(self, chain: &str) -> Self {
         let text = chain.to_lowercase();
         let (hint, code) = if text.contains("certificate") || text.contains("unknownissuer") {
@@ -144,12 +146,12 @@ impl Failure {
         Failure { hint, code: code.to_owned(), passing: false, maybe_done: false, ..self }
     }
 
-    /// What a good answer says all the same.
+    /// The text of an element in an answer that succeeded but can't be parsed.
     pub(super) fn field(&self, name: &str) -> Option<String> {
         element(self.answer.as_deref()?, name)
     }
 
-    /// What happened, in a few words.
+    /// A short description of what happened.
     pub(super) fn what(&self) -> String {
         match (self.code.as_str(), self.message.as_str(), self.status) {
             ("", "", Some(200..=299)) => "the answer can't be read".to_owned(),
@@ -161,7 +163,7 @@ impl Failure {
         }
     }
 
-    /// As the contract has it; `at` says where.
+    /// Converts to the contract's error; `at` says where it happened.
     pub(super) fn error(self, at: &str) -> Error {
         let tried = match self.attempts {
             0 | 1 => String::new(),
@@ -207,19 +209,19 @@ impl Failure {
     }
 }
 
-/// The code of an error that repeats a key as [`Failure::answer`] does.
+/// The code of an error answer that repeats a key as [`Failure::answer`] does.
 fn strange_code(raw: &HttpResponse) -> Option<String> {
     element(std::str::from_utf8(raw.body().bytes()?).ok()?, "Code")
 }
 
-/// The text of an element, in what no parser takes.
+/// The text of an XML element, without a parser.
 fn element(text: &str, name: &str) -> Option<String> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (value, _) = rest.split_once("</")?;
     Some(value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&"))
 }
 
-/// A network may say so in the middle of a request, too.
+/// The system may report these in the middle of a request, too.
 const UNREACHABLE: &[ErrorKind] = &[ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable];
 
 /// Whether no connection could be made, so that nothing was sent.
@@ -229,7 +231,7 @@ fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
         || errors.any(|error| error.to_string().contains("dns error"))
 }
 
-/// Whether an error comes from the system, with one of these kinds.
+/// Whether the chain of errors has a system error of one of these kinds.
 fn has_kind(error: &(dyn std::error::Error + 'static), kinds: &[ErrorKind]) -> bool {
     let mut errors = std::iter::successors(Some(error), |error| error.source());
     errors.any(|error| {
@@ -245,7 +247,7 @@ fn strange_answer(raw: &HttpResponse) -> Option<String> {
     (raw.status().is_success() && text.contains(is_strange)).then(|| text.to_owned())
 }
 
-/// A server's text as part of ours.
+/// Makes a server's text safe to show: shortened, without control characters.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
 }

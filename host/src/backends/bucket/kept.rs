@@ -1,11 +1,11 @@
-//! What is kept with an object, and what a server tells of it.
+//! An object's metadata as headers, and back.
 //!
-//! A listing shows no metadata. So an object with something to tell there (an
-//! etag of the writer's own, `storage-…` entries) is written as a multipart
-//! upload, be it of one part: its etag ends in `-N`, and that is the mark to
-//! ask for the rest. Of any other object such entries are not looked at, so
-//! that a copy made elsewhere can't tell one thing here and another there.
-//! Empty objects are the exception: not every server takes an empty part.
+//! A listing shows no metadata. So an object that needs some in listings (a custom
+//! etag, `storage-…` entries) is written as a multipart upload, even if it has one
+//! part: its etag ends in `-N`, and that suffix tells a listing to ask for the
+//! rest. On any other object such entries are ignored, so that a copy made
+//! elsewhere can't show one thing in a listing and another in a stat. Empty objects
+//! are always asked for: not every server accepts an empty part.
 
 use super::client::Checks;
 use crate::store::{Error, Metadata, ObjectInfo, PutOptions, Result};
@@ -19,29 +19,29 @@ use storage_core::types::RESERVED_METADATA;
 
 /// The etag to show.
 const ETAG: &str = "storage-etag";
-/// MD5 of the bytes in the bucket.
+/// The MD5 of the object's bytes.
 const MD5: &str = "storage-md5";
-/// How many bytes each part but the last has.
+/// The size in bytes of each part but the last.
 const PART_SIZE: &str = "storage-part-size";
 
-/// What S3 says of objects that were given no type.
+/// The type that S3 reports for objects written without one.
 const NO_TYPE: &str = "binary/octet-stream";
 
-/// What stands around a value that no header can hold as it is.
+/// Prefix and suffix of a value that a header can't hold as it is.
 const ENCODED: (&str, &str) = ("=?UTF-8?B?", "?=");
 
-/// What reading the whole object must come to.
+/// The digest that the complete object must have.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Digest {
     /// Nothing is known.
     Unknown,
     /// This MD5, in hex.
     Md5(String),
-    /// The MD5 of the MD5s of parts of this size, with their number.
+    /// The MD5 of the MD5s of parts of this size, followed by their number.
     Parts(u64, String),
 }
 
-/// An object as a server told of it.
+/// An object as a server reported it.
 pub(super) struct Found {
     pub info: ObjectInfo,
     /// The server's own etag, without quotes.
@@ -49,7 +49,7 @@ pub(super) struct Found {
     pub digest: Digest,
 }
 
-/// An etag without what HTTP puts around it.
+/// Strips the quotes and the weak prefix from an etag header.
 pub(super) fn unquoted(etag: &str) -> &str {
     etag.trim_start_matches("W/").trim_matches('"')
 }
@@ -58,36 +58,36 @@ pub(super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-/// Whether an etag is that of a multipart upload.
+/// Whether an etag has the form of a multipart upload's.
 fn is_multipart(etag: &str) -> bool {
     let number = etag.rsplit_once('-').map(|(_, number)| number);
     number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether more is to be asked of a listed object.
+/// Whether a listed object has metadata that only a HEAD request shows.
 pub(super) fn has_more(etag: &str, size: u64) -> bool {
     size == 0 || is_multipart(etag)
 }
 
-/// Whether an object can be written plainly and listed truly.
+/// Whether an object can be written in one piece and still be listed correctly.
 pub(super) fn is_plain(options: &PutOptions, length: usize, md5: &str) -> bool {
     let own = options.metadata.iter().any(|(name, _)| name.starts_with(RESERVED_METADATA));
     length == 0 || (!own && options.etag.as_deref().is_none_or(|etag| etag == md5))
 }
 
-/// The MD5 that the bytes have if the etag is theirs, which only whoever looks
-/// at the bytes knows: decorators may have changed them below it. Those that
-/// leave an entry of their own are known to; JsonStore and plug-ins may not.
+/// The MD5 of the bytes, if the etag is one and belongs to them. Only hashing the
+/// bytes can tell: decorators may have changed them. Decorators that leave an entry
+/// of their own are known to; JsonStore and plug-ins may leave none.
 pub(super) fn claimed(options: &PutOptions) -> Option<&str> {
     options.etag.as_deref().filter(|etag| is_md5(etag) && is_plain(options, 1, etag))
 }
 
-/// Whole seconds, as headers have them: listings of some servers are finer.
+/// Whole seconds, as in headers; some servers list finer times.
 pub(super) fn millis(time: Option<&DateTime>) -> Option<u64> {
     u64::try_from(time?.secs()).ok()?.checked_mul(1000)
 }
 
-/// The type to send: none must not become the SDK's own idea of one.
+/// The content type to send. If there is none, send S3's default, not the SDK's.
 pub(super) fn content_type(options: &PutOptions) -> String {
     options.content_type.clone().unwrap_or_else(|| NO_TYPE.to_owned())
 }
@@ -96,8 +96,8 @@ fn shown_type(content_type: Option<&str>) -> Option<String> {
     content_type.filter(|kind| *kind != NO_TYPE).map(str::to_owned)
 }
 
-/// What a later stat will say of an object that was written with `options`
-/// and got this etag from the server.
+/// What a later stat will return for an object that was written with `options` and
+/// got this etag from the server.
 pub(super) fn written(options: &PutOptions, size: u64, etag: &str) -> ObjectInfo {
     let mut metadata = options.metadata.clone();
     metadata.sort();
@@ -107,18 +107,18 @@ pub(super) fn written(options: &PutOptions, size: u64, etag: &str) -> ObjectInfo
             Some(own) if has_more(etag, size) => own.clone(),
             _ => etag.to_owned(),
         }),
-        // Only the server knows, and it does not say in answers to writes.
+        // Only the server knows, and answers to writes don't include it.
         modified: None,
         content_type: shown_type(options.content_type.as_deref()),
         metadata,
     }
 }
 
-/// User metadata as headers, and what is kept beside it.
+/// User metadata as headers, with our own entries.
 pub(super) struct Headers(pub HashMap<String, String>);
 
 impl Headers {
-    /// `own`: whether what is kept beside will be looked at.
+    /// `own`: whether readers will look at our own entries.
     pub(super) fn new(options: &PutOptions, own: bool, digest: &Digest) -> Result<Self> {
         let mut headers = HashMap::new();
         for (name, value) in &options.metadata {
@@ -136,7 +136,7 @@ impl Headers {
     }
 }
 
-/// Whether a name may have it, in a code if not as it is.
+/// Whether the byte may be in a metadata name, encoded or not.
 fn is_of_names(byte: u8) -> bool {
     byte.is_ascii_graphic() && !byte.is_ascii_uppercase()
 }
@@ -145,8 +145,8 @@ fn stands_for_itself(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte)
 }
 
-/// A name as part of a header's: what no server refuses as it is, other signs
-/// (`:` say) as `-xHH-` with their code in hex.
+/// Encodes a name for use in a header's name. Characters that some servers refuse
+/// (`:` for example) become `-xHH-` with their code in hex.
 fn encode_name(name: &str) -> Result<String> {
     let (mut encoded, bytes) = (String::new(), name.as_bytes());
     for (at, byte) in bytes.iter().enumerate() {
@@ -189,8 +189,8 @@ fn decode_name(encoded: &str) -> String {
     name
 }
 
-/// Plain ASCII as it is; all else as an encoded word of RFC 2047, as S3 itself
-/// shows values that no header can hold.
+/// Plain ASCII stays as it is; anything else becomes an encoded word (RFC 2047),
+/// which is how S3 shows values that a header can't hold.
 fn encode(value: &str) -> String {
     let plain = value.bytes().all(|b| (b' '..=b'~').contains(&b))
         && !value.starts_with([' ', '='])
@@ -233,7 +233,7 @@ struct Answer<'a> {
     modified: Option<&'a DateTime>,
     content_type: Option<&'a str>,
     metadata: Option<&'a HashMap<String, String>>,
-    /// Its etag is no digest then.
+    /// Encrypted such that its etag is not a digest.
     opaque: bool,
 }
 
@@ -251,7 +251,7 @@ pub(super) fn head(answer: &HeadObjectOutput, checks: Checks) -> Found {
     )
 }
 
-/// `size` is that of the whole object, of which the answer may be a part.
+/// `size` is that of the whole object, even if the answer is a range.
 pub(super) fn get(answer: &GetObjectOutput, size: Option<u64>, checks: Checks) -> Found {
     found(
         Answer {

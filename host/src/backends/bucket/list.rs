@@ -1,4 +1,4 @@
-//! Listing.
+//! Listings.
 
 use super::call::Takes;
 use super::{MAX_KEY_BYTES, Shared, kept, probe};
@@ -6,20 +6,20 @@ use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Pagi
 use aws_sdk_s3::types::{EncodingType, Object};
 use futures::{StreamExt, TryStreamExt, stream};
 
-/// Objects that are asked for more at a time.
+/// HEAD requests in flight for the entries of one page.
 const ASKED: usize = 16;
 
 pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> {
     if options.skipped {
-        // A bucket has only objects, and any key of S3 is one here.
+        // A bucket holds nothing but objects, and every S3 key is valid here.
         return Ok(Page::default());
     }
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
     let limit = i32::try_from(limit).unwrap_or(i32::MAX);
     let after = options.start_after.filter(|after| !after.is_empty());
-    // What no key may be, no server need understand; those before it may be.
-    // Every key with the prefix lies after what sorts before the prefix; not
-    // every server knows.
+    // Servers need not understand a start that can't be a key, so cut it to one
+    // that sorts before it. Drop a start that sorts before the prefix: it excludes
+    // nothing, and not every server knows that.
     let asked = after.as_deref().filter(|after| *after >= options.prefix.as_str()).map(|after| {
         let end = after.find('\0').unwrap_or(after.len()).min(MAX_KEY_BYTES);
         after.get(..after.floor_char_boundary(end)).unwrap_or_default()
@@ -58,7 +58,7 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
         }
         let more = answer.is_truncated().unwrap_or(false);
         token = answer.next_continuation_token().map(str::to_owned);
-        // A page without a key has nothing to go on from.
+        // A page without a key gives no point to continue from.
         if !found.is_empty() || !more || token.is_none() {
             break (found, more);
         }
@@ -75,14 +75,13 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
     Ok(Page::of(entries.into_iter().flatten().collect(), next))
 }
 
-/// Whether a key can be an encoded one: some servers say that keys are, and
-/// leave them as they are.
+/// Whether a key may be URL-encoded. Some servers claim to encode keys and don't.
 pub(super) fn is_encoded(key: &str) -> bool {
     let escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     key.bytes().all(|b| b.is_ascii_graphic()) && key.split('%').skip(1).all(escape)
 }
 
-/// The key, or what of it can't be read.
+/// The decoded key, or as error the key that can't be decoded.
 pub(super) fn decoded(key: &str, encoded: bool) -> Result<String, String> {
     if !encoded {
         return Ok(key.to_owned());
@@ -92,7 +91,7 @@ pub(super) fn decoded(key: &str, encoded: bool) -> Result<String, String> {
     decoded.map(|key| key.into_owned()).map_err(|_| key.to_owned())
 }
 
-/// `None`: it was deleted meanwhile.
+/// Completes a listed object. `None` if it was deleted meanwhile.
 async fn entry(shared: &Shared, key: String, object: Object) -> Result<Option<Entry>> {
     let size = object.size().and_then(|n| u64::try_from(n).ok());
     let etag = kept::unquoted(object.e_tag().unwrap_or_default());

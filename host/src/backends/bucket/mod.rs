@@ -1,12 +1,12 @@
 //! BucketStore: objects in a bucket of an S3 server.
 //!
 //! - [`config`], [`client`]: from a configuration to the SDK's client.
-//! - [`call`]: retries and limits of requests. [`failure`]: what they fail with.
-//! - [`kept`]: what is kept with an object, and where a listing can't tell it.
+//! - [`call`]: limits and retries of requests. [`failure`]: their errors.
+//! - [`kept`]: metadata as headers, and what a listing can't show of it.
 //! - [`reader`], [`write`], [`upload`], [`copying`], [`list`]: the operations.
-//! - [`conditions`]: whether preconditions hold. [`probe`]: what the server does.
-//!   [`stale`]: uploads that nobody ended.
-//! - [`presign`]: URLs for those who have no keys.
+//! - [`conditions`]: whether preconditions hold. [`probe`]: trials of the server.
+//!   [`stale`]: abandoned uploads.
+//! - [`presign`]: URLs for clients without keys.
 
 mod call;
 mod client;
@@ -57,18 +57,18 @@ pub static BACKEND: Backend = Backend {
     open: |args| Box::pin(open(args)),
 };
 
-/// How long a server that is down is waited for when a store is opened.
+/// How long opening a store waits for a server that is down.
 const OPENING: Duration = Duration::from_secs(5);
 
-/// What needs no escape in the source of a copy.
+/// Bytes that need no escape in the source of a copy.
 const SAFE: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
-/// The most bytes of a key in S3.
+/// The longest key in S3.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// Checks a key. Servers other than Amazon's mostly take `/a` for `a`: two
-/// keys would be one object.
+/// Checks a key. Most servers other than Amazon's treat `/a` as `a`, so two keys
+/// would share an object.
 fn check(key: &str, amazon: bool) -> Result<()> {
     check_key(key)?;
     if probe::is_key(key) {
@@ -85,7 +85,7 @@ fn check(key: &str, amazon: bool) -> Result<()> {
     }
 }
 
-/// What the parts of a store share.
+/// State that the store shares with its readers and writers.
 struct Shared {
     client: Client,
     calls: Calls,
@@ -96,16 +96,16 @@ struct Shared {
     checks: Checks,
     part_size: usize,
     concurrency: usize,
-    /// Whether preconditions of writes are acted on.
+    /// Whether the server acts on preconditions of writes.
     conditions: Conditions,
-    /// Whether those of deletions are; tried out when first asked for.
+    /// The same for deletions; found out when first needed.
     conditional_delete: OnceCell<bool>,
-    /// Whether the etag of a multipart upload is the MD5 of the MD5s of its
-    /// parts, as far as is known.
+    /// Whether the etag of a multipart upload is the MD5 of its parts' MD5s.
+    /// Assumed until an upload shows otherwise.
     composite: AtomicBool,
-    /// Whether etags that look like it were the MD5s of the bytes so far.
+    /// Whether every etag that looked like the MD5 of the bytes was so far.
     claims: AtomicBool,
-    /// Work that nobody waits for, until the store is closed.
+    /// Background tasks; closing the store waits for them.
     tasks: TaskTracker,
     runtime: Handle,
 }
@@ -115,7 +115,7 @@ impl Shared {
         check(key, self.amazon)
     }
 
-    /// Where something happened.
+    /// Bucket, server and key, for messages.
     fn at(&self, key: &str) -> String {
         format!("{}, key {key:?}", self.place)
     }
@@ -185,9 +185,9 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     }
     match reached.map_err(|failure| failure.error(&shared.place)) {
         Err(error) if args.check_only => return Err(error),
-        // A server that is down now may be up later.
+        // The server may be up later.
         Err(Error::Unavailable(why)) => tracing::warn!("{why}"),
-        // Keys that may not list may do other things.
+        // Keys without the right to list may have other rights.
         Ok(()) | Err(Error::PermissionDenied(_)) if try_out => {
             match shared.try_conditions().await {
                 Err(Error::Unavailable(why)) => tracing::warn!("{why}"),
@@ -243,7 +243,7 @@ impl ObjectStore for Bucket {
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         self.shared.check(key)?;
         let shared = &self.shared;
-        // A server says the same whether there was an object or not.
+        // The server's answer is the same whether there was an object or not.
         let found = shared.head(key).await?;
         let Some(wanted) = options.if_match else { return shared.remove(key, None).await };
         if found.info.etag.as_ref() != Some(&wanted) {

@@ -1,4 +1,4 @@
-//! URLs that let whoever holds them read or write one object for a while.
+//! Presigned URLs: their holder may read or write one object until they expire.
 
 use super::client::{Made, client};
 use super::config::Config;
@@ -7,20 +7,20 @@ use crate::store::{Error, Result};
 use aws_sdk_s3::presigning::PresigningConfig;
 use std::time::Duration;
 
-/// The longest that such a URL can be valid: signatures have no more.
+/// The longest validity that signatures allow.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a presigned URL allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// To read the object.
+    /// Read the object.
     Get,
-    /// To write it.
+    /// Write the object.
     Put,
 }
 
-/// Makes a URL; `args` are those of the store. Sends nothing: whether the
-/// bucket is there, and its keys may do it, shows when the URL is used.
+/// Makes a URL for a store with these `args`, valid for one second to seven days.
+/// Sends nothing: a missing bucket or missing rights show only when it is used.
 pub(crate) async fn presign(
     args: &OpenArgs,
     key: &str,

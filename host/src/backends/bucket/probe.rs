@@ -1,7 +1,7 @@
-//! What a server says it does and what it does: tried out.
+//! Trials that find out what a server really does.
 //!
-//! The objects of a trial have keys that the store neither lists nor takes
-//! from its users, and are removed whatever comes of it.
+//! Trials use keys that the store neither lists nor accepts from its users, and
+//! remove their objects whatever the outcome.
 
 use super::Shared;
 use super::call::{Calls, Takes};
@@ -19,41 +19,41 @@ use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use std::sync::Arc;
 
-/// No object has this etag.
+/// An etag that no object has.
 const NEVER: &str = "00000000000000000000000000000000";
 
-/// What keys of trials begin with; 32 hexadecimal digits follow.
+/// Prefix of trial keys; 32 hexadecimal digits follow.
 const PREFIX: &str = ".storage-host-probe-";
 
-/// How many writes run against each other, and how often: at once, and in parts.
+/// The number of concurrent writes and of rounds: in one request, and in parts.
 const WRITERS: usize = 4;
 const ROUNDS: usize = 3;
 const UPLOADS: usize = 3;
 const UPLOAD_ROUNDS: usize = 2;
 
-/// A key that is nobody's.
+/// A new random trial key.
 fn key() -> String {
     format!("{PREFIX}{:032x}", fastrand::u128(..))
 }
 
-/// Whether a key is one of trials, of this process or another.
+/// Whether a key belongs to a trial, of this process or another.
 pub(super) fn is_key(key: &str) -> bool {
     let digits = key.strip_prefix(PREFIX).unwrap_or_default();
     digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Whether the bucket is there, without writing.
+/// Checks without writing that the bucket can be reached.
 pub(super) async fn reach(shared: &Shared, calls: &Calls) -> Result<(), Failure> {
     let answer = calls.send(Takes::Normal, || {
         let request = shared.client.list_objects_v2().bucket(&shared.bucket).max_keys(1);
-        // The first key may have characters that XML does not.
+        // The first key may have characters that XML doesn't allow.
         request.encoding_type(EncodingType::Url).send()
     });
     answer.await.map(drop)
 }
 
-/// Whether a write fails whose precondition does not hold, both at once and in
-/// parts. If it succeeds, the server took no notice.
+/// Tries whether a write with a false precondition fails, in one request and in
+/// parts. If it succeeds, the server ignores preconditions.
 pub(super) async fn refused(shared: &Arc<Shared>) -> Result<Verdict> {
     let (once, parts) = futures::join!(
         cleaned(shared, false, |key| async move { refused_at_once(shared, &key).await }),
@@ -62,8 +62,8 @@ pub(super) async fn refused(shared: &Arc<Shared>) -> Result<Verdict> {
     both(once, parts)
 }
 
-/// Whether of several writes at once with the same precondition one succeeds,
-/// both of those at once and of those in parts.
+/// Tries whether exactly one of several concurrent writes with the same
+/// precondition succeeds, in one request and in parts.
 pub(super) async fn race(shared: &Arc<Shared>) -> Result<Verdict> {
     let at_once = async {
         for _ in 0..ROUNDS {
@@ -93,7 +93,7 @@ pub(super) async fn race(shared: &Arc<Shared>) -> Result<Verdict> {
 
 fn both(once: Result<Verdict>, parts: Result<Verdict>) -> Result<Verdict> {
     match (once, parts) {
-        // Whoever may not write needs no promises about it.
+        // Keys without the right to write need no preconditions.
         (Err(Error::PermissionDenied(_)), _) | (_, Err(Error::PermissionDenied(_))) => {
             Ok(Verdict::Forbidden)
         }
@@ -102,8 +102,8 @@ fn both(once: Result<Verdict>, parts: Result<Verdict>) -> Result<Verdict> {
     }
 }
 
-/// Runs a trial on a key of its own, and leaves no object there. `makes`:
-/// whether it writes one where all is well.
+/// Runs a trial on a key of its own and removes the object. `makes`: whether the
+/// trial creates one on a server that acts on preconditions.
 async fn cleaned<F>(
     shared: &Shared,
     makes: bool,
@@ -114,7 +114,7 @@ where
 {
     let key = key();
     let verdict = trial(key.clone()).await;
-    // A versioned bucket would keep a marker of a deletion of nothing.
+    // In a versioned bucket, deleting nothing would leave a delete marker.
     match &verdict {
         Ok(Verdict::Acts) if !makes => return verdict,
         Err(Error::PermissionDenied(_)) => return verdict,
@@ -145,7 +145,7 @@ async fn refused_in_parts(shared: &Arc<Shared>, key: &str) -> Result<Verdict> {
     verdict(answer.map(drop))
 }
 
-/// What a write says of the server whose precondition did not hold.
+/// The verdict from the answer to a write with a false precondition.
 fn verdict(answer: Result<()>) -> Result<Verdict> {
     match answer {
         Ok(()) | Err(Error::Unsupported(_)) => Ok(Verdict::Ignores),
@@ -156,7 +156,7 @@ fn verdict(answer: Result<()>) -> Result<Verdict> {
 
 async fn raced_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
     let mut condition = Condition::Absent;
-    // Several make the object, then several replace what one of them made.
+    // Several create the object, then several replace what one of them created.
     for step in ["made", "replaced"] {
         let texts: Vec<String> = (0..WRITERS).map(|n| format!("{step} by {n}")).collect();
         let writes = texts.iter().map(|text| {
@@ -175,7 +175,7 @@ async fn raced_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
         }
         match <[String; 1]>::try_from(winners) {
             Ok([etag]) => condition = Condition::Match(etag),
-            // That all were refused proves nothing.
+            // If all were refused, that proves nothing.
             Err(none) if none.is_empty() => break,
             Err(_) => return Ok(Verdict::Races),
         }
@@ -218,7 +218,7 @@ fn put(
     request.body(ByteStream::from(data.to_vec())).send()
 }
 
-/// An upload whose bytes have arrived.
+/// Starts an upload and sends its only part.
 async fn upload(shared: &Arc<Shared>, key: &str, data: Bytes) -> Result<Upload> {
     let options = PutOptions::default();
     let headers = Headers::new(&options, true, &Digest::Unknown)?;
@@ -228,7 +228,7 @@ async fn upload(shared: &Arc<Shared>, key: &str, data: Bytes) -> Result<Upload> 
     Ok(upload)
 }
 
-/// Whether a precondition of a deletion is acted on. Few servers do.
+/// Tries whether the server acts on preconditions of deletions. Few do.
 pub(super) async fn deleting(shared: &Arc<Shared>) -> Result<bool> {
     let trial = |key: String| async move {
         let (data, options) = (Bytes::from_static(b"probe"), PutOptions::default());

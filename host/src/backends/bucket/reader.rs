@@ -1,5 +1,5 @@
-//! Reading: one version from start to end, checked, over as many connections
-//! as it takes.
+//! Reads one version of an object from start to end and checks its digest, over as
+//! many connections as necessary.
 
 use super::Shared;
 use super::call::{Takes, pause};
@@ -14,16 +14,16 @@ use md5::{Digest as _, Md5};
 use std::sync::Arc;
 use tokio::time::{Instant, sleep, timeout};
 
-/// The largest number that every server can read in a range.
+/// The largest number that every server accepts in a range.
 const FAR: u64 = i64::MAX as u64;
 
 pub(super) struct BucketReader {
     shared: Arc<Shared>,
     key: String,
     info: ObjectInfo,
-    /// The server's name of the version.
+    /// The server's etag, which identifies the version.
     etag: String,
-    /// Gone while there is no connection.
+    /// `None` while there is no connection.
     body: Option<ByteStream>,
     held: Bytes,
     position: u64,
@@ -70,7 +70,7 @@ impl BucketReader {
         let held = Bytes::new();
         let failed = None;
         let mut reader = Self { shared, key, info, etag, body, held, position, end, check, failed };
-        // A server that knows no ranges sends the whole.
+        // A server without ranges sends the whole object.
         while reader.position < start {
             let skip = usize::try_from(start - reader.position).unwrap_or(usize::MAX);
             reader.advance(skip).await?;
@@ -78,7 +78,7 @@ impl BucketReader {
         Ok(reader)
     }
 
-    /// The rest, when it is at most this many bytes.
+    /// Reads the rest at once; `LimitExceeded` if it has more than `most` bytes.
     pub(super) async fn all(mut self, most: u64) -> Result<(ObjectInfo, Bytes)> {
         let left = self.end - self.position;
         if left > most {
@@ -103,7 +103,7 @@ impl BucketReader {
                 return self.finish().await;
             }
             self.held = self.receive().await?;
-            // Never more than was asked for, whatever the server sends.
+            // Never return more than was requested, whatever the server sends.
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             self.held.truncate(left);
         }
@@ -115,7 +115,7 @@ impl BucketReader {
         Ok(chunk)
     }
 
-    /// All was read: the server's own check comes last, then ours.
+    /// After the last byte: runs the server's checksum, then ours.
     async fn finish(&mut self) -> Result<Bytes> {
         if let Some(mut body) = self.body.take()
             && let Ok(Some(Err(error))) = timeout(self.shared.calls.timeout(), body.next()).await
@@ -144,7 +144,7 @@ impl BucketReader {
         ))
     }
 
-    /// The next bytes of the body; a broken connection is made anew.
+    /// The next bytes of the body. Reconnects if the connection breaks.
     async fn receive(&mut self) -> Result<Bytes> {
         let shared = self.shared.clone();
         let calls = &shared.calls;
@@ -179,7 +179,7 @@ impl BucketReader {
         }
     }
 
-    /// Goes on where the last connection broke.
+    /// Continues where the last connection broke.
     async fn resume(&mut self) -> Result<()> {
         let range = format!("bytes={}-{}", self.position, self.end - 1);
         let options = ReadOptions::default();
@@ -214,9 +214,8 @@ async fn get(
     version: Option<&str>,
     options: &ReadOptions,
 ) -> Result<GetObjectOutput> {
-    // An etag of the writer's own is not the server's: those conditions are
-    // checked when the answer has come. This one spares the bytes of an
-    // object that did not change.
+    // A custom etag is unknown to the server, so those conditions are checked after
+    // the answer. This one saves sending an object that did not change.
     let unchanged = options.if_none_match.as_deref().filter(|etag| !etag.contains('-'));
     let answer = shared.calls.send(Takes::Normal, || {
         let request = shared
@@ -243,7 +242,7 @@ fn header(range: ByteRange) -> String {
     }
 }
 
-/// First and last byte, and the size of the whole, of `bytes 0-9/20`.
+/// First and last byte, and the total size, from `bytes 0-9/20`.
 fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -266,11 +265,11 @@ impl Reader for BucketReader {
     }
 }
 
-/// What the bytes read so far come to.
+/// The digest of the bytes read so far.
 struct Check {
     wanted: Digest,
     whole: Md5,
-    /// MD5s of the parts that are complete.
+    /// MD5s of the complete parts.
     parts: Vec<u8>,
     in_part: u64,
 }

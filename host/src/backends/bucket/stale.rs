@@ -1,7 +1,7 @@
-//! Uploads that nobody ended.
+//! Aborts abandoned multipart uploads.
 //!
-//! Nothing tells whose an upload is, or whether someone still works on it. So
-//! only age counts, and only where the configuration says which.
+//! Nothing shows who owns an upload, or whether someone still works on it. So only
+//! age counts, and only if the configuration sets a limit.
 
 use super::Shared;
 use super::call::Takes;
@@ -12,7 +12,7 @@ use aws_sdk_s3::types::{EncodingType, MultipartUpload};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Aborts the uploads that were begun longer ago than `age`.
+/// Aborts all uploads older than `age`; returns how many.
 pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let before = u64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(0);
@@ -53,7 +53,7 @@ pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
         if page.is_truncated() != Some(true) || key_marker.is_none() {
             return Ok(aborted);
         }
-        // Ascending, or the list would have no end.
+        // A listing that does not advance would never end.
         if (&key_marker, &id_marker) == (&before.0, &before.1) {
             let text = "the server's list of uploads does not get on";
             return Err(Error::Other(format!("{}: {text}", shared.place)));

@@ -1,4 +1,4 @@
-//! Multipart uploads: parts in parallel, and no upload left behind.
+//! Multipart uploads: parts are sent in parallel, and a dropped upload is aborted.
 
 use super::Shared;
 use super::call::Takes;
@@ -16,10 +16,10 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-/// The most parts that a server takes.
+/// The most parts that a server accepts.
 const PARTS: i32 = 10_000;
 
-/// Parts that are copied on the server are at least this large.
+/// The smallest part to copy on the server, in bytes.
 const COPIED: u64 = 256 * 1024 * 1024;
 
 struct Part {
@@ -28,11 +28,11 @@ struct Part {
     md5: [u8; 16],
 }
 
-/// An upload under way; dropping it aborts it.
+/// A multipart upload in progress; dropping it aborts it.
 pub(super) struct Upload {
     shared: Arc<Shared>,
     key: String,
-    /// Absent when there is nothing left to abort.
+    /// `None` when there is nothing left to abort.
     id: Option<String>,
     parts: Vec<Part>,
     sending: JoinSet<Result<Part>>,
@@ -49,9 +49,9 @@ impl Upload {
         let (shared, key) = (shared.clone(), key.to_owned());
         let kind = kept::content_type(options);
         let tasks = shared.tasks.clone();
-        // A task of its own: should the caller go away now, the answer still
-        // tells what to abort. It is handed over before the task ends, so that
-        // whoever waits for the tasks waits for the abort, too.
+        // A task of its own: if the caller goes away now, the answer still tells
+        // which upload to abort. The upload is handed over before the task ends, so
+        // that waiting for the tasks waits for the abort, too.
         let (hand, created) = oneshot::channel();
         let create = async move {
             let answer = shared.calls.send(Takes::Normal, || {
@@ -101,7 +101,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Waits for one of the parts.
+    /// Waits for one part to finish.
     async fn sent(&mut self) -> Result<()> {
         match self.sending.join_next().await {
             None => Ok(()),
@@ -115,7 +115,7 @@ impl Upload {
         }
     }
 
-    /// Starts to send the next part, as soon as not too many are under way.
+    /// Starts sending the next part, once fewer than `concurrency` are in flight.
     pub(super) async fn part(&mut self, data: Bytes) -> Result<()> {
         let number = self.number()?;
         self.room().await?;
@@ -136,7 +136,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Takes the bytes from what is under the same key, without moving them here.
+    /// Takes the bytes from the object under the same key, copied by the server.
     async fn copy(&mut self, size: u64, step: u64, etag: &str) -> Result<()> {
         let source = self.shared.source(&self.key);
         let etag = kept::quoted(etag);
@@ -174,8 +174,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Publishes the parts; gives the server's etag, and whether it is the
-    /// MD5 of the MD5s of the parts.
+    /// Publishes the object. Returns the server's etag, and whether it is the MD5
+    /// of the parts' MD5s.
     pub(super) async fn complete(mut self, condition: &Condition) -> Result<(String, bool)> {
         self.gather().await?;
         let md5s: Vec<u8> = self.parts.iter().flat_map(|part| part.md5).collect();
@@ -207,13 +207,14 @@ impl Upload {
         Ok(kept::unquoted(&etag.unwrap_or_default()).to_owned())
     }
 
-    /// Whether a failure is one: an attempt whose answer was lost may have
-    /// published the object, and the next then found no upload.
+    /// Decides whether a failure is real: an attempt whose answer was lost may have
+    /// published the object, and the next one then found no upload.
     async fn judge(&self, condition: &Condition, etag: &str, failure: Failure) -> Result<String> {
         let ended = failure.code == "NoSuchUpload" || matches!(failure.status, Some(403 | 404));
         if failure.maybe_done && (ended || failure.status == Some(412)) {
             match self.shared.head(&self.key).await {
-                // The upload was ours alone, and it is gone: so this is it.
+                // Only this process knew the upload, and it is gone, so the object
+                // is ours.
                 Ok(found) if found.etag == etag && ended => return Ok(found.etag),
                 Ok(found) if found.etag == etag => return Err(self.shared.unsure(&self.key)),
                 Ok(_) if ended => return Err(self.shared.unsure(&self.key)),
@@ -230,7 +231,7 @@ impl Drop for Upload {
         let mut sending = std::mem::take(&mut self.sending);
         let (shared, key) = (self.shared.clone(), self.key.clone());
         let abort = async move {
-            // A part that arrives after the end would stay.
+            // A part that arrives after the abort would stay.
             sending.shutdown().await;
             let answer = shared.calls.send(Takes::Normal, || {
                 let request = shared.client.abort_multipart_upload().bucket(&shared.bucket);
@@ -247,8 +248,8 @@ impl Drop for Upload {
     }
 }
 
-/// Gives an object that was just published other metadata, by a copy of it
-/// onto itself. Gives the server's new etag.
+/// Replaces the metadata of an object that was just published, by copying it onto
+/// itself. Returns the server's new etag.
 pub(super) async fn restate(
     shared: &Arc<Shared>,
     key: &str,
@@ -274,7 +275,7 @@ pub(super) async fn restate(
 }
 
 impl Shared {
-    /// Remembers whether this server's etags are MD5s of MD5s.
+    /// Remembers whether this server's multipart etags are MD5s of MD5s.
     pub(super) fn learn(&self, composite: bool) {
         if !composite {
             self.composite.store(false, Ordering::Relaxed);

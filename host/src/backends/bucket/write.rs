@@ -1,4 +1,4 @@
-//! Writing: at once while small, else in parts.
+//! Writes: small objects in one request, larger ones in parts.
 
 use super::Shared;
 use super::call::Takes;
@@ -17,18 +17,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::sleep;
 
-/// Bytes whose MD5 takes long enough to compute to be spared.
+/// From this size on, it pays to avoid computing the MD5.
 const WORTH: usize = 64 * 1024;
 
-/// What servers say of a Content-MD5 that is not that of the bytes.
+/// Error codes for a Content-MD5 that does not match the bytes.
 const WRONG_DIGEST: &[&str] = &["BadDigest", "InvalidDigest"];
 
-/// What must hold on the server for a write.
+/// The precondition of a write, as the server will check it.
 pub(super) enum Condition {
     None,
-    /// No object is there.
+    /// The key has no object.
     Absent,
-    /// The object with this etag of the server's is there.
+    /// The key has an object with this etag of the server's.
     Match(String),
 }
 
@@ -50,7 +50,7 @@ impl Condition {
         }
     }
 
-    /// `If-None-Match` and `If-Match`.
+    /// The values of `If-None-Match` and `If-Match`.
     pub(super) fn headers(&self) -> (Option<String>, Option<String>) {
         match self {
             Condition::None => (None, None),
@@ -59,7 +59,7 @@ impl Condition {
         }
     }
 
-    /// As the contract has it.
+    /// Converts to the contract's error.
     pub(super) fn error(&self, failure: Failure, at: &str) -> Error {
         match failure.error(at) {
             Error::PreconditionFailed if matches!(self, Condition::Absent) => Error::AlreadyExists,
@@ -69,7 +69,7 @@ impl Condition {
 }
 
 impl Shared {
-    /// Refuses what the server would not act on.
+    /// Refuses preconditions that the server would not act on.
     async fn refuse_conditions(self: &Arc<Self>) -> Result<()> {
         let why = match self.conditions().await? {
             Verdict::Acts => return Ok(()),
@@ -91,7 +91,7 @@ impl Shared {
         wanted.then(|| base64_simd::STANDARD.encode_to_string(md5))
     }
 
-    /// The answer to a conditional write was lost.
+    /// The error for a conditional write whose answer was lost.
     pub(super) fn unsure(&self, key: &str) -> Error {
         Error::Unavailable(format!(
             "{}: the answer was lost, and the object that is there now may be this write's or \
@@ -101,7 +101,7 @@ impl Shared {
     }
 }
 
-/// Writes what fits into one part.
+/// Writes an object of at most one part.
 pub(super) async fn small(
     shared: &Arc<Shared>,
     key: &str,
@@ -139,7 +139,7 @@ pub(super) async fn small(
     Ok(kept::written(options, size, &etag))
 }
 
-/// An object with nothing to tell but its bytes and what headers can have.
+/// An object written in one request, with nothing beyond bytes and plain headers.
 struct Plain<'a> {
     shared: &'a Shared,
     key: &'a str,
@@ -165,10 +165,10 @@ impl Plain<'_> {
         Takes::Upload(self.data.len())
     }
 
-    /// Writes it in the belief that its etag is the MD5 of its bytes. That is
-    /// mostly so, the server computes it in any case, and to do so here, too,
-    /// would take as long as to send them. `None`: it is not known to be so,
-    /// and the object is to be written, whatever is there now.
+    /// Writes the object assuming that its etag is the MD5 of its bytes. It usually
+    /// is, and the server verifies it anyway; hashing here would take as long as
+    /// sending. `None` if the assumption was not confirmed: then write the object
+    /// again, whatever is there now.
     async fn claimed(&self) -> Result<Option<String>> {
         let calls = &self.shared.calls;
         let believed = self.shared.claims.load(Ordering::Relaxed)
@@ -191,13 +191,13 @@ impl Plain<'_> {
         }
     }
 
-    /// Writes it; `md5` is that of its bytes.
+    /// Writes the object; `md5` is the digest of its bytes.
     async fn write(&self, md5: [u8; 16]) -> Result<String> {
         let failure = match self.shared.calls.send(self.takes(), || self.send(md5)).await {
             Ok(etag) => return Ok(etag),
             Err(failure) => failure,
         };
-        // An attempt before may have written it.
+        // An earlier attempt may have written it.
         if failure.maybe_done
             && matches!(failure.status, Some(404 | 412))
             && !matches!(self.condition, Condition::None)
@@ -210,13 +210,13 @@ impl Plain<'_> {
     }
 }
 
-/// A streamed write. Holds the parts that are under way, and one more.
+/// A streamed write. Holds the parts in flight and one more in memory.
 pub(super) struct BucketWriter {
     shared: Arc<Shared>,
     key: String,
     options: PutOptions,
     held: BytesMut,
-    /// Absent while all fits into one part.
+    /// `None` while everything fits into one part.
     upload: Option<Upload>,
     size: u64,
     /// A push failed, or its future was dropped.
@@ -229,7 +229,7 @@ impl BucketWriter {
         key: String,
         options: PutOptions,
     ) -> Result<Self> {
-        // Checked again at the end; bytes that can't be published are not worth sending.
+        // Checked again at the end; don't send bytes that can't be published.
         let condition = Condition::new(&shared, &key, &options).await?;
         if matches!(condition, Condition::Absent) && shared.exists(&key).await? {
             return Err(Error::AlreadyExists);
@@ -239,7 +239,7 @@ impl BucketWriter {
         Ok(Self { shared, key, options, held, upload: None, size: 0, broken: false })
     }
 
-    /// Takes bytes up to a full part, sending the one before when there are more.
+    /// Buffers up to a full part, and sends the part before when more bytes come.
     async fn take(&mut self, mut chunk: Bytes) -> Result<()> {
         self.size += chunk.len() as u64;
         while !chunk.is_empty() {
@@ -266,7 +266,7 @@ impl BucketWriter {
         }
     }
 
-    /// How the whole can be checked when it is read.
+    /// The digest that readers can check the whole object with.
     fn digest(&self) -> Digest {
         match self.shared.checks.md5 && self.shared.composite.load(Ordering::Relaxed) {
             true => Digest::Parts(self.shared.part_size as u64, String::new()),
@@ -290,7 +290,7 @@ impl BucketWriter {
         let wrong_etag = begun.etag.is_some() && begun.etag != self.options.etag;
         let wrong_check = marked && !composite;
         if !added && !wrong_etag && !wrong_check {
-            // An etag that comes last is no reason to copy the object.
+            // A late etag alone is no reason to copy the object.
             return Ok(kept::written(&begun, self.size, &etag));
         }
         let checked = marked && composite;
@@ -317,7 +317,7 @@ impl Writer for BucketWriter {
         let outcome = self.take(chunk).await;
         match outcome {
             Ok(()) => self.broken = false,
-            // What was sent is of no use any more.
+            // The parts sent so far are useless now.
             Err(_) => self.upload = None,
         }
         outcome

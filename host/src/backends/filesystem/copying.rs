@@ -1,5 +1,5 @@
-//! Copies of objects that the kernel makes: blocks are shared where the
-//! filesystem can, else bytes go from file to file.
+//! Copies of objects by the kernel: it shares blocks where the filesystem can, and
+//! otherwise copies bytes from file to file.
 
 use super::metadata::version;
 use super::root::Root;
@@ -9,11 +9,11 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::sync::Arc;
 
-/// Bytes that the kernel copies in one call.
+/// The most bytes to copy in one system call.
 const PIECE: usize = 8 * 1024 * 1024;
 
-/// Copies the object that has this etag. `None`: it is another one by now, or
-/// the kernel does not copy here; nothing was done.
+/// Copies the object with this etag. `None` if the object is another one by now, or
+/// if the kernel can't copy here; then nothing was done.
 pub(super) fn copy(
     root: Arc<Root>,
     from: &str,
@@ -43,14 +43,15 @@ pub(super) fn copy(
         Err(e) => return Err(root.error(to, e)),
     };
     let now = rustix::fs::fstat(&file).map_err(|e| root.error(from, e))?;
-    // Another program writes into the file itself: whoever reads it is told.
+    // Another program wrote into the source file; an ordinary read will report
+    // that.
     if version(&now) != version(&stat) || Some(copied) != info.size {
         return Ok(None);
     }
     root.publish(to, temp, options).map(Some)
 }
 
-/// Fills a file with all of another; gives how many bytes that are.
+/// Copies all of `source` into the new file; returns the number of bytes.
 fn bytes(source: &OwnedFd, temp: &mut Temp) -> Result<u64, Errno> {
     #[cfg(target_os = "linux")]
     if rustix::fs::ioctl_ficlone(temp.file(), source).is_ok() {

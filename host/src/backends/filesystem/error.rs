@@ -1,4 +1,4 @@
-//! What the system says, in the words of the contract.
+//! Converts system errors to the contract's errors.
 
 use super::path;
 use super::root::Root;
@@ -6,7 +6,7 @@ use crate::store::Error;
 use rustix::io::Errno;
 use std::io;
 
-/// An error at `path`, given as the user would write it.
+/// Converts an error at `path`, which is shown as the user would write it.
 pub(super) fn at(path: &str, error: impl Into<io::Error>) -> Error {
     let error = error.into();
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
@@ -48,7 +48,7 @@ impl Root {
         Error::Unavailable(format!("{shown}: it was changed again and again meanwhile"))
     }
 
-    /// A change that everybody sees, and that a power cut may take back.
+    /// The error for a change that is visible but may be lost in a power cut.
     pub(super) fn unsynced(&self, key: &str, done: &str, error: Errno) -> Error {
         Error::Other(format!(
             "{}: {done}, but its folder could not be synced ({}), so a power cut may undo that; \

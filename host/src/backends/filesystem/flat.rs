@@ -1,7 +1,7 @@
-//! Listing one folder whose file names sort differently from the keys.
+//! Listings of one folder whose file names sort differently from the keys.
 //!
-//! Every page needs all names, so a part of them is kept in the order of the
-//! keys for the next page, as long as the folder does not change.
+//! Every page needs all names, so a window of them is kept, sorted by key, for the
+//! next page as long as the folder does not change.
 
 use super::listing::look;
 use super::root::Root;
@@ -11,33 +11,33 @@ use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Names that are kept; what bounds memory, whatever the folder holds.
+/// The most names to keep, which bounds memory for any folder.
 const KEPT: usize = 32 * 1024;
 
-/// A folder changed less than this before the look may change again within
+/// A folder that changed less than this before it was read may change again within
 /// the same tick of the filesystem's clock.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Keys and names in the order of the keys, from `from` on.
+/// Pairs of key and file name, sorted by key, from the key `from` on.
 struct Window {
     from: String,
     names: Vec<(String, String)>,
-    /// Whether there are none after these.
+    /// Whether no more names follow.
     complete: bool,
     changed: Stamp,
 }
 
 type Stamp = (i64, i64, i64, i64);
 
-/// The listing of a folder.
+/// The listing state of a folder.
 #[derive(Default)]
 pub(in crate::backends) struct Flat {
     window: Mutex<Option<Window>>,
 }
 
 impl Flat {
-    /// One page of the root's own files; `key` gives a file's key, `None` for
-    /// one that is not ours.
+    /// A page of the root's own files. `key` returns a file's key, or `None` for a
+    /// file that is not ours.
     pub(super) fn list(
         &self,
         root: &Root,
@@ -47,7 +47,7 @@ impl Flat {
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let after = options.start_after.as_deref();
         let mut from = match after {
-            // Nothing sorts between a key and the same with a NUL after it.
+            // The immediate successor of a key is the key with a NUL appended.
             Some(after) if after >= options.prefix.as_str() => format!("{after}\0"),
             _ => options.prefix.clone(),
         };
@@ -72,7 +72,7 @@ impl Flat {
         }
     }
 
-    /// Some keys from `from` on, and whether there are no more.
+    /// Keys and names from `from` on, and whether no more follow.
     fn names(
         &self,
         root: &Root,
@@ -111,13 +111,13 @@ impl Window {
     }
 }
 
-/// Changes with every entry that comes or goes.
+/// Changes whenever an entry is added or removed.
 fn stamp(root: &Root) -> Result<Stamp> {
     let stat = rustix::fs::fstat(root.dir()).map_err(|e| root.error("", e))?;
     Ok((stat.st_mtime, stat.st_mtime_nsec as i64, stat.st_ctime, stat.st_ctime_nsec as i64))
 }
 
-/// The first keys from `from` on, sorted.
+/// The first [`KEPT`] keys from `from` on, sorted, and whether those are all.
 fn scan(
     root: &Root,
     from: &str,

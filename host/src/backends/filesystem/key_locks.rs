@@ -1,6 +1,6 @@
-//! What all stores of one root share within this process, so that conditional
-//! writes are atomic between them: two entries of a configuration with the
-//! same directory, or a store and the one that replaces it at a reload.
+//! Locks that all stores of one root in this process share, so that conditional
+//! writes are atomic across them: two configured stores with one directory, or a
+//! store and its replacement at a reload.
 
 use super::together::Together;
 use rustix::fs::Stat;
@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub(super) struct KeyLocks {
     hasher: RandomState,
     locks: [Mutex<()>; 64],
-    /// Folders made by puts under way, whose entry may not be on disk yet.
+    /// Folders created by unfinished puts, whose entries may not be on disk yet.
     fresh: Mutex<HashSet<String>>,
     pub(super) together: Together,
 }
 
 impl KeyLocks {
-    /// Those of an open directory.
+    /// The locks of an open directory.
     pub(super) fn of(root: &Stat) -> Arc<Self> {
         type Roots = HashMap<(u64, u64), Weak<KeyLocks>>;
         static ROOTS: Mutex<Option<Roots>> = Mutex::new(None);

@@ -1,5 +1,5 @@
-//! Listing: a walk in the order of the keys' bytes that enters only folders
-//! which can hold an answer.
+//! Listings: a walk in the byte order of the keys that enters only folders that can
+//! hold a match.
 
 use super::names::Low;
 use super::root::Root;
@@ -9,25 +9,24 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
-/// Folders of the walk that are held open: a key may lie thousands deep, and
-/// the others are opened again on the way back.
+/// The most folders the walk holds open. Keys may be thousands deep; the others are
+/// reopened on the way back.
 const HELD: usize = 32;
 
-/// A folder that the walk is in. What is known of what is left of it is sorted
-/// backwards.
+/// A folder on the walk's path. `names` are the next names, in reverse order.
 struct Level {
     folder: Option<OwnedFd>,
     path: String,
     names: Vec<String>,
-    /// Where the names after those begin; `None`: there are none.
+    /// Where the names after those begin; `None` if no more follow.
     rest: Option<Low>,
 }
 
-/// One page. Names that are not UTF-8, symbolic links and special files are
-/// left out.
+/// A page of the listing. Leaves out names that are not UTF-8, symbolic links and
+/// special files.
 pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
-    // Only the folder that the prefix names can hold an answer.
+    // Matches can only be in the folder that the prefix names.
     let start = options.prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
     if options.skipped {
         let prefix = options.prefix.as_bytes();
@@ -66,9 +65,10 @@ pub(super) fn list(root: &Root, options: &ListOptions) -> Result<Page> {
                         far.folder = None;
                     }
                 }
-                // Gone, or something else by now.
+                // Gone, or no longer a folder.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                // The filesystem's own, on the top of each that is mounted.
+                // At the top of a mounted filesystem, this one belongs to the
+                // system.
                 Err(Errno::ACCESS) if key == "lost+found/" => {}
                 Err(e) => return Err(root.error(&key, e)),
             }
@@ -91,7 +91,7 @@ impl Level {
         Self { folder: Some(folder), path, names: Vec::new(), rest }
     }
 
-    /// The open folder; `None` when it is gone.
+    /// The open folder; `None` if it is gone.
     fn folder(&mut self, root: &Root) -> Result<Option<BorrowedFd<'_>>> {
         if self.folder.is_none() {
             let path = self.path.trim_end_matches('/');
@@ -104,7 +104,7 @@ impl Level {
         Ok(self.folder.as_ref().map(AsFd::as_fd))
     }
 
-    /// Takes in the next names; false when there are none.
+    /// Loads the next names; false if there are none.
     fn more(&mut self, root: &Root, prefix: &str) -> Result<bool> {
         let Some(low) = self.rest.take() else { return Ok(false) };
         let path = self.path.clone();
@@ -119,8 +119,8 @@ impl Level {
     }
 }
 
-/// What is known of the object `path`, which is `name` in this folder; `None`
-/// when it is gone or no regular file.
+/// The info of the object at `path`, which is `name` in this folder; `None` if it
+/// is gone or not a regular file.
 pub(super) fn look(
     root: &Root,
     folder: BorrowedFd<'_>,
@@ -133,12 +133,12 @@ pub(super) fn look(
             let fail = |e| root.error(path, e);
             let stat = rustix::fs::fstat(&file).map_err(fail)?;
             match metadata::load(root.side().ok(), path, file.as_fd(), &stat) {
-                // It was replaced, or is gone.
+                // It was replaced or deleted.
                 Err(Errno::STALE) => return look(root, folder, name, path),
                 info => (stat, info.map_err(fail)?),
             }
         }
-        // It exists, though not for us: the names are still listed.
+        // The file exists but is not readable for us: list it all the same.
         Err(Errno::ACCESS | Errno::PERM) => {
             let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
             let stat = stat.map_err(|e| root.error(path, e))?;

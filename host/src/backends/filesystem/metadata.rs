@@ -1,10 +1,10 @@
-//! What is kept beside an object's bytes: content type, user metadata, etag.
+//! An object's metadata: content type, user metadata and etag.
 //!
-//! One JSON value in an extended attribute of the file, so that it is
-//! published by the same rename; where the filesystem has none (or too little
-//! room), in a file of the side directory named after key and inode. It is
-//! bound to size, mtime and inode: when another program changed the object,
-//! it no longer holds and is ignored.
+//! It is one JSON value in an extended attribute of the file, so that the same
+//! rename publishes both. If the filesystem has no attributes, or too little room,
+//! it is a file in the side directory, named after key and inode. It is bound to
+//! size, mtime and inode: once another program has changed the object, it no longer
+//! applies and is ignored.
 
 use super::error;
 use super::side::Side;
@@ -19,7 +19,7 @@ use std::io::{Read, Write};
 
 const ATTRIBUTE: &str = "user.storage.object";
 
-/// More than any filesystem keeps in one attribute.
+/// More than any filesystem stores in one attribute.
 const MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -35,13 +35,13 @@ struct Kept {
     metadata: Metadata,
 }
 
-/// Size, mtime in nanoseconds, inode: what tells one version from another.
+/// Size, mtime in nanoseconds and inode, which identify a version.
 pub(super) fn version(stat: &Stat) -> (u64, i128, u64) {
     let mtime = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
     (u64::try_from(stat.st_size).unwrap_or(0), mtime, stat.st_ino)
 }
 
-/// What the file alone tells.
+/// The info that follows from the file alone.
 pub(super) fn derived(stat: &Stat) -> ObjectInfo {
     let (size, mtime, inode) = version(stat);
     ObjectInfo {
@@ -53,9 +53,9 @@ pub(super) fn derived(stat: &Stat) -> ObjectInfo {
     }
 }
 
-/// What is known of an open file. An error is one of reading: an object must
-/// not seem to have another etag because its disk fails. `STALE`: the file was
-/// replaced or deleted since, and what was kept beside it is gone.
+/// The info of an open file. Read errors are returned, because an object must not
+/// seem to have another etag when its disk fails. `STALE`: the file was replaced or
+/// deleted since, and its metadata is gone.
 pub(super) fn load(
     side: Option<&Side>,
     key: &str,
@@ -66,7 +66,7 @@ pub(super) fn load(
     let kept = match (from_attribute(file)?, side) {
         (None, Some(side)) if side.metadata()?.is_some() => {
             let kept = from_side(side, key, stat.st_ino)?;
-            // It goes after the file does.
+            // Metadata is removed after the file.
             if kept.is_none() && rustix::fs::fstat(file)?.st_nlink == 0 {
                 return Err(Errno::STALE);
             }
@@ -89,7 +89,8 @@ pub(super) fn load(
 }
 
 fn from_attribute(file: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
-    // Most values are small: one call, and a second one for the others.
+    // Most values are small: try one call, then a second one with room for the
+    // others.
     let mut small = [0; 1024];
     let mut large = Vec::new();
     let got = match rustix::fs::fgetxattr(file, ATTRIBUTE, &mut small[..]) {
@@ -106,7 +107,7 @@ fn from_attribute(file: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
             Ok(Some(large))
         }
         Err(e @ (Errno::IO | Errno::NOMEM | Errno::INTR)) => Err(e),
-        // There is none, or there are no attributes here.
+        // No value, or no attributes on this filesystem.
         Err(_) => Ok(None),
     }
 }
@@ -123,7 +124,7 @@ fn from_side(side: &Side, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errn
         Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
         Err(e) => return Err(e),
     };
-    // Something else in its place holds no metadata, and may never end.
+    // Anything but a file holds no metadata, and reading it may never end.
     if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
         return Ok(None);
     }
@@ -134,7 +135,7 @@ fn from_side(side: &Side, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errn
     }
 }
 
-/// Keeps what `options` hold with a file that is not yet published, and tells
+/// Stores the metadata in `options` for a file that is not yet published. Returns
 /// what a later [`load`] will.
 pub(super) fn save(
     side: &Side,
@@ -149,7 +150,7 @@ pub(super) fn save(
     let mut info = derived(&stat);
     let (size, mtime, inode) = version(&stat);
     if options.etag.is_none() && options.content_type.is_none() && options.metadata.is_empty() {
-        // A recycled inode must not inherit an older file's value.
+        // A recycled inode must not inherit the metadata of an older file.
         forget(side, key, inode);
         return Ok(info);
     }
@@ -164,11 +165,11 @@ pub(super) fn save(
     let bytes = serde_json::to_vec(&kept).map_err(|e| fail(e.into()))?;
     match rustix::fs::fsetxattr(file, ATTRIBUTE, &bytes, XattrFlags::empty()) {
         Ok(()) => {}
-        // No attributes here, or not that large (ext4 says "no space" then).
+        // No attributes here, or not that large (ext4 then reports "no space").
         Err(Errno::OPNOTSUPP | Errno::NOSPC | Errno::TOOBIG | Errno::RANGE | Errno::PERM) => {
             let folder = side.make_metadata().map_err(|e| fail(e.into()))?;
-            // What is there is an older file's, or not ours: it is replaced,
-            // not written into.
+            // What is there belongs to an older file or is not ours: replace it,
+            // don't write into it.
             forget(side, key, inode);
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let name = side_name(key, inode);
@@ -191,10 +192,10 @@ pub(super) fn save(
     Ok(info)
 }
 
-/// Removes what the side directory keeps for a version that is gone.
+/// Removes metadata of a version that is gone from the side directory.
 pub(super) fn forget(side: &Side, key: &str, inode: u64) {
     if let Ok(Some(folder)) = side.metadata() {
-        // Only rubbish stays behind when this fails: it is bound to its version.
+        // On failure only rubbish stays, since metadata is bound to its version.
         let _ = rustix::fs::unlinkat(folder, side_name(key, inode), AtFlags::empty());
     }
 }

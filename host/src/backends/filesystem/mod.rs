@@ -1,11 +1,14 @@
-//! FilesystemStore: objects as files, the key is the path below the root.
+//! FilesystemStore: objects as files; the key is the path below the root.
 //!
-//! - [`open`]: opening a root. [`path`]: what confines keys to the root. [`root`]: what is done there.
-//! - [`key_locks`]: what stores of one directory share. [`side`]: the directory
-//!   for what is no object. [`metadata`]: what is kept
-//!   besides the bytes.
-//! - [`writer`], [`reader`], [`copying`]; [`listing`] by [`names`], and [`skipped`]: what it leaves
-//!   out; [`error`]: the system's errors.
+//! - [`open`]: opening a root. [`path`]: confining keys to the root. [`root`]: the
+//!   operations on a root. [`error`]: the system's errors.
+//! - [`key_locks`]: locks that stores of one directory share. [`side`]: the
+//!   directory for files that are not objects. [`metadata`]: what is stored besides
+//!   the bytes.
+//! - [`writer`] with [`writeback`], [`reader`] with [`readahead`], [`copying`].
+//!   [`together`]: shared folder syncs.
+//! - [`listing`] by [`names`]. [`skipped`]: what a listing leaves out.
+//! - [`renamed`], [`flat`]: for stores whose file names are not the keys.
 
 mod copying;
 mod error;
@@ -80,7 +83,7 @@ struct Config {
     durable: bool,
 }
 
-/// Objects as files.
+/// Objects as files below one root.
 #[derive(Clone)]
 pub(in crate::backends) struct Filesystem {
     root: Arc<Root>,
@@ -92,7 +95,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
 }
 
 impl Filesystem {
-    /// Where files may be kept that belong to the root but are no objects.
+    /// The directory for files that belong to the root but are not objects.
     pub(super) fn side_directory(&self) -> &Path {
         self.root.side_directory()
     }
@@ -106,7 +109,7 @@ impl Filesystem {
         blocking(move || work(root, key)).await
     }
 
-    /// A part of the listing of a root without folders.
+    /// A page of the listing of a root without folders.
     pub(super) async fn list_flat(
         &self,
         flat: &Arc<Flat>,
@@ -117,7 +120,7 @@ impl Filesystem {
         self.with("", move |root, _| flat.list(&root, &options, key)).await
     }
 
-    /// A part of what is below the root and is no object, as `judge` has it.
+    /// A page of the entries below the root that `judge` finds not to be objects.
     pub(super) async fn list_skipped(
         &self,
         options: ListOptions,

@@ -1,10 +1,9 @@
-//! The names in one folder, in the order of the keys below it, a part at a
-//! time: however many a folder has, a bounded number is in memory.
+//! The names in one folder in the order of the keys below it, one part at a time,
+//! with bounded memory however many names there are.
 //!
-//! Each look at a folder reads all its names and keeps the first of those that
-//! are wanted. Where there are many they are kept for the next page, too, as
-//! long as the folder does not change: else a folder of a million files would
-//! be read a thousand times.
+//! Every scan reads all names of a folder and keeps the first ones that match. If
+//! there are many, they are kept for later pages while the folder does not change.
+//! Otherwise a folder of a million files would be read a thousand times.
 
 use super::root::Root;
 use crate::store::{PAGE_LIMIT, Result, check_key};
@@ -15,20 +14,20 @@ use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Names of one folder that are kept.
+/// The most names to keep of one folder.
 const KEPT: usize = 32 * 1024;
 
-/// Folders whose names are kept.
+/// The most folders whose names to keep.
 const FOLDERS: usize = 4;
 
-/// Names that are given at a time: as many as a page has, and one more.
+/// Names to return at a time: a page and one more.
 const PART: usize = PAGE_LIMIT as usize + 1;
 
-/// A folder changed less than this before the look may change again within
+/// A folder that changed less than this before it was read may change again within
 /// the same tick of the filesystem's clock.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where a part begins: at a name, or after it.
+/// A lower bound for names, inclusive or exclusive.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Low {
     name: String,
@@ -36,14 +35,14 @@ pub(super) struct Low {
 }
 
 impl Low {
-    /// For the keys after `after` in a folder, given with its slash; `None`:
-    /// all of them come before.
+    /// The bound for the keys after `after` in a folder, which is given with its
+    /// slash. `None` if all its keys come before.
     pub(super) fn below(folder: &str, after: Option<&str>) -> Option<Self> {
         let Some(after) = after else { return Some(Self::default()) };
         match after.strip_prefix(folder) {
             None if after < folder => Some(Self::default()),
             None => None,
-            // The folder that the key is in may hold more.
+            // The folder of that key may hold more keys.
             Some(rest) => Some(match rest.find('/') {
                 Some(slash) => Self { name: rest.get(..=slash)?.to_owned(), after: false },
                 None => Self { name: rest.to_owned(), after: true },
@@ -51,7 +50,7 @@ impl Low {
         }
     }
 
-    /// After a name.
+    /// The exclusive bound at a name.
     pub(super) fn after(name: &str) -> Self {
         Self { name: name.to_owned(), after: true }
     }
@@ -61,11 +60,10 @@ impl Low {
     }
 }
 
-/// Some names in order, those of folders with a slash; and whether there are
-/// no more after them.
+/// Names in order, those of folders with a slash, and whether no more follow.
 pub(super) type Part = (Vec<String>, bool);
 
-/// What is kept.
+/// The names kept for later pages.
 pub(super) struct Names {
     kept: usize,
     part: usize,
@@ -78,7 +76,7 @@ impl Default for Names {
     }
 }
 
-/// The first names of a folder from some point on.
+/// The first names of a folder from a bound on.
 struct Window {
     path: String,
     prefix: String,
@@ -88,13 +86,14 @@ struct Window {
     changed: Stamp,
 }
 
-/// Another one for another folder, and for every entry that comes or goes.
+/// Differs between folders, and changes whenever an entry is added or removed.
 type Stamp = (u64, u64, i64, u64, i64, u64);
 
 impl Names {
-    /// Names in the folder `path` (with its slash; empty for the root) from
-    /// `low` on, of keys that begin with `prefix` or of folders that may hold
-    /// such; `None` when the folder is gone. There is a name unless there are no more.
+    /// The names in the folder `path` (with its slash; empty for the root) from
+    /// `low` on: of keys that begin with `prefix`, and of folders that may hold
+    /// such keys. At least one name unless no more follow. `None` if the folder is
+    /// gone.
     pub(super) fn part(
         &self,
         root: &Root,
@@ -131,7 +130,7 @@ impl Names {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first names from `low` on.
+    /// Reads the folder and returns the first names from `low` on.
     fn scan(
         &self,
         root: &Root,
@@ -168,7 +167,7 @@ impl Names {
             let wanted = match kind {
                 FileType::RegularFile => key.starts_with(prefix) && check_key(&key).is_ok(),
                 FileType::Directory => {
-                    // With its slash a folder sorts where the keys in it belong.
+                    // With its slash, a folder sorts where its keys belong.
                     key.push('/');
                     key.starts_with(prefix) || prefix.starts_with(&key)
                 }
@@ -192,7 +191,7 @@ impl Names {
 }
 
 impl Window {
-    /// Whether it can tell what comes from `low` on.
+    /// Whether the window has the names from `low` on.
     fn has(&self, path: &str, prefix: &str, low: &Low, changed: Stamp) -> bool {
         self.changed == changed
             && self.path == path
@@ -222,7 +221,7 @@ fn stamp(folder: BorrowedFd<'_>) -> Result<Stamp, Errno> {
     ))
 }
 
-/// Whether a folder was not changed right before `now`.
+/// Whether the folder has not changed right before `now`.
 fn quiet((_, _, seconds, nanoseconds, _, _): Stamp, now: Duration) -> bool {
     let changed = Duration::from_secs(seconds.max(0).unsigned_abs());
     changed + Duration::from_nanos(nanoseconds) + TICK < now
@@ -274,7 +273,7 @@ mod tests {
             }
         }
         let root = root(home.path());
-        // Some are kept only when the folder has been quiet for a while.
+        // Names are kept only if the folder has been quiet for a while.
         for wait in [Duration::ZERO, 2 * TICK] {
             std::thread::sleep(wait);
             for (kept, part) in [(1, 1), (3, 2), (7, 3), (40, 7), (100, 100)] {
@@ -287,7 +286,7 @@ mod tests {
                     let wanted: Vec<_> = model.iter().filter(wanted).cloned().collect();
                     assert_eq!(all(&names, &root, prefix, None), wanted, "{kept} {part} {prefix}");
                     for after in ["a", "a09", "b20/k", "b20/", "b20", "z"] {
-                        // The folder that a key is in comes again.
+                        // The folder of a key is listed again.
                         let rest = |name: &&String| {
                             name.as_str() > after
                                 || (name.ends_with('/') && after.starts_with(name.as_str()))

@@ -1,4 +1,4 @@
-//! Opening a root: its directory, and its side directory.
+//! Opens a root: its directory and its side directory.
 
 use super::root::Root;
 use super::side::{Place, Side};
@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Filesystem {
-    /// Opens the files below `root_path`, for this store type and for those
-    /// that keep their objects as files under other names.
+    /// Opens the files below `root_path`. Also serves the stores that keep objects
+    /// as files under other names.
     pub(in crate::backends) fn open(
         args: &OpenArgs,
         root_path: &Path,

@@ -1,5 +1,5 @@
-//! From keys to files: nothing outside the root can be named, and nothing is
-//! reached through a symbolic link.
+//! Maps keys to files. No key can name anything outside the root or reach through a
+//! symbolic link.
 
 use crate::store::{Error, Result, check_key, key_too_long};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,10 +7,10 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The longest name that the usual filesystems take.
+/// The longest file name on common filesystems.
 const MAX_NAME_BYTES: usize = 255;
 
-/// Checks that a key can be a relative path, unchanged.
+/// Checks that a key can serve as a relative path, unchanged.
 pub(super) fn check(key: &str) -> Result<()> {
     check_key(key)?;
     let problem = if key.starts_with('/') {
@@ -27,24 +27,24 @@ pub(super) fn check(key: &str) -> Result<()> {
     Err(Error::InvalidKey(format!("{key:?} can't be a file: {problem}")))
 }
 
-/// The folder part (empty: the root) and the file name.
+/// Splits a key into folder (empty: the root) and file name.
 pub(super) fn split(key: &str) -> (&str, &str) {
     key.rsplit_once('/').unwrap_or(("", key))
 }
 
-/// Every folder that a key lies in, outermost first, without the root.
+/// The folders that a key is in, outermost first, without the root.
 pub(super) fn folders(key: &str) -> impl Iterator<Item = &str> {
     key.match_indices('/').filter_map(|(at, _)| key.get(..at))
 }
 
 static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
 
-/// What the system takes as one path, with room for its end.
+/// The longest path to pass in one system call, with some room to spare.
 const MAX_PATH_BYTES: usize = 4_000;
 
-/// Opens a path below a directory; a symbolic link anywhere on the way is
-/// `ELOOP`. The path is empty (the directory itself) or passed [`check`]. It
-/// may be longer than what the system takes at once.
+/// Opens a path below a directory; a symbolic link anywhere in it is `ELOOP`. The
+/// path must be empty (the directory itself) or have passed [`check`]. It may be
+/// longer than the system's limit.
 pub(super) fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     if path.len() > MAX_PATH_BYTES
         && let Some((folder, rest)) = path
@@ -62,8 +62,8 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<Ow
             ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
         match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
             Err(Errno::NOSYS) => NO_OPENAT2.store(true, Ordering::Relaxed),
-            // Some container runtimes refuse calls that they don't know this
-            // way; a real refusal will come again below.
+            // Some container runtimes answer unknown calls like this; a real
+            // refusal comes again below.
             Err(Errno::PERM) => {}
             done => return done,
         }
@@ -88,7 +88,7 @@ pub(super) fn open_folder(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, E
     open(root, path, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
-/// Opens a folder in another by its name, whatever bytes that has.
+/// Opens a folder inside another by its name, which may be any bytes.
 pub(super) fn open_folder_by_name(folder: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(folder, name, flags, Mode::empty())

@@ -1,6 +1,6 @@
-//! Objects being read. The open file is one version: replacing or deleting
-//! the object does not touch it. A program that writes into the file itself
-//! is noticed.
+//! Reads of objects. The open file is one version: replacing or deleting the object
+//! does not affect it. If another program writes into the file itself, the read
+//! fails.
 
 use super::metadata::version;
 use super::readahead::Readahead;
@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The wanted bytes of an open file.
+/// The requested bytes of an open file.
 struct Opened {
     root: Arc<Root>,
     key: String,
@@ -54,7 +54,7 @@ impl Pieces for Opened {
             }
         }
         let taken = start.elapsed();
-        // There may have been more room than was asked for.
+        // The buffer may have been larger than requested.
         bytes.truncate(length);
         let now = rustix::fs::fstat(&self.file).map_err(fail)?;
         if bytes.len() < length || version(&now) != version(&self.stat) {
@@ -69,7 +69,8 @@ impl Pieces for Opened {
     }
 }
 
-/// Everything at once.
+/// Reads an object or a range of it at once. `LimitExceeded` above
+/// [`MAX_INLINE_BYTES`].
 pub(super) fn all(
     root: Arc<Root>,
     key: String,
@@ -86,8 +87,8 @@ pub(super) fn all(
     Ok((info, bytes))
 }
 
-/// So many bytes are read as the file is opened: a trip to another thread
-/// costs more than they do.
+/// Reads of up to this size finish when the file is opened: switching threads would
+/// cost more.
 const AT_ONCE: u64 = 64 * 1024;
 
 /// A streamed read.

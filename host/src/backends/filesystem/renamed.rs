@@ -1,4 +1,4 @@
-//! Objects as files whose names are made from the keys.
+//! Objects as files whose names are derived from the keys.
 
 use super::Filesystem;
 use crate::store::{
@@ -8,19 +8,19 @@ use crate::store::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// How keys become file names.
+/// Maps keys to file names.
 #[async_trait]
 pub(in crate::backends) trait Naming: Send + Sync + 'static {
-    /// What the store can do; `files` is what the files can.
+    /// The store's capabilities, given those of the files.
     fn capabilities(&self, files: Capabilities) -> Capabilities;
-    /// The path of a key's file, relative to the root. Never the same for two
+    /// The path of a key's file, relative to the root. Must differ for different
     /// keys.
     fn path(&self, key: &str) -> Result<String>;
-    /// A part of the listing.
+    /// A page of the listing.
     async fn list(&self, files: &Filesystem, options: ListOptions) -> Result<Page>;
 }
 
-/// Files under other names than their keys.
+/// A store of files that are not named by their keys.
 pub(in crate::backends) struct Renamed<N> {
     pub(in crate::backends) files: Filesystem,
     pub(in crate::backends) naming: N,

@@ -1,4 +1,4 @@
-//! The root directory and what is done to the objects in it.
+//! The root directory and the operations on its objects.
 
 use super::key_locks::KeyLocks;
 use super::names::Names;
@@ -13,17 +13,17 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard};
 
-/// How often a put makes its folders again while deletes prune them, and a
-/// reader looks again while puts replace what it opened.
+/// How often a put recreates folders that deletes prune, and a reader retries when
+/// puts replace what it opened.
 const ATTEMPTS: usize = 1000;
 
 /// An open root.
 pub(super) struct Root {
     dir: OwnedFd,
-    /// As the configuration has it: for messages.
+    /// The path as written in the configuration, for messages.
     shown: String,
     place: Place,
-    /// Or why nothing can be written.
+    /// The side directory, or why nothing can be written.
     side: Result<Side>,
     durable: bool,
     shared: Arc<KeyLocks>,
@@ -42,7 +42,7 @@ impl Root {
         Ok(Self { dir, shown, place, side, durable, shared, names: Names::default() })
     }
 
-    /// Names of large folders, for listing.
+    /// Names of large folders, kept for listings.
     pub(super) fn names(&self) -> &Names {
         &self.names
     }
@@ -51,27 +51,27 @@ impl Root {
         self.dir.as_fd()
     }
 
-    /// Whether what is written is synced before it is acknowledged.
+    /// Whether writes are synced before they are acknowledged.
     pub(super) fn durable(&self) -> bool {
         self.durable
     }
 
-    /// A key as a path that the user knows.
+    /// A key as a path in the user's terms.
     pub(super) fn shown(&self, key: &str) -> String {
         format!("{}/{key}", self.shown.trim_end_matches('/'))
     }
 
-    /// The side directory; an error when the root is only for reading.
+    /// The side directory; an error if the root is read-only.
     pub(super) fn side(&self) -> Result<&Side> {
         self.side.as_ref().map_err(Clone::clone)
     }
 
-    /// Where the side directory is, or would be.
+    /// Where the side directory is or would be.
     pub(super) fn side_directory(&self) -> &Path {
         self.place.path()
     }
 
-    /// Whether a path below the root is no object's, nor a folder of objects.
+    /// Whether no object, and no folder of objects, may be at this path.
     pub(super) fn is_reserved(&self, path: &str) -> bool {
         Place::is_reserved(path)
     }
@@ -95,10 +95,10 @@ impl Root {
         self.shared.fresh()
     }
 
-    /// Opens an object for reading, with what is known of it.
+    /// Opens an object for reading; also returns its info.
     pub(super) fn open(&self, key: &str) -> Result<(OwnedFd, Stat, ObjectInfo)> {
         self.check_path(key)?;
-        // Without NONBLOCK, a pipe under the root would hang the reader.
+        // Without NONBLOCK, a pipe below the root would hang the reader.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         for _ in 0..ATTEMPTS {
             let file = path::open(self.dir(), key, flags).map_err(|e| self.error(key, e))?;
@@ -127,8 +127,8 @@ impl Root {
         }
     }
 
-    /// Checks preconditions as far as that can be done before the bytes are
-    /// known.
+    /// Checks preconditions early, before the bytes are written; `publish` checks
+    /// them again.
     pub(super) fn check(&self, key: &str, options: &PutOptions) -> Result<()> {
         self.check_path(key)?;
         self.side()?;
@@ -146,7 +146,8 @@ impl Root {
         }
     }
 
-    /// Moves a finished file to its place.
+    /// Moves a finished file to its place. With `durable`, file and folder entry
+    /// are synced when this returns.
     pub(super) fn publish(
         &self,
         key: &str,
@@ -160,7 +161,7 @@ impl Root {
                 Ok(info)
             }
             Err(error) => {
-                // Nothing of it is to stay behind.
+                // Leave nothing behind.
                 if let (Ok(side), Ok(stat)) = (self.side(), rustix::fs::fstat(temp.file())) {
                     metadata::forget(side, key, stat.st_ino);
                 }
@@ -219,7 +220,7 @@ impl Root {
             };
             match there.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
                 None | Some(FileType::RegularFile) => {}
-                // What a crash left between making folders and the object.
+                // A folder left by a crash between creating folders and the object.
                 Some(FileType::Directory) => {
                     if remove_empty(parent.as_fd(), name).is_err() {
                         return Err(self.conflict(key, Errno::ISDIR));
@@ -243,7 +244,7 @@ impl Root {
             match moved {
                 Ok(()) => return Ok(file),
                 Err(Errno::EXIST) if options.if_absent => return Err(Error::AlreadyExists),
-                // Pruned, or made a folder, between the look and the move.
+                // Pruned, or turned into a folder, between check and move.
                 Err(Errno::NOENT | Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {}
                 Err(Errno::XDEV) => return Err(self.mounted_below(key)),
                 Err(e) => return Err(self.error(key, e)),
@@ -252,7 +253,7 @@ impl Root {
         Err(self.busy(key))
     }
 
-    /// The refusal of a key in a folder that files can't be moved to.
+    /// The error for a key in a folder on another filesystem.
     fn mounted_below(&self, key: &str) -> Error {
         let there = |folder: &&str| {
             path::open_folder(self.dir(), folder)
@@ -286,8 +287,8 @@ impl Root {
         Ok(())
     }
 
-    /// Makes the object's entry durable, and those of folders that this or
-    /// another put has just made.
+    /// Makes the object's entry durable, with the entries of folders that this or
+    /// another put has just created.
     fn sync_folders(&self, key: &str, made: &[String]) -> Result<(), Errno> {
         let mut wanted: Vec<&str> = Vec::new();
         {
@@ -317,7 +318,7 @@ impl Root {
             let mut folder = folder;
             loop {
                 match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {
-                    // Pruned already: that is what has to be durable now.
+                    // Already pruned: now the removal has to be durable.
                     Err(Errno::NOENT) if !folder.is_empty() => folder = path::split(folder).0,
                     done => return done,
                 }
@@ -352,8 +353,8 @@ impl Root {
         Ok(())
     }
 
-    /// Removes folders that became empty. A put that meets this makes them
-    /// again; that they are gone need not be durable.
+    /// Removes folders that became empty. A concurrent put recreates them; their
+    /// removal need not be durable.
     fn prune(&self, mut folder: &str) {
         while !folder.is_empty() {
             let (above, name) = path::split(folder);
@@ -395,8 +396,8 @@ fn remove_empty(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
     rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
 }
 
-/// `renameat2` with `RENAME_NOREPLACE`, or a link and an unlink where the
-/// filesystem lacks it.
+/// `renameat2` with `RENAME_NOREPLACE`, or link and unlink on filesystems without
+/// it.
 pub(super) fn rename_to_free(
     from: BorrowedFd<'_>,
     old: &str,
@@ -406,7 +407,7 @@ pub(super) fn rename_to_free(
     match rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
             rustix::fs::linkat(from, old, to, new, AtFlags::empty())?;
-            // It is in its place; the next start removes the other name.
+            // The file is in place; the next start removes the old name.
             let _ = rustix::fs::unlinkat(from, old, AtFlags::empty());
             Ok(())
         }

@@ -1,14 +1,14 @@
-//! The side directory of a root: files being written, and metadata where the
-//! filesystem has no attributes.
+//! The side directory of a root: unfinished writes, and metadata on filesystems
+//! without attributes.
 //!
-//! It is `.<name of root>.storage` next to the root, since the Python library
-//! lists every file in there. Files can be moved only within one filesystem:
-//! where what is next to the root is another one, as with a root that is a
-//! mount point, it is [`WITHIN`] the root, where no key can name it.
+//! It is `.<name of root>.storage` next to the root, because the Python library
+//! lists every file inside. Files can only be moved within one filesystem, so if
+//! the root's parent is on another one (the root is a mount point), it is
+//! [`WITHIN`] the root, under a name that no key can have.
 //!
-//! Every open store has a folder of its own in it, locked while the store is
-//! open, so that what a killed process left is known and removed by the next
-//! one that opens the root.
+//! Every open store has its own folder in it, locked while the store is open. So
+//! the next process that opens the root can recognize and remove what a killed one
+//! left.
 
 use super::writer::link_unnamed;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -28,18 +28,18 @@ const METADATA: &str = "metadata";
 pub(super) struct Side {
     dir: OwnedFd,
     own_name: String,
-    /// Its lock says that this process lives.
+    /// Locked while this process uses it.
     own: OwnedFd,
     metadata: OnceLock<OwnedFd>,
     counter: AtomicU64,
-    /// Whether a file can be written without a name and get one later.
+    /// Whether a file can be created without a name and linked later.
     unnamed: bool,
 }
 
-/// The name of a side directory in its root.
+/// The name of the side directory inside a root.
 pub(super) const WITHIN: &str = ".storage-host";
 
-/// Where the side directory of a root is.
+/// The location of a root's side directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     path: PathBuf,
@@ -47,11 +47,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Of the root that is open at `path`. One that has a side directory
-    /// within keeps it, however it is reached: in a container a directory may
-    /// be a mount point that outside is none.
-    /// What can't be told now is an error: in another place than before, the
-    /// metadata of every object would be out of sight.
+    /// Locates the side directory of the root that is open at `path`. A root that
+    /// has one inside keeps it, however it is reached: a directory may be a mount
+    /// point in a container and none outside. Uncertainty is an error: with another
+    /// side directory than before, the metadata of every object would be missing.
     pub(super) fn of(path: &Path, root: BorrowedFd<'_>) -> Result<Self, Errno> {
         let within = Self { path: path.join(WITHIN), within: true };
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -81,14 +80,15 @@ impl Place {
         &self.path
     }
 
-    /// Whether a path below the root is where the side directory may be, or in it.
-    /// Also while it is beside the root: whoever made this folder would move it.
+    /// Whether a path below the root is, or is inside, where the side directory may
+    /// be. This also holds while it is next to the root: creating this folder would
+    /// move it.
     pub(super) fn is_reserved(path: &str) -> bool {
         path.strip_prefix(WITHIN).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// Whether a reserved path is of a side directory. A folder of somebody else
-    /// may have that name; what is in it is no object.
+    /// Whether a reserved path belongs to a side directory. Someone else's folder
+    /// may have the same name; what is in it is not an object either.
     pub(super) fn is_own(path: &str) -> bool {
         let Some(inside) = path.strip_prefix(WITHIN).and_then(|rest| rest.strip_prefix('/')) else {
             return false;
@@ -97,8 +97,8 @@ impl Place {
         name == METADATA || is_own_name(name.as_bytes())
     }
 
-    /// Whether [`Side::open`] would succeed, as far as that can be told
-    /// without making anything.
+    /// Whether [`Side::open`] would succeed, as far as can be told without creating
+    /// anything.
     pub(super) fn rehearse(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
         let may_change = |folder: BorrowedFd<'_>| {
             let wanted = Access::WRITE_OK | Access::EXEC_OK;
@@ -116,17 +116,16 @@ impl Place {
         }
         let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
         match rustix::fs::openat(root, ".", flags, Mode::from_raw_mode(0o600)) {
-            // Not every filesystem has files without a name.
+            // Not every filesystem supports unnamed files.
             Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => Ok(()),
             Err(e) => Err(e),
         }
     }
 }
 
-/// Whether files can't be moved between two directories: they are on two
-/// filesystems, below two mounts of one, or in two subvolumes. Changes nothing:
-/// a directory can't be renamed by this name, which the kernel says only after
-/// it compared the mounts.
+/// Whether files can't be moved between two directories, because they are on two
+/// filesystems, two mounts of one, or two subvolumes. Changes nothing: a directory
+/// can't be renamed as ".", but the kernel compares the mounts first.
 pub(super) fn are_apart(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Errno> {
     let device = |folder| rustix::fs::fstat(folder).map(|stat| stat.st_dev);
     if device(a)? != device(b)? {
@@ -140,8 +139,8 @@ pub(super) fn are_apart(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Er
 }
 
 impl Side {
-    /// Opens the directory, makes it when needed, and removes what dead
-    /// processes left. `XDEV` when files can't be moved from it into the root.
+    /// Opens the directory, creates it if necessary, and removes what dead
+    /// processes left. `XDEV` if files can't be moved from it into the root.
     pub(super) fn open(path: &Path, root: BorrowedFd<'_>) -> Result<Self, Errno> {
         match rustix::fs::mkdir(path, Mode::from_raw_mode(0o777)) {
             Ok(()) | Err(Errno::EXIST) => {}
@@ -151,8 +150,8 @@ impl Side {
         if are_apart(dir.as_fd(), root)? {
             return Err(Errno::XDEV);
         }
-        // Held while folders are made and locked, so that none is taken for
-        // a dead one in between. The kernel lets go of it with the handle.
+        // Held while folders are created and locked, so that a new one is not
+        // mistaken for a dead one. Closing the handle releases it.
         let guard = rustix::fs::open(path, FOLDER, Mode::empty())?;
         rustix::fs::flock(&guard, FlockOperation::LockExclusive)?;
         let left = sweep(dir.as_fd())?;
@@ -170,12 +169,12 @@ impl Side {
         Ok(Self { dir, own_name, own, metadata, counter, unnamed })
     }
 
-    /// A name not used before in the folder for files being written.
+    /// A new name in the folder for unfinished writes.
     pub(super) fn fresh(&self) -> String {
         format!("{:x}", self.counter.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// As on a filesystem where every file has a name.
+    /// Acts as on a filesystem without unnamed files.
     #[cfg(test)]
     pub(super) fn without_unnamed(self) -> Self {
         let mut side = self;
@@ -183,12 +182,12 @@ impl Side {
         side
     }
 
-    /// Whether a file can be written without a name and get one later.
+    /// Whether a file can be created without a name and linked later.
     pub(super) fn unnamed(&self) -> bool {
         self.unnamed
     }
 
-    /// The folder for files being written.
+    /// The folder for unfinished writes.
     pub(super) fn own(&self) -> BorrowedFd<'_> {
         self.own.as_fd()
     }
@@ -196,7 +195,7 @@ impl Side {
     /// The folder for metadata, if there is one.
     pub(super) fn metadata(&self) -> Result<Option<BorrowedFd<'_>>, Errno> {
         if self.metadata.get().is_none() {
-            // Asked every time: another process may have made it meanwhile.
+            // Check every time: another process may have created it.
             match rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty()) {
                 Ok(folder) => drop(self.metadata.set(folder)),
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
@@ -206,7 +205,7 @@ impl Side {
         Ok(self.metadata.get().map(AsFd::as_fd))
     }
 
-    /// The folder for metadata.
+    /// The folder for metadata, created if necessary.
     pub(super) fn make_metadata(&self) -> Result<BorrowedFd<'_>, Errno> {
         if let Some(folder) = self.metadata()? {
             return Ok(folder);
@@ -229,12 +228,12 @@ impl Side {
 
 impl Drop for Side {
     fn drop(&mut self) {
-        // Every writer holds the store: nothing is in the folder any more.
+        // Every writer holds the store, so the folder is empty by now.
         let _ = rustix::fs::unlinkat(&self.dir, &self.own_name, AtFlags::REMOVEDIR);
     }
 }
 
-/// Not every filesystem has files without a name, and not every system /proc.
+/// Fails if the filesystem has no unnamed files, or the system no /proc.
 fn try_unnamed(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     let file = rustix::fs::openat(folder, ".", flags, Mode::from_raw_mode(0o600))?;
@@ -242,7 +241,7 @@ fn try_unnamed(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::fs::unlinkat(folder, "probe", AtFlags::empty())
 }
 
-/// Whether a store names its folder so: nothing else is ours to remove.
+/// Whether a store gives its folder such a name. Nothing else is ours to remove.
 fn is_own_name(name: &[u8]) -> bool {
     let Some(rest) = name.strip_prefix(b"writing-") else { return false };
     let mut parts = rest.splitn(2, |byte| *byte == b'-');
@@ -251,13 +250,12 @@ fn is_own_name(name: &[u8]) -> bool {
     is_number && nonce.len() == 16 && nonce.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Whether a file being written is named so.
+/// Whether an unfinished write has such a name.
 fn is_fresh_name(name: &[u8]) -> bool {
     name == b"probe" || (!name.is_empty() && name.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Removes the folders whose lock nobody holds; gives how many files were in
-/// them.
+/// Removes the folders that nobody has locked; returns how many files were in them.
 fn sweep(dir: BorrowedFd<'_>) -> Result<usize, Errno> {
     let mut removed = 0;
     for entry in Dir::read_from(dir)? {

@@ -1,6 +1,6 @@
-//! What lies below a root and is no object: listings leave it out, and say so
-//! when asked. A walk of its own, in the order of the names' bytes, that looks
-//! at names and kinds alone.
+//! Entries below a root that are not objects: listings leave them out and report
+//! them on request. A separate walk, in byte order of the names, that looks only at
+//! names and file types.
 
 use super::path;
 use super::root::Root;
@@ -12,28 +12,28 @@ use rustix::io::Errno;
 use std::collections::BinaryHeap;
 use storage_core::skipped::why_no_key;
 
-/// Names that are looked at before a page ends, up to the end of their folder:
-/// it ends in time, however many folders hold nothing.
+/// A page ends once this many names were examined, at the end of their folder, so
+/// that it ends in time however many folders are empty.
 const LOOKED_AT: usize = 50_000;
 
-/// Names of one folder that are in memory.
+/// The most names of one folder in memory.
 const KEPT: usize = 32 * 1024;
 
-/// Folders of the walk that are held open: one may lie thousands deep.
+/// The most folders the walk holds open; they may be thousands deep.
 const HELD: usize = 32;
 
-/// What an entry is to a store.
+/// A store's judgement of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::backends) enum Verdict {
-    /// An object, or not below the prefix that is asked for.
+    /// An object, or outside the requested prefix.
     Passed,
-    /// A folder, whose entries count.
+    /// A folder to walk into.
     Entered,
-    /// No object, and why.
+    /// Not an object, and why.
     Skipped(String),
 }
 
-/// What is no object whatever its name.
+/// Why a file of this type is not an object, whatever its name.
 pub(in crate::backends) fn special(kind: FileType) -> Option<&'static str> {
     Some(match kind {
         FileType::RegularFile | FileType::Directory => return None,
@@ -45,7 +45,7 @@ pub(in crate::backends) fn special(kind: FileType) -> Option<&'static str> {
     })
 }
 
-/// What an entry is where the path is the key.
+/// Judges an entry of a store whose keys are the paths.
 pub(super) fn by_path(prefix: &[u8], path: &[u8], kind: FileType) -> Verdict {
     if kind == FileType::Directory {
         let folder = [path, b"/"].concat();
@@ -59,7 +59,7 @@ pub(super) fn by_path(prefix: &[u8], path: &[u8], kind: FileType) -> Verdict {
     }
 }
 
-/// What an entry is whose name no key may have.
+/// Judges an entry whose name no key may have.
 fn reserved(prefix: &str, path: &str, kind: FileType) -> Verdict {
     match by_path(prefix.as_bytes(), path.as_bytes(), kind) {
         Verdict::Passed if kind != FileType::Directory && path.starts_with(prefix) => {
@@ -69,17 +69,17 @@ fn reserved(prefix: &str, path: &str, kind: FileType) -> Verdict {
     }
 }
 
-/// A folder that the walk is in.
+/// A folder on the walk's path.
 struct Level {
-    /// `None`: opened again when it is needed.
+    /// `None`: reopened when needed.
     folder: Option<OwnedFd>,
     /// With its slash; empty for the first folder.
     path: Vec<u8>,
-    /// Names up to this one are done with.
+    /// Names up to this one are done.
     low: Vec<u8>,
-    /// Names after that, sorted backwards.
+    /// The next names, in reverse order.
     names: Vec<(Vec<u8>, Verdict)>,
-    /// Whether there are none after these.
+    /// Whether no more names follow.
     complete: bool,
 }
 
@@ -88,7 +88,7 @@ impl Level {
         Self { folder: Some(folder), path, low: Vec::new(), names: Vec::new(), complete: false }
     }
 
-    /// The open folder; `None` when it is gone.
+    /// The open folder; `None` if it is gone.
     fn folder(&mut self, root: &Root) -> Result<Option<BorrowedFd<'_>>> {
         if self.folder.is_none() {
             self.folder = open_stepwise(root, &self.path)?;
@@ -96,12 +96,12 @@ impl Level {
         Ok(self.folder.as_ref().map(AsFd::as_fd))
     }
 
-    /// Where to go on.
+    /// The page token to continue from here.
     fn token(&self) -> String {
         hex::encode([self.path.as_slice(), &self.low].concat())
     }
 
-    /// Takes in the next names; gives how many it looked at.
+    /// Loads the next names; returns how many it examined.
     fn scan(
         &mut self,
         root: &Root,
@@ -143,7 +143,7 @@ impl Level {
             path.truncate(above.len());
             path.extend_from_slice(name);
             let verdict = match std::str::from_utf8(&path) {
-                // Files that the store keeps.
+                // The store's own files.
                 Ok(path) if Place::is_own(path) => continue,
                 Ok(path) if root.is_reserved(path) => reserved(prefix, path, kind),
                 _ => judge(&path, kind),
@@ -164,8 +164,8 @@ impl Level {
     }
 }
 
-/// One page, of what lies below the folder `start` (empty: the root); `judge`
-/// is given paths below the root.
+/// A page of what is below the folder `start` (empty: the root). `judge` gets paths
+/// relative to the root.
 pub(super) fn list(
     root: &Root,
     start: &str,
@@ -206,7 +206,7 @@ pub(super) fn list(
     Ok(Page::of_skipped(skipped, None))
 }
 
-/// The folders that a listing is in, which goes on after `token`.
+/// The folders on the walk's path when a listing continues after `token`.
 fn resume(root: &Root, start: &str, token: Option<&str>) -> Result<Vec<Level>> {
     if !start.is_empty() && path::check(start).is_err() {
         return Ok(Vec::new());
@@ -240,7 +240,7 @@ fn resume(root: &Root, start: &str, token: Option<&str>) -> Result<Vec<Level>> {
                         far.folder = None;
                     }
                 }
-                // It is gone: what comes after it is next.
+                // It is gone: continue with what comes after it.
                 None => break,
             }
         }
@@ -251,20 +251,20 @@ fn resume(root: &Root, start: &str, token: Option<&str>) -> Result<Vec<Level>> {
     Ok(levels)
 }
 
-/// `None`: it is gone, or something else by now.
+/// Opens a subfolder. `None` if it is gone or no longer a folder.
 fn open_below(root: &Root, level: &mut Level, name: &[u8]) -> Result<Option<Level>> {
     let path = [level.path.as_slice(), name, b"/"].concat();
     let Some(folder) = level.folder(root)? else { return Ok(None) };
     match path::open_folder_by_name(folder, name) {
         Ok(folder) => Ok(Some(Level::new(folder, path))),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-        // The filesystem's own, on the top of each that is mounted.
+        // At the top of a mounted filesystem, this one belongs to the system.
         Err(Errno::ACCESS) if path == b"lost+found/" => Ok(None),
         Err(e) => Err(root.error(&String::from_utf8_lossy(&path), e)),
     }
 }
 
-/// A folder below the root by the bytes of its path, however long that is.
+/// Opens a folder below the root by the bytes of its path, of any length.
 fn open_stepwise(root: &Root, path: &[u8]) -> Result<Option<OwnedFd>> {
     let mut at: Option<OwnedFd> = None;
     for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
@@ -333,13 +333,13 @@ mod tests {
         let root = Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap();
         let (link, bytes) = ("a symbolic link", "its name is not UTF-8");
         let wanted = [
-            // Only what the store names itself is its own there.
+            // Only what the store itself names is its own there.
             (".storage-host/mine/f", "its name is kept for the store's own folder, .storage-host"),
             ("a/b/link", link),
             ("a/socket", "a socket"),
             ("a/x\\xfe", bytes),
             ("a-/link", link),
-            // In the order of bytes, of which 0xff is the last.
+            // In byte order, with 0xff last.
             ("link", link),
             ("l\\xff/f", bytes),
             ("l\\xff/in/f", bytes),

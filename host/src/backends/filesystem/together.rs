@@ -1,11 +1,11 @@
-//! Folder syncs that several writers share.
+//! Folder syncs shared by concurrent writers.
 
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Lets writers that come together share one sync of a folder: whoever comes
-/// while one is under way waits for the next, which one of them does for all.
+/// Lets concurrent writers share one sync of a folder. A writer that arrives during
+/// a sync waits for the next one, which one of the waiting writers runs for all.
 #[derive(Default)]
 pub(super) struct Together {
     folders: Mutex<HashMap<String, Folder>>,
@@ -14,17 +14,17 @@ pub(super) struct Together {
 
 #[derive(Default)]
 struct Folder {
-    /// How many syncs were begun, and the last of them is under way.
+    /// The number of syncs begun; if `running`, the last one is still running.
     begun: u64,
     running: bool,
-    /// The last one that failed.
+    /// The last failed sync: its number and error.
     failed: Option<(u64, Errno)>,
-    /// Writers that hold on to this entry.
+    /// Writers that use this entry.
     users: usize,
 }
 
 impl Together {
-    /// Returns when a sync of the folder that began after this call is done.
+    /// Returns when a sync of the folder that began after this call has ended.
     pub(super) fn sync(
         &self,
         folder: &str,
@@ -33,13 +33,13 @@ impl Together {
         let mut folders = self.lock();
         let entry = folders.entry(folder.to_owned()).or_default();
         entry.users += 1;
-        // What is under way may have missed our change.
+        // The running sync may have missed our change.
         let mine = entry.begun + 1;
         let result = loop {
             let Some(entry) = folders.get_mut(folder) else { break Err(Errno::INVAL) };
             if entry.begun > mine || (entry.begun == mine && !entry.running) {
                 break match entry.failed {
-                    // A later failure says nothing good of ours either.
+                    // After a later failure, ours can't be trusted either.
                     Some((at, error)) if at >= mine => Err(error),
                     _ => Ok(()),
                 };
@@ -108,7 +108,7 @@ mod tests {
                     })
                 })
                 .collect();
-            // All of them wait for the one under way.
+            // Wait until all of them wait for the running sync.
             while together.lock().get("a").is_none_or(|folder| folder.users < 9) {
                 std::thread::yield_now();
             }

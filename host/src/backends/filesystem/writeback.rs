@@ -1,12 +1,12 @@
-//! Writing to disk while more bytes come, so that little is left to be
-//! written when a large object is synced.
+//! Starts writing to disk while more bytes arrive, so that the sync of a large
+//! object has little left to write.
 
 use rustix::fd::{AsFd, AsRawFd};
 
-/// So much is gathered before a part is on its way.
+/// Bytes to collect before starting to write them to disk.
 const STEP: u64 = 8 * 1024 * 1024;
 
-/// How far a file is written, and how far on its way to the disk.
+/// How much of a file is written, and how much of that is on its way to the disk.
 #[derive(Default)]
 pub(super) struct Writeback {
     written: u64,
@@ -14,7 +14,7 @@ pub(super) struct Writeback {
 }
 
 impl Writeback {
-    /// More bytes were written to the end of the file.
+    /// Called when `length` bytes were appended to the file.
     pub(super) fn wrote(&mut self, file: impl AsFd, length: usize) {
         self.written += length as u64;
         if self.written - self.begun >= STEP {
@@ -24,7 +24,7 @@ impl Writeback {
     }
 }
 
-/// Promises nothing: the sync at the end tells whether all went well.
+/// Best effort: the sync at the end reports errors.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the call takes a handle, which is open, and three numbers")]
 fn begin(file: impl AsFd, from: u64, length: u64) {

@@ -1,4 +1,4 @@
-//! Objects being written: a file in the side directory until it is whole.
+//! Writes of objects: a file in the side directory until it is complete.
 
 use super::root::{Root, rename_to_free};
 use super::writeback::Writeback;
@@ -12,12 +12,12 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::sync::Arc;
 
-/// A file without a place yet; dropping it removes it.
+/// An unpublished file; dropping it removes it.
 pub(super) struct Temp {
     root: Arc<Root>,
     file: OwnedFd,
-    /// Its name in the side directory. A file that can be published without
-    /// one has none: that spares two folders' locks, and a crash leaves nothing.
+    /// Its name in the side directory. `None` if it can be published without one,
+    /// which saves the locks of two folders and leaves nothing after a crash.
     name: Option<String>,
     writeback: Writeback,
 }
@@ -25,7 +25,7 @@ pub(super) struct Temp {
 impl Temp {
     pub(super) fn new(root: Arc<Root>, key: &str) -> Result<Self> {
         let side = root.side()?;
-        // As any program would: the umask decides who may read it.
+        // Like any other program, let the umask decide who may read it.
         let mode = Mode::from_raw_mode(0o666);
         let (name, flags) = match side.unnamed() {
             true => (None, OFlags::RDWR | OFlags::TMPFILE),
@@ -56,18 +56,18 @@ impl Temp {
         Ok(())
     }
 
-    /// So many bytes more are at the end of the file.
+    /// Called when `length` bytes were appended to the file.
     pub(super) fn wrote(&mut self, length: usize) {
         if self.root.durable() {
             self.writeback.wrote(&self.file, length);
         }
     }
 
-    /// Publishes the file over the one that is there.
+    /// Publishes the file, replacing the existing one.
     pub(super) fn replace(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
         let Ok(side) = self.root.side() else { return Err(Errno::ROFS) };
         if self.name.is_none() {
-            // Only a name can take the place of another one.
+            // Only a named file can replace another one.
             let own = side.fresh();
             link_unnamed(self.file.as_fd(), side.own(), &own)?;
             self.name = Some(own);
@@ -78,7 +78,7 @@ impl Temp {
         Ok(())
     }
 
-    /// Publishes the file where none is; else `EXIST`.
+    /// Publishes the file under a free name; `EXIST` if the name is taken.
     pub(super) fn place(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
         let Ok(side) = self.root.side() else { return Err(Errno::ROFS) };
         match self.name.as_deref() {
@@ -100,14 +100,14 @@ impl Drop for Temp {
     }
 }
 
-/// Gives a file without a name its first one.
+/// Gives an unnamed file its first name.
 pub(super) fn link_unnamed(
     file: BorrowedFd<'_>,
     folder: BorrowedFd<'_>,
     name: &str,
 ) -> Result<(), Errno> {
-    // By its path: without a right that few processes have, the kernel takes
-    // the handle itself only since version 6.10.
+    // By its path, because before version 6.10 the kernel accepts the handle itself
+    // only from processes with a rare capability.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     rustix::fs::linkat(rustix::fs::CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)
 }
@@ -118,27 +118,27 @@ pub(super) struct FileWriter {
     key: String,
     options: PutOptions,
     file: Written,
-    /// Pieces are gathered: each trip to another thread costs.
+    /// Pieces are collected, since each trip to another thread costs time.
     held: Vec<Bytes>,
-    /// The small ones after them, together.
+    /// The small pieces after those, joined.
     small: BytesMut,
     length: usize,
 }
 
-/// Smaller pieces are copied, so that there are never many.
+/// Pieces smaller than this are copied together, so that there are never many.
 const SMALL: usize = 8 * 1024;
 
-/// Where the bytes go.
+/// The file of a streamed write.
 enum Written {
-    /// There was no trip to another thread yet, which makes the file.
+    /// The first trip to another thread will create the file.
     None,
     File(Temp),
-    /// A write failed, or is under way.
+    /// A write failed or is in progress.
     Broken,
 }
 
 impl Written {
-    /// The file, with these bytes.
+    /// Appends the pieces, creating the file if necessary.
     fn append(self, root: &Arc<Root>, key: &str, pieces: &[Bytes]) -> Result<Temp> {
         let mut temp = match self {
             Self::None => Temp::new(root.clone(), key)?,
@@ -157,7 +157,7 @@ impl Written {
 impl FileWriter {
     pub(super) async fn start(root: Arc<Root>, key: String, options: PutOptions) -> Result<Self> {
         let (root, key, options) = match options.if_absent || options.if_match.is_some() {
-            // This looks at the file.
+            // This reads the current object, which blocks.
             true => {
                 blocking(move || root.check(&key, &options).map(|()| (root, key, options))).await?
             }

@@ -1,10 +1,10 @@
-//! Keys kept beside a store that can't tell them.
+//! An index of keys for a store that can't list them.
 //!
-//! The index is a store of empty objects. It may hold keys without an object
-//! (a crash, a put that failed), which listing leaves out; it never misses
-//! the key of an object that was written here: a key goes in before its
-//! object is published and comes out after it is gone, and both look again at
-//! the end, for the other may have run meanwhile.
+//! The index is a store of empty objects. It may hold keys without an object (after
+//! a crash or a failed put), which listings leave out. It never misses the key of
+//! an object that was written here: a key goes in before its object is published
+//! and comes out after the object is gone. Both check again at the end, because the
+//! other may have run meanwhile.
 
 use super::unknown::Unknown;
 use crate::store::{
@@ -14,7 +14,8 @@ use crate::store::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// The change is made. The text of the error is about the index.
+/// The error for a change that was made when the index could not be checked. It
+/// shows only the code of `error`, whose text is about the index.
 fn unseen(key: &str, done: &str, error: &Error) -> Error {
     Error::Unavailable(format!(
         "{key:?} was {done}, but whether the index of keys knows could not be seen ({}); write it \
@@ -23,14 +24,14 @@ fn unseen(key: &str, done: &str, error: &Error) -> Error {
     ))
 }
 
-/// A store whose keys are in another one.
+/// A store whose keys are kept in a second store.
 pub(super) struct Indexed {
     pub(super) store: SharedStore,
     pub(super) index: SharedStore,
     pub(super) unknown: Unknown,
 }
 
-/// Makes sure that the index has a key.
+/// Adds a key to the index unless it is there.
 async fn add(index: &SharedStore, key: &str) -> Result<()> {
     if !index.exists(key).await? {
         index.put(key, Bytes::new(), PutOptions::default()).await?;
@@ -39,11 +40,11 @@ async fn add(index: &SharedStore, key: &str) -> Result<()> {
 }
 
 impl Indexed {
-    /// Takes a key out, unless it has an object.
+    /// Removes a key from the index unless it has an object.
     async fn remove(&self, key: &str) -> Result<()> {
         match self.index.delete(key, DeleteOptions::default()).await {
             Ok(()) | Err(Error::NotFound) => {}
-            // It may stay: a listing leaves it out.
+            // It may stay, since listings leave it out.
             Err(error) => {
                 tracing::warn!(target: "storage", key, %error, "a key stays in the index");
                 return Ok(());
@@ -52,13 +53,13 @@ impl Indexed {
         if self.store.exists(key).await? { add(&self.index, key).await } else { Ok(()) }
     }
 
-    /// After an object was written.
+    /// Checks the index again after a write.
     async fn seen(&self, key: &str, info: ObjectInfo) -> Result<ObjectInfo> {
         add(&self.index, key).await.map_err(|e| unseen(key, "written", &e))?;
         Ok(info)
     }
 
-    /// After one was not. A key too many does no harm.
+    /// Cleans up after a failed write. A key too many does no harm.
     async fn unwritten(&self, key: &str) {
         if self.store.exists(key).await == Ok(false) {
             let _ = self.remove(key).await;

@@ -1,6 +1,6 @@
-//! HashdirStore: objects as files spread over folders by the SHA-256 of their
-//! keys: `82/54/c3/29a9…`. A hash can't be turned back into its key, so the
-//! store is not listable, unless it keeps an [`index`].
+//! HashdirStore: objects as files in folders named by the SHA-256 of their keys:
+//! `82/54/c3/29a9…`. A hash can't be turned back into its key, so the store can
+//! list its objects only if it keeps an [`index`].
 
 mod index;
 mod unknown;
@@ -106,8 +106,8 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         return Ok(Arc::new(store));
     }
     let config = json!({"db_path": place, "durable": config.durable});
-    // It holds no objects: data without one, as the Python library leaves it, is
-    // no reason not to read.
+    // The index holds no objects, so create it even if the store is only read: the
+    // Python library leaves none.
     let create = !args.check_only;
     let index = (sqlite::BACKEND.open)(OpenArgs { config, create, ..args }).await?;
     let unknown = Unknown::new(files, layout);
@@ -141,7 +141,7 @@ impl Naming for Hashed {
 }
 
 impl Hashed {
-    /// The path of the file of a hash.
+    /// The file path for a hash.
     fn place(self, hash: &[u8]) -> String {
         let hash = hex::encode(hash);
         let mut path = String::with_capacity(hash.len() + self.depth);

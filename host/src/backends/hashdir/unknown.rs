@@ -1,6 +1,6 @@
-//! Files of a HashdirStore whose keys its index does not know, because they
-//! were written before it or by another program: listings leave them out, and
-//! say so when asked.
+//! Files whose keys a HashdirStore's index does not know, because they are older
+//! than the index or another program wrote them. Listings leave them out and report
+//! them on request.
 
 use super::Hashed;
 use crate::backends::filesystem::{FileType, Filesystem, Verdict, special};
@@ -8,15 +8,15 @@ use crate::store::{ListOptions, Page, Paging, Result, SharedStore};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The start of a hash: eight bytes for each key are in memory while it is
-/// looked for those that are missing.
+/// The first eight bytes of a hash: all that is kept of each key in memory while
+/// searching for unknown files.
 type Start = u64;
 
-/// What is looked for.
+/// Finds files that the index does not know.
 pub(super) struct Unknown {
     pub(super) files: Filesystem,
     pub(super) layout: Hashed,
-    /// The keys of the index, as long as a listing goes on.
+    /// The hashes of the indexed keys, kept while a listing goes on.
     known: Mutex<Option<Arc<[Start]>>>,
 }
 
@@ -25,8 +25,8 @@ impl Unknown {
         Self { files, layout, known: Mutex::default() }
     }
 
-    /// A part of what is below the root and in no listing. Which prefix a key
-    /// has that nobody knows can't be told, so `options.prefix` says nothing.
+    /// A page of the files that listings leave out. Ignores `options.prefix`,
+    /// because their keys are unknown.
     pub(super) async fn list(&self, index: &SharedStore, options: ListOptions) -> Result<Page> {
         let known = self.known(index, options.start_after.is_none()).await?;
         let layout = self.layout;

@@ -1,5 +1,5 @@
-//! The one thread that writes. Whatever waits for it shares a transaction and
-//! its fsync; each change stands or falls alone.
+//! The writer thread. Changes that wait for it share a transaction and its fsync;
+//! each one succeeds or fails alone.
 
 use super::copying::{self, Copy};
 use super::guard::Guarded;
@@ -15,20 +15,20 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
-/// A transaction takes at most this many changes, or bytes.
+/// A transaction takes no more changes once it has this many, or this many bytes.
 const BATCH: usize = 256;
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Above this, the log is emptied right after the write.
+/// After a batch larger than this, the log is truncated at once.
 const LARGE: u64 = 64 * 1024 * 1024;
 
-/// What is to be changed.
+/// A change to the database.
 pub(super) enum Change {
     Put(String, Body, PutOptions),
-    /// The bytes of a row, in another one.
+    /// Copies the bytes of one row to another.
     Copy(Copy, PutOptions),
     Delete(String, DeleteOptions),
-    /// Everything before is done; the thread ends.
+    /// Ends the thread after all earlier changes.
     Close,
 }
 
@@ -47,13 +47,13 @@ struct Job {
     answer: oneshot::Sender<Result<ObjectInfo>>,
 }
 
-/// The way to the thread.
+/// Sends changes to the writer thread.
 pub(super) struct Queue {
     jobs: Sender<Job>,
 }
 
 impl Queue {
-    /// Starts the thread.
+    /// Starts the writer thread.
     pub(super) fn start(place: Arc<Place>, connection: Guarded) -> Result<Self> {
         let (jobs, waiting) = channel();
         std::thread::Builder::new()
@@ -63,7 +63,7 @@ impl Queue {
         Ok(Self { jobs })
     }
 
-    /// Has a change done; when this returns it is committed.
+    /// Applies a change. It is committed when this returns.
     pub(super) async fn submit(&self, change: Change) -> Result<ObjectInfo> {
         let (answer, result) = oneshot::channel();
         let closed = || Error::Unavailable("the store is closed".to_owned());
@@ -86,7 +86,7 @@ fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
         let after = close.map(|at| batch.split_off(at));
         commit(place, &connection, batch);
         if bytes > LARGE {
-            // Best effort: a reader of an older version may need the log.
+            // Best effort: a reader of an older version may still need the log.
             let _ = connection.busy_timeout(std::time::Duration::ZERO);
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
             let _ = connection.busy_timeout(place.busy_timeout);
@@ -106,7 +106,7 @@ fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
 }
 
 fn finish(place: &Place, connection: Guarded) -> Result<ObjectInfo> {
-    // Every commit is durable already; this leaves one tidy file.
+    // Every commit is durable already; this only leaves a single file.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     connection.close().map_err(|e| place.error(None, &e))?;
     Ok(ObjectInfo::default())
@@ -117,8 +117,8 @@ fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
     let results = match results {
         Ok(results) => results,
         Err(error) if batch.len() == 1 => vec![Err(error)],
-        // One change (say, one too large for the disk) must not fail the
-        // others: each on its own.
+        // One bad change (say, too large for the disk) must not fail the others, so
+        // retry each alone.
         Err(_) => batch
             .chunks(1)
             .map(|job| {
@@ -128,12 +128,13 @@ fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
             .collect(),
     };
     for (job, result) in batch.into_iter().zip(results) {
-        // Whoever asked may have gone.
+        // The caller may have gone away.
         let _ = job.answer.send(result);
     }
 }
 
-/// The outer error: nothing at all was changed.
+/// Applies a batch in one transaction and returns a result for each change. If this
+/// fails as a whole, nothing was changed.
 fn transaction(
     place: &Place,
     connection: &Guarded,
@@ -153,7 +154,7 @@ fn transaction(
         let result = change(place, connection, &job.change);
         if result.is_err() {
             if connection.is_autocommit() {
-                // A full disk ends the whole transaction.
+                // A full disk aborts the whole transaction.
                 return result.map(|_| Vec::new());
             }
             connection.execute_batch("ROLLBACK TO change").map_err(fail)?;
@@ -167,7 +168,7 @@ fn transaction(
     Ok(results)
 }
 
-/// Ends a transaction that was left by an error.
+/// Rolls back a transaction that an error left open.
 struct Rollback<'a>(&'a Connection);
 
 impl Drop for Rollback<'_> {
@@ -199,17 +200,17 @@ fn change(place: &Place, connection: &Connection, change: &Change) -> Result<Obj
     }
 }
 
-/// Refuses what no row can hold.
+/// Rejects an object that is too large for a row.
 pub(super) fn check_size(place: &Place, key: &str, size: u64) -> Result<()> {
-    // The row's header and key count too.
+    // The row's header and the key count too.
     if size.saturating_add(key.len() as u64 + 64) > MAX_ROW_BYTES {
         return Err(Error::LimitExceeded(too_big(&format!("{}, key {key:?}", place.shown))));
     }
     Ok(())
 }
 
-/// The error of a write; that no row was written means that one is there which
-/// is no object.
+/// Converts the error of a write. If no row was written, the key has a row that is
+/// not an object.
 pub(super) fn taken(place: &Place, key: &str, error: &rusqlite::Error) -> Error {
     match error {
         rusqlite::Error::QueryReturnedNoRows => Error::InvalidKey(format!(
@@ -256,8 +257,8 @@ fn put(
     keep(place, connection, key, options)
 }
 
-/// Keeps with a row that was just written what belongs to it; gives what is
-/// known of the object then.
+/// Stores etag, content type and user metadata for a row that was just written.
+/// Returns the object's info.
 pub(super) fn keep(
     place: &Place,
     connection: &Connection,
@@ -270,7 +271,8 @@ pub(super) fn keep(
     } else {
         Some(serde_json::to_string(&options.metadata).map_err(|e| Error::Other(e.to_string()))?)
     };
-    // The row is the trigger's. Without one (dropped by someone) say so.
+    // The insert trigger creates the metadata row. If it is missing, someone
+    // dropped the trigger.
     let updated = connection
         .prepare_cached(
             "UPDATE storage_metadata SET etag = ?2, content_type = ?3, metadata = ?4 WHERE key = ?1",

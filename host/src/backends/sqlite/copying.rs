@@ -1,4 +1,4 @@
-//! Copies of rows within the database.
+//! Copies of objects within the database.
 
 use super::commit::{check_size, keep, taken};
 use super::query::{self, objects};
@@ -8,18 +8,18 @@ use crate::store::{Error, ObjectInfo, PutOptions, Result, check_write};
 use rusqlite::blob::ZeroBlob;
 use rusqlite::{Connection, params};
 
-/// What is to be copied where.
+/// The source and target of a copy.
 pub(super) struct Copy {
     pub(super) from: String,
-    /// Of the object that is meant.
+    /// The etag that the source must have.
     pub(super) etag: String,
-    /// Another key.
+    /// Differs from `from`.
     pub(super) to: String,
     pub(super) size: u64,
 }
 
-/// Copies within the transaction that is open. `NotFound`: the object is
-/// another one by now.
+/// Copies within the open transaction. `NotFound` if the source has another etag or
+/// size by now.
 pub(super) fn copy(
     place: &Place,
     connection: &Connection,
@@ -38,7 +38,8 @@ pub(super) fn copy(
         check_write(options, current.as_ref().map(|found| &found.info))?;
     }
     check_size(place, to, *size)?;
-    // Text of the Python library's becomes bytes, as if it was read and written.
+    // Text rows of the Python library become bytes, as they would if read and
+    // written.
     const WHOLE: &str = concat!(
         "INSERT INTO objects (key, data) \
          SELECT ?1, CAST(data AS BLOB) FROM objects WHERE rowid = ?2 ON CONFLICT (key) \
@@ -67,7 +68,7 @@ pub(super) fn copy(
     keep(place, connection, to, options)
 }
 
-/// What is large is never whole in memory.
+/// Copies in pieces, so that a large object is never whole in memory.
 fn pieces(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<()> {
     let open = |row, read_only| connection.blob_open("main", "objects", "data", row, read_only);
     let (source, mut target) = (open(from, true)?, open(to, false)?);

@@ -1,5 +1,5 @@
-//! Connections on a database that others may have written: its own views and
-//! triggers run when it is used, and must not run for ever.
+//! Connections with limits. Other programs may have written the database, and its
+//! views and triggers run whenever it is used; they must not run forever.
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -8,17 +8,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How often the steps of a statement are looked at.
+/// Virtual-machine steps between two calls of the progress handler.
 const LOOK: i32 = 10_000;
 
-/// How many looks one use of a connection may take: a hundred million steps,
-/// some seconds. A page of a listing takes a few ten thousand.
+/// Progress calls allowed for one use of a connection: a hundred million steps,
+/// some seconds. A page of a listing takes a few ten thousand steps.
 const LOOKS: u32 = 10_000;
 
-/// How deep triggers may set off others.
+/// How deep triggers may nest.
 const TRIGGER_DEPTH: i32 = 50;
 
-/// A connection whose statements end.
+/// A connection whose statements are sure to end.
 pub(super) struct Guarded {
     connection: Connection,
     left: Arc<AtomicU32>,
@@ -26,8 +26,8 @@ pub(super) struct Guarded {
 
 impl Guarded {
     pub(super) fn new(mut connection: Connection) -> Result<Self> {
-        // The functions of an untrusted schema must be harmless ones, and its
-        // tables can't be changed behind SQLite's back.
+        // An untrusted schema may call harmless functions only, and must not change
+        // tables behind SQLite's back.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH)?;
@@ -43,7 +43,7 @@ impl Guarded {
         Ok(Self { connection, left })
     }
 
-    /// Begins another use.
+    /// Resets the step limit for another use.
     pub(super) fn renew(&self) {
         self.left.store(LOOKS, Ordering::Relaxed);
     }

@@ -1,10 +1,11 @@
 //! SqliteStore: objects as rows of one database file.
 //!
-//! - [`schema`]: the tables, the triggers, errors. [`query`]: what is asked.
-//!   [`guard`]: limits of what a database does by itself.
-//! - [`commit`]: the one thread that writes. [`writer`]: streamed writes.
-//!   [`copying`]: copies within the database.
-//! - [`reader`]: reading connections and streamed reads.
+//! - [`schema`]: the tables, the triggers, errors. [`query`]: lookups and listings.
+//!   [`skipped`]: rows that are not objects. [`guard`]: limits on what a database
+//!   does by itself.
+//! - [`commit`]: the writer thread. [`writer`]: streamed writes. [`copying`]:
+//!   copies within the database.
+//! - [`reader`]: read connections and streamed reads.
 
 mod commit;
 mod copying;
@@ -83,7 +84,7 @@ fn five() -> f64 {
 /// What the store and its writers share.
 struct Shared {
     pool: Arc<Pool>,
-    /// Absent when the store was opened to look only.
+    /// `None` if the store was opened only to check it.
     queue: Option<Queue>,
 }
 
@@ -206,7 +207,7 @@ impl ObjectStore for Sqlite {
         check_key(key)?;
         self.shared.queue()?;
         if options.if_absent || options.if_match.is_some() {
-            // Early, for the client's sake; it is decided in the transaction.
+            // Fail early for the client's sake; the transaction decides.
             let current = match self.stat(key).await {
                 Ok(info) => Some(info),
                 Err(Error::NotFound) => None,
@@ -225,7 +226,7 @@ impl ObjectStore for Sqlite {
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>> {
         check_key(to)?;
-        // Looked at here, so that the thread that writes knows how much it is.
+        // Find the size now, because the writer thread limits its batches by size.
         let found = match self.stat(from).await {
             Err(Error::NotFound) => return Ok(None),
             found => found?,

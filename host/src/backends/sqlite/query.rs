@@ -1,4 +1,4 @@
-//! What is asked of the database, on any connection.
+//! Lookups and listings, on any connection.
 
 use super::schema::Place;
 use super::skipped;
@@ -6,22 +6,22 @@ use crate::store::{Entry, ListOptions, Metadata, ObjectInfo, PAGE_LIMIT, Page, R
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-/// An object as found: what is known, and the row for incremental access.
+/// An object: its info, and its row id for incremental access.
 pub(super) struct Found {
     pub(super) info: ObjectInfo,
     pub(super) row: i64,
-    /// What SQLite calls the type of its data.
+    /// SQLite's name for the type of its data.
     pub(super) kind: &'static str,
 }
 
 impl Found {
-    /// Whether its data are bytes or text.
+    /// Whether its data is bytes or text.
     pub(super) fn is_object(&self) -> bool {
         is_object(self.kind)
     }
 }
 
-/// The rows that are objects, as a condition.
+/// The SQL condition that a row is an object.
 macro_rules! objects {
     () => {
         "typeof(objects.data) IN ('blob', 'text')"
@@ -34,7 +34,7 @@ pub(super) fn is_object(kind: &str) -> bool {
     matches!(kind, "blob" | "text")
 }
 
-// octet_length and typeof don't touch the bytes themselves.
+// octet_length and typeof don't read the data itself.
 const COLUMNS: &str = "o.rowid, octet_length(o.data), m.version, m.modified, m.etag, \
     m.content_type, m.metadata, o.key, typeof(o.data) FROM objects o LEFT JOIN storage_metadata m ON m.key = o.key";
 
@@ -46,8 +46,8 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     let etag: Option<String> = row.get(4)?;
     let modified: Option<i64> = row.get(3)?;
     let metadata: Option<String> = row.get(6)?;
-    // A row without metadata was there before the triggers were, and has not
-    // changed since: place and size tell it from every later version.
+    // A row without metadata is older than the triggers and has not changed since:
+    // row id and size distinguish it from every later version.
     let etag = etag.unwrap_or_else(|| match version {
         Some(version) => format!("{version}-1"),
         None => format!("row-{id:x}-{size:x}-1"),
@@ -71,7 +71,7 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { info, row: id, kind })
 }
 
-/// The object under a key.
+/// The row of a key, even if it is not an object; `None` if there is none.
 pub(super) fn find(place: &Place, connection: &Connection, key: &str) -> Result<Option<Found>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} WHERE o.key = ?1"))
@@ -79,7 +79,7 @@ pub(super) fn find(place: &Place, connection: &Connection, key: &str) -> Result<
         .map_err(|e| place.error(Some(key), &e))
 }
 
-/// Whether there is one.
+/// Whether a key has an object.
 pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Result<bool> {
     connection
         .prepare_cached(concat!("SELECT 1 FROM objects WHERE key = ?1 AND ", objects!()))
@@ -87,7 +87,7 @@ pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Resul
         .map_err(|e| place.error(Some(key), &e))
 }
 
-/// A page of the listing. Rows that are no objects are left out, see
+/// A page of the listing. Leaves out rows that are not objects; see
 /// [`skipped`](super::skipped).
 pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions) -> Result<Page> {
     if options.skipped {

@@ -1,10 +1,10 @@
-//! Reading connections, and objects being read.
+//! Read connections and streamed reads.
 //!
-//! A large object is read by a thread that keeps one transaction and one blob
-//! handle open from start to end: one version, whatever is committed
-//! meanwhile. (Opening the handle anew for each piece would follow the
-//! object's chain of pages from the start each time.) A reader that stands
-//! still keeps the log from being emptied, not the writers from writing.
+//! A thread reads a large object with one transaction and one blob handle from
+//! start to end, so it sees one version whatever is committed meanwhile. (Reopening
+//! the handle for each piece would follow the object's chain of pages from the
+//! start each time.) A stalled reader keeps the log from being truncated, but does
+//! not block writers.
 
 use super::guard::Guarded;
 use super::query;
@@ -17,13 +17,13 @@ use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
-/// Idle connections that are kept.
+/// The largest number of idle connections to keep.
 const IDLE: usize = 8;
 
-/// Up to here an object is read at once and holds no connection.
+/// Reads up to this many bytes finish at once and hold no connection.
 const SMALL: u64 = 1024 * 1024;
 
-/// Connections that only read.
+/// A pool of read-only connections.
 pub(super) struct Pool {
     pub(super) place: Arc<Place>,
     idle: Mutex<Option<Vec<Guarded>>>,
@@ -34,7 +34,7 @@ impl Pool {
         Self { place, idle: Mutex::new(Some(Vec::new())) }
     }
 
-    /// Lends a connection to `work`.
+    /// Runs `work` with a connection from the pool.
     pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let connection = self.take()?;
         let result = work(&connection);
@@ -55,7 +55,7 @@ impl Pool {
     }
 
     fn give(&self, connection: Guarded) {
-        // A transaction left open would hold on to an old version for ever.
+        // An open transaction would pin an old version forever.
         if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
             return;
         }
@@ -65,14 +65,14 @@ impl Pool {
         }
     }
 
-    /// Closes the idle connections; those lent close when they come back.
+    /// Closes the idle connections; those in use close when they are returned.
     pub(super) fn close(&self) {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(idle);
     }
 }
 
-/// Where the wanted bytes are.
+/// The requested byte range of an object.
 struct Part {
     info: ObjectInfo,
     row: i64,
@@ -96,7 +96,7 @@ fn look(place: &Place, connection: &Connection, key: &str, options: &ReadOptions
     Ok(Part { info: found.info, row: found.row, at, end })
 }
 
-/// Reads a part in pieces until `take` has enough.
+/// Reads a range in pieces of at most `size` bytes, until `take` returns false.
 fn pieces(
     place: &Place,
     connection: &Connection,
@@ -125,7 +125,8 @@ fn pieces(
     Ok(())
 }
 
-/// The object, or a part of it, at once.
+/// Reads an object or a range of it at once. `LimitExceeded` above
+/// [`MAX_INLINE_BYTES`].
 pub(super) fn get(pool: &Pool, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Bytes)> {
     pool.with(|connection| {
         let part = look(&pool.place, connection, key, options)?;
@@ -144,7 +145,7 @@ pub(super) fn get(pool: &Pool, key: &str, options: &ReadOptions) -> Result<(Obje
     })
 }
 
-/// Opens an object for streaming.
+/// Opens an object, or a range of it, for streaming.
 pub(super) fn open(
     pool: &Arc<Pool>,
     key: String,
@@ -174,7 +175,7 @@ pub(super) fn open(
     let left = part.end - part.at;
     let (sender, receiver) = mpsc::channel(1);
     let pool = pool.clone();
-    // Its own thread: a client may take hours, and the shared ones are few.
+    // A thread of its own: a client may take hours, and the shared threads are few.
     std::thread::Builder::new()
         .name("sqlite-reader".to_owned())
         .spawn(move || {
@@ -193,7 +194,7 @@ pub(super) fn open(
 struct BlobReader {
     info: ObjectInfo,
     held: Bytes,
-    /// Bytes that are still to come from the thread.
+    /// Bytes still to come from the thread.
     left: usize,
     pieces: Option<mpsc::Receiver<Result<Bytes>>>,
 }
@@ -210,7 +211,8 @@ impl Reader for BlobReader {
                 Some(pieces) => pieces.recv().await,
                 None => None,
             };
-            // The end comes by count: a thread that died must not look like one.
+            // The length decides where the object ends: a thread that died must not
+            // look like the end.
             let piece = received.ok_or_else(|| {
                 Error::Unavailable("the reading thread ended before the object did".to_owned())
             })??;

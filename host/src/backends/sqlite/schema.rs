@@ -1,9 +1,8 @@
-//! The database: opening it, its tables, and what its errors mean.
+//! The database: opening it, its tables, and its errors.
 //!
-//! `objects` is the table of the Python library. `storage_metadata` holds what
-//! it has no place for; triggers in the database itself keep it right when
-//! another program writes, whatever library that one uses (so they stay with
-//! the oldest SQL).
+//! `objects` is the table of the Python library. `storage_metadata` holds what has
+//! no column there. Triggers in the database keep it right when another program
+//! writes, with whatever version of SQLite; hence the plain old SQL.
 
 use super::guard::Guarded;
 use crate::store::{Error, Result};
@@ -11,21 +10,20 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What SQLite keeps in one row unless it was built otherwise.
+/// The size limit of a row in a default build of SQLite.
 pub(super) const MAX_ROW_BYTES: u64 = 1_000_000_000;
 
-/// Where the database is and how to open it.
+/// The location of a database and how to open it.
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    /// As the configuration has it: for messages.
+    /// The path as written in the configuration, for messages.
     pub(super) shown: String,
     pub(super) busy_timeout: Duration,
     pub(super) durable: bool,
     pub(super) check_only: bool,
 }
 
-// A version is random: unique without a counter, which a program that
-// restores old rows could turn back.
+// Versions are random. A program that restores old rows could turn back a counter.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, data BLOB);
 CREATE TABLE IF NOT EXISTS storage_metadata (
@@ -53,8 +51,8 @@ CREATE TRIGGER IF NOT EXISTS storage_metadata_delete AFTER DELETE ON objects BEG
 END;
 ";
 
-/// The table that holds what `objects` has no place for, and its columns with
-/// their places in the primary key.
+/// Our table for what `objects` has no column for, and its columns with their
+/// positions in the primary key (0: not in it).
 const METADATA: &str = "storage_metadata";
 const COLUMNS: [(&str, i64); 6] = [
     ("key", 1),
@@ -65,7 +63,7 @@ const COLUMNS: [(&str, i64); 6] = [
     ("metadata", 0),
 ];
 
-/// Stand-ins where a database may only be looked at.
+/// Temporary tables in place of missing ones, for a database opened only to check.
 const TEMPORARY: &[(&str, &str)] = &[
     ("objects", "CREATE TEMP TABLE objects (key TEXT PRIMARY KEY, data BLOB)"),
     (
@@ -76,7 +74,7 @@ const TEMPORARY: &[(&str, &str)] = &[
 ];
 
 impl Place {
-    /// An error of the database, with the key that it was about.
+    /// Converts an SQLite error; `key` is the key that it was about.
     pub(super) fn error(&self, key: Option<&str>, error: &rusqlite::Error) -> Error {
         let at = match key {
             Some(key) => format!("{}, key {key:?}", self.shown),
@@ -99,7 +97,7 @@ impl Place {
             Some(ErrorCode::NotADatabase) => Error::InvalidData(format!(
                 "{at}: not an SQLite database; name another db_path, or move that file away"
             )),
-            // SQLite says the same of a disk that can't be read.
+            // SQLite reports an unreadable disk as corruption, too.
             Some(ErrorCode::DatabaseCorrupt) => Error::Other(format!(
                 "{at}: the database is damaged, or its disk fails ({error}); look at the disk, then \
                  restore the database, or try sqlite3's .recover"
@@ -126,8 +124,8 @@ impl Place {
             Error::Unavailable(format!("{}: its log can't be looked at: {e}", self.shown))
         })?;
         let connection = if self.check_only && !logged {
-            // Even a reader would make the log and its index; nobody else has
-            // the database open now, so it can be read as it is.
+            // Even a reader would create the log and its index. Without a log
+            // nobody else has the database open, so read it as it is.
             let uri = format!("file:{}?immutable=1", escape(&self.path));
             Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
         } else {
@@ -138,17 +136,17 @@ impl Place {
         Guarded::new(connection).map_err(fail)
     }
 
-    /// A connection that only reads.
+    /// Opens a read-only connection.
     pub(super) fn reader(&self) -> Result<Guarded> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let flags = if self.check_only {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         } else {
-            // A writable handle can recover the log that a crash left.
+            // Recovering the log after a crash takes a writable handle.
             OpenFlags::SQLITE_OPEN_READ_WRITE
         };
         let connection = self.connect(flags)?;
-        // There may be many: each keeps little in memory.
+        // There may be many, so each has a small cache.
         connection.execute_batch("PRAGMA cache_size = -512").map_err(fail)?;
         if self.check_only {
             for (table, create) in TEMPORARY {
@@ -161,8 +159,8 @@ impl Place {
         Ok(connection)
     }
 
-    /// The connection that writes. Where the table of objects is missing, it is
-    /// made with `create`, and an error without.
+    /// Opens the write connection. Creates a missing table of objects if `create`
+    /// is set; otherwise that is an error.
     pub(super) fn writer(&self, create: bool) -> Result<Guarded> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let connection =
@@ -194,8 +192,7 @@ impl Place {
         Ok(connection)
     }
 
-    /// Whether the database can hold our objects: what is there already must
-    /// have the shape that the queries count on.
+    /// Checks that existing tables have the shape that the queries rely on.
     pub(super) fn check(&self, connection: &Connection) -> Result<()> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         let bad = |problem: &str| {
@@ -253,8 +250,8 @@ impl Place {
         Ok(())
     }
 
-    /// Refuses a stand-in for our own table: a view, say, would be run by every
-    /// operation.
+    /// Rejects anything else under the name of our own table: every operation would
+    /// run a view, for example.
     fn check_metadata(&self, connection: &Connection) -> Result<()> {
         let fail = |e: rusqlite::Error| self.error(None, &e);
         if !has(connection, METADATA).map_err(fail)? {
@@ -267,7 +264,7 @@ impl Place {
                 self.shown
             ))
         };
-        // Before anything is asked of it.
+        // Checked before anything else queries it.
         if !is_plain(connection, METADATA).map_err(fail)? {
             return Err(bad("the view or virtual table"));
         }
@@ -283,7 +280,7 @@ impl Place {
     }
 }
 
-/// Why an object does not fit.
+/// The message for an object that does not fit into a row.
 pub(super) fn too_big(at: &str) -> String {
     format!(
         "{at}: SQLite keeps at most {MAX_ROW_BYTES} bytes in a row, and the object is larger; nothing was written"
@@ -298,7 +295,7 @@ fn has(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     )
 }
 
-/// Whether this is a table with rows of its own, neither a view nor virtual.
+/// Whether this is an ordinary table, neither a view nor virtual.
 fn is_plain(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = ?1 COLLATE NOCASE \
@@ -308,7 +305,7 @@ fn is_plain(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     )
 }
 
-/// A path as part of an SQLite URI.
+/// Escapes a path for an SQLite URI.
 fn escape(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);

@@ -1,4 +1,4 @@
-//! Rows that are no objects: listings leave them out, and say so when asked.
+//! Rows that are not objects: listings leave them out and report them on request.
 
 use super::query::is_object;
 use super::schema::Place;
@@ -7,16 +7,16 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use storage_core::skipped::why_no_key;
 
-/// Rows that are looked at for one page: it ends in time, whatever it finds.
+/// Rows examined for one page, so that it ends in time even if none match.
 const LOOKED_AT: usize = 50_000;
 
-/// A page of them, in the order of the rows; the token is the last row.
+/// A page of skipped rows, ordered by row id; the page token is the last id.
 pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions) -> Result<Page> {
     let fail = |e: rusqlite::Error| place.error(None, &e);
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
     let after = options.start_after.as_deref().and_then(|after| after.parse().ok());
     let after: i64 = after.unwrap_or(i64::MIN);
-    // Of the row with the least number nothing is known to come before it.
+    // The first page starts with the least possible row id, inclusive.
     let comparison = if options.start_after.is_none() { ">=" } else { ">" };
     let sql = format!(
         "SELECT o.rowid, o.key, typeof(o.data) FROM objects o WHERE o.rowid {comparison} ?1 \
@@ -39,7 +39,7 @@ pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions
     Ok(Page::of_skipped(skipped, None))
 }
 
-/// Why a row is no object; `None` when it is one, or not below the prefix.
+/// Why a row is not an object; `None` if it is one or lacks the prefix.
 fn why(key: ValueRef<'_>, kind: &str, prefix: &[u8]) -> Option<Skipped> {
     let text = |text: String, of: &str| {
         let wanted = prefix.is_empty();

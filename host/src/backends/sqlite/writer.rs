@@ -1,4 +1,4 @@
-//! Objects being written: spooled beside the database until they are whole.
+//! Streamed writes, spooled next to the database until they are complete.
 
 use super::Shared;
 use super::commit::{Change, check_size};

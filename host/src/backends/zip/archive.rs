@@ -1,6 +1,6 @@
-//! An archive that this process has open, for all its stores: two of one
-//! configuration, or a store and the one that replaces it at a reload. There is
-//! one writer, and each of them writes through it.
+//! An archive that this process has open, shared by all its stores: two configured
+//! ones, or a store and its replacement at a reload. They all write through its one
+//! writer.
 
 use super::commit::Queue;
 use super::place::{Lock, Place};
@@ -13,22 +13,22 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 pub(super) struct Archive {
     pub(super) shared: Arc<Shared>,
-    /// Absent while another process writes, and after the last store was closed.
+    /// `None` while another process writes, and after the last store was closed.
     queue: tokio::sync::Mutex<Option<Arc<Queue>>>,
     users: Mutex<usize>,
 }
 
-/// Those that are open in this process, by their side directories.
+/// The archives open in this process, by side directory.
 pub(super) type Archives = HashMap<PathBuf, Weak<Archive>>;
 
-/// Held while one is opened, so that it is opened once.
+/// Locked while an archive is opened, so that it is opened only once.
 pub(super) fn archives() -> MutexGuard<'static, Archives> {
     static ARCHIVES: LazyLock<Mutex<Archives>> = LazyLock::new(Mutex::default);
     ARCHIVES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Archive {
-    /// What this process has open there, for one store more.
+    /// The archive if it is already open in this process; counts one more store.
     pub(super) fn find(
         archives: &Archives,
         side: &Path,
@@ -44,7 +44,7 @@ impl Archive {
         Ok(Some(archive))
     }
 
-    /// Opens one. Writes it where that is possible, with the lock.
+    /// Opens an archive: for writing with a lock, otherwise only for reading.
     pub(super) fn open(place: Place, lock: Option<Lock>) -> Result<Arc<Self>> {
         let shared = Arc::new(Shared::open(place)?);
         let queue = lock.map(|lock| Queue::start(shared.clone(), lock)).transpose()?;
@@ -52,10 +52,10 @@ impl Archive {
         Ok(Arc::new(Self { shared, queue, users: Mutex::new(1) }))
     }
 
-    /// The way to the writing thread, started now if that was not possible
+    /// The queue of the writer thread, which is started now if it could not be
     /// before. Blocks.
     pub(super) fn queue(&self) -> Result<Arc<Queue>> {
-        // Whoever closes it holds on to this until the lock of the archive is free.
+        // Closing holds this lock until the lock of the archive is free.
         let mut queue = self.queue.blocking_lock();
         if let Some(queue) = queue.as_ref() {
             return Ok(queue.clone());
@@ -73,14 +73,14 @@ impl Archive {
         Ok(started)
     }
 
-    /// One store less. Whether it was the last.
+    /// Counts one store less. Returns whether it was the last.
     pub(super) fn leave(&self) -> bool {
         let mut users = self.users();
         *users = users.saturating_sub(1);
         *users == 0
     }
 
-    /// Puts everything into the archive and ends the writing thread.
+    /// Merges everything into the archive and ends the writer thread.
     pub(super) async fn close(&self) -> Result<()> {
         let mut queue = self.queue.lock().await;
         if *self.users() > 0 {

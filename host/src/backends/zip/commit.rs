@@ -1,5 +1,5 @@
-//! The one thread that writes: what waits for it shares a sync of the
-//! journal, and goes into the archive when it is quiet, or much.
+//! The writer thread. Waiting puts share a sync of the journal, which is merged
+//! into the archive when writes pause or when it is large.
 
 use super::directory::Entries;
 use super::journal::Journal;
@@ -16,18 +16,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
-/// How many puts share a sync.
+/// The most puts that share a sync.
 const BATCH: usize = 256;
 
-/// The journal goes into the archive after this long without a put (longer
-/// where that takes long) …
+/// The journal is merged after this long without a put (longer if merges take long)
+/// …
 const QUIET: Duration = Duration::from_secs(1);
 
-/// … after so many times that long in any case …
+/// … at the latest after this many times as long …
 const PATIENCE: u32 = 30;
 
-/// … or when it has this many bytes, and half of the archive's: so a byte is
-/// copied a few times only, however large the archive grows.
+/// … or when it has this many bytes and half of the archive's size, so that a byte
+/// is copied only a few times however large the archive grows.
 const MUCH: u64 = 64 * 1024 * 1024;
 
 struct Job {
@@ -43,7 +43,7 @@ enum Work {
     Close(oneshot::Sender<Result<()>>),
 }
 
-/// The way to the thread.
+/// Sends work to the writer thread.
 pub(super) struct Queue {
     work: Sender<Work>,
 }
@@ -53,10 +53,9 @@ fn closed() -> Error {
 }
 
 impl Queue {
-    /// Becomes the writer: takes over what another one left, and starts the
-    /// thread.
+    /// Becomes the writer: merges what the last writer left, and starts the thread.
     pub(super) fn start(shared: Arc<Shared>, lock: Lock) -> Result<Self> {
-        // A file that was being made when the process was killed.
+        // The file that a killed process was creating.
         let _ = std::fs::remove_file(shared.place.making());
         {
             let mut view = shared.write();
@@ -72,7 +71,8 @@ impl Queue {
         Ok(Self { work })
     }
 
-    /// Adds an object; when this returns it is durable.
+    /// Adds an object. It is in the journal when this returns, and synced with
+    /// `durable`.
     pub(super) async fn put(
         &self,
         key: String,
@@ -85,14 +85,14 @@ impl Queue {
         result.await.map_err(|_| closed())?
     }
 
-    /// Makes durable what was written while nobody asked for that. Blocks.
+    /// Makes durable what was written before durability was requested. Blocks.
     pub(super) fn harden(&self) -> Result<()> {
         let (answer, result) = oneshot::channel();
         self.work.send(Work::Harden(answer)).map_err(|_| closed())?;
         result.blocking_recv().map_err(|_| closed())?
     }
 
-    /// Puts everything into the archive and ends the thread.
+    /// Merges everything into the archive and ends the thread.
     pub(super) async fn close(&self) -> Result<()> {
         let (answer, result) = oneshot::channel();
         self.work.send(Work::Close(answer)).map_err(|_| closed())?;
@@ -157,8 +157,8 @@ fn much(shared: &Shared) -> u64 {
     shared.current().map_or(MUCH, |view| MUCH.max(view.directory.start / 2))
 }
 
-/// Puts everything into the archive, and that on disk. The next journal is
-/// made durable from its beginning.
+/// Merges everything and syncs the archive. The next journal is durable from its
+/// first byte.
 fn make_durable(shared: &Shared, journal: &mut Option<Journal>) -> Result<()> {
     merge(shared)?;
     *journal = None;
@@ -167,7 +167,7 @@ fn make_durable(shared: &Shared, journal: &mut Option<Journal>) -> Result<()> {
     synced.and_then(|()| place.sync_folder()).map_err(|e| place.io(&e))
 }
 
-/// Merges. Gives how long to be quiet before the next time.
+/// Merges. Returns how long to wait for a pause before the next merge.
 fn gather(shared: &Shared, journal: &mut Option<Journal>) -> Duration {
     let start = Instant::now();
     match merge(shared) {
@@ -183,8 +183,8 @@ fn gather(shared: &Shared, journal: &mut Option<Journal>) -> Duration {
     }
 }
 
-/// Appends a batch to the journal. What is in it can be read when it is
-/// durable, not before.
+/// Appends a batch to the journal. Its objects become readable once it is durable,
+/// not before.
 fn commit(shared: &Shared, journal: &mut Option<Journal>, batch: Vec<Job>) {
     if batch.is_empty() {
         return;
@@ -203,7 +203,7 @@ fn commit(shared: &Shared, journal: &mut Option<Journal>, batch: Vec<Job>) {
     match (&synced, journal) {
         (Ok(()), Some(journal)) => {
             let mut view = shared.write();
-            // Not `append`, which makes the whole map anew: it may hold a million.
+            // Not `append`, which rebuilds the whole map; that may hold a million.
             view.waiting.extend(fresh);
             view.journal = Some(journal.file.clone());
         }
@@ -211,7 +211,7 @@ fn commit(shared: &Shared, journal: &mut Option<Journal>, batch: Vec<Job>) {
         (_, None) => {}
     }
     for (answer, result) in results {
-        // Whoever asked may have gone.
+        // The caller may have gone away.
         let _ = answer.send(synced.clone().and(result));
     }
 }
@@ -249,7 +249,7 @@ fn append(
     Ok(info)
 }
 
-/// Whether the key may be written: never, when there is an object under it.
+/// Checks that the key may be written: never if it has an object.
 pub(super) fn check(view: &View, key: &str, options: &PutOptions) -> Result<()> {
     let current = view.find(key).map(|found| found.entry.info());
     check_write(options, current.as_ref())?;

@@ -17,13 +17,13 @@ use std::sync::Arc;
 /// Entries by key.
 pub(super) type Entries = BTreeMap<String, Entry>;
 
-/// An object of an archive, or one that waits in the journal.
+/// An object in the archive, or one that waits in the journal.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// In the archive: where the local header is. In the journal: the bytes.
+    /// Offset of the local header in the archive, or of the bytes in the journal.
     pub(super) offset: u64,
     pub(super) size: u64,
-    /// How many bytes it takes there.
+    /// The size in bytes as stored.
     pub(super) packed: u64,
     pub(super) crc: u32,
     pub(super) method: u16,
@@ -34,9 +34,10 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// What is known of the object.
+    /// The object's info.
     pub(super) fn info(&self) -> ObjectInfo {
-        // An object of ours moves once, from the journal into the archive.
+        // Our objects move once, from the journal into the archive; the offset
+        // changes then.
         let version = match (&self.kept, self.modified) {
             (Some(_), Some(modified)) => modified,
             _ => self.offset,
@@ -54,19 +55,19 @@ impl Entry {
     }
 }
 
-/// An open archive and what is in it.
+/// An open archive and its contents.
 pub(super) struct Directory {
     pub(super) file: Arc<File>,
     pub(super) stamp: Stamp,
     pub(super) entries: Entries,
-    /// Entries that are no objects.
+    /// Entries that are not objects.
     pub(super) skipped: Arc<[Skipped]>,
-    /// Where the directory is, how long it is, and what it counts.
+    /// The directory's offset, its length in bytes, and its number of entries.
     pub(super) start: u64,
     pub(super) length: u64,
     pub(super) count: u64,
     pub(super) comment: Vec<u8>,
-    /// Why nothing can be added.
+    /// Why nothing can be added, if so.
     pub(super) fixed: Option<&'static str>,
 }
 
@@ -79,7 +80,7 @@ impl Directory {
             Error::InvalidData(format!("{}: not a sound zip archive: {problem}", place.shown))
         };
         let unread = |e: rawzip::Error| match e.kind() {
-            // The disk's fault, not the archive's.
+            // The disk failed; the archive may be sound.
             rawzip::ErrorKind::IO(e) if e.raw_os_error().is_some() => place.io(e),
             _ => bad(e.to_string()),
         };
@@ -97,7 +98,7 @@ impl Directory {
         while let Some(found) = listed.next_entry().map_err(unread)? {
             count += 1;
             length += central_length(&found);
-            // Of two with one name Python takes the later.
+            // Of two entries with one name, Python reads the later one, too.
             match entry(&found) {
                 Ok((key, entry)) => {
                     if entries.insert(key.clone(), entry).is_some() {
@@ -120,7 +121,7 @@ fn central_length(found: &ZipFileHeaderRecord<'_>) -> u64 {
     46 + (name + extra + found.comment().as_bytes().len()) as u64
 }
 
-/// Why an entry is no object that would be one by its name.
+/// Why an entry with a valid name is not an object.
 const REPLACED: &str = "a later entry of the archive has the same name, and counts";
 
 fn entry(found: &ZipFileHeaderRecord<'_>) -> Result<(String, Entry), Skipped> {
@@ -131,7 +132,7 @@ fn entry(found: &ZipFileHeaderRecord<'_>) -> Result<(String, Entry), Skipped> {
         .and_then(|(_, bytes)| Kept::decode(bytes));
     let modified = match found.last_modified() {
         ZipDateTimeKind::Utc(at) => unix(&at),
-        // Of an unknown zone: taken for UTC, as we write it.
+        // The zone is unknown; assume UTC, as we write it.
         ZipDateTimeKind::Local(at) => unix(&at),
     };
     let entry = Entry {
@@ -147,7 +148,7 @@ fn entry(found: &ZipFileHeaderRecord<'_>) -> Result<(String, Entry), Skipped> {
     Ok((key, entry))
 }
 
-/// A time in milliseconds since 1970.
+/// Converts a time to milliseconds since 1970.
 fn unix<Zone: TimeZoneMarker>(at: &ZipDateTime<Zone>) -> Option<u64> {
     let month = time::Month::try_from(at.month()).ok()?;
     let date = time::Date::from_calendar_date(i32::from(at.year()), month, at.day()).ok()?;
@@ -155,8 +156,8 @@ fn unix<Zone: TimeZoneMarker>(at: &ZipDateTime<Zone>) -> Option<u64> {
     u64::try_from(moment.unix_timestamp()).ok()?.checked_mul(1000)
 }
 
-/// Offsets that count from somewhere else than the start of the file can't
-/// be written next to ours.
+/// Why nothing can be added if offsets do not count from the start of the file:
+/// ours could not stand next to them.
 fn shifted(file: &File, start: u64, end: u64) -> Option<&'static str> {
     let mut record = [0; 4];
     file.read_exact_at(&mut record, end + 16).ok()?;

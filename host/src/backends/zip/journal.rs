@@ -1,9 +1,9 @@
-//! The journal: what is acknowledged and not yet in the archive.
+//! The journal: puts that were acknowledged and are not yet in the archive.
 //!
-//! `storage zip journal 1\n`, then for each object a frame: `SZJ1`, the length
-//! of a header and its CRC-32, the length of the bytes (4, 4, 4 and 8 bytes,
-//! little-endian), the header as JSON, the bytes. Whatever a crash left behind
-//! the last whole frame was never acknowledged and is cut off.
+//! It starts with `storage zip journal 1\n`. Then each object has a frame: `SZJ1`,
+//! the length of the header and its CRC-32, the length of the bytes (4, 4, 4 and 8
+//! bytes, little-endian), the header as JSON, and the bytes. What a crash left
+//! after the last complete frame was never acknowledged, and is cut off.
 
 use super::directory::{Entries, Entry};
 use super::kept::Kept;
@@ -22,10 +22,10 @@ const MAGIC: &[u8] = b"storage zip journal 1\n";
 const FRAME: &[u8; 4] = b"SZJ1";
 const FRAME_BYTES: u64 = 20;
 
-/// No header is larger; what is was not written by us.
+/// The largest valid header; we write none that is larger.
 const MAX_HEADER: u64 = 256 * 1024;
 
-/// Bytes copied at once.
+/// Bytes to copy at a time.
 const PIECE: usize = 256 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -43,12 +43,12 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal where there is none.
+    /// Creates a journal where there is none.
     pub(super) fn create(place: &Place) -> Result<Self> {
         let path = place.journal();
         let open = OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = open.map_err(|e| place.io(&e))?;
-        // Else nobody could begin one later on.
+        // A partial file would prevent the next attempt.
         let undo = |_: &io::Error| drop(std::fs::remove_file(place.journal()));
         let begin = || {
             file.write_all_at(MAGIC, 0)?;
@@ -62,7 +62,7 @@ impl Journal {
         Ok(Self { end: MAGIC.len() as u64, file: Arc::new(file) })
     }
 
-    /// Appends an object; it counts after [`sync`](Self::sync).
+    /// Appends an object; it is durable after [`sync`](Self::sync).
     pub(super) fn append(
         &mut self,
         place: &Place,
@@ -73,7 +73,7 @@ impl Journal {
         let result = self.frame(key, body, kept).map_err(|e| place.io(&e));
         match &result {
             Ok(entry) => self.end = entry.offset + entry.size,
-            // Else a reader would take the rest for a frame later on.
+            // Later, a reader would take the rest for a frame.
             Err(_) => drop(self.file.set_len(self.end)),
         }
         result
@@ -108,18 +108,19 @@ impl Journal {
         Ok(entry(offset, body.len(), header.crc, modified, header.kept))
     }
 
-    /// Makes what was appended durable.
+    /// With `durable`, makes what was appended durable.
     pub(super) fn sync(&self, place: &Place) -> Result<()> {
         if place.durable() { self.file.sync_data().map_err(|e| place.io(&e)) } else { Ok(()) }
     }
 
-    /// Forgets what was appended after `end`, or everything.
+    /// Drops what was appended after `end`, or everything.
     pub(super) fn cut(&mut self, end: Option<u64>) {
         self.end = end.unwrap_or(MAGIC.len() as u64);
         let _ = self.file.set_len(self.end);
     }
 
-    /// Opens a journal that another process writes, or left.
+    /// Opens a journal that another process writes or has left; `None` if there is
+    /// none.
     pub(super) fn open(place: &Place) -> Result<Option<Self>> {
         let file = match regular::open_own(&place.journal()) {
             Ok(file) => file,
@@ -147,7 +148,7 @@ impl Journal {
         Ok(Some(Self { file: Arc::new(file), end: MAGIC.len() as u64 }))
     }
 
-    /// The objects that were appended since the last scan.
+    /// Returns the objects appended since the last scan.
     pub(super) fn scan(&mut self, place: &Place) -> Result<Entries> {
         let length = self.file.metadata().map_err(|e| place.io(&e))?.len();
         let mut entries = Entries::new();
@@ -174,7 +175,7 @@ fn entry(offset: u64, size: u64, crc: u32, modified: Option<u64>, kept: Kept) ->
     }
 }
 
-/// Hands out a body piece by piece, with the place of each.
+/// Passes a body to `take` in pieces, each with its offset.
 fn pieces(body: &Body, mut take: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
     match body {
         Body::Bytes(bytes) => take(bytes, 0),
@@ -182,7 +183,7 @@ fn pieces(body: &Body, mut take: impl FnMut(&[u8], u64) -> io::Result<()>) -> io
     }
 }
 
-/// Hands out a part of a file piece by piece, with the place of each in it.
+/// Passes a range of a file to `take` in pieces, each with its offset in the range.
 pub(super) fn span(
     file: &File,
     start: u64,
@@ -201,8 +202,8 @@ pub(super) fn span(
     Ok(())
 }
 
-/// Whether so much was there to be read. Any other failure is one: what can't
-/// be read now was acknowledged all the same.
+/// Whether there was enough to read. Any other failure is an error, because data
+/// that can't be read now was acknowledged all the same.
 fn has(read: io::Result<()>) -> io::Result<bool> {
     match read {
         Ok(()) => Ok(true),
@@ -211,7 +212,7 @@ fn has(read: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// The frame at `at`, if it is whole.
+/// The frame at `at`, if it is complete and sound.
 fn next(file: &File, at: u64, length: u64) -> io::Result<Option<(String, Entry)>> {
     let mut frame = [0; FRAME_BYTES as usize];
     if !has(file.read_exact_at(&mut frame, at))? {
@@ -244,7 +245,7 @@ fn sum(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// What a frame begins with.
+/// The fixed fields of a frame.
 struct Frame {
     header: u64,
     check: u32,
@@ -282,7 +283,7 @@ mod tests {
         journal.append(&place, "key", &body, Kept::default()).unwrap();
         let mut whole = Journal::open(&place).unwrap().unwrap();
         assert_eq!(whole.scan(&place).unwrap().len(), 1);
-        // What is written only can't be read, as if its disk failed.
+        // A write-only file can't be read, as if its disk failed.
         let blind = OpenOptions::new().write(true).open(place.journal()).unwrap();
         let mut journal = Journal { file: Arc::new(blind), end: MAGIC.len() as u64 };
         assert!(matches!(journal.scan(&place), Err(Error::Unavailable(_))));

@@ -1,10 +1,10 @@
-//! What is kept beside an object's bytes, as JSON in an extra field of its
-//! entry, which other programs pass over.
+//! An object's metadata, as JSON in an extra field of its entry, which other
+//! programs ignore.
 
 use crate::store::{Metadata, ObjectInfo, PutOptions};
 use serde::{Deserialize, Serialize};
 
-/// Etag, time, media type and user metadata.
+/// Etag, time, content type and user metadata.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,7 +18,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What a put brings.
+    /// The metadata of a put.
     pub(super) fn new(options: PutOptions, modified: u64) -> Self {
         let PutOptions { etag, content_type, metadata, .. } = options;
         Self { etag, modified: Some(modified), content_type, metadata }
@@ -28,7 +28,7 @@ impl Kept {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// What an entry's field holds; nothing when it is none of ours.
+    /// Decodes the extra field of an entry; `None` if it is not ours.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -38,7 +38,7 @@ impl Kept {
         self.modified
     }
 
-    /// Completes what the entry itself tells.
+    /// Adds this metadata to the info from the entry itself.
     pub(super) fn over(&self, info: ObjectInfo) -> ObjectInfo {
         ObjectInfo {
             size: info.size,

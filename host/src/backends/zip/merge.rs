@@ -1,6 +1,6 @@
-//! From the journal into the archive: a new archive is made next to the old
-//! one and takes its place in one step. Whoever has the old one open goes on
-//! reading it; whoever opens it finds a whole one at any moment.
+//! Merges the journal into the archive: a new archive is built next to the old one
+//! and replaces it in one step. Readers of the old one go on; whoever opens the
+//! archive finds a complete one at any moment.
 
 use super::directory::{Directory, Entries};
 use super::journal::span;
@@ -14,8 +14,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-/// Makes an archive of nothing, where there is none. Only who has the lock may:
-/// the one who had it before may have made one.
+/// Creates an empty archive if there is none. Requires the lock: its last holder
+/// may have created one.
 pub(super) fn create(place: &Place) -> Result<()> {
     let make = || {
         if place.path.try_exists()? {
@@ -30,8 +30,8 @@ pub(super) fn create(place: &Place) -> Result<()> {
     make().map_err(|e| place.io(&e))
 }
 
-/// Puts what waits into the archive, and ends the journal. Only the thread
-/// that writes may: others read on meanwhile.
+/// Moves waiting objects into the archive, then removes the journal. Only the
+/// writer thread may call this; readers go on meanwhile.
 pub(super) fn merge(shared: &Shared) -> Result<()> {
     let place = &shared.place;
     let fail = |e: io::Error| {
@@ -55,10 +55,11 @@ pub(super) fn merge(shared: &Shared) -> Result<()> {
             let undo = |_: &io::Error| drop(std::fs::remove_file(place.making()));
             let built = build(place, &old, &journal, &waiting).inspect_err(undo);
             let (file, mut directory) = built.map_err(fail)?;
-            // Under the lock, so that nobody takes our archive for a stranger's.
+            // Under the lock, so that nobody takes our archive for another
+            // program's.
             let mut view = shared.write();
             if Stamp::of_path(&place.path).map_err(fail)? != old.stamp {
-                // Another program wrote into the archive meanwhile.
+                // Another program wrote the archive meanwhile.
                 continue;
             }
             std::fs::rename(place.making(), &place.path).inspect_err(undo).map_err(fail)?;
@@ -67,7 +68,7 @@ pub(super) fn merge(shared: &Shared) -> Result<()> {
             view.directory = Arc::new(directory);
             view.waiting.clear();
         }
-        // The journal stays until the archive is surely there.
+        // Keep the journal until the archive is safely in place.
         place.sync_folder().map_err(fail)?;
         std::fs::remove_file(place.journal()).map_err(fail)?;
         shared.write().journal = None;
@@ -75,12 +76,13 @@ pub(super) fn merge(shared: &Shared) -> Result<()> {
     }
 }
 
-/// Why nothing can be added to this archive.
+/// The error for an archive that nothing can be added to.
 pub(super) fn fixed(place: &Place, why: &str) -> Error {
     Error::Unsupported(format!("{}: nothing can be added to this archive: {why}", place.shown))
 }
 
-/// Makes the new archive, and its directory but for the file.
+/// Builds the new archive and its directory, in which `file` and `stamp` are still
+/// the old ones.
 fn build(
     place: &Place,
     old: &Directory,

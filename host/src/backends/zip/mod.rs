@@ -1,16 +1,16 @@
 //! ZipStore: objects as entries of one archive.
 //!
-//! An archive can't grow in place and be readable all the while: its directory
-//! is at its end, and programs look for that in the last 64 KiB only. So a put
-//! is durable in a journal next to the archive first, and goes into the
-//! archive a little later, many together, by a new file that replaces it.
+//! An archive can't grow in place and stay readable: its directory is at its end,
+//! and programs look for that only in the last 64 KiB. So a put is first made
+//! durable in a journal next to the archive. Later, many puts together are merged
+//! into a new file that replaces the archive.
 //!
-//! - [`place`]: the files, and the lock of the one process that writes.
-//! - [`directory`], [`name`]: reading an archive. [`record`], [`kept`]: what is
-//!   written into one. [`journal`]: what waits. [`view`]: both together.
-//! - [`archive`]: what all stores of one archive share. [`commit`]: the thread
-//!   that writes. [`merge`]: from the journal into the
-//!   archive. [`reader`]: reading objects.
+//! - [`place`]: the files, and the lock of the writing process.
+//! - [`directory`], [`name`]: reading an archive. [`record`], [`kept`]: writing its
+//!   records. [`journal`]: what waits. [`view`]: both together.
+//! - [`archive`]: what all stores of one archive share. [`commit`]: the writer
+//!   thread. [`merge`]: from the journal into the archive. [`reader`]: reading
+//!   objects.
 
 mod archive;
 mod commit;
@@ -95,7 +95,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     side.push(".storage");
     let durable = config.durable.into();
     let place = Place { side: path.with_file_name(side), path, shown, durable };
-    // What can't be looked at is not missing: a new archive would take its place.
+    // An archive that can't be examined is not missing; a new one would replace it.
     let missing = !place.path.try_exists().map_err(|e| place.io(&e))?;
     if missing {
         args.may_create("path", &place.path)?;
@@ -114,7 +114,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let archive = match Archive::find(&archives, &side, config.durable)? {
         Some(archive) => archive,
         None => {
-            // A read-only place is no reason not to read.
+            // A read-only location can still be read.
             let lock = place.lock();
             if missing && matches!(lock, Ok(Some(_))) {
                 merge::create(&place)?;
@@ -141,7 +141,7 @@ impl Zip {
         blocking(move || work(&shared)).await
     }
 
-    /// Checks what can be checked before the bytes are known.
+    /// Checks early what can be checked before the bytes are known.
     async fn writable(&self, key: &str, options: &PutOptions) -> Result<Arc<Queue>> {
         name::check(key)?;
         if self.check_only {

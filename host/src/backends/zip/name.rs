@@ -1,13 +1,13 @@
-//! Names of entries, and keys.
+//! Converts entry names to keys, and checks keys.
 
 use crate::store::{Error, Result, Skipped, check_key};
 use storage_core::skipped::why_no_key;
 
-/// The upper half of code page 437, which names are in that don't say UTF-8
-/// (APPNOTE, appendix D), as Python reads them.
+/// The upper half of code page 437, the encoding of names without the UTF-8 flag
+/// (APPNOTE, appendix D), which Python uses for them, too.
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// The key of an entry; else why the contract has no place for it.
+/// The key of an entry, or why the entry is not an object.
 pub(super) fn key(name: &[u8], utf8: bool) -> Result<String, Skipped> {
     let text = if utf8 || name.is_ascii() {
         std::str::from_utf8(name).ok().map(str::to_owned)
@@ -26,7 +26,7 @@ pub(super) fn key(name: &[u8], utf8: bool) -> Result<String, Skipped> {
     }
 }
 
-/// Refuses to read what only an archive made to attack somebody has.
+/// Rejects keys that only a malicious archive has.
 pub(super) fn check_readable(key: &str) -> Result<()> {
     check_key(key)?;
     let leads_out = key.starts_with('/') || key.split(['/', '\\']).any(|part| part == "..");
@@ -38,8 +38,8 @@ pub(super) fn check_readable(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses names that a program which unpacks the archive might put outside
-/// of its directory, or can't make a file of.
+/// Rejects names that a program might unpack outside its directory, or can't make a
+/// file of.
 pub(super) fn check(key: &str) -> Result<()> {
     check_key(key)?;
     let mut parts = key.split(['/', '\\']);

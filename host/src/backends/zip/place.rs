@@ -1,4 +1,4 @@
-//! Where an archive is, and what belongs to it.
+//! The files of an archive, and the lock of its writer.
 
 use crate::store::{Error, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -9,19 +9,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The archive, and the directory next to it: `.<name>.storage` with the
-/// journal and the archive being made. It is there while a process writes.
+/// The archive, and the directory `.<name>.storage` next to it, which holds the
+/// journal and the archive being built. It exists while a process writes.
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    /// As the configuration has it: for messages.
+    /// The path as written in the configuration, for messages.
     pub(super) shown: String,
     pub(super) side: PathBuf,
-    /// Whether a write is on disk before it is acknowledged. One store that wants
-    /// that is enough.
+    /// Whether writes are synced before they are acknowledged. Set if any store of
+    /// this archive wants it.
     pub(super) durable: AtomicBool,
 }
 
-/// Tells one version of a file from another.
+/// Distinguishes versions of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,
@@ -39,7 +39,7 @@ impl Stamp {
         std::fs::metadata(path).map(|found| Self::new(&found))
     }
 
-    /// Whether that is the same file with more in it.
+    /// Whether `now` is the same file with at least as much in it.
     pub(super) fn grew_to(&self, now: &Self) -> bool {
         (self.device, self.inode) == (now.device, now.inode) && self.size <= now.size
     }
@@ -54,7 +54,7 @@ impl Stamp {
     }
 }
 
-/// Says that this process writes the archive, until it is dropped.
+/// Held by the process that writes the archive; dropping it releases the lock.
 pub(super) struct Lock {
     _side: rustix::fd::OwnedFd,
     path: PathBuf,
@@ -65,7 +65,7 @@ impl Place {
         self.side.join("journal")
     }
 
-    /// The side directory as whoever names it otherwise finds it, too.
+    /// The side directory by its canonical path.
     pub(super) fn real_side(&self) -> io::Result<PathBuf> {
         let above = self.side.parent().filter(|above| !above.as_os_str().is_empty());
         let above = above.unwrap_or(Path::new(".")).canonicalize()?;
@@ -76,12 +76,12 @@ impl Place {
         self.durable.load(Ordering::Relaxed)
     }
 
-    /// The archive while it is made anew.
+    /// The archive being built.
     pub(super) fn making(&self) -> PathBuf {
         self.side.join("making")
     }
 
-    /// An error of the system.
+    /// Converts a system error.
     pub(super) fn io(&self, error: &io::Error) -> Error {
         use io::ErrorKind as Kind;
         let at = &self.shown;
@@ -101,7 +101,7 @@ impl Place {
         }
     }
 
-    /// Makes the entries of the archive's own directory durable.
+    /// With `durable`, makes the entries of the archive's folder durable.
     pub(super) fn sync_folder(&self) -> io::Result<()> {
         if !self.durable() {
             return Ok(());
@@ -110,7 +110,7 @@ impl Place {
         File::open(folder)?.sync_all()
     }
 
-    /// Becomes the one process that writes; `None` while another one is.
+    /// Makes this process the writer; `None` while another one is.
     pub(super) fn lock(&self) -> Result<Option<Lock>> {
         let fail = |e: Errno| self.io(&e.into());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -121,7 +121,7 @@ impl Place {
             }
             let side = match rustix::fs::open(&self.side, flags, Mode::empty()) {
                 Ok(side) => side,
-                // Removed again by the one that had it.
+                // The last holder has just removed it.
                 Err(Errno::NOENT) => continue,
                 Err(e) => return Err(fail(e)),
             };
@@ -144,7 +144,7 @@ impl Place {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Stays when there is a journal in it.
+        // Fails, as it should, while there is a journal in it.
         let _ = std::fs::remove_dir(&self.path);
     }
 }

@@ -1,7 +1,6 @@
-//! Objects being read: a piece at a time, from the file as it was when the
-//! object was opened. What an archive says of itself is checked on the way: a
-//! size that is not kept and a checksum that does not match are errors, not
-//! an end.
+//! Reads of objects, a piece at a time, from the file as it was when the object was
+//! opened. The archive's claims are checked on the way: a wrong size or checksum is
+//! an error, not the end.
 
 use super::view::Found;
 use crate::backends::ahead::{Ahead, Pieces};
@@ -17,25 +16,25 @@ use std::sync::Arc;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
-/// The bytes of an entry, in order.
+/// Unpacks the bytes of an entry in order.
 struct Unpacked {
     /// Archive and key, for messages.
     at: String,
     file: Arc<File>,
-    /// Where the packed bytes go on, and where they end.
+    /// The rest of the packed bytes: offsets in the file.
     from: u64,
     to: u64,
     inflate: Option<Decompress>,
     input: Vec<u8>,
     used: usize,
-    /// How many bytes came out, of how many.
+    /// How many bytes came out so far, and the total.
     out: u64,
     size: u64,
-    /// Where the wanted ones end.
+    /// Where the requested bytes end.
     wanted: u64,
     crc: Crc,
     told: u32,
-    /// Whether all bytes from the first on come by, so that `crc` means something.
+    /// Whether reading began at the first byte, so that `crc` can be checked.
     whole: bool,
 }
 
@@ -74,7 +73,7 @@ impl Unpacked {
     }
 
     fn inflated(&mut self, most: usize) -> Result<Bytes> {
-        // One more than there should be tells a stream that is too long.
+        // One byte more than expected reveals a stream that is too long.
         let mut bytes = vec![0; most.max(1)];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -121,7 +120,7 @@ impl Pieces for Unpacked {
     }
 }
 
-/// The wanted bytes of an object.
+/// The requested bytes of an object.
 pub(super) struct Packed {
     info: ObjectInfo,
     bytes: Unpacked,
@@ -184,7 +183,7 @@ impl Packed {
             whole: true,
         };
         if bytes.inflate.is_some() {
-            // There is no way to the middle but through what comes before.
+            // Deflated data can't be entered in the middle.
             while bytes.out < start {
                 bytes.unpack(usize::try_from(start - bytes.out).unwrap_or(CHUNK))?;
             }
@@ -196,12 +195,12 @@ impl Packed {
         Ok(Self { info, bytes })
     }
 
-    /// How many bytes there are to read.
+    /// The number of bytes left to read.
     pub(super) fn left(&self) -> u64 {
         self.bytes.left()
     }
 
-    /// Everything at once.
+    /// Reads everything at once.
     pub(super) fn all(mut self) -> Result<(ObjectInfo, Bytes)> {
         let mut all = Vec::with_capacity(usize::try_from(self.left()).unwrap_or(0).min(CHUNK));
         while self.left() > 0 {
@@ -211,7 +210,7 @@ impl Packed {
         Ok((self.info, all.into()))
     }
 
-    /// As a stream.
+    /// Converts to a streamed read.
     pub(super) fn stream(self) -> EntryReader {
         EntryReader { info: self.info, bytes: Ahead::new(self.bytes) }
     }

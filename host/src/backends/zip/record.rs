@@ -1,20 +1,20 @@
-//! The records of an archive as they are written (PKWARE APPNOTE 6.3.10,
-//! sections 4.3.7, 4.3.12 and 4.3.14 to 4.3.16). Objects are stored, not
-//! compressed, as the Python library has them.
+//! Writes the records of an archive (PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12
+//! and 4.3.14 to 4.3.16). Objects are stored uncompressed, as the Python library
+//! does.
 
 use super::kept::Kept;
 use crate::store::{Error, Result};
 use time::OffsetDateTime;
 
-/// Our extra field; its id is not one that the specification gives away.
+/// The id of our extra field; the specification does not assign it.
 pub(super) const EXTRA: u16 = 0x6f53;
 
-/// Fields of this value say "look into the ZIP64 field".
+/// A field with this value refers to the ZIP64 field.
 const FULL: u64 = 0xffff_ffff;
 
 const UTF8: u16 = 1 << 11;
 
-/// An entry to be written.
+/// An entry to write.
 pub(super) struct Record<'a> {
     pub(super) key: &'a str,
     pub(super) size: u64,
@@ -40,7 +40,7 @@ impl Out {
         self.0.extend(value.to_le_bytes());
         self
     }
-    /// A field of four bytes, or the mark that it is elsewhere.
+    /// A field of four bytes, or the marker that refers to ZIP64.
     fn small(&mut self, value: u64) -> &mut Self {
         self.u32(u32::try_from(value).unwrap_or(u32::MAX))
     }
@@ -54,7 +54,7 @@ impl Out {
 }
 
 impl Record<'_> {
-    /// Refuses what no record has room for.
+    /// Rejects metadata that does not fit into a record.
     pub(super) fn check(&self) -> Result<()> {
         const ROOM: usize = u16::MAX as usize - 32;
         if self.extra(&[]).len() > ROOM {
@@ -90,12 +90,12 @@ impl Record<'_> {
         }
         let extra = self.extra(&long);
         let mut out = Out::default();
-        // Made on Unix, as Python writes it: 3, with the version it needs.
+        // "Made by": Unix (3) and the version needed, as Python writes it.
         out.u32(0x0201_4b50).u16((3 << 8) | self.version(!long.is_empty()));
         self.common(&mut out, !long.is_empty());
         out.small(self.size.min(FULL)).small(self.size.min(FULL));
         out.count(self.key.len()).count(extra.len()).u16(0).u16(0).u16(0);
-        // Mode 0600 of a file without a type: what writestr gives.
+        // Mode 0600 without a file type, as from Python's `writestr`.
         out.u32(0o600 << 16).small(offset.min(FULL));
         out.bytes(self.key.as_bytes()).bytes(&extra);
         out.0
@@ -125,7 +125,7 @@ impl Record<'_> {
     }
 }
 
-/// What ends an archive: `count` entries in a directory of `size` bytes at
+/// The end of an archive: `count` entries in a directory of `size` bytes at
 /// `offset`.
 pub(super) fn end(count: u64, size: u64, offset: u64, comment: &[u8]) -> Vec<u8> {
     let mut out = Out::default();
@@ -144,7 +144,7 @@ pub(super) fn end(count: u64, size: u64, offset: u64, comment: &[u8]) -> Vec<u8>
 const FIRST: (u16, u16) = ((1 << 5) | 1, 0);
 const LAST: (u16, u16) = ((127 << 9) | (12 << 5) | 31, (23 << 11) | (59 << 5) | 29);
 
-/// Date and time as MS-DOS has them, in UTC, between 1980 and 2107.
+/// Date and time in MS-DOS format, in UTC, clamped to the years 1980 to 2107.
 fn dos(modified: u64) -> (u16, u16) {
     let seconds = i64::try_from(modified / 1000).unwrap_or(i64::MAX);
     let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! What is in the archive and in its journal, as this process knows it.
+//! The contents of the archive and its journal, as this process knows them.
 
 use super::directory::{Directory, Entries, Entry};
 use super::journal::Journal;
@@ -9,39 +9,38 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use storage_core::skipped::printable;
 
-/// The archive, and what waits to get into it.
+/// The archive, and the objects waiting to be merged into it.
 pub(super) struct View {
     pub(super) directory: Arc<Directory>,
-    /// Objects of the journal.
+    /// Objects in the journal.
     pub(super) waiting: Entries,
     pub(super) journal: Option<Arc<File>>,
-    /// The journal as far as it was read; `None` in the process that writes
-    /// it, which knows what is in it.
+    /// How far the journal was read; `None` in the process that writes it.
     read: Option<Read>,
 }
 
-/// How far a journal was read, and what it was then.
+/// How far a journal was read, and its stamp at that time.
 struct Read {
     stamp: Option<Stamp>,
     journal: Option<Journal>,
 }
 
-/// An object, and the file that it is in.
+/// An object, and the file that holds it.
 pub(super) struct Found {
     pub(super) entry: Entry,
     pub(super) file: Arc<File>,
-    /// Whether that is the journal.
+    /// Whether that file is the journal.
     pub(super) waits: bool,
 }
 
-/// A view that several threads use.
+/// A view shared by several threads.
 pub(super) struct Shared {
     pub(super) place: Place,
     view: RwLock<View>,
 }
 
 impl Shared {
-    /// Reads the archive and the journal of whoever writes it.
+    /// Reads the archive and any journal.
     pub(super) fn open(place: Place) -> Result<Self> {
         let view = View::load(&place)?;
         Ok(Self { place, view: RwLock::new(view) })
@@ -51,7 +50,7 @@ impl Shared {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The view, read again when the files are others by now.
+    /// The view, refreshed if the files have changed.
     pub(super) fn current(&self) -> Result<RwLockReadGuard<'_, View>> {
         loop {
             let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
@@ -78,8 +77,8 @@ fn journal_stamp(place: &Place) -> Option<Stamp> {
 
 impl View {
     fn load(place: &Place) -> Result<Self> {
-        // The journal first: what goes from it into the archive meanwhile is
-        // then in both, instead of in neither.
+        // The journal first: an object merged meanwhile is then in both, instead of
+        // in neither.
         let stamp = journal_stamp(place);
         let mut journal = Journal::open(place)?;
         let waiting = journal.as_mut().map(|journal| journal.scan(place)).transpose()?;
@@ -93,7 +92,7 @@ impl View {
         Ok(view)
     }
 
-    /// Adds objects of the journal, unless the archive has them already.
+    /// Adds objects of the journal unless the archive has them already.
     fn wait_for(&mut self, mut more: Entries) {
         let directory = &self.directory;
         more.retain(|key, _| !directory.entries.contains_key(key));
@@ -112,7 +111,7 @@ impl View {
         }
         let same = self.directory.stamp == stamp(place)?;
         match &mut self.read {
-            // The journal of the process that writes has grown.
+            // The writing process has appended to its journal.
             Some(Read { stamp: known, journal: Some(journal) })
                 if same
                     && journal_stamp(place)
@@ -123,7 +122,7 @@ impl View {
                 self.wait_for(more);
             }
             Some(_) => *self = Self::load(place)?,
-            // Somebody who knows nothing of the journal wrote the archive.
+            // A program that ignores the journal wrote the archive.
             None => {
                 self.directory = Arc::new(Directory::load(place)?);
                 let directory = &self.directory;
@@ -157,7 +156,8 @@ impl View {
         Some(Found { entry, file: self.directory.file.clone(), waits: false })
     }
 
-    /// A part of what is left out; the token is how many were told.
+    /// A page of what listings leave out; the token is the number of entries so
+    /// far.
     fn skipped(&self, options: &ListOptions) -> Page {
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let told = options.start_after.as_deref().and_then(|told| told.parse().ok()).unwrap_or(0);
@@ -169,7 +169,7 @@ impl View {
         Page::of_skipped(page, next)
     }
 
-    /// A part of the listing.
+    /// A page of the listing.
     pub(super) fn list(&self, options: &ListOptions) -> Page {
         if options.skipped {
             return self.skipped(options);
