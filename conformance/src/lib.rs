@@ -1,12 +1,12 @@
-//! What every object store must do, and whether one does it.
+//! The conformance suite for object stores.
 //!
-//! The tests run this over every backend, decorator and random chain there is;
-//! `storage-host plugin check` runs it over the plug-ins of others.
+//! The tests run it over every backend, decorator and random chain there is;
+//! `storage-host plugin check` runs it over other people's plug-ins.
 //!
-//! - [`cases`]: one thing each, picked by what a store declares.
+//! - [`cases`]: one requirement each, selected by the capabilities of a store.
 //! - [`model`]: random operations, compared with a `BTreeMap`.
-//! - [`subject`]: a store under test, and how it is observed from beside it.
-//! - [`strange`]: the keys that stores tend to get wrong.
+//! - [`subject`]: a store under test, and a second way to its objects.
+//! - [`strange`]: keys that stores tend to get wrong.
 
 pub mod cases;
 pub mod model;

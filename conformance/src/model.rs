@@ -1,4 +1,4 @@
-//! Random operations, compared with a `BTreeMap`.
+//! Random operations, compared with a `BTreeMap` as the model.
 
 use crate::cases::bytes;
 use crate::strange::KEYS;
@@ -30,7 +30,7 @@ enum When {
     MatchingAnother,
 }
 
-/// What the store must hold under a key.
+/// What the model expects under a key.
 struct Held {
     data: Vec<u8>,
     etag: Option<String>,
@@ -38,14 +38,14 @@ struct Held {
 
 const PREFIXES: &[&str] = &["", "b", "b/", "c", "a%", "caf", "😀", "nothing"];
 
-/// Keys that operations choose from: few, so that they meet often.
+/// Keys that operations choose from: few, so that they often hit the same one.
 fn pool() -> Vec<&'static str> {
     let plain = ["a", "b/c", "b/d", "b0", "c", "A"];
     plain.into_iter().chain(KEYS.iter().map(|(_, key)| *key).filter(|k| k.len() < 12)).collect()
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
-    // Half of all operations meet at the first few keys.
+    // Half of all operations use one of the first few keys.
     let key = prop_oneof![0..6_usize, 0..pool().len()];
     let when = prop_oneof![
         4 => Just(When::Always),
@@ -69,12 +69,12 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op, 1..40)
 }
 
-/// Whether the model says something about a store with these capabilities.
+/// Whether the model can test a store with these capabilities.
 pub fn applies(caps: Capabilities) -> bool {
     caps.read && caps.write
 }
 
-/// Runs random sequences against fresh subjects; a failure is shrunk.
+/// Runs random sequences on fresh subjects. Shrinks a failing one.
 pub fn run(maker: &Maker, seed: u64) -> Result<()> {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());

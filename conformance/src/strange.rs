@@ -1,11 +1,11 @@
 //! Keys that stores tend to get wrong.
 //!
-//! No key is a directory of another (`a` and `a/b`): a store over a file
-//! system refuses that, rightly. No key is refused by the contract.
+//! No key is a directory of another one (`a` and `a/b`), which a store on a
+//! filesystem may rightly refuse. The contract allows all of them.
 
 use storage_core::MAX_KEY_BYTES;
 
-/// A name for messages, and the key.
+/// Pairs of a name for messages and a key.
 pub const KEYS: &[(&str, &str)] = &[
     ("one letter", "x"),
     ("a path", "deep/er/est.txt"),
@@ -46,8 +46,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("a url", "https://example.com/a?b=c#d"),
 ];
 
-/// Keys that no path under a directory can have: a store over a file system
-/// may refuse them, every other store keeps them apart.
+/// Keys that can't be paths below a directory. A store on a filesystem may refuse
+/// them; every other store must keep them apart.
 pub const NO_PATHS: &[(&str, &str)] = &[
     ("a dot", "."),
     ("two dots", ".."),
@@ -60,7 +60,7 @@ pub const NO_PATHS: &[(&str, &str)] = &[
     ("only a slash", "/"),
 ];
 
-/// Keys that the contract refuses everywhere.
+/// Keys that every store must refuse.
 pub fn refused() -> Vec<(&'static str, String)> {
     vec![
         ("an empty key", String::new()),

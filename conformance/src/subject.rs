@@ -7,17 +7,17 @@ use storage_core::types::{
 };
 use storage_core::{SharedStore, Store};
 
-/// Which keys and values a store accepts, and what it makes of them.
+/// The keys and values that a store accepts.
 #[derive(Clone, Copy)]
 pub struct Dialect {
-    /// Put before every key.
+    /// A prefix for every key.
     pub key_prefix: &'static str,
     /// The values that the store accepts.
     pub values: Values,
-    /// Whether the store may refuse this key, which the contract allows.
+    /// Whether the store may refuse this key, as the contract allows.
     pub may_refuse: fn(&str) -> bool,
-    /// The longest key, in bytes, that the store must take: longer ones it may
-    /// refuse.
+    /// The longest key, in bytes, that the store must accept; it may refuse longer
+    /// ones.
     pub longest: usize,
 }
 
@@ -33,23 +33,23 @@ impl Dialect {
     /// ASCII text instead of any bytes.
     pub const TEXT: Dialect = Dialect { values: Values::Text, ..Dialect::PLAIN };
 
-    /// JSON, kept with the spaces that Python puts in.
+    /// JSON, as Python's `json.dumps` writes it.
     pub const JSON: Dialect = Dialect { values: Values::Json, ..Dialect::PLAIN };
 
-    /// The keys of a store that keeps paths under a directory.
+    /// The keys of a store that uses them as paths below a directory.
     pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
 
-    /// The keys of a bucket whose server drops a leading slash.
+    /// The keys of a bucket on a server that drops a leading slash.
     pub const BUCKET: Dialect =
         Dialect { may_refuse: |key| key.starts_with('/'), longest: 1_024, ..Dialect::PLAIN };
 
-    /// The keys of a store that makes names in an archive of them.
+    /// The keys of a store that uses them as names in an archive.
     pub const NAMES_IN_AN_ARCHIVE: Dialect = Dialect { may_refuse: leads_out, ..Dialect::PLAIN };
 
-    /// The keys of a store that makes one file name of each.
+    /// The keys of a store that turns each into one file name.
     pub const FILE_NAMES: Dialect = Dialect::PLAIN.up_to(155);
 
-    /// The same for a store that may refuse keys of more than `longest` bytes.
+    /// The same, for a store that may refuse keys of more than `longest` bytes.
     pub const fn up_to(self, longest: usize) -> Dialect {
         Dialect { longest, ..self }
     }
@@ -60,21 +60,21 @@ impl Dialect {
     }
 }
 
-/// What values a store accepts: one is made of any bytes, another of others.
+/// The kind of values that a store accepts; each can be made from any bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
-    /// The bytes themselves.
+    /// Any bytes, unchanged.
     Any,
     /// A lower-case letter for each byte.
     Text,
-    /// JSON without spaces, which is read with those that Python puts in.
+    /// JSON without spaces; reading it returns the spaces that Python inserts.
     Json,
-    /// Letters between two texts.
+    /// Letters between a prefix and a suffix.
     Between(&'static str, &'static str),
 }
 
 impl Values {
-    /// The value made of these bytes.
+    /// Makes a value from these bytes.
     pub fn made_of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Values::Any => bytes.to_vec(),
@@ -84,7 +84,7 @@ impl Values {
         }
     }
 
-    /// What is read where that value was written.
+    /// What reading returns after this value was written.
     pub fn become_of(self, value: &[u8]) -> Vec<u8> {
         match (self, value.strip_prefix(b"{\"is\":")) {
             (Values::Json, Some(rest)) => [b"{\"is\": ", rest].concat(),
@@ -92,7 +92,7 @@ impl Values {
         }
     }
 
-    /// Whether there is a value of no bytes.
+    /// Whether a value may be empty.
     pub fn may_be_empty(self) -> bool {
         self.made_of(b"").is_empty()
     }
@@ -118,60 +118,60 @@ fn leads_out(key: &str) -> bool {
         || key.split(['/', '\\']).any(|part| part == "..")
 }
 
-/// What is held, key by key: bytes and etag.
+/// The contents of a store: key, bytes and etag of every object.
 pub type Snapshot = Vec<(String, Vec<u8>, Option<String>)>;
 
-/// A fresh store, and a way around it.
+/// A fresh store under test, and a second way to its objects.
 pub struct Subject {
     /// The store under test.
     pub store: SharedStore,
-    /// The same objects through a store that can read, write and delete them.
+    /// A store with the same objects that can read, write and delete them.
     pub beside: SharedStore,
-    /// Where the objects are in the end.
+    /// The stores that finally hold the objects.
     pub bases: Vec<SharedStore>,
-    /// What the store accepts.
+    /// The keys and values that the store accepts.
     pub dialect: Dialect,
-    /// What must live as long as the store: temporary directories.
+    /// Keeps alive what the store needs, such as temporary directories.
     pub keep: Option<Rc<dyn std::any::Any>>,
 }
 
 impl Subject {
-    /// A store that can do everything itself.
+    /// A subject whose store has every capability itself.
     pub fn new(store: SharedStore, dialect: Dialect) -> Self {
         Subject { beside: store.clone(), bases: vec![store.clone()], store, dialect, keep: None }
     }
 
-    /// A key that the store accepts.
+    /// Makes a key that the store accepts.
     pub fn key(&self, text: &str) -> String {
         format!("{}{text}", self.dialect.key_prefix)
     }
 
-    /// A value made from these bytes, and what it is when read.
+    /// Makes a value from these bytes; also returns what reading it must return.
     pub fn value(&self, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let value = self.dialect.values.made_of(bytes);
         let becomes = self.dialect.values.become_of(&value);
         (value, becomes)
     }
 
-    /// What the store can do, once it has found out: one that has to ask a
-    /// server about preconditions does so with the first change that has one.
+    /// The store's final capabilities. A store that has to ask a server about
+    /// preconditions does so on the first conditional change.
     pub fn settled(&self) -> Capabilities {
         if self.store.capabilities().conditional {
             let options =
                 PutOptions { if_match: Some("no etag".to_owned()), ..PutOptions::default() };
-            // There is no such object: nothing is written.
+            // There is no such object, so nothing is written.
             let _ = self.store.put(&self.key("settled"), &self.value(b"v").0, &options);
         }
         self.store.capabilities()
     }
 
-    /// Everything in the bases.
+    /// The contents of all bases.
     pub fn snapshot(&self) -> Result<Vec<Snapshot>> {
         self.bases.iter().map(|base| snapshot(base.as_ref())).collect()
     }
 }
 
-/// Everything in a store, or nothing where it can't be listed.
+/// The contents of a store; empty if it can't be listed or read.
 pub fn snapshot(store: &dyn Store) -> Result<Snapshot> {
     if !store.capabilities().list || !store.capabilities().read {
         return Ok(Vec::new());
@@ -193,7 +193,7 @@ pub fn snapshot(store: &dyn Store) -> Result<Snapshot> {
     Ok(all)
 }
 
-/// The bytes of an object or range, streamed.
+/// Reads an object or range by streaming.
 pub fn read_all(store: &dyn Store, key: &str, options: &ReadOptions) -> Result<Vec<u8>> {
     let mut reader = store.read(key, options)?;
     let mut data = Vec::new();
@@ -209,21 +209,21 @@ pub fn read_all(store: &dyn Store, key: &str, options: &ReadOptions) -> Result<V
     }
 }
 
-/// How a fresh subject is made, with its name.
+/// A named factory of fresh subjects.
 #[derive(Clone)]
 pub struct Maker {
     /// The name in reports.
     pub name: String,
-    /// Makes a fresh one.
+    /// Makes a fresh subject.
     pub make: Arc<dyn Fn() -> anyhow::Result<Subject> + Send + Sync>,
-    /// How many random sequences it gets.
+    /// The number of random sequences to run.
     pub sequences: u32,
-    /// Cases that the server behind it fails by itself, and why.
+    /// Cases that fail because of the server behind the store, and why.
     pub server: &'static [(&'static str, &'static str)],
 }
 
 impl Maker {
-    /// A named way to make subjects.
+    /// A factory without expected failures.
     pub fn new(
         name: impl Into<String>,
         sequences: u32,

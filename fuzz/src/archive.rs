@@ -1,4 +1,4 @@
-//! Files that are opened as zip archives.
+//! Zip archives with arbitrary contents.
 
 use crate::database::{everything, open};
 use crate::readable;
@@ -28,7 +28,7 @@ pub fn run(data: &[u8]) {
     };
     crate::runtime().block_on(store.close()).unwrap_or_else(|error| readable(&error));
     drop(store);
-    // What could be read before can be read now.
+    // Everything that could be read before must still be readable.
     let store = open("ZipStore", "path", &file).expect("it was opened before");
     let after = everything(&store);
     for (key, content) in before {

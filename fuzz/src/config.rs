@@ -1,5 +1,5 @@
-//! The YAML file: any text gives a checked configuration, or problems that have
-//! their place in it.
+//! Configuration files with arbitrary contents: any text gives a checked
+//! configuration, or problems with their positions.
 
 use std::sync::OnceLock;
 use storage_host::config::{Config, TypeInfo};
@@ -18,7 +18,7 @@ pub fn run(data: &[u8]) {
         }
         Err(error) => {
             assert!(!error.problems.is_empty());
-            // The end of the text may be the place.
+            // A problem may be at the end of the text.
             let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count() + 1;
             for problem in error.problems {
                 assert!(!problem.message.trim().is_empty());

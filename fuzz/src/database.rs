@@ -1,4 +1,4 @@
-//! Files that are opened as SQLite databases.
+//! SQLite databases with arbitrary contents.
 
 use crate::{readable, runtime};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use storage_core::types::{ListOptions, ReadOptions};
 use storage_host::backends::{BACKENDS, OpenArgs};
 use storage_host::store::{Error, PutOptions, SharedStore};
 
-/// The most of one object that is looked at.
+/// The most bytes to read of one object.
 const ENOUGH: usize = 1 << 20;
 
 pub fn run(data: &[u8]) {
@@ -45,7 +45,7 @@ pub fn open(kind: &str, setting: &str, file: &Path) -> Result<SharedStore, Error
     }))
 }
 
-/// All keys, and what reading them gives.
+/// All keys, with the result of reading each.
 pub fn everything(store: &SharedStore) -> BTreeMap<String, Result<Vec<u8>, Error>> {
     let mut all = BTreeMap::new();
     let mut options = ListOptions::default();

@@ -1,5 +1,5 @@
-//! Anything at all on a connection to the endpoint: it is answered in HTTP or
-//! not at all, and others are served as before.
+//! Arbitrary bytes on a connection to the endpoint: the answer is HTTP or nothing,
+//! and other clients are still served.
 
 use crate::runtime;
 use std::io::{ErrorKind, Read, Write};
@@ -24,7 +24,7 @@ pub fn run(data: &[u8]) {
     assert!(good.starts_with(b"HTTP/1.1 200 "), "{:?}", String::from_utf8_lossy(&good));
 }
 
-/// Serves a store in memory that takes any request, signed or not.
+/// Serves a store in memory that allows any request, signed or not.
 fn serve() -> SocketAddr {
     let objects = Objects::new("main", Arc::new(Memory::new()));
     let limits =
@@ -48,16 +48,16 @@ fn serve() -> SocketAddr {
     })
 }
 
-/// How long nothing may come until the other side is told that this is all.
+/// How long to wait for an answer before closing the sending side.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// How long an answer may take then.
+/// How long the answer may take after that.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ask(address: SocketAddr, data: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("it listens");
     let mut answer = Vec::new();
-    // It may hang up in the middle.
+    // The server may hang up early.
     let _ = stream.write_all(data);
     stream.set_read_timeout(Some(QUIET)).expect("a timeout");
     if stream.read_to_end(&mut answer).is_err_and(|error| waited(&error)) {

@@ -1,5 +1,5 @@
-//! Keys through every decorator that changes or judges them: no two share an
-//! object, each is found again, and what others wrote is never shown.
+//! Keys through every decorator that maps or validates them: no two keys share an
+//! object, each object is found again, and foreign objects are never shown.
 
 use crate::readable;
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ const KINDS: &[(&str, &str)] = &[
     ("UrlValidatingStore", "{}"),
 ];
 
-/// The first byte chooses the decorator; the rest are keys, apart by a byte
-/// that no text has.
+/// The first byte selects the decorator. The rest are keys, separated by 0xff,
+/// which no text contains.
 pub fn run(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let (kind, config) = KINDS[usize::from(*first) % KINDS.len()];

@@ -1,7 +1,6 @@
-//! What hostile input must not do, as functions of bytes: they panic where a
-//! promise is broken.
+//! Fuzz targets: functions that panic if hostile input breaks a promise.
 //!
-//! `tests/replay.rs` tries each over `corpus/`, which keeps what was found, and
+//! `tests/replay.rs` runs each over `corpus/`, which holds earlier findings, and
 //! over mutations of it.
 
 mod archive;
@@ -16,17 +15,17 @@ use std::sync::OnceLock;
 use storage_core::types::Error;
 use tokio::runtime::Runtime;
 
-/// Something to try bytes on.
+/// A fuzz target.
 pub struct Target {
-    /// Its name: that of its directory in `corpus/`.
+    /// Its name, which is also its directory in `corpus/`.
     pub name: &'static str,
-    /// Panics where the bytes break a promise.
+    /// Panics if the input breaks a promise.
     pub run: fn(&[u8]),
-    /// How many mutations a short run tries.
+    /// The number of mutations in a short run.
     pub short: usize,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "config", run: config::run, short: 4_000 },
     Target { name: "keys", run: keys::run, short: 4_000 },
@@ -41,13 +40,13 @@ pub const TARGETS: &[Target] = &[
 ///
 /// # Panics
 ///
-/// Where there is none.
+/// If there is none.
 pub fn target(name: &str) -> &'static Target {
     let found = TARGETS.iter().find(|target| target.name == name);
     found.unwrap_or_else(|| panic!("there is no target {name:?}"))
 }
 
-/// What drives the host's stores, in this thread alone.
+/// The runtime for the host's stores, with one worker thread.
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -56,7 +55,7 @@ fn runtime() -> &'static Runtime {
     })
 }
 
-/// An error must say something to whoever reads it, on one line.
+/// Errors must say something.
 fn readable(error: &Error) {
     let text = error.to_string();
     assert!(!text.trim().is_empty(), "{error:?} says nothing");

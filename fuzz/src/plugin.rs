@@ -1,4 +1,4 @@
-//! Files that are loaded as plug-ins.
+//! Plug-ins with arbitrary contents.
 
 use storage_host::StoreFactory;
 

@@ -1,5 +1,5 @@
-//! Bytes through every decorator that changes them: what is read does not
-//! depend on how it is read, and what was written comes back.
+//! Bytes through every decorator that encodes them: the result does not depend on
+//! how they are read, and what was written comes back.
 
 use crate::readable;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use storage_core::memory::Memory;
 use storage_core::types::{ByteRange, Error, PutOptions, ReadOptions, Trailer};
 use storage_core::{SharedStore, Store};
 
-/// Each with whether it gives back exactly what was put.
+/// Store type, config, and whether it returns exactly what was put.
 const KINDS: &[(&str, &str, bool)] = &[
     ("GzipStore", r#"{"max_size":1000000}"#, true),
     ("GzipStore", r#"{"level":1,"max_size":100}"#, true),
@@ -27,7 +27,7 @@ const KINDS: &[(&str, &str, bool)] = &[
 
 const KEY: &str = "k";
 
-/// The first two bytes choose the decorator, and the size of pieces.
+/// The first two bytes select the decorator and the size of the pieces.
 pub fn run(data: &[u8]) {
     let [first, size, rest @ ..] = data else { return };
     let kind = &KINDS[usize::from(*first) % KINDS.len()];
@@ -48,7 +48,7 @@ fn store((kind, config, _): &(&str, &str, bool), base: &Memory) -> SharedStore {
     built.last().expect("one store").clone()
 }
 
-/// The base holds anything at all.
+/// Reads arbitrary bytes in the base.
 fn read_as_it_lies(kind: &(&str, &str, bool), size: usize, data: &[u8]) {
     let base = Memory::default();
     base.put(KEY, data, &PutOptions::default()).expect("memory");
@@ -88,13 +88,13 @@ fn written_and_read(kind: &(&str, &str, bool), size: usize, data: &[u8]) {
     same(kind.0, &get(&base, None), &get(&pieces, None));
     match get(whole.as_ref(), None) {
         Ok(got) if kind.2 => assert_eq!(got, data, "{}", kind.0),
-        // In its one form: putting that again changes nothing.
+        // In its one form: putting that again must change nothing.
         Ok(got) => {
             let kept = get(&base, None);
             whole.put(KEY, &got, &PutOptions::default()).expect("its own form");
             same(kind.0, &kept, &get(&base, None));
         }
-        // More than may be unpacked.
+        // Larger than may be unpacked.
         Err(Error::LimitExceeded(_)) if kind.1.contains("max_size") => {}
         Err(error) => panic!("{}: {error:?} instead of what was put", kind.0),
     }
@@ -131,7 +131,7 @@ fn same(kind: &str, one: &Result<Vec<u8>, Error>, other: &Result<Vec<u8>, Error>
         (Err(one), Err(other)) => {
             readable(one);
             readable(other);
-            // Of bytes that are wrong and too many, either may be met first.
+            // If bytes are both invalid and too many, either error may come first.
             let is_data = |e: &Error| matches!(e, Error::InvalidData(_) | Error::LimitExceeded(_));
             let alike = one.code() == other.code() || (is_data(one) && is_data(other));
             assert!(alike, "{kind}: {one:?}, and in pieces {other:?}");

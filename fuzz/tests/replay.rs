@@ -1,7 +1,7 @@
-//! Every target over its corpus, and over mutations of it that follow from a
-//! seed. `STORAGE_FUZZ_TIMES` tries that many times as many,
-//! `STORAGE_TEST_SEED` others. What breaks a promise is kept in
-//! `target/fuzz/`, to be put into the corpus with its cure.
+//! Runs every target over its corpus, and over mutations of it that derive from a
+//! seed. `STORAGE_FUZZ_TIMES` multiplies their number, `STORAGE_TEST_SEED` changes
+//! the seed. Input that breaks a promise is saved in `target/fuzz/`; add it to the
+//! corpus with the fix.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use storage_fuzz::{Target, target};
 
 const SEED: u64 = 20_261_127;
 
-/// The most bytes of a mutation.
+/// The most bytes of a mutated input.
 const MOST: usize = 16 * 1024;
 
-/// A panic in any thread: the endpoint's would not end the test by itself.
+/// Set by a panic in any thread; one in the endpoint would not end the test by
+/// itself.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 fn number(name: &str, default: u64) -> u64 {
@@ -35,7 +36,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 fn replay(name: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A failed one must not stop the others.
+    // One failed target must not stop the others.
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -69,8 +70,8 @@ fn try_on(target: &Target, input: &[u8]) {
     }
 }
 
-/// An input of the corpus with some of it changed, removed, doubled, or taken
-/// from another.
+/// An input from the corpus with parts changed, removed, doubled, or taken from
+/// another.
 fn mutation(corpus: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut input = corpus[random.usize(..corpus.len())].clone();
     for _ in 0..1 << random.u32(0..5) {

@@ -1,4 +1,4 @@
-//! `if-absent`, `if-match` and `if-none-match`.
+//! Cases for `if-absent`, `if-match` and `if-none-match`.
 
 use super::{etag, expect, place};
 use crate::subject::{Subject, read_all};

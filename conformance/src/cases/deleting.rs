@@ -1,4 +1,4 @@
-//! `delete`.
+//! Cases for `delete`.
 
 use super::{expect, place};
 use crate::subject::Subject;
@@ -74,7 +74,8 @@ fn test_delete_if_match_with_the_etag_removes(s: &Subject) -> Result<()> {
     let this = DeleteOptions { if_match: s.store.stat(&key)?.etag };
     match s.store.delete(&key, &this) {
         Ok(()) => ensure!(!s.beside.exists(&key)?, "it exists after delete"),
-        // Many servers act on preconditions of writes, few on those of deletions.
+        // Many servers act on preconditions of writes, but few on those of
+        // deletions.
         Err(Error::Unsupported(_)) => {}
         Err(error) => anyhow::bail!("delete with the right etag gave {error:?}"),
     }

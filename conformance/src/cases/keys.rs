@@ -1,4 +1,4 @@
-//! Keys that stores tend to get wrong.
+//! Cases for keys that stores tend to get wrong, long ones, and ones to refuse.
 
 use super::{bytes, expect};
 use crate::strange::{KEYS, NO_PATHS, refused};
@@ -15,8 +15,8 @@ super::cases! {
     [delete] test_delete_of_a_key_that_the_contract_refuses;
 }
 
-/// Puts a key of its own value, checks it in every way and deletes it. Gives
-/// whether the store took the key.
+/// Puts a value under a key, checks it in every way and deletes it. Returns whether
+/// the store accepted the key.
 fn round(s: &Subject, key: &str, seed: u64) -> Result<bool> {
     let (value, wanted) = s.value(&bytes(20, seed));
     let before = s.snapshot()?;
@@ -112,7 +112,7 @@ fn test_list_every_strange_key(s: &Subject) -> Result<()> {
 }
 
 fn test_put_of_long_keys(s: &Subject) -> Result<()> {
-    // What a server gives a key, what this store must take, and the most of all.
+    // Common server limits, the store's own limit, and the contract's limit.
     let mut lengths = [900, 1_024, s.dialect.longest, MAX_KEY_BYTES].to_vec();
     lengths.retain(|length| *length > s.dialect.key_prefix.len());
     lengths.dedup();
@@ -120,7 +120,7 @@ fn test_put_of_long_keys(s: &Subject) -> Result<()> {
         let room = length - s.dialect.key_prefix.len();
         let mut path = "0123456789/".repeat(room / 11 + 1);
         path.truncate(room);
-        // A folder is no object.
+        // A key ending in a slash would be a folder, not an object.
         path.replace_range(room - 1.., "x");
         for (what, key) in [
             ("of one part", "k".repeat(room)),

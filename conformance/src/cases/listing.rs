@@ -1,4 +1,4 @@
-//! `list`.
+//! Cases for `list`.
 
 use super::{expect, place};
 use crate::subject::Subject;
@@ -125,7 +125,7 @@ fn test_list_in_pages_while_others_write_keeps_what_stays(s: &Subject) -> Result
     loop {
         let page = s.store.list(&options)?;
         seen.extend(page.entries.into_iter().map(|e| e.key));
-        // Even numbers stay; odd ones go, and others come in between.
+        // Even numbers stay, odd ones are deleted, and new keys appear in between.
         if round < 15 {
             let odd = s.key(&format!("n{:02}", 29 - 2 * round));
             s.beside.delete(&odd, &Default::default())?;
@@ -233,7 +233,7 @@ fn test_list_start_after_with_a_prefix(s: &Subject) -> Result<()> {
         ensure!(listed == wanted, "{listed} after {after:?}, wanted {wanted}");
     }
     expect(s.beside.stat(&s.key("c/")), &Error::NotFound, "stat of a mere prefix").or_else(
-        // A store over a file system has no such keys at all.
+        // A store on a filesystem can't have such a key.
         |wrong| if s.dialect.refuses("c/") { Ok(()) } else { Err(wrong) },
     )
 }

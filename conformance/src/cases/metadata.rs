@@ -1,4 +1,4 @@
-//! Content types, user metadata and etags given by the caller.
+//! Cases for content types, user metadata and etags given by the caller.
 
 use super::{etag, place};
 use crate::subject::Subject;

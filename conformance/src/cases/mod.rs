@@ -1,5 +1,5 @@
-//! What every store must do: plain functions over a [`Subject`], each with
-//! the capabilities that it needs.
+//! The requirements for every store: functions over a [`Subject`], each with the
+//! capabilities that it needs.
 
 mod conditional;
 mod deleting;
@@ -14,19 +14,19 @@ mod writing;
 use crate::subject::Subject;
 use storage_core::types::{Capabilities, Error, ObjectInfo, PutOptions, Result as StoreResult};
 
-/// One thing that a store must do.
+/// One requirement for stores.
 pub struct Case {
     /// `test_<operation>_<condition>`.
     pub name: &'static str,
-    /// Whether it says something about a store with these capabilities.
-    /// (The second ones are those of the way around it.)
+    /// Whether the case applies, given the capabilities of the store and of
+    /// [`Subject::beside`].
     pub applies: fn(Capabilities, Capabilities) -> bool,
-    /// Fails with what was wrong.
+    /// Returns an error that says what was wrong.
     pub run: fn(&Subject) -> anyhow::Result<()>,
 }
 
-/// Whether all of the named capabilities are there: of the store and, after
-/// a semicolon, of the way around it.
+/// Whether all named capabilities are present: those of the store and, after a
+/// semicolon, those of [`Subject::beside`].
 macro_rules! needs {
     ($caps:ident, $beside:ident, [$($need:ident),* $(; $($other:ident),*)?]) => {{
         let _ = $beside;
@@ -35,7 +35,7 @@ macro_rules! needs {
 }
 use needs;
 
-/// Names functions as cases that need the given capabilities.
+/// Declares functions as cases that need the given capabilities.
 macro_rules! cases {
     ($($needs:tt $($name:ident)+;)+) => {
         pub(super) const CASES: &[$crate::cases::Case] = &[$($($crate::cases::Case {
@@ -64,7 +64,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
     .flatten()
 }
 
-/// Bytes that differ with the seed and compress a little.
+/// Bytes that depend on the seed and compress a little.
 pub fn bytes(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut data = Vec::with_capacity(length + 8);
@@ -78,7 +78,7 @@ pub fn bytes(length: usize, seed: u64) -> Vec<u8> {
     data
 }
 
-/// Lengths at which stores and transforms go wrong.
+/// Lengths at which stores and transformers tend to go wrong.
 pub const LENGTHS: &[usize] = &[
     0,
     1,
@@ -97,15 +97,15 @@ pub const LENGTHS: &[usize] = &[
     5 * 1024 * 1024 + 1,
 ];
 
-/// Puts a value made from `seed` under the key, beside the store under test;
-/// gives what reading it must give.
+/// Puts a value made from `seed` under the key, through [`Subject::beside`].
+/// Returns what reading it must return.
 fn place(s: &Subject, key: &str, seed: u64) -> anyhow::Result<Vec<u8>> {
     let (value, becomes) = s.value(&bytes(100 + usize::try_from(seed % 50)?, seed));
     s.beside.put(key, &value, &PutOptions::default())?;
     Ok(becomes)
 }
 
-/// The error of a result, or a complaint that there is none.
+/// The error of a result; fails if it succeeded.
 fn refused<T>(result: StoreResult<T>, what: &str) -> anyhow::Result<Error> {
     match result {
         Ok(_) => anyhow::bail!("{what} succeeded"),

@@ -1,4 +1,4 @@
-//! Reading parts of objects.
+//! Cases for byte ranges.
 
 use super::{bytes, expect, place};
 use crate::subject::{Subject, read_all};

@@ -1,4 +1,4 @@
-//! `get`, `exists`, `stat` and `read` of whole objects.
+//! Cases for `get`, `exists`, `stat` and `read` of whole objects.
 
 use super::{LENGTHS, bytes, expect, place};
 use crate::subject::{Subject, read_all};
@@ -154,7 +154,7 @@ fn test_get_of_a_large_object_is_whole_or_refused(s: &Subject) -> Result<()> {
         writer.finish(Trailer::default())
     };
     match write() {
-        // A store that needs objects whole may take no such one at all.
+        // A store that holds objects in memory may refuse such a large one.
         Err(Error::LimitExceeded(_)) => {
             ensure!(!s.beside.exists(&key)?, "refused, and there");
             return Ok(());

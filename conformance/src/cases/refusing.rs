@@ -1,4 +1,5 @@
-//! What a store does not declare it refuses, and touches nothing.
+//! Cases for undeclared capabilities: a store must refuse their operations and
+//! change nothing.
 
 use super::{Case, expect, place};
 use crate::subject::Subject;

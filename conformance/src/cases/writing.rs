@@ -1,4 +1,4 @@
-//! `put` and `write`.
+//! Cases for `put` and `write`.
 
 use super::{bytes, expect, place, refused};
 use crate::subject::{Subject, read_all};
@@ -60,7 +60,7 @@ fn test_put_of_no_bytes(s: &Subject) -> Result<()> {
 fn test_put_is_seen_by_every_reader(s: &Subject) -> Result<()> {
     let key = s.key("k");
     place(s, &key, 1)?;
-    // Whatever keeps copies has one now.
+    // Any cache has a copy now.
     now(s, &key)?;
     let (value, wanted) = s.value(b"new");
     s.store.put(&key, &value, PLAIN)?;
@@ -68,8 +68,8 @@ fn test_put_is_seen_by_every_reader(s: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Whether a write told what a stat tells; a store that learns only later when
-/// the object changed may leave that out.
+/// Whether a write returned the same as stat. It may omit `modified`, which some
+/// stores learn only later.
 fn agrees(written: &ObjectInfo, stat: &ObjectInfo) -> bool {
     let modified = written.modified.or(stat.modified);
     ObjectInfo { modified, ..written.clone() } == *stat
@@ -223,7 +223,7 @@ fn test_write_two_to_one_key_leave_one_of_them(s: &Subject) -> Result<()> {
     one.push(&first)?;
     let mut two = match s.store.write(&key, PLAIN) {
         Ok(two) => two,
-        // A store may let one writer at a time at a key.
+        // A store may allow only one writer per key at a time.
         Err(error) => {
             let error = refused::<()>(Err(error), "the second writer")?;
             ensure!(error.code() == "unavailable", "the second writer gave {error:?}");
