@@ -1,6 +1,6 @@
-//! Prints what `encoding_rs` makes of an encoding, for `tests/interop/codec_facts.py`:
-//! a line for each sequence of up to three bytes that is a character, and for
-//! each character that can be written.
+//! Prints how `encoding_rs` maps an encoding, for `tests/interop/codec_facts.py`: a
+//! line for each sequence of up to three bytes that is a character, and for each
+//! character that can be encoded.
 
 use encoding_rs::Encoding;
 use std::io::Write;
@@ -13,7 +13,7 @@ fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut decode = |bytes: &[u8]| -> std::io::Result<()> {
         if let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(bytes) {
-            // Two characters are two sequences, where the first stands alone.
+            // Where the first bytes stand alone, there are two characters.
             let alone = (1..bytes.len()).any(|at| {
                 let start = bytes.get(..at).unwrap_or_default();
                 encoding.decode_without_bom_handling_and_without_replacement(start).is_some()

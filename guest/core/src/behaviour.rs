@@ -1,48 +1,49 @@
-//! What a transformer asks for: which of its functions are called, and how.
+//! A transformer's declaration: which of its functions the host calls, and how.
 
-/// Which functions are called, and how. The default is none.
+/// Which functions the host calls, and how. The default is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Behaviour {
-    /// What becomes of the bytes.
+    /// What `encode` and `decode` get.
     pub data: Data,
-    /// What becomes of the keys; `None`: they are those of the base.
+    /// What `map_key` guarantees; `None` if keys pass unchanged.
     pub keys: Option<KeyMap>,
-    /// What is refused.
+    /// What `validate` gets.
     pub validation: Validation,
 }
 
-/// What `encode` and `decode` see.
+/// What `encode` and `decode` get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Data {
-    /// Nothing: bytes pass unchanged, parts of them too.
+    /// Nothing: bytes and ranges pass unchanged.
     #[default]
     Unchanged,
-    /// Whole objects; the base holds exactly what `encode` gave.
+    /// Whole objects. The base holds exactly what `encode` returned.
     Whole {
         /// The most bytes of an object, at least 1.
         max_size: u32,
-        /// Whether `decode` gives back exactly what `encode` was given.
+        /// Whether `decode` returns exactly what `encode` got.
         reversible: bool,
     },
-    /// Chunks, each on its own: any size streams, and parts can be read.
+    /// Independent chunks: objects of any size stream, and ranges can be read.
     Chunked {
         /// Bytes of each chunk before encoding, 1 to 4 MiB.
         chunk_size: u32,
-        /// How many more an encoded chunk has, if that is the same for all.
+        /// How many bytes larger an encoded chunk is, if that is the same for all
+        /// chunks.
         overhead: Option<u32>,
     },
 }
 
-/// What `map_key` keeps of keys.
+/// What `map_key` guarantees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyMap {
-    /// Keys and their base keys are in the same order of UTF-8 bytes.
+    /// Keys sort like their base keys, by UTF-8 bytes.
     pub keeps_order: bool,
     /// The base keys of all keys that begin with `p` begin with `map_key(p)`.
     pub keeps_prefixes: bool,
 }
 
-/// What `validate` sees before anything is written.
+/// What `validate` gets before anything is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Validation {
     /// Nothing.

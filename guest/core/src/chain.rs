@@ -1,4 +1,4 @@
-//! From a description to a chain of stores.
+//! Builds chains of stores from descriptions.
 
 #[cfg(feature = "decorators")]
 use crate::decorators::KINDS;
@@ -10,9 +10,9 @@ use crate::types::{Error, Result};
 /// One base of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// An earlier node of the same chain, counted from 0.
+    /// An earlier node of the same chain, by index.
     Node(u32),
-    /// The name of a store from outside.
+    /// The name of a store outside the chain.
     Name(String),
 }
 
@@ -23,7 +23,7 @@ pub struct Node {
     pub name: String,
     /// The name of its kind.
     pub kind: String,
-    /// Its config, as JSON text; empty means none.
+    /// Its config as JSON text; empty for none.
     pub config: String,
     /// Its bases, in order.
     pub bases: Vec<Base>,
@@ -39,7 +39,7 @@ fn find<'a>(kinds: &[&'a Kind], name: &str) -> Option<&'a Kind> {
     kinds.iter().copied().find(|k| k.name == name || k.aliases.contains(&name))
 }
 
-/// Makes every node of built-in kinds, as [`build_of`] does.
+/// Builds a chain of built-in kinds; see [`build_of`].
 #[cfg(feature = "decorators")]
 pub fn build(
     nodes: &[Node],
@@ -49,8 +49,8 @@ pub fn build(
     build_of(KINDS, nodes, env, open)
 }
 
-/// Makes every node, of these kinds, in the order given; the last is the root.
-/// `open` gives the stores that are not nodes.
+/// Builds the nodes in order, from these kinds, and returns their stores; the last
+/// one is the root. `open` opens the stores outside the chain.
 pub fn build_of(
     kinds: &[&Kind],
     nodes: &[Node],

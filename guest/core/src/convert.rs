@@ -1,10 +1,10 @@
 //! Conversions between generated bindings and the types of this crate.
 //!
-//! Every side of the wall generates its own Rust types from `wit/`, alike in
-//! shape but not the same to the compiler; the conversions are written once.
+//! Each component and host generates its own Rust types from `wit/`, alike in shape
+//! but different to the compiler. This macro writes the conversions once.
 
-/// Makes conversions for the module that holds the generated `types`:
-/// `…_out` from this crate's types to the generated ones, `…_in` back.
+/// Defines conversions for the module with the generated `types`: `…_out` from this
+/// crate's types to the generated ones, `…_in` back.
 #[macro_export]
 macro_rules! conversions {
     ($wit:path) => {

@@ -1,95 +1,96 @@
-//! What decorators may reach besides their bases: the interfaces `observer`
-//! and `coordinator` of the contract.
+//! The environment of decorators besides their bases: the contract's interfaces
+//! `observer` and `coordinator`.
 
 use crate::types::{Error, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// How much a log line matters.
+/// The severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For whoever looks for a fault.
+    /// Details for finding faults.
     Debug,
-    /// The normal course of things.
+    /// Normal operation.
     Info,
-    /// Something that may need a look.
+    /// Something that may need attention.
     Warn,
     /// Something failed.
     Error,
 }
 
-/// What was done to an object.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It was put, or its write was finished.
+    /// A put or a finished write.
     Put,
-    /// It was deleted.
+    /// A delete.
     Delete,
 }
 
-/// A change, or the attempt at one.
+/// A change to an object, or a failed attempt at one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The name of the notifying store.
     pub store: String,
-    /// What was done.
+    /// The kind of change.
     pub action: Action,
     /// The key, as the caller gave it.
     pub key: String,
-    /// Size in bytes, when known.
+    /// The size in bytes, if known.
     pub size: Option<u64>,
-    /// The etag of what was written, when known.
+    /// The etag of the object written, if known.
     pub etag: Option<String>,
-    /// `None` on success.
+    /// The error; `None` on success.
     pub failure: Option<Error>,
 }
 
-/// Where log lines and events go. Never fails.
+/// Receives log lines and events. Never fails.
 pub trait Observer {
-    /// Writes a line to the log in the name of a store.
+    /// Logs a line in the name of a store.
     fn log(&self, level: Level, store: &str, message: &str);
-    /// Tells of a change, after the operation.
+    /// Reports a change, after the operation.
     fn changed(&self, event: Event);
 }
 
-/// A small shared value with its version.
+/// A small shared value and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned {
-    /// At most 64 KiB.
+    /// The value, at most 64 KiB.
     pub value: Vec<u8>,
     /// Never 0; changes with every change of the value.
     pub version: u64,
 }
 
-/// A held lock; dropping it lets go.
+/// A held lock; dropping it releases the lock.
 pub trait Guard {}
 
-/// What several instances of one chain share; forgotten at a restart.
+/// State shared by all instances of a chain; lost at a restart.
 pub trait Coordinator {
     /// Waits for the named lock and takes it. Not reentrant.
     fn lock(&self, name: &str) -> Result<Box<dyn Guard>>;
-    /// The named value, if there is one.
+    /// The named value, or `None`.
     fn load(&self, name: &str) -> Option<Versioned>;
-    /// Sets (or with `None` removes) the value if its version is `expected`
-    /// (0: if there is none); else `PreconditionFailed`. Gives the new version.
+    /// Sets the value, or removes it with `None`, if its version is `expected` (0
+    /// if there is no value); otherwise `PreconditionFailed`. Returns the new
+    /// version.
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64>;
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
 }
 
-/// The surroundings of a chain.
+/// The environment of a chain.
 #[derive(Clone)]
 pub struct Env {
-    /// Where log lines and events go.
+    /// Receives log lines and events.
     pub observer: Rc<dyn Observer>,
-    /// What instances share.
+    /// State shared between instances.
     pub coordinator: Rc<dyn Coordinator>,
 }
 
 impl Env {
-    /// For one instance that shares with nobody and tells nobody: tests,
-    /// benchmarks, simple embedders.
+    /// An environment for a single instance, without observer: tests, benchmarks,
+    /// simple embedders.
     pub fn local() -> Self {
         Env { observer: Rc::new(Silent), coordinator: Rc::new(Local::default()) }
     }
@@ -104,8 +105,8 @@ impl Observer for Silent {
     fn changed(&self, _: Event) {}
 }
 
-/// The trivial coordinator: one thread, one instance. A lock that is held
-/// can't be waited for here, so taking it again is `Unavailable`.
+/// A coordinator for one instance on one thread. Nobody could release a lock while
+/// it waits, so taking a held lock is `Unavailable`.
 #[derive(Debug, Default)]
 pub struct Local {
     values: RefCell<HashMap<String, Versioned>>,

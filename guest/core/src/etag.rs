@@ -1,35 +1,36 @@
-//! Etags that look like the MD5 of an object's bytes and are of other bytes.
+//! Masks etags that look like the MD5 of an object's bytes but belong to other
+//! bytes.
 //!
-//! The etag of an object that was written through a transforming decorator is of
-//! the plain bytes. To a reader of the store below, or of a decorator that the
-//! object was not written through, it is shown masked: clients compare an MD5.
+//! The etag of an object written through a transforming decorator is that of the
+//! plain bytes. Readers of the store below, or of a decorator that the object was
+//! not written through, get it masked, because clients verify MD5 etags.
 
 use crate::types::ObjectInfo;
 
-/// The metadata entry with the plain sizes of an object, outermost first: one
-/// for each transforming decorator between the object and its writer.
+/// The metadata entry with an object's plain sizes, outermost first: one for each
+/// transforming decorator that it was written through.
 pub const SIZES: &str = "storage-size";
 
-/// No S3 server makes such an etag.
+/// The suffix of masked etags; no S3 server creates such an etag.
 const MASK: &str = "-0";
 
-/// Whether an etag may be an MD5.
+/// Whether an etag has the form of an MD5.
 pub fn is_md5(etag: &str) -> bool {
     etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Whether the bytes that go with `info` are what a decorator made of those
-/// that its etag is of.
+/// Whether a decorator encoded the object, so that its etag is that of the plain
+/// bytes.
 pub fn is_of_plain(info: &ObjectInfo) -> bool {
     info.metadata.iter().any(|(name, _)| name == SIZES)
 }
 
-/// As an etag is shown that is no MD5 of the bytes that go with it.
+/// Masks an etag that is not the MD5 of the bytes that go with it.
 pub fn mask(etag: String) -> String {
     if is_md5(&etag) { etag + MASK } else { etag }
 }
 
-/// The etag behind one that was shown.
+/// Restores an etag that [`mask`] changed.
 pub fn unmask(etag: &str) -> String {
     etag.strip_suffix(MASK).filter(|etag| is_md5(etag)).unwrap_or(etag).to_owned()
 }

@@ -1,7 +1,8 @@
-//! Methods of a decorator that pass through to its field `base`.
+//! Forwards methods of a decorator to its field `base`.
 
-/// Inside `impl Store`: the named methods call the same method of `self.base`.
-/// The lint `missing_trait_methods` still sees which methods are missing.
+/// Inside `impl Store`, defines the named methods to call the same method of
+/// `self.base`. The lint `missing_trait_methods` still sees which methods are
+/// missing.
 macro_rules! forward {
     ($($method:ident),+ $(,)?) => { $( $crate::forward::forward!(@ $method); )+ };
     (@ capabilities) => {

@@ -1,8 +1,8 @@
 //! Decorators that change keys.
 //!
-//! A [`Mapping`] says which key of the base an object has; [`KeyMapping`]
-//! makes a store of it, once for all. A base key that no key of ours maps to is
-//! foreign: it is never shown and never touched.
+//! A [`Mapping`] maps keys to keys of the base; [`KeyMapping`] turns any mapping
+//! into a store. A base key that no key maps to is foreign: it is never shown and
+//! never touched.
 
 use crate::paging::Paging;
 use crate::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
@@ -13,52 +13,52 @@ use crate::types::{
 };
 use std::borrow::Cow;
 
-/// From keys to the base's keys and back.
+/// Maps keys to base keys and back.
 pub trait Mapping: 'static {
-    /// The base's key. Two keys never give the same one.
+    /// The base key of a key. Different keys must have different base keys.
     fn map<'a>(&self, key: &'a str) -> Result<Cow<'a, str>>;
-    /// What `map` gives for any text; `None`: it can be no key.
+    /// The result of `map` for any text; `None` if the text can't be a key.
     fn image<'a>(&self, text: &'a str) -> Result<Option<Cow<'a, str>>> {
         Ok(self.map(text).ok())
     }
-    /// A key that `map` may give `base_key` for, if there is one.
+    /// The only key that `map` might turn into `base_key`, if there is one.
     fn unmap(&self, base_key: &str) -> Result<Option<String>>;
     /// A prefix of the base keys of all keys that begin with `prefix`.
     fn base_prefix(&self, prefix: &str) -> Result<String>;
-    /// Where an ordered listing of the base goes on after `after`, which need
-    /// not be a key; `None`: somewhere unknown.
+    /// Where an ordered listing of the base starts so as to continue after `after`,
+    /// which need not be a key. `None` if unknown.
     fn base_start(&self, after: &str) -> Result<Option<String>> {
         self.base_prefix(after).map(Some)
     }
-    /// Whether keys and their base keys are in the same order of bytes.
+    /// Whether keys sort like their base keys, by bytes.
     fn ordered(&self) -> bool;
-    /// Whether a base key without a key of ours may be somebody else's: then
-    /// nobody need be told of it.
+    /// Whether a foreign base key may belong to someone else, so that it need not
+    /// be reported as skipped.
     fn others(&self, _base_key: &str) -> bool {
         false
     }
-    /// What every base key begins with and nobody else's does, if all that
-    /// begins so stands for keys; only that text itself then stands for none.
+    /// A prefix that every base key has, if every key of the base that begins with
+    /// it stands for a key of ours. Only the prefix itself then stands for none.
     fn territory(&self) -> Option<&str> {
         None
     }
 }
 
-/// What page tokens of an unordered mapping begin with: a key of a user's
-/// can't be taken for one by accident.
+/// Marks page tokens of an unordered mapping, so that no user's key is mistaken for
+/// one.
 const TOKEN: char = '\u{1}';
 
-/// Why an object of the base is none of ours.
+/// Why an object of the base is foreign.
 const FOREIGN: &str = "its key in the base is not one that this store writes";
 
-/// A base with other keys.
+/// A base under other keys.
 pub struct KeyMapping<M> {
     base: SharedStore,
     mapping: M,
 }
 
 impl<M: Mapping> KeyMapping<M> {
-    /// Over `base`.
+    /// Maps keys over `base`.
     pub fn new(base: SharedStore, mapping: M) -> Self {
         Self { base, mapping }
     }
@@ -76,8 +76,8 @@ impl<M: Mapping> KeyMapping<M> {
         Ok(mapped)
     }
 
-    /// Does something with the base's key. A refusal of that key names both:
-    /// a user knows one of them, and the base only the other.
+    /// Calls `call` with the base key. If it rejects that key, the error names both
+    /// keys: the user knows only the one, the base only the other.
     fn at<T>(&self, key: &str, call: impl FnOnce(&str) -> Result<T>) -> Result<T> {
         let mapped = self.map(key)?;
         call(&mapped).map_err(|error| match error {
@@ -90,7 +90,7 @@ impl<M: Mapping> KeyMapping<M> {
         })
     }
 
-    /// The key of ours that has this base key.
+    /// Our key for a base key; `None` if it is foreign.
     fn unmap(&self, base_key: &str) -> Result<Option<String>> {
         let Some(key) = self.mapping.unmap(base_key)? else { return Ok(None) };
         if check_key(&key).is_err() {
@@ -104,7 +104,7 @@ impl<M: Mapping> KeyMapping<M> {
         self.mapping.ordered() && self.base.capabilities().ordered
     }
 
-    /// What is in the base and stands for no key of ours.
+    /// A page of what the base holds besides our keys.
     fn skipped(&self, options: &ListOptions) -> Result<Page> {
         let prefix = printable(options.prefix.as_bytes());
         let inner =
@@ -131,7 +131,7 @@ impl<M: Mapping> KeyMapping<M> {
         hidden(&*self.base, &inner, hide, show)
     }
 
-    /// The same where the base's prefix holds nothing but our keys.
+    /// The same if the territory holds nothing but our keys.
     fn skipped_within(&self, territory: &str, prefix: &str, options: &ListOptions) -> Result<Page> {
         let start = printable(territory.as_bytes());
         let show = |mut skipped: Skipped| {
@@ -146,7 +146,7 @@ impl<M: Mapping> KeyMapping<M> {
             let Some(reason) = reason else { return Ok(None) };
             match self.base.exists(territory) {
                 Ok(true) => Ok(Some(Skipped::new(b"", reason))),
-                // Where no key can be the prefix itself, nothing is under it.
+                // If the prefix itself can't be a key, there is nothing under it.
                 Ok(false) | Err(Error::InvalidKey(_)) => Ok(None),
                 Err(error) => Err(error),
             }
@@ -154,11 +154,11 @@ impl<M: Mapping> KeyMapping<M> {
         one_and_base(&*self.base, options, empty, show)
     }
 
-    /// Where the base's listing goes on after `after`.
+    /// Where the base's listing continues after `after`.
     fn base_start(&self, after: Option<&str>) -> Result<Option<String>> {
         let Some(after) = after else { return Ok(None) };
         if self.ordered() {
-            // An empty string is before every key.
+            // The empty string precedes every key.
             return if after.is_empty() { Ok(None) } else { self.mapping.base_start(after) };
         }
         match after.strip_prefix(TOKEN) {
@@ -169,13 +169,13 @@ impl<M: Mapping> KeyMapping<M> {
         }
     }
 
-    /// What our callers go on with, where the base goes on with `token`;
-    /// `None`: no key of ours has come by yet to go on after.
+    /// Our page token for the base's `token`. `None` if there was no key of ours
+    /// yet to continue after.
     fn next(&self, token: &str, page: &Page) -> Result<Option<String>> {
         if !self.ordered() {
             return Ok(Some(format!("{TOKEN}{token}")));
         }
-        // The base's own token: the last key of the page may be foreign.
+        // Prefer the base's token: the last key of its page may be foreign.
         if let Some(text) = self.mapping.unmap(token)?
             && self.mapping.image(&text)?.is_some_and(|mapped| mapped == token)
         {
@@ -238,8 +238,8 @@ impl<M: Mapping> Store for KeyMapping<M> {
             }
             let Some(token) = page.next.take() else { return Ok(page) };
             page.next = self.next(&token, &page)?;
-            // Foreign keys may fill any number of pages; those are not for our
-            // callers to count.
+            // Foreign keys may fill any number of pages. Callers must not see those
+            // as empty pages.
             if page.next.is_some() && !page.is_empty() {
                 return Ok(page);
             }
@@ -276,7 +276,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Puts `keys` through a store over `memory` and checks what is listed.
+    /// Puts `keys` through a store over `memory` and checks the listing.
     pub fn check_listing(
         store: &dyn Store,
         memory: &Memory,

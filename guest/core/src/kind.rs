@@ -1,4 +1,4 @@
-//! A store type: its name, its bases, its config, and how to make one.
+//! A store type: its name, base shape, config schema and constructor.
 
 use crate::env::Env;
 use crate::store::SharedStore;
@@ -18,41 +18,41 @@ pub enum BaseShape {
 
 /// A store type.
 pub struct Kind {
-    /// The name, as configuration gives it in `type`.
+    /// The name used for `type` in the configuration.
     pub name: &'static str,
     /// Other names for the same type.
     pub aliases: &'static [&'static str],
-    /// What it takes as `base`.
+    /// The shape of its `base`.
     pub base: BaseShape,
-    /// JSON Schema of its config, as JSON text. Describes every property with
-    /// `type`, `description` and, where there is one, `default`; closes with
+    /// JSON Schema of its config, as JSON text. Gives every property a `type`, a
+    /// `description` and, if it has one, a `default`; ends with
     /// `"additionalProperties": false`.
     pub config_schema: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
-    /// Makes a store of this type.
+    /// Builds a store of this type.
     pub build: fn(Args) -> Result<SharedStore>,
 }
 
 /// The schema of a store type without config.
 pub const NO_CONFIG: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
 
-/// What a store is made of.
+/// The arguments of [`Kind::build`].
 pub struct Args {
     /// Its name in the configuration.
     pub name: String,
     /// Its config, a JSON object.
     pub config: serde_json::Value,
-    /// Its bases; as many as the kind's shape asks for.
+    /// Its bases, in the number that [`Kind::base`] requires.
     pub bases: Vec<SharedStore>,
-    /// What the bases are called, in the same order.
+    /// The names of the bases, in the same order.
     pub names: Vec<String>,
-    /// What it may reach besides them.
+    /// Its environment besides the bases.
     pub env: Env,
 }
 
 impl Args {
-    /// The config as a struct (with `#[serde(deny_unknown_fields)]`).
+    /// Parses the config into a struct (with `#[serde(deny_unknown_fields)]`).
     pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
         T::deserialize(&self.config)
             .map_err(|e| Error::InvalidConfig(format!("store {:?}: {e}", self.name)))

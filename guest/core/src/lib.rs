@@ -1,21 +1,21 @@
-//! Object store decorators as plain Rust: validation, compression, caching,
-//! mirroring, key layout, over anything that implements [`Store`].
+//! Object store decorators in plain Rust: validation, compression, caching,
+//! mirroring and key mapping, over anything that implements [`Store`].
 //!
-//! The crate knows nothing of wasm. The component shell wraps it for every
-//! runtime, and its tests and benchmarks run natively.
+//! The crate does not depend on wasm. A component shell wraps it for every runtime;
+//! tests and benchmarks run natively.
 //!
-//! - [`types`] and [`store`]: the contract, as Rust.
-//! - [`source`]: the bytes of an object on their way, and where they end.
-//! - [`env`]: what decorators may reach besides their bases.
-//! - [`chain`]: from a description to a chain; [`kind`]: what a store type is.
-//! - [`etag`]: etags that must not be taken for what they aren't.
+//! - [`types`] and [`store`]: the contract in Rust.
+//! - [`source`]: object bytes in transit, and proof of their end.
+//! - [`env`]: what decorators may use besides their bases.
+//! - [`chain`]: builds chains from descriptions. [`kind`]: store types.
+//! - [`etag`]: masks etags that would be mistaken for an MD5 of the bytes.
 //! - [`codec`]: decorators that change an object's bytes.
 //! - [`keymap`]: decorators that change keys.
-//! - [`skipped`]: what listings leave out.
-//! - [`decorators`]: one file per store type. They are the feature
-//!   `decorators`, on by default.
-//! - [`behaviour`]: what a transformer asks for; [`transforming`]: stores made of
-//!   transformers, with that feature, too.
+//! - [`skipped`]: what listings leave out. [`paging`]: iterates over pages.
+//! - [`decorators`]: one module per store type; they are the feature `decorators`,
+//!   on by default.
+//! - [`behaviour`]: the declaration of a transformer. [`transforming`]: stores made
+//!   of transformers, also with that feature.
 //! - [`memory`]: a complete store in memory, the reference for the others.
 
 pub mod behaviour;

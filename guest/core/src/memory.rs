@@ -1,5 +1,5 @@
-//! A complete store in memory for one thread: the reference that tests compare
-//! with, and the base that benchmarks measure decorators over.
+//! A complete store in memory for one thread. Tests compare other stores with it;
+//! benchmarks use it as the base of decorators.
 
 use crate::store::{Reader, Store, Writer};
 use crate::types::{

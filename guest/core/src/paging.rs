@@ -1,29 +1,29 @@
-//! Following the pages of a listing to its end, which must come.
+//! Iterates over the pages of a listing, and detects one that never ends.
 
 use crate::types::{Error, ListOptions, Page, Result};
 
-/// How many empty pages a store may give in a row. A page may be empty where
-/// others delete, or where a store looks through what it does not show; one
-/// that never shows anything would hold its callers forever.
+/// The most empty pages that a store may return in a row. A page may be empty
+/// because others deleted its objects, or because the store scans what it does not
+/// show. A store that never shows anything would block its callers forever.
 pub const MAX_EMPTY_PAGES: u32 = 1_000;
 
-/// Leads from page to page, and ends a listing that does not move forward.
-/// Every loop over pages uses one.
+/// Moves from page to page, and fails if the listing does not advance. Every loop
+/// over pages uses one.
 #[derive(Debug, Default)]
 pub struct Paging {
     pages: u64,
     empty: u32,
-    /// A token that must not come back, replaced at each power of two, which
-    /// finds a circle of any length without remembering every token.
+    /// A token that must not come back. It is replaced at each power of two, which
+    /// detects a cycle of any length without storing every token.
     mark: Option<String>,
 }
 
 impl Paging {
-    /// Makes `options` those of the page after `page`, which they led to.
-    /// `false`: it was the last.
+    /// Prepares `options`, which returned `page`, for the next page. `false` if
+    /// `page` was the last.
     pub fn advance(&mut self, page: &Page, options: &mut ListOptions) -> Result<bool> {
         self.empty = if page.is_empty() { self.empty + 1 } else { 0 };
-        // What is left out is rare: a store may look through all its objects for it.
+        // Skipped entries are rare: a store may scan all its objects for one.
         let most = if options.skipped { 100 * MAX_EMPTY_PAGES } else { MAX_EMPTY_PAGES };
         if self.empty > most && page.next.is_some() {
             return Err(stuck(&format!("more than {most} empty pages in a row")));
@@ -31,8 +31,8 @@ impl Paging {
         self.advance_through(page, options)
     }
 
-    /// As [`advance`](Self::advance), over pages that may be empty because of
-    /// what was left out of them.
+    /// Like [`advance`](Self::advance), without a limit on empty pages: for pages
+    /// that the caller's filter may have emptied.
     pub fn advance_through(&mut self, page: &Page, options: &mut ListOptions) -> Result<bool> {
         let Some(next) = &page.next else { return Ok(false) };
         if options.start_after.as_ref() == Some(next) || self.mark.as_ref() == Some(next) {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::types::Entry;
 
-    /// Follows a listing whose pages are those that `page` gives.
+    /// Follows a listing whose pages `page` returns.
     fn follow(page: impl Fn(u32) -> Page) -> Result<u32> {
         let (mut paging, mut options) = (Paging::default(), ListOptions::default());
         for number in 0.. {

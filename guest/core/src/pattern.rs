@@ -1,17 +1,17 @@
 //! Regular expressions from configuration.
 //!
-//! The syntax is that of the `regex` crate, which matches in linear time
-//! whatever the key; it lacks look-around and back-references.
+//! The syntax is that of the `regex` crate, which matches any key in linear time.
+//! It has no look-around and no back-references.
 
 use crate::types::{Error, Result};
 use regex::{Regex, RegexBuilder};
 
-/// The most memory of a compiled pattern.
+/// The most memory for a compiled pattern, in bytes.
 const SIZE_LIMIT: usize = 1024 * 1024;
 
-/// Compiles a pattern of the store `name`.
+/// Compiles a pattern of the store `name`; `InvalidConfig` if that fails.
 pub fn compile(name: &str, pattern: &str) -> Result<Regex> {
-    // The one difference in syntax that plain patterns from Python have.
+    // The only difference in syntax that matters to plain Python patterns.
     let pattern = pattern.replace(r"\Z", r"\z");
     RegexBuilder::new(&pattern).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build().map_err(
         |error| {
@@ -25,8 +25,8 @@ pub fn compile(name: &str, pattern: &str) -> Result<Regex> {
     )
 }
 
-/// As Python's `re.match`: the pattern is found at the start of `text`; with
-/// `full`, as `re.fullmatch`.
+/// Anchors a pattern at the start of the text, like Python's `re.match`, or with
+/// `full` at both ends, like `re.fullmatch`.
 pub fn anchored(pattern: &str, full: bool) -> String {
     match full {
         true => format!(r"\A(?:{pattern})\z"),

@@ -1,31 +1,31 @@
-//! What listings leave out, and how it is named.
+//! What listings leave out, and its printable names.
 
 use crate::store::Store;
 use crate::types::{Entry, Error, ListOptions, MAX_KEY_BYTES, Page, Result};
 use std::fmt::Write;
 
-/// Something that is kept where the objects are and is no object of the store.
+/// Something stored among the objects that is not an object of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Skipped {
-    /// Its name, as [`printable`] writes it.
+    /// Its name, as written by [`printable`].
     pub entry: String,
-    /// Why it is no object; the same text for all of a kind.
+    /// Why it is not an object; the same text for all entries of a kind.
     pub reason: String,
 }
 
-/// The most bytes of a name that are shown.
+/// The longest name to show in full, in bytes.
 pub const MAX_SHOWN_BYTES: usize = 1_024;
 
 impl Skipped {
-    /// An entry by the bytes of its name.
+    /// An entry with these bytes as its name.
     pub fn new(name: &[u8], reason: impl Into<String>) -> Self {
         Self { entry: printable(name), reason: reason.into() }
     }
 }
 
-/// A name as text on one line, from which its bytes can be told: a backslash is
-/// `\\`, a control character `\n` or `\u{1}`, a byte that is not UTF-8 `\xff`.
-/// Of a long one it is the start, with `\…` at the end.
+/// A name as text on one line that identifies its bytes: a backslash becomes `\\`,
+/// a control character `\n` or `\u{1}`, a byte that is not UTF-8 `\xff`. A long
+/// name is cut and ends with `\…`.
 pub fn printable(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len().min(MAX_SHOWN_BYTES));
     for chunk in name.utf8_chunks() {
@@ -41,7 +41,7 @@ pub fn printable(name: &[u8]) -> String {
             }
         }
         for byte in chunk.invalid() {
-            // Writing to a string does not fail.
+            // Writing to a string can't fail.
             let _ = write!(text, "\\x{byte:02x}");
         }
         if text.len() > MAX_SHOWN_BYTES {
@@ -52,8 +52,8 @@ pub fn printable(name: &[u8]) -> String {
     text
 }
 
-/// The text that [`printable`] made this of; `None` for bytes that are no text,
-/// and where it is only the start.
+/// The inverse of [`printable`]. `None` if the bytes are not UTF-8 or the name was
+/// cut.
 pub fn plain(entry: &str) -> Option<String> {
     let mut text = String::with_capacity(entry.len());
     let mut rest = entry;
@@ -79,7 +79,7 @@ pub fn plain(entry: &str) -> Option<String> {
     Some(text)
 }
 
-/// Why no key can have these bytes; `None`: one can.
+/// Why these bytes can't be a key; `None` if they can.
 pub fn why_no_key(name: &[u8]) -> Option<String> {
     Some(match std::str::from_utf8(name) {
         Err(_) => "its name is not UTF-8".to_owned(),
@@ -92,15 +92,15 @@ pub fn why_no_key(name: &[u8]) -> Option<String> {
     })
 }
 
-/// What tokens begin with: the base's objects come first, then what the base
-/// itself leaves out.
+/// Prefixes of page tokens. A listing of skipped entries first covers the base's
+/// objects, then what the base itself skips.
 const OBJECTS: char = 'o';
 const BASE: char = 's';
 
-/// A part of what a decorator leaves out: first of its base's objects those
-/// that `hide` names, then what the base leaves out, as `show` gives it.
+/// A page of what a decorator leaves out: first the objects of its base that `hide`
+/// returns, then what the base leaves out, as converted by `show`.
 ///
-/// `options` is for the base, but for `start_after`, which is the caller's.
+/// `options` are those for the base, except that `start_after` is the caller's.
 pub fn hidden(
     base: &dyn Store,
     options: &ListOptions,
@@ -127,8 +127,7 @@ pub fn hidden(
     Ok(Page::of_skipped(skipped, page.next.map(|next| format!("{BASE}{next}"))))
 }
 
-/// A part of what a decorator leaves out that hides at most one of its base's
-/// objects, and of what the base leaves out.
+/// The same for a decorator that hides at most one object of its base.
 pub fn one_and_base(
     base: &dyn Store,
     options: &ListOptions,
@@ -161,7 +160,7 @@ fn parse(token: &str) -> Result<(bool, Option<String>)> {
 pub(crate) mod tests {
     use super::*;
 
-    /// Everything that a store leaves out below `prefix`, in pages of `limit`.
+    /// Everything that a store skips below `prefix`, in pages of `limit`.
     pub fn all(store: &dyn Store, prefix: &str, limit: u32) -> Vec<(String, String)> {
         let mut options = ListOptions {
             prefix: prefix.to_owned(),

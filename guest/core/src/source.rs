@@ -1,20 +1,20 @@
-//! The bytes of an object on their way, and where they end.
+//! Object bytes in transit, and proof that they are complete.
 //!
-//! That as many bytes came as were announced is not the end: whatever checks
-//! an object (a decoder, a checksum, another host) may only then say that they
-//! were wrong. So what publishes bytes of another object asks for an [`Ended`],
-//! which only an end without an error gives, and a [`Source`] holds the last
-//! bytes back until then: nobody can take what is rotten for the whole.
+//! Receiving as many bytes as announced is not the end: a check of the object (a
+//! decoder, a checksum, another host) may report only afterwards that they were
+//! wrong. So whatever publishes bytes of another object needs an [`Ended`], which
+//! exists only after an end without error. A [`Source`] holds back the last bytes
+//! until then, so that nobody takes corrupt bytes for the whole.
 
 use crate::store::Reader;
 use crate::types::{ByteRange, Error, ObjectInfo, Result};
 
-/// How many bytes are asked for at once.
+/// The size of a read, in bytes.
 const CHUNK: usize = 256 * 1024;
 
-/// The bytes are all there, and whoever gave them has said so. There is none
-/// for a stream that failed, was not read to its end, or had another length
-/// than was announced.
+/// Proof that all bytes arrived and that their source confirmed the end. There is
+/// none for a stream that failed, was not read to its end, or differs in length
+/// from what was announced.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "nothing is published without it"]
 pub struct Ended {
@@ -22,34 +22,34 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Of bytes that the caller has whole, because it made them or one call
-    /// gave them all: it answers for their end itself.
+    /// For bytes that the caller has in full, because it made them or one call
+    /// returned them all. The caller vouches for their end.
     pub fn own(length: u64) -> Self {
         Self { length }
     }
 
-    /// How many bytes there were.
+    /// The number of bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Of these bytes and those of `next` after them.
+    /// Proof for these bytes followed by those of `next`.
     pub fn and(self, next: Ended) -> Self {
         Self { length: self.length.saturating_add(next.length) }
     }
 }
 
-/// Counts what a reader gives, against what it announced.
+/// Compares the bytes that a reader returns with what it announced.
 #[derive(Debug)]
 pub struct Tally {
     owed: Option<u64>,
-    /// Never more than this, even where it is not known how many there are.
+    /// Upper bound, even if the exact number is unknown.
     most: u64,
     came: u64,
 }
 
 impl Tally {
-    /// Of a reader of the object, or of a range of it.
+    /// For a reader of an object, or of a range of it.
     pub fn new(info: &ObjectInfo, range: Option<ByteRange>) -> Self {
         let range = range.unwrap_or_default();
         let span = info.size.and_then(|size| range.resolve(size).ok());
@@ -58,17 +58,18 @@ impl Tally {
         Self { owed, most, came: 0 }
     }
 
-    /// Of exactly `length` bytes.
+    /// For exactly `length` bytes.
     pub fn of(length: u64) -> Self {
         Self { owed: Some(length), most: length, came: 0 }
     }
 
-    /// How many bytes must come in all, where that is known.
+    /// The total number of bytes expected, if known.
     pub fn owed(&self) -> Option<u64> {
         self.owed
     }
 
-    /// How many bytes a reader gave; none is its end.
+    /// Records `count` more bytes; 0 is the reader's end, which returns the proof.
+    /// `InvalidData` if there are fewer or more bytes than announced.
     pub fn hear(&mut self, count: usize) -> Result<Option<Ended>> {
         let came = self.came.saturating_add(count as u64);
         match self.owed {
@@ -87,13 +88,13 @@ impl Tally {
         }
     }
 
-    /// Whether nothing may come any more but the end.
+    /// Whether only the end may follow.
     pub fn is_full(&self) -> bool {
         self.came >= self.most
     }
 }
 
-/// Checks that one call gave the whole object or range.
+/// Checks that one call returned the whole object or range.
 pub fn whole(info: &ObjectInfo, range: Option<ByteRange>, data: &[u8]) -> Result<Ended> {
     let mut tally = Tally::new(info, range);
     match tally.hear(data.len())? {
@@ -109,8 +110,8 @@ enum State {
     Failed(Error),
 }
 
-/// A reader with its count. The last bytes that were announced come only when
-/// the reader has said that they are the last.
+/// A counting reader. It returns the last bytes announced only after its reader has
+/// confirmed the end.
 pub struct Source {
     reader: Box<dyn Reader>,
     tally: Tally,
@@ -119,25 +120,25 @@ pub struct Source {
 }
 
 impl Source {
-    /// Of a reader that was opened for `range`, and gave nothing yet.
+    /// For a new reader that was opened for `range`.
     pub fn new(reader: Box<dyn Reader>, range: Option<ByteRange>) -> Self {
         let tally = Tally::new(reader.info(), range);
         Self { reader, tally, state: State::Open, ended: None }
     }
 
-    /// Of a reader that has `owed` bytes to give from here, where that is known.
+    /// For a reader with `owed` bytes left, if known.
     pub fn owing(reader: Box<dyn Reader>, owed: Option<u64>) -> Self {
         let unknown = Tally { owed: None, most: u64::MAX, came: 0 };
         let tally = owed.map_or(unknown, Tally::of);
         Self { reader, tally, state: State::Open, ended: None }
     }
 
-    /// The end, once it was reached; to be had once.
+    /// The proof of the end, once it was reached. Returned only once.
     pub fn ended(&mut self) -> Option<Ended> {
         self.ended.take()
     }
 
-    /// All of it, in memory; `LimitExceeded` above `most` bytes.
+    /// Reads everything into memory; `LimitExceeded` above `most` bytes.
     pub fn collect(mut self, most: u64) -> Result<(ObjectInfo, Vec<u8>)> {
         let mut data = Vec::new();
         loop {

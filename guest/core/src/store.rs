@@ -1,4 +1,4 @@
-//! The traits behind which every store stands; they mirror the interface
+//! The traits that every store implements. They mirror the interface
 //! `storage:object-store/object-store`, which documents their contract.
 
 use crate::types::{
@@ -7,27 +7,28 @@ use crate::types::{
 };
 use std::rc::Rc;
 
-/// A store as decorators hold it.
+/// A store shared between decorators.
 pub type SharedStore = Rc<dyn Store>;
 
 /// An object store.
 ///
-/// No method has a default: a decorator that forgot one would be bypassed.
+/// No method has a default: a decorator that forgets one would be bypassed.
 pub trait Store {
-    /// What this store can do. Constant, but that `conditional` may go once;
-    /// see [`conditionally`].
+    /// The capabilities of this store. Constant, except that `conditional` may be
+    /// withdrawn once; see [`conditionally`].
     fn capabilities(&self) -> Capabilities;
-    /// The whole object (or the range) at once.
+    /// Reads the whole object, or the range, at once. May be `LimitExceeded` above
+    /// [`MAX_INLINE_BYTES`](crate::types::MAX_INLINE_BYTES).
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)>;
-    /// Writes a whole object, atomically.
+    /// Writes a whole object atomically.
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo>;
-    /// Whether there is an object under the key.
+    /// Whether the key has an object.
     fn exists(&self, key: &str) -> Result<bool>;
-    /// Removes the object; `NotFound` when there is none.
+    /// Removes the object; `NotFound` if there is none.
     fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()>;
-    /// What is known of the object.
+    /// The object's info; `NotFound` if there is none.
     fn stat(&self, key: &str) -> Result<ObjectInfo>;
-    /// A part of the listing.
+    /// A page of the listing.
     fn list(&self, options: &ListOptions) -> Result<Page>;
     /// Opens the object for streaming.
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>>;
@@ -35,9 +36,9 @@ pub trait Store {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>>;
 }
 
-/// Makes a change under preconditions where the store acts on them. A store
-/// that has to ask a server may learn only by the first such change, which is
-/// `Unsupported`, that it can't; then the change is made without.
+/// Makes a change with preconditions if the store supports them. A store that has
+/// to ask a server may withdraw that capability on the first such change, which is
+/// `Unsupported`; the change is then made without preconditions.
 pub fn conditionally<T>(store: &dyn Store, change: impl Fn(bool) -> Result<T>) -> Result<T> {
     let claimed = store.capabilities().conditional;
     match change(claimed) {
@@ -48,17 +49,17 @@ pub fn conditionally<T>(store: &dyn Store, change: impl Fn(bool) -> Result<T>) -
 
 /// The bytes of one object or range, in order.
 pub trait Reader {
-    /// What is known of the whole object.
+    /// The info of the whole object.
     fn info(&self) -> &ObjectInfo;
-    /// The next bytes, at least one and at most `max` (which is at least 1).
-    /// Empty is the end.
+    /// The next bytes: at least one and at most `max`, which is at least 1. Empty
+    /// at the end.
     fn next(&mut self, max: usize) -> Result<Vec<u8>>;
 }
 
-/// An object being written; dropping it publishes nothing.
+/// A streamed write; dropping it publishes nothing.
 pub trait Writer {
     /// Appends bytes.
     fn push(&mut self, chunk: &[u8]) -> Result<()>;
-    /// Publishes the object, atomically.
+    /// Publishes the object atomically.
     fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo>;
 }

@@ -1,36 +1,36 @@
-//! The plain values of the contract, as Rust. They mirror the interface
+//! The plain values of the contract. They mirror the interface
 //! `storage:object-store/types`, which documents their meaning.
 
 use std::fmt;
 
-/// What an operation gives.
+/// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation failed. The messages are for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no object under this key.
+    /// The key has no object.
     NotFound,
-    /// The key is taken and the operation must not replace it.
+    /// The key has an object, which the operation must not replace.
     AlreadyExists,
     /// A precondition (`if-match`, `if-none-match`) did not hold.
     PreconditionFailed,
     /// The key can't be used with this store.
     InvalidKey(String),
-    /// A store was described wrongly.
+    /// A store's configuration is wrong.
     InvalidConfig(String),
-    /// Bytes are corrupt, or not acceptable.
+    /// Bytes are corrupt or not acceptable.
     InvalidData(String),
-    /// The byte range lies outside the object.
+    /// The byte range is outside the object.
     InvalidRange,
-    /// The store does not offer the operation; nothing was touched.
+    /// The store does not support the operation; nothing was changed.
     Unsupported(String),
-    /// Whoever keeps the objects refused.
+    /// The backend denied access.
     PermissionDenied(String),
-    /// A limit was met; nothing was published.
+    /// A limit was exceeded; nothing was published.
     LimitExceeded(String),
-    /// A passing fault: the same call may succeed later.
+    /// A temporary failure: the same call may succeed later.
     Unavailable(String),
     /// Anything else.
     Other(String),
@@ -78,14 +78,14 @@ impl Error {
     }
 }
 
-/// What a store says of itself; see the contract's `capabilities`.
+/// What a store supports; see the contract's `capabilities`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Capabilities {
     /// `get`, `exists`, `stat` and `read`.
     pub read: bool,
     /// `put` and `write`.
     pub write: bool,
-    /// Writing may replace an object; without, it is `AlreadyExists`.
+    /// Writes may replace an object; otherwise that is `AlreadyExists`.
     pub replace: bool,
     /// `delete`.
     pub delete: bool,
@@ -93,7 +93,7 @@ pub struct Capabilities {
     pub list: bool,
     /// `ReadOptions::range`.
     pub range: bool,
-    /// Content type, user metadata and a given etag are kept.
+    /// Content type, user metadata and a given etag are stored.
     pub metadata: bool,
     /// `if_absent` and `if_match` are atomic.
     pub conditional: bool,
@@ -115,7 +115,7 @@ impl Capabilities {
         ordered: true,
     };
 
-    /// What both promise.
+    /// The flags set in both.
     #[must_use]
     pub fn and(self, other: Capabilities) -> Capabilities {
         Capabilities {
@@ -150,53 +150,53 @@ impl Capabilities {
     }
 }
 
-/// What is known of an object without reading it.
+/// The metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectInfo {
-    /// Size in bytes; absent when it can't be known without reading.
+    /// Size in bytes; absent if it can't be known without reading.
     pub size: Option<u64>,
     /// Opaque, without quotes.
     pub etag: Option<String>,
     /// Last change, in milliseconds since 1970-01-01T00:00:00Z.
     pub modified: Option<u64>,
-    /// The media type given when the object was written.
+    /// The content type given when the object was written.
     pub content_type: Option<String>,
-    /// User metadata, and entries of the stores' own (`storage-…`).
+    /// User metadata, and the stores' own entries (`storage-…`).
     pub metadata: Metadata,
 }
 
-/// Names and values kept with an object, in the order they were given.
+/// Names and values stored with an object, in the order given.
 pub type Metadata = Vec<(String, String)>;
 
-/// Metadata names that begin with this are the stores' own.
+/// The prefix of metadata names that belong to the stores.
 pub const RESERVED_METADATA: &str = "storage-";
 
-/// What is kept with an object and what must hold for it to be written.
+/// Metadata for a write, and its preconditions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PutOptions {
-    /// The media type to keep.
+    /// The content type.
     pub content_type: Option<String>,
-    /// User metadata to keep.
+    /// The user metadata.
     pub metadata: Metadata,
-    /// The etag to keep; absent: the store derives one.
+    /// The etag to store; absent: the store derives one.
     pub etag: Option<String>,
-    /// Write only when no object is under the key.
+    /// Write only if the key has no object.
     pub if_absent: bool,
-    /// Write only over the object with this etag.
+    /// Write only over an object with this etag.
     pub if_match: Option<String>,
 }
 
-/// What a writer knows only at the end of the bytes.
+/// Metadata that is known only after the last byte.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trailer {
-    /// The etag to keep; wins over the one given at the start.
+    /// The etag to store; replaces the one given at the start.
     pub etag: Option<String>,
-    /// Added to the metadata given at the start; an equal name replaces.
+    /// Added to the metadata given at the start; replaces entries of the same name.
     pub metadata: Metadata,
 }
 
 impl PutOptions {
-    /// Takes in what became known at the end of a streamed write.
+    /// Adds the trailer of a streamed write.
     pub fn absorb(&mut self, trailer: Trailer) {
         if trailer.etag.is_some() {
             self.etag = trailer.etag;
@@ -208,19 +208,19 @@ impl PutOptions {
     }
 }
 
-/// What to read, and when.
+/// The range and the preconditions of a read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadOptions {
     /// Absent: the whole object.
     pub range: Option<ByteRange>,
-    /// Read only when the etag is this one.
+    /// Read only if the object has this etag.
     pub if_match: Option<String>,
-    /// Read only when the etag is not this one.
+    /// Read only if the object has another etag.
     pub if_none_match: Option<String>,
 }
 
 impl ReadOptions {
-    /// Checks the preconditions against what the object is now.
+    /// Checks the preconditions against the current object.
     pub fn check(&self, info: &ObjectInfo) -> Result<()> {
         let etag = info.etag.as_deref();
         let wrong = self.if_match.as_deref().is_some_and(|m| etag != Some(m));
@@ -232,15 +232,15 @@ impl ReadOptions {
     }
 }
 
-/// What must hold for an object to be deleted.
+/// The preconditions of a delete.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeleteOptions {
-    /// Delete only the object with this etag.
+    /// Delete only an object with this etag.
     pub if_match: Option<String>,
 }
 
-/// Checks `if_absent` and `if_match` of a write against the object that is
-/// there now (`None`: there is none).
+/// Checks `if_absent` and `if_match` of a write against the current object (`None`
+/// if there is none).
 pub fn check_write(options: &PutOptions, current: Option<&ObjectInfo>) -> Result<()> {
     if options.if_absent && current.is_some() {
         return Err(Error::AlreadyExists);
@@ -253,12 +253,12 @@ pub fn check_write(options: &PutOptions, current: Option<&ObjectInfo>) -> Result
     }
 }
 
-/// Part of an object; see the contract's `byte-range`.
+/// A part of an object; see the contract's `byte-range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ByteRange {
-    /// First byte, counted from 0.
+    /// The first byte, counted from 0.
     pub offset: Option<u64>,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: Option<u64>,
 }
 
@@ -278,7 +278,8 @@ impl ByteRange {
         Self { offset: None, length: Some(length) }
     }
 
-    /// Start and end (exclusive) in an object of `size` bytes.
+    /// Start and end (exclusive) in an object of `size` bytes. `InvalidRange` if it
+    /// would be empty, except for the whole of an empty object.
     pub fn resolve(self, size: u64) -> Result<(u64, u64)> {
         if self.length == Some(0) {
             return Err(Error::InvalidRange);
@@ -294,16 +295,16 @@ impl ByteRange {
     }
 }
 
-/// Which keys to list.
+/// What to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListOptions {
-    /// Only keys that begin with this string.
+    /// Only keys that begin with this.
     pub prefix: String,
-    /// Only keys after this one, or a `Page::next` of the same store.
+    /// Only keys after this one; or the `Page::next` of the same store.
     pub start_after: Option<String>,
-    /// At most this many entries.
+    /// The most entries in a page.
     pub limit: Option<u32>,
-    /// What the listing of objects leaves out, instead of the objects.
+    /// List what the listing of objects leaves out, instead of objects.
     pub skipped: bool,
 }
 
@@ -318,49 +319,49 @@ pub struct Entry {
 
 pub use crate::skipped::Skipped;
 
-/// A part of a listing.
+/// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// The objects.
     pub entries: Vec<Entry>,
-    /// What is left out, where that was asked for.
+    /// What the listing leaves out, if requested.
     pub skipped: Vec<Skipped>,
-    /// Give this as the next `start_after`; absent at the end.
+    /// The next `start_after`; absent on the last page.
     pub next: Option<String>,
 }
 
 impl Page {
-    /// Whether it tells of nothing.
+    /// Whether it has neither objects nor skipped entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.skipped.is_empty()
     }
 
-    /// A part of the listing of objects.
+    /// A page of objects.
     pub fn of(entries: Vec<Entry>, next: Option<String>) -> Self {
         Self { entries, skipped: Vec::new(), next }
     }
 
-    /// A part of the listing of what is left out.
+    /// A page of what the listing leaves out.
     pub fn of_skipped(skipped: Vec<Skipped>, next: Option<String>) -> Self {
         Self { entries: Vec::new(), skipped, next }
     }
 }
 
-/// Entries in a page when the caller sets no limit, and the most in any page.
+/// The default number of entries in a page, and the most in any page.
 pub const PAGE_LIMIT: u32 = 1_000;
 
-/// The most bytes a key may have, in UTF-8: what most systems take as a path.
-/// A backend may take fewer.
+/// The longest key, in bytes of UTF-8: the longest path on most systems. A backend
+/// may accept less.
 pub const MAX_KEY_BYTES: usize = 4_096;
 
-/// What the refusal of a key says that is longer than its store takes:
-/// protocols have an error of their own for that.
+/// The start of the message about a key that is too long for its store; protocols
+/// have an error of their own for that.
 pub const KEY_TOO_LONG: &str = "the key is too long";
 
-/// `get` may refuse larger results; `read` streams them.
+/// Above this many bytes `get` may be refused; use `read`.
 pub const MAX_INLINE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Checks what the contract asks of every key.
+/// Checks a key against the contract's rules for all keys.
 pub fn check_key(key: &str) -> Result<()> {
     let problem = if key.is_empty() {
         "a key must not be empty".to_owned()
@@ -374,7 +375,7 @@ pub fn check_key(key: &str) -> Result<()> {
     Err(Error::InvalidKey(problem))
 }
 
-/// The refusal of a key that is longer than `what` may be.
+/// The error for a key that is longer than `what` may be.
 pub fn key_too_long(key: &str, most: usize, what: &str) -> Error {
     let (long, shown) = (key.len(), shorten(key));
     Error::InvalidKey(format!(
@@ -382,7 +383,7 @@ pub fn key_too_long(key: &str, most: usize, what: &str) -> Error {
     ))
 }
 
-/// The beginning of a key, for messages that a long one would fill.
+/// The start of a long key, for messages.
 pub fn shorten(key: &str) -> String {
     const SHOWN: usize = 64;
     match key.len() > SHOWN {

@@ -1,4 +1,4 @@
-//! A store over another one, of which only the differences are written down.
+//! Decorators with default methods: write only what differs from the base.
 
 use std::rc::Rc;
 use storage_core::source::Source;
@@ -7,34 +7,34 @@ use storage_core::{
     PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
-/// A store over another one: every method has a default.
+/// A store over another one. Every method except [`base`](Self::base) has a
+/// default.
 ///
 /// `capabilities`, `stat`, `delete`, `list`, `read` and `write` call the same
-/// method of [`base`](Self::base). The operations on whole objects are made of
-/// others of *this* store: `get` of `read`, `put` of `write`, `exists` of
-/// `stat`. So a rule that is written once holds for both forms, and none is
-/// bypassed by accident.
+/// method of [`base`](Self::base). The operations on whole objects use others of
+/// *this* store: `get` uses `read`, `put` uses `write`, and `exists` uses `stat`.
+/// So a rule written once holds for both forms, and none is bypassed by accident.
 ///
-/// A decorator that does nothing to reads (or writes) saves the base some calls
-/// by [`forward!`](crate::forward!).
+/// A decorator that does nothing in `read`, `write` or `stat` can save calls with
+/// [`forward!`](crate::forward!).
 ///
-/// What the contract asks of each operation stands in `wit/object-store.wit`.
+/// `wit/object-store.wit` has the contract of each operation.
 pub trait Decorator: 'static {
-    /// The store below.
+    /// The underlying store.
     fn base(&self) -> &dyn Store;
 
-    /// What this store can do; constant. A decorator that changes sizes,
-    /// refuses operations or reorders keys takes away flags of the base.
+    /// The capabilities of this store; constant. A decorator that changes sizes,
+    /// refuses operations or reorders keys must clear flags of the base.
     fn capabilities(&self) -> Capabilities {
         self.base().capabilities()
     }
 
-    /// The whole object (or the range) at once; above 8 MiB, `LimitExceeded`.
+    /// Reads the whole object, or the range, at once; `LimitExceeded` above 8 MiB.
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
         Source::new(self.read(key, options)?, options.range).collect(MAX_INLINE_BYTES)
     }
 
-    /// Writes a whole object, atomically.
+    /// Writes a whole object atomically.
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
         let mut writer = self.write(key, options)?;
         if !data.is_empty() {
@@ -43,7 +43,7 @@ pub trait Decorator: 'static {
         writer.finish(Trailer::default())
     }
 
-    /// Whether there is an object under the key.
+    /// Whether the key has an object.
     fn exists(&self, key: &str) -> Result<bool> {
         match self.stat(key) {
             Ok(_) => Ok(true),
@@ -52,17 +52,17 @@ pub trait Decorator: 'static {
         }
     }
 
-    /// Removes the object; `NotFound` when there is none.
+    /// Removes the object; `NotFound` if there is none.
     fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
         self.base().delete(key, options)
     }
 
-    /// What is known of the object.
+    /// The object's info; `NotFound` if there is none.
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
         self.base().stat(key)
     }
 
-    /// A part of the listing.
+    /// A page of the listing.
     fn list(&self, options: &ListOptions) -> Result<Page> {
         self.base().list(options)
     }
@@ -78,7 +78,8 @@ pub trait Decorator: 'static {
     }
 }
 
-/// The decorator as a store: what [`Kind::build`](crate::Kind::build) gives.
+/// Turns a decorator into a store, as [`Kind::build`](crate::Kind::build) returns
+/// it.
 pub fn decorated(decorator: impl Decorator) -> Result<SharedStore> {
     Ok(Rc::new(Decorated(decorator)))
 }
@@ -124,7 +125,7 @@ impl<D: Decorator> Store for Decorated<D> {
     }
 }
 
-/// Inside `impl Decorator`: hands `get`, `put` or `exists` to the base, for a
+/// Inside `impl Decorator`, forwards `get`, `put` or `exists` to the base, for a
 /// decorator that does nothing in `read`, `write` or `stat`, respectively.
 ///
 /// ```
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
     use crate::mock::Base;
 
-    /// Appends a mark to what is written, and reads capitals.
+    /// Appends a mark to writes, and upper-cases reads.
     struct Marking {
         base: SharedStore,
     }

@@ -18,9 +18,9 @@ pub use storage_core::kind::{Args, BaseShape, Kind, NO_CONFIG};
 pub use storage_core::*;
 pub use transformer::{Behaviour, Data, KeyMap, Part, Transformer, Validation, config};
 
-/// Makes a component of the world `decorator-pack` of store types: a
-/// `&'static [&'static Kind]`. To be called once in a crate of the type
-/// `cdylib`. Does nothing where the target is not WebAssembly.
+/// Makes a component of the world `decorator-pack` from store types: a `&'static
+/// [&'static Kind]`. Call it once in a crate of type `cdylib`. Does nothing if the
+/// target is not WebAssembly.
 ///
 /// ```
 /// use storage_plugin::{BaseShape, Kind, NO_CONFIG};
@@ -56,7 +56,7 @@ macro_rules! pack {
         $crate::pack::bindings::export!(Pack with_types_in $crate::pack::bindings);
             };
 
-            // The component alone uses them.
+            // Only the component uses them.
             #[cfg(not(target_family = "wasm"))]
             const _: fn() = || {
                 let _ = KINDS;
@@ -65,9 +65,9 @@ macro_rules! pack {
     };
 }
 
-/// Makes a component of the world `transformer` of a type that implements
-/// [`Transformer`]. To be called once in a crate of the type `cdylib`. Does
-/// nothing where the target is not WebAssembly.
+/// Makes a component of the world `transformer` from a type that implements
+/// [`Transformer`]. Call it once in a crate of type `cdylib`. Does nothing if the
+/// target is not WebAssembly.
 ///
 /// ```
 /// use storage_plugin::{Behaviour, Json, Result, Transformer};
@@ -98,7 +98,7 @@ macro_rules! transformer {
     $crate::transform::bindings::export!(Shell with_types_in $crate::transform::bindings);
         };
 
-        // The component alone uses it.
+        // Only the component uses it.
         #[cfg(not(target_family = "wasm"))]
         const _: fn($crate::Json) -> $crate::Result<$transformer> =
             <$transformer as $crate::Transformer>::configure;

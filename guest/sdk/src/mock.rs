@@ -1,10 +1,10 @@
-//! A base in memory for native unit tests of plug-ins: it holds objects as a
-//! real one does, remembers what was called, and fails where it is told to.
+//! A base in memory for native unit tests of plug-ins. It stores objects like a
+//! real base, records the calls, and fails on request.
 //!
-//! The real host, with limits and a sandbox, is in `storage-host`; a plug-in is
-//! tried there by a `stores.yaml`.
+//! The real host, with limits and a sandbox, is in `storage-host`; test a plug-in
+//! there with a `stores.yaml`.
 //!
-//! For transformers, [`encode`] and [`decode`] call it as the host does.
+//! For transformers, [`encode`] and [`decode`] make the calls that the host makes.
 
 mod parts;
 
@@ -21,8 +21,8 @@ use storage_core::{
     Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
-/// Makes a store over these bases, as the host does, except that the config is
-/// not checked against the schema before.
+/// Builds a store over these bases as the host does, but without checking the
+/// config against its schema.
 pub fn build(kind: &Kind, config: &serde_json::Value, bases: &[&Base]) -> Result<SharedStore> {
     Rc::new(Surroundings::default()).build(kind, config, bases)
 }
@@ -51,7 +51,7 @@ impl Default for Rules {
 }
 
 impl Base {
-    /// Puts an object there, unseen.
+    /// Stores an object without recording a call.
     pub fn hold(&self, key: &str, data: impl AsRef<[u8]>) -> Result<ObjectInfo> {
         self.memory.put(key, data.as_ref(), &PutOptions::default())
     }
@@ -61,25 +61,26 @@ impl Base {
         self.memory.get(key, &ReadOptions::default()).ok().map(|(_, data)| data)
     }
 
-    /// All keys, in order; the first thousand.
+    /// The first thousand keys, in order.
     pub fn keys(&self) -> Vec<String> {
         let page = self.memory.list(&ListOptions::default());
         page.map(|page| page.entries.into_iter().map(|entry| entry.key).collect())
             .unwrap_or_default()
     }
 
-    /// From now on it says that it can do this. (It can do everything.)
+    /// Sets the capabilities to declare; all operations work in any case.
     pub fn declare(&self, capabilities: Capabilities) {
         self.rules.capabilities.set(capabilities);
     }
 
-    /// The next call of an operation fails: one of `Store`'s, or `next` of a
-    /// reader, `push` or `finish` of a writer. Said twice, the next two calls.
+    /// Makes the next call of an operation fail: one of `Store`, or `next` of a
+    /// reader, `push` or `finish` of a writer. Each call of this makes one more
+    /// call fail.
     pub fn fail(&self, operation: &str, error: Error) {
         self.rules.failing.borrow_mut().push((operation.to_owned(), error));
     }
 
-    /// What was called since the last time: operation and key, or prefix.
+    /// The calls since the last call of this: operation and key, or prefix.
     pub fn calls(&self) -> Vec<String> {
         self.rules.calls.take()
     }
@@ -182,7 +183,8 @@ impl Writer for BaseWriter {
     }
 }
 
-/// What a store reaches besides its bases, with a clock that stands still.
+/// An environment for stores, with a clock that only [`set_time`](Self::set_time)
+/// moves.
 #[derive(Default)]
 pub struct Surroundings {
     time: Cell<u64>,
@@ -192,7 +194,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// As [`build`], in these surroundings.
+    /// Like [`build`], in this environment.
     pub fn build(
         self: &Rc<Self>,
         kind: &Kind,
@@ -218,12 +220,12 @@ impl Surroundings {
         self.time.set(milliseconds);
     }
 
-    /// What was logged since the last time.
+    /// The lines logged since the last call of this.
     pub fn lines(&self) -> Vec<String> {
         self.lines.take()
     }
 
-    /// The changes told since the last time.
+    /// The changes reported since the last call of this.
     pub fn events(&self) -> Vec<Event> {
         self.events.take()
     }

@@ -1,14 +1,15 @@
-//! The small kind of plug-in: functions, of which the host makes a store.
+//! Transformers: the small kind of plug-in, functions that the host turns into a
+//! store.
 
 use serde_json::Value as Json;
 pub use storage_core::behaviour::{Behaviour, Data, KeyMap, Validation};
 use storage_core::{Error, Result};
 
-/// Functions of which the host makes a correct, streaming store.
+/// Functions that the host turns into a correct, streaming store.
 ///
-/// [`behaviour`](Self::behaviour) says which of them are called; the others
-/// keep their defaults. Instances are many and come and go, and calls arrive
-/// in any order: nothing may depend on an earlier call.
+/// [`behaviour`](Self::behaviour) declares which of them are called; the others
+/// keep their defaults. Instances are many and come and go, and calls arrive in any
+/// order, so nothing may depend on an earlier call.
 ///
 /// `wit/transform.wit` has the contract of each function.
 pub trait Transformer: Sized + 'static {
@@ -18,59 +19,60 @@ pub trait Transformer: Sized + 'static {
     /// One line of documentation.
     const DOC: &'static str;
 
-    /// JSON Schema of the config; `None`: there is nothing to configure.
+    /// JSON Schema of the config; `None` if there is nothing to configure.
     const CONFIG_SCHEMA: Option<&'static str> = None;
 
-    /// One, by its config: an object that the schema allows. [`config`](fn@config)
-    /// makes a struct of it.
+    /// Creates a transformer from its config, an object that the schema allows.
+    /// [`config`](fn@config) parses it into a struct.
     fn configure(config: Json) -> Result<Self>;
 
-    /// What is to be called.
+    /// Declares which functions the host calls.
     fn behaviour(&self) -> Behaviour;
 
-    /// What the base shall hold for these bytes.
+    /// Encodes bytes for the base.
     fn encode(&self, part: &Part, data: Vec<u8>) -> Result<Vec<u8>> {
         let _ = part;
         Ok(data)
     }
 
-    /// The reverse of `encode`; `InvalidData` for what `encode` can't have given.
+    /// The inverse of `encode`; `InvalidData` for bytes that `encode` can't have
+    /// returned.
     fn decode(&self, part: &Part, data: Vec<u8>) -> Result<Vec<u8>> {
         let _ = part;
         Ok(data)
     }
 
-    /// The key in the base. Two keys never give the same one.
+    /// The base key of a key. Different keys must have different base keys.
     fn map_key(&self, key: &str) -> Result<String> {
         Ok(key.to_owned())
     }
 
-    /// The key that `map_key` gives this one for; `None` for keys of others.
+    /// The key for a base key; `None` if it is foreign.
     fn unmap_key(&self, base_key: &str) -> Result<Option<String>> {
         Ok(Some(base_key.to_owned()))
     }
 
-    /// Refuses a key, or a key with an object.
+    /// Rejects a key, or a key with an object.
     fn validate(&self, key: &str, data: Option<&[u8]>) -> Result<()> {
         let _ = (key, data);
         Ok(())
     }
 }
 
-/// The config as a struct (with `#[serde(deny_unknown_fields)]`).
+/// Parses the config into a struct (with `#[serde(deny_unknown_fields)]`).
 pub fn config<T: serde::de::DeserializeOwned>(config: Json) -> Result<T> {
     serde_json::from_value(config).map_err(|error| Error::InvalidConfig(error.to_string()))
 }
 
-/// Which bytes a call is about.
+/// Identifies the bytes of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Part {
     /// The key, as the caller of the store gave it.
     pub key: String,
-    /// Of chunks: 16 random bytes, drawn anew each time that an object is
-    /// written, the same for all its chunks. Of whole objects: empty.
+    /// For chunks: 16 random bytes, new for each write of an object and the same
+    /// for all its chunks. Empty for whole objects.
     pub object: Vec<u8>,
-    /// Which chunk, counted from 0.
+    /// The index of the chunk, from 0.
     pub index: u64,
     /// Whether it is the last chunk; true for whole objects.
     pub last: bool,

@@ -1,4 +1,4 @@
-//! What `wit/` generates.
+//! Bindings generated from `wit/`.
 #![expect(unsafe_code, reason = "generated from wit/, which documents every item")]
 
 use crate::exports::Pack;

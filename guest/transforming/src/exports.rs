@@ -1,5 +1,4 @@
-//! What the component exports: a pack with one kind of store, the
-//! transformer's.
+//! The component's exports: a pack with one kind of store, the transformer's.
 
 use crate::bindings::exports::storage::object_store::{decorators, object_store};
 use crate::bindings::storage::object_store::{transform, types as wit};

@@ -1,4 +1,4 @@
-//! The transformer, as `storage-core` calls it.
+//! The imported transformer as a [`Transform`].
 
 use crate::bindings::storage::object_store::transform as wit;
 use crate::convert;
@@ -65,8 +65,8 @@ fn behaviour(behaviour: wit::Behaviour) -> Behaviour {
     }
 }
 
-/// 16 random bytes. WASI has them at all times; the runtime that had none
-/// would trap here, and not write an object whose number is another's.
+/// 16 random bytes. WASI always has them; a runtime without must trap here rather
+/// than reuse another object's number.
 pub fn draw() -> [u8; 16] {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {

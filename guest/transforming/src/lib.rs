@@ -1,8 +1,7 @@
-//! The other half of every transformer: imports its functions, and is the
-//! world `decorator-pack` with them. One instance holds one store.
+//! The host's half of every transformer: a component that imports the transformer's
+//! functions and exports the world `decorator-pack`. One instance holds one store.
 //!
-//! What has to do with stores is the same as in the component of the built-in
-//! decorators.
+//! The code for stores is shared with the component of the built-in decorators.
 
 #[path = "../../sdk/src/pack/base.rs"]
 mod base;

@@ -5,11 +5,11 @@ use crate::store::Reader;
 use crate::types::{Error, Result};
 use std::io::{self, BufRead, Read};
 
-/// How many bytes are asked of the base at once.
+/// The size of a read from the base, in bytes.
 const CHUNK: usize = 128 * 1024;
 
-/// Encoded bytes, from a source or at once. Also a [`BufRead`], which carries
-/// the errors of the reader inside its own; see [`Feed::error`].
+/// Encoded bytes, from a source or from memory. Also a [`BufRead`], whose errors
+/// carry those of the reader; see [`Feed::error`].
 pub struct Feed {
     source: Option<Source>,
     chunk: Vec<u8>,
@@ -18,22 +18,22 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Bytes of a source.
+    /// A feed from a source.
     pub fn source(source: Source) -> Self {
         Self { source: Some(source), chunk: Vec::new(), position: 0, consumed: 0 }
     }
 
-    /// Bytes at once.
+    /// A feed from memory.
     pub fn bytes(chunk: Vec<u8>) -> Self {
         Self { source: None, chunk, position: 0, consumed: 0 }
     }
 
-    /// How many bytes were consumed so far.
+    /// The number of bytes consumed so far.
     pub fn offset(&self) -> u64 {
         self.consumed
     }
 
-    /// The bytes at hand; empty at the end.
+    /// The buffered bytes, refilled if there are none; empty at the end.
     pub fn fill(&mut self) -> Result<&[u8]> {
         if self.position == self.chunk.len()
             && let Some(source) = &mut self.source
@@ -47,14 +47,14 @@ impl Feed {
         Ok(self.chunk.get(self.position..).unwrap_or_default())
     }
 
-    /// Takes `count` of the bytes at hand.
+    /// Consumes up to `count` of the buffered bytes.
     pub fn take(&mut self, count: usize) {
         let count = count.min(self.chunk.len() - self.position);
         self.position += count;
         self.consumed += count as u64;
     }
 
-    /// The error of a reader inside an error of [`BufRead`].
+    /// The reader's error inside an error from [`BufRead`].
     pub fn error(error: &io::Error) -> Option<Error> {
         error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).cloned()
     }

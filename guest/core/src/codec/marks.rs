@@ -1,5 +1,5 @@
-//! What a transforming decorator leaves with an object and finds again: plain
-//! sizes, outermost first, as the metadata entry `storage-size`.
+//! The metadata of transforming decorators: plain sizes, outermost first, in the
+//! entry `storage-size`.
 
 pub use crate::etag::unmask;
 use crate::etag::{SIZES, mask};
@@ -10,8 +10,8 @@ pub fn sizes(metadata: &Metadata) -> Option<&str> {
     metadata.iter().find(|(name, _)| name == SIZES).map(|(_, sizes)| sizes.as_str())
 }
 
-/// Adds the plain size of this decorator to those in `metadata`, or else to
-/// `before`.
+/// Adds this decorator's plain size to the sizes in `metadata`, or if it has none
+/// to those in `before`.
 pub fn push_size(metadata: &mut Metadata, before: Option<&str>, size: u64) {
     let sizes = match sizes(metadata).or(before) {
         Some(outer) => format!("{outer},{size}"),
@@ -21,7 +21,8 @@ pub fn push_size(metadata: &mut Metadata, before: Option<&str>, size: u64) {
     metadata.push((SIZES.to_owned(), sizes));
 }
 
-/// What a reader of the decorator sees, from what the base says.
+/// Converts the base's info to that for readers of this decorator: takes its own
+/// plain size off the list.
 pub fn show(mut info: ObjectInfo) -> ObjectInfo {
     let found = info.metadata.iter().position(|(name, _)| name == SIZES);
     let mark = found.map(|at| info.metadata.remove(at).1).unwrap_or_default();
@@ -33,15 +34,15 @@ pub fn show(mut info: ObjectInfo) -> ObjectInfo {
     if let Some(outer) = outer {
         info.metadata.push((SIZES.to_owned(), outer.to_owned()));
     }
-    // Not written through this decorator: its etag says nothing of the plain
-    // bytes, and must not look as if it did.
+    // Not written through this decorator: the etag does not belong to the plain
+    // bytes, so mask it.
     if info.size.is_none() {
         info.etag = info.etag.map(mask);
     }
     info
 }
 
-/// A reader's options for the base: of the whole object, by the base's etags.
+/// Converts a reader's options for the base: the whole object, with unmasked etags.
 pub fn read_options(options: &ReadOptions) -> ReadOptions {
     ReadOptions {
         range: None,
@@ -50,7 +51,7 @@ pub fn read_options(options: &ReadOptions) -> ReadOptions {
     }
 }
 
-/// A writer's options for the base: by its etags.
+/// Converts a writer's options for the base, with unmasked etags.
 pub fn put_options(options: &PutOptions) -> PutOptions {
     let if_match = options.if_match.as_deref().map(unmask);
     PutOptions { if_match, ..options.clone() }

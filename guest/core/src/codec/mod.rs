@@ -1,8 +1,8 @@
 //! Decorators that change an object's bytes.
 //!
-//! A [`Codec`] says how bytes are encoded and decoded; [`Transforming`] makes a
-//! store of it, once for all: it streams, keeps the plain size in the object's
-//! metadata, and shows sizes and etags as its readers must see them.
+//! A [`Codec`] encodes and decodes bytes; [`Transforming`] turns any codec into a
+//! store. It streams, keeps the plain size in the object's metadata, and shows
+//! readers the sizes and etags of plain bytes.
 
 mod feed;
 pub(crate) mod marks;
@@ -18,55 +18,55 @@ use crate::types::{
 };
 use stream::{Decoding, Encoding};
 
-/// A pair of transforms, one the reverse of the other.
+/// An encoding and its inverse.
 pub trait Codec: 'static {
-    /// A fresh encoder for one object.
+    /// A new encoder for one object.
     fn encoder(&self) -> Box<dyn Encoder>;
-    /// A fresh decoder for one object, whose bytes are in `feed`.
+    /// A new decoder for one object, whose encoded bytes are in `feed`.
     fn decoder(&self, feed: Feed) -> Box<dyn Decoder>;
-    /// Whether [`locate`](Self::locate) works.
+    /// Whether [`locate`](Self::locate) is supported.
     fn ranges(&self) -> bool;
-    /// Which bytes of the base hold the plain bytes from `start` to `end`.
+    /// The bytes of the base that hold the plain bytes from `start` to `end`
+    /// (exclusive).
     fn locate(&self, start: u64, end: u64) -> Location;
-    /// A decoder for what `locate` found.
+    /// A decoder for the bytes that `locate` found.
     fn range_decoder(&self, feed: Feed) -> Box<dyn Decoder> {
         self.decoder(feed)
     }
 }
 
-/// Where a plain range lies in the base.
+/// The location of a plain range in the base.
 pub struct Location {
-    /// First byte.
+    /// The first byte.
     pub start: u64,
-    /// How many bytes; the last may be missing at the end of the object.
+    /// The number of bytes; the last ones may be missing at the end of the object.
     pub length: u64,
-    /// How many plain bytes come before the wanted ones.
+    /// The number of plain bytes to skip before the range.
     pub skip: u64,
 }
 
 /// Encodes one object.
 pub trait Encoder {
-    /// Takes plain bytes and appends what is ready.
+    /// Encodes plain bytes, appending what is ready to `out`.
     fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<()>;
-    /// Appends what is left.
+    /// Appends the remaining bytes to `out`.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
 }
 
 /// Decodes one object.
 pub trait Decoder {
-    /// The next plain bytes, about `max` of them and at least one; empty at
-    /// the end.
+    /// The next plain bytes: at least one and about `max`; empty at the end.
     fn next(&mut self, max: usize) -> Result<Vec<u8>>;
 }
 
-/// A base whose objects are encoded.
+/// A store that keeps its objects encoded in a base.
 pub struct Transforming<C> {
     base: SharedStore,
     codec: C,
 }
 
 impl<C: Codec> Transforming<C> {
-    /// Over `base`.
+    /// Encodes objects with `codec` over `base`.
     pub fn new(base: SharedStore, codec: C) -> Self {
         Self { base, codec }
     }
@@ -78,8 +78,8 @@ impl<C: Codec> Transforming<C> {
         Ok(())
     }
 
-    /// A reader of a part, by reading only what holds it. `None`: the size
-    /// isn't known, so neither is where the part ends.
+    /// Opens a range by reading only the bytes that hold it. `None` if the plain
+    /// size is unknown, and with it the end of the range.
     fn read_part(&self, key: &str, options: &ReadOptions) -> Result<Option<Box<dyn Reader>>> {
         let Some(range) = options.range else { return Ok(None) };
         let mut inner = marks::read_options(options);
@@ -87,7 +87,7 @@ impl<C: Codec> Transforming<C> {
         let Some(size) = info.size else { return Ok(None) };
         let (start, end) = range.resolve(size)?;
         let at = self.codec.locate(start, end);
-        // One version of the object: the one that the size is of.
+        // Read the version that this size belongs to.
         if inner.if_match.is_none() {
             inner.if_match = info.etag.as_deref().map(marks::unmask);
         }
@@ -116,7 +116,7 @@ impl<C: Codec> Store for Transforming<C> {
         }
         let (info, data) = match self.base.get(key, &marks::read_options(options)) {
             Ok(found) => found,
-            // Encoded it may be too large where plain it is not.
+            // Encoded bytes may exceed the limit when the plain ones do not.
             Err(Error::LimitExceeded(_)) => {
                 let mut reader = self.read(key, options)?;
                 let data = collect(|max| reader.next(max))?;
@@ -187,7 +187,8 @@ impl<C: Codec> Store for Transforming<C> {
     }
 }
 
-/// All that `next` gives, as long as it is small.
+/// Collects everything that `next` returns; `LimitExceeded` above
+/// [`MAX_INLINE_BYTES`].
 pub(crate) fn collect(mut next: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     const CHUNK: usize = 1024 * 1024;
     let mut data = next(CHUNK)?;

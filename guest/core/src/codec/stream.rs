@@ -4,10 +4,10 @@ use super::{Decoder, Encoder, marks};
 use crate::store::{Reader, Writer};
 use crate::types::{ByteRange, Error, ObjectInfo, Result, Trailer};
 
-/// Encoded bytes are handed to the base in pieces of about this size.
+/// Encoded bytes go to the base in pieces of about this size.
 const PIECE: usize = 128 * 1024;
 
-/// Plain bytes that are passed over are decoded this many at a time.
+/// Skipped plain bytes are decoded in pieces of this size.
 const SKIP: usize = 256 * 1024;
 
 /// A reader of plain bytes.
@@ -17,11 +17,11 @@ pub struct Decoding {
     skip: u64,
     left: u64,
     held: Vec<u8>,
-    /// Whether the bytes of the base end soon after the wanted ones.
+    /// Whether the base's bytes end soon after the requested ones.
     is_part: bool,
-    /// How many bytes must have come when the end comes, where that is known.
+    /// The number of bytes still expected before the end, if known.
     owed: Option<u64>,
-    /// What went wrong: a reader that failed must not seem to be at its end.
+    /// A reader that failed must not seem to be at its end.
     failed: Option<Error>,
 }
 
@@ -45,7 +45,7 @@ impl Decoding {
         Self::new(None, info, 0, 0)
     }
 
-    /// A range of an object whose size isn't known: decoded from the start.
+    /// Opens a range of an object of unknown size by decoding from the start.
     pub fn search(
         decoder: Box<dyn Decoder>,
         info: ObjectInfo,
@@ -100,7 +100,7 @@ impl Reader for Decoding {
 }
 
 impl Decoding {
-    /// Asks for the end of the base's bytes, where that is not far.
+    /// Reads on to the end of the base's bytes if that is near.
     fn close(&mut self) -> Result<()> {
         let Some(mut decoder) = self.decoder.take() else { return Ok(()) };
         while !decoder.next(SKIP)?.is_empty() && self.is_part {}
@@ -131,7 +131,7 @@ impl Decoding {
     }
 }
 
-/// What an object is that doesn't decode to the size that is kept with it.
+/// The error for an object that does not decode to the size stored with it.
 pub fn wrong_size() -> Error {
     Error::InvalidData(
         "the stored bytes do not decode to the size that they had when written".to_owned(),
@@ -144,7 +144,7 @@ pub struct Encoding {
     encoder: Box<dyn Encoder>,
     out: Vec<u8>,
     size: u64,
-    /// The sizes that decorators above gave at the start.
+    /// The sizes given at the start by decorators above.
     outer_sizes: Option<String>,
 }
 

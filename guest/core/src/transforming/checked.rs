@@ -1,13 +1,12 @@
-//! A transformer whose answers are looked at before they are used.
+//! Checks a transformer's answers before they are used.
 
 use super::{Behaviour, Part, ROOM, Transform};
 use crate::types::{Error, Result};
 
-/// Hands calls on, and refuses answers that break the contract.
+/// Forwards calls, and rejects answers that break the contract.
 pub struct Checked<T>(T);
 
-/// An error as a transformer may give it: what it can't know of the base it
-/// can't say.
+/// Rejects errors that only the base may return.
 fn own(error: Error) -> Error {
     match error {
         Error::NotFound
@@ -20,7 +19,7 @@ fn own(error: Error) -> Error {
     }
 }
 
-/// A broken contract.
+/// The error for a broken contract.
 fn broken(how: &str) -> Error {
     Error::Other(format!("the transformer broke its contract: {how}"))
 }
@@ -34,7 +33,7 @@ impl<T: Transform> Checked<T> {
         self.0.configure(config).map_err(own)
     }
 
-    /// At most `times` as many bytes as `basis`, and [`ROOM`] more.
+    /// Limits `encoded` to `times` the size of `basis`, plus [`ROOM`].
     fn bounded(&self, encoded: Vec<u8>, times: u64, basis: u32) -> Result<Vec<u8>> {
         let most = u64::from(basis).saturating_mul(times).saturating_add(ROOM);
         if encoded.len() as u64 > most {
@@ -46,7 +45,7 @@ impl<T: Transform> Checked<T> {
         Ok(encoded)
     }
 
-    /// A whole object of at most `max_size` bytes.
+    /// Encodes a whole object of at most `max_size` bytes.
     pub fn encode_whole(&self, key: &str, data: &[u8], max_size: u32) -> Result<Vec<u8>> {
         let encoded = self.0.encode(&whole(key), data).map_err(own)?;
         self.bounded(encoded, 4, max_size)
@@ -63,8 +62,8 @@ impl<T: Transform> Checked<T> {
         Ok(decoded)
     }
 
-    /// A chunk; `overhead` is what its encoding must have more, if that is
-    /// constant.
+    /// Encodes a chunk. The result must be exactly `overhead` bytes larger, if that
+    /// is constant.
     pub fn encode_chunk(
         &self,
         part: &Part<'_>,
@@ -85,8 +84,8 @@ impl<T: Transform> Checked<T> {
         self.bounded(encoded, 2, chunk_size)
     }
 
-    /// A chunk that must have exactly `wanted` bytes, or with `None` 1 to
-    /// `chunk_size` (none at all where it is the only one).
+    /// Decodes a chunk. It must have exactly `wanted` bytes, or with `None` 1 to
+    /// `chunk_size` (0 are allowed for the first).
     pub fn decode_chunk(
         &self,
         part: &Part<'_>,
@@ -112,7 +111,7 @@ impl<T: Transform> Checked<T> {
         Ok(decoded)
     }
 
-    /// The key in the base, which leads back to this one.
+    /// Maps a key to its base key, and checks that this maps back to the key.
     pub fn map_key(&self, key: &str) -> Result<String> {
         let mapped = self.map_text(key)?;
         match self.unmap_key(&mapped)? {
@@ -126,7 +125,7 @@ impl<T: Transform> Checked<T> {
         }
     }
 
-    /// `map-key` alone.
+    /// Calls `map-key` without that check.
     pub fn map_text(&self, text: &str) -> Result<String> {
         self.0.map_key(text).map_err(own)
     }

@@ -1,5 +1,5 @@
-//! Objects in chunks: any size streams, and parts are read from the chunks
-//! that hold them.
+//! Transforms objects in chunks: any size streams, and a range is read from the
+//! chunks that hold it.
 
 use super::checked::Checked;
 use super::decoder::Decoder;
@@ -17,14 +17,14 @@ use crate::types::{
 };
 use std::rc::Rc;
 
-/// How many of the last bytes are read to find a part: the end, and what of
-/// the table fits.
+/// How many bytes of an object's end to read for a range: the end record, and as
+/// much of the table as fits.
 const TAIL: u64 = 4_096;
 
-/// How often reading begins anew because the object was replaced meanwhile.
+/// How often to restart a read because the object was replaced meanwhile.
 const ATTEMPTS: usize = 3;
 
-/// A base whose objects are in chunks.
+/// A store that keeps its objects as chunks.
 pub struct Chunked<T> {
     base: SharedStore,
     transform: Rc<Checked<T>>,
@@ -33,7 +33,7 @@ pub struct Chunked<T> {
     draw: Draw,
 }
 
-/// The last bytes of an object.
+/// The last bytes of an object, parsed.
 struct Tail {
     info: ObjectInfo,
     end: End,
@@ -57,12 +57,12 @@ impl<T: Transform> Chunked<T> {
         Encoder::new(self.transform.clone(), key, head)
     }
 
-    /// Whether the size of an object without a mark is found at its end.
+    /// Whether the size of an object without a size mark can be read from its end.
     fn sizes_at_end(&self) -> bool {
         self.base.capabilities().range
     }
 
-    /// Reads the end. `options` has the preconditions as the base knows them.
+    /// Reads the end of an object. `options` must have unmasked etags.
     fn tail(&self, key: &str, length: u64, options: ReadOptions) -> Result<Tail> {
         let range = Some(ByteRange::last(length));
         let (info, bytes) = match self.base.get(key, &ReadOptions { range, ..options }) {
@@ -78,12 +78,13 @@ impl<T: Transform> Chunked<T> {
         Ok(Tail { info, end, bytes })
     }
 
-    /// The info that readers see, with the size of an object without a mark.
+    /// The info for readers; reads the size from the object's end if there is no
+    /// mark.
     fn sized(&self, key: &str, mut info: ObjectInfo) -> Result<ObjectInfo> {
         if info.size.is_none() && self.sizes_at_end() {
             match self.tail(key, END as u64, at(&info)) {
                 Ok(tail) => info.size = Some(tail.end.size),
-                // Not ours, or replaced at this moment: then it is not known.
+                // Not written by us, or replaced just now: the size stays unknown.
                 Err(Error::InvalidData(_) | Error::PreconditionFailed | Error::NotFound) => {}
                 Err(error) => return Err(error),
             }
@@ -91,7 +92,7 @@ impl<T: Transform> Chunked<T> {
         Ok(info)
     }
 
-    /// A reader of a part; `None`: the object was replaced meanwhile.
+    /// Opens a range; `None` if the object was replaced meanwhile.
     fn part(
         &self,
         key: &str,
@@ -138,8 +139,8 @@ impl<T: Transform> Chunked<T> {
         Ok(Some(Box::new(reader)))
     }
 
-    /// An entry of the table: at hand in `tail`, or read. `None`: the object
-    /// was replaced meanwhile.
+    /// An entry of the table, taken from `tail` or read from the base. `None` if
+    /// the object was replaced meanwhile.
     fn entry(
         &self,
         key: &str,
@@ -155,7 +156,7 @@ impl<T: Transform> Chunked<T> {
             Some(bytes) => bytes,
             None => {
                 let range = Some(ByteRange::last(back));
-                // All that follows it may be half a megabyte: only this.
+                // Up to half a megabyte may follow; read only the entry.
                 let wanted = ReadOptions { range, ..at(info) };
                 let mut reader = match self.base.read(key, &wanted) {
                     Err(Error::PreconditionFailed) => return Ok(None),
@@ -176,7 +177,7 @@ impl<T: Transform> Chunked<T> {
     fn whole(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
         let reader = self.base.read(key, &marks::read_options(options))?;
         let mut info = marks::show(reader.info().clone());
-        // Without an etag, the end could be that of another version.
+        // Without an etag, the end could belong to another version.
         if info.etag.is_some() {
             info = self.sized(key, info)?;
         }
@@ -186,13 +187,13 @@ impl<T: Transform> Chunked<T> {
     }
 }
 
-/// Only this version of the object, as the base knows it.
+/// Options to read just this version of the object, with the base's etag.
 fn at(info: &ObjectInfo) -> ReadOptions {
     let if_match = info.etag.as_deref().map(marks::unmask);
     ReadOptions { if_match, ..ReadOptions::default() }
 }
 
-/// The preconditions as the base knows them.
+/// Reads up to eight bytes.
 fn eight(reader: &mut dyn Reader) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while bytes.len() < 8 {
@@ -221,7 +222,7 @@ impl<T: Transform> Store for Chunked<T> {
         };
         let (info, data) = match found {
             Ok(found) => found,
-            // Encoded it may be too large where plain it is not.
+            // Encoded bytes may exceed the limit when the plain ones do not.
             Err(Error::LimitExceeded(_)) => {
                 let mut reader = self.read(key, options)?;
                 let data = collect(|max| reader.next(max))?;
@@ -298,7 +299,7 @@ impl<T: Transform> Store for Chunked<T> {
     }
 }
 
-/// A writer that knows the size where the base forgets the mark.
+/// A writer that returns the size if the base dropped the size mark.
 struct Counted {
     writer: Box<Encoding>,
     size: u64,

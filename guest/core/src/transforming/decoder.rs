@@ -1,4 +1,4 @@
-//! Reading chunks from frames.
+//! Decodes chunks from frames.
 
 use super::Part;
 use super::Transform;
@@ -8,24 +8,24 @@ use crate::codec::{self, Feed};
 use crate::types::Result;
 use std::rc::Rc;
 
-/// Which chunks there are, and which are wanted.
+/// The chunks of an object, and which of them are requested.
 struct Window {
     head: Head,
-    /// The first one that is decoded; those before it are passed over.
+    /// The first requested chunk; those before it are skipped.
     first: u64,
-    /// The last one that is.
+    /// The last requested chunk.
     last: u64,
-    /// How many the object has, where that is known.
+    /// The number of chunks in the object, if known.
     chunks: Option<u64>,
 }
 
-/// Decodes one object, or a run of its chunks.
+/// Decodes an object, or a run of its chunks.
 pub struct Decoder<T> {
     transform: Rc<Checked<T>>,
     key: String,
     feed: Feed,
     window: Option<Window>,
-    /// The chunk whose frame comes next.
+    /// The index of the chunk whose frame comes next.
     index: u64,
     /// Plain bytes so far, of a whole object.
     size: u64,
@@ -35,7 +35,7 @@ pub struct Decoder<T> {
 }
 
 impl<T: Transform> Decoder<T> {
-    /// The whole object is in `feed`.
+    /// For a whole object in `feed`.
     pub fn whole(transform: Rc<Checked<T>>, key: &str, feed: Feed) -> Self {
         Self {
             transform,
@@ -50,8 +50,8 @@ impl<T: Transform> Decoder<T> {
         }
     }
 
-    /// The frames from that of chunk `index` on are in `feed`; chunks `first`
-    /// to `last` are wanted.
+    /// For the chunks `first` to `last`. `feed` starts at the frame of chunk
+    /// `index`.
     pub fn part(
         transform: Rc<Checked<T>>,
         key: &str,
@@ -64,7 +64,7 @@ impl<T: Transform> Decoder<T> {
         Self { window: Some(window), index, ..Self::whole(transform, key, feed) }
     }
 
-    /// Takes exactly `count` bytes.
+    /// Reads exactly `count` bytes.
     fn exactly(&mut self, count: usize) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         while out.len() < count {
@@ -80,7 +80,7 @@ impl<T: Transform> Decoder<T> {
         Ok(out)
     }
 
-    /// The next wanted chunk, which becomes `plain`.
+    /// Decodes the next frame; a requested chunk becomes `plain`.
     fn advance(&mut self) -> Result<()> {
         if self.window.is_none() {
             let head = Head::parse(&self.exactly(HEAD)?)?;
@@ -116,7 +116,7 @@ impl<T: Transform> Decoder<T> {
         Ok(())
     }
 
-    /// Asks for the end of the base's bytes, where that is not far.
+    /// Reads on to the end of the base's bytes if that is near.
     fn close(&mut self) -> Result<()> {
         let near = self.window.as_ref().is_some_and(|window| window.head.overhead.is_some());
         if !near {
@@ -131,7 +131,7 @@ impl<T: Transform> Decoder<T> {
         }
     }
 
-    /// What follows the last frame of a whole object.
+    /// Checks what follows the last frame of a whole object.
     fn check_end(&mut self, head: &Head) -> Result<()> {
         let mut rest = Vec::new();
         loop {
@@ -156,7 +156,7 @@ impl<T: Transform> Decoder<T> {
     }
 }
 
-/// How many bytes the chunk of a frame must decode to, where that is known.
+/// The number of bytes that a frame's chunk must decode to, if known.
 fn wanted(head: &Head, frame: &Frame, index: u64) -> Result<Option<u32>> {
     let whole = (!frame.last).then_some(head.chunk_size);
     let Some(overhead) = head.overhead else { return Ok(whole) };

@@ -1,4 +1,4 @@
-//! Writing chunks into frames.
+//! Encodes chunks into frames.
 
 use super::Part;
 use super::Transform;
@@ -8,19 +8,19 @@ use crate::codec;
 use crate::types::Result;
 use std::rc::Rc;
 
-/// Encodes one object. A chunk is held until it is known whether it is the
-/// last one.
+/// Encodes an object. Holds each chunk until it is known whether it is the last
+/// one.
 pub struct Encoder<T> {
     transform: Rc<Checked<T>>,
     key: String,
     head: Head,
     held: Vec<u8>,
     index: u64,
-    /// Bytes given out so far.
+    /// Bytes written so far.
     offset: u64,
     /// Plain bytes in the frames so far.
     size: u64,
-    /// Where the overhead varies.
+    /// The table, if the overhead varies.
     table: Option<Table>,
 }
 
@@ -47,7 +47,7 @@ impl<T: Transform> Encoder<T> {
         }
     }
 
-    /// Puts what is held into a frame.
+    /// Writes the held chunk as a frame.
     fn frame(&mut self, last: bool, out: &mut Vec<u8>) -> Result<()> {
         let Head { chunk_size, overhead, object } = self.head;
         let part = Part { key: &self.key, object: &object, index: self.index, last };

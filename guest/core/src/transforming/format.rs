@@ -1,21 +1,21 @@
-//! The frame format of chunked objects; `docs/transformers.md` describes it.
+//! The frame format of chunked objects, as described in `docs/transformers.md`.
 
 use super::{MAX_CHUNK, ROOM};
 use crate::types::{Error, Result};
 use flate2::Crc;
 
-/// Bytes of the head.
+/// Size of the head, in bytes.
 pub const HEAD: usize = 32;
-/// Bytes before each encoded chunk.
+/// Size of the fields before each encoded chunk, in bytes.
 pub const FRAME: usize = 8;
-/// Bytes of the end.
+/// Size of the end, in bytes.
 pub const END: usize = 60;
-/// The most entries of the table.
+/// The most entries in a table.
 pub const MAX_TABLE: usize = 65_536;
 
 const HEAD_MAGIC: [u8; 8] = *b"\x89CHUNKS\x01";
 const END_MAGIC: [u8; 8] = *b"\x89CHUNKE\x01";
-/// The bit of a length that marks the last frame.
+/// The bit of a frame's length that marks the last frame.
 const LAST: u32 = 1 << 31;
 const VARIES: u32 = u32::MAX;
 
@@ -24,7 +24,7 @@ pub fn most_encoded(chunk_size: u32) -> u64 {
     u64::from(chunk_size) * 2 + ROOM
 }
 
-/// What holds for all frames of an object.
+/// The parameters that all frames of an object share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     pub chunk_size: u32,
@@ -62,19 +62,19 @@ impl Head {
         sound.then_some(head)
     }
 
-    /// How many chunks an object of `size` bytes has.
+    /// The number of chunks in an object of `size` bytes.
     pub fn chunks(&self, size: u64) -> u64 {
         size.div_ceil(u64::from(self.chunk_size)).max(1)
     }
 
-    /// Where the frame of a chunk begins, where all encoded chunks are alike.
+    /// The offset of a chunk's frame; `None` if the overhead varies.
     pub fn offset(&self, index: u64) -> Option<u64> {
         let each = FRAME as u64 + u64::from(self.chunk_size) + u64::from(self.overhead?);
         index.checked_mul(each)?.checked_add(HEAD as u64)
     }
 }
 
-/// The first bytes of a frame: the length and whether it is the last.
+/// The fields before an encoded chunk: length, whether it is the last, and CRC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     pub length: u32,
@@ -83,7 +83,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame around encoded bytes, which are fewer than 2 GiB.
+    /// The frame of encoded bytes, of which there must be fewer than 2 GiB.
     pub fn new(head: &Head, index: u64, last: bool, encoded: &[u8]) -> Self {
         let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX) & !LAST;
         let mut frame = Self { length, last, crc: 0 };
@@ -104,7 +104,7 @@ impl Frame {
         Self { length: word & !LAST, last: word & LAST != 0, crc }
     }
 
-    /// Whether this is the frame of these bytes, at this place.
+    /// Whether this is the frame of these bytes at this index.
     pub fn fits(&self, head: &Head, index: u64, encoded: &[u8]) -> bool {
         self.crc == self.sum(head, index, encoded)
     }
@@ -123,7 +123,7 @@ impl Frame {
     }
 }
 
-/// Where some of the frames begin: those of every `stride`th chunk.
+/// The offsets of some frames: those of every `stride`th chunk.
 pub struct Table {
     offsets: Vec<u64>,
     stride: u32,
@@ -131,12 +131,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// With at most `most` entries, at least 2.
+    /// A table of at most `most` entries, which is at least 2.
     pub fn new(most: usize) -> Self {
         Self { offsets: Vec::new(), stride: 1, most }
     }
 
-    /// The frame of chunk `index` begins at `offset`; chunks come in order.
+    /// Records that the frame of chunk `index` begins at `offset`. Chunks must come
+    /// in order.
     pub fn note(&mut self, index: u64, offset: u64) {
         if !index.is_multiple_of(u64::from(self.stride)) {
             return;
@@ -160,12 +161,12 @@ impl Table {
     }
 }
 
-/// What stands at the end of a chunked object.
+/// The record at the end of a chunked object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     pub head: Head,
     pub size: u64,
-    /// 0: there is no table.
+    /// Chunks per entry of the table; 0 if there is no table.
     pub stride: u32,
     table_crc: u32,
 }
@@ -202,7 +203,7 @@ impl End {
         out
     }
 
-    /// The last 60 of these bytes.
+    /// Parses the last [`END`] of these bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let end = bytes.len().checked_sub(END).and_then(|start| bytes.get(start..));
         let end = end.ok_or_else(|| corrupt("they are too few for a chunked object"))?;
@@ -227,7 +228,7 @@ impl End {
             .ok_or_else(|| corrupt("their end is damaged"))
     }
 
-    /// How many entries the table has.
+    /// The number of entries in the table.
     pub fn entries(&self) -> u64 {
         match self.stride {
             0 => 0,
@@ -235,14 +236,14 @@ impl End {
         }
     }
 
-    /// Whether this is the table.
+    /// Whether these are the bytes of the table.
     pub fn fits(&self, table: &[u8]) -> bool {
         table.len() as u64 == self.entries().saturating_mul(8)
             && (self.stride == 0 || sum(table) == self.table_crc)
     }
 }
 
-/// What bytes are that are not those of a chunked object.
+/// The error for bytes that are not a complete chunked object.
 pub fn corrupt(why: &str) -> Error {
     Error::InvalidData(format!("the stored bytes are not a whole chunked object: {why}"))
 }
@@ -253,7 +254,7 @@ fn sum(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// Puts the parts one after the other; gives how many bytes they have.
+/// Concatenates the parts into `out`; returns their total length.
 fn fill(out: &mut [u8], parts: &[&[u8]]) -> usize {
     let mut place = 0;
     for part in parts {
@@ -265,7 +266,7 @@ fn fill(out: &mut [u8], parts: &[&[u8]]) -> usize {
     place
 }
 
-/// Fields of fixed sizes, one after the other; zeroes where bytes are missing.
+/// Reads consecutive fields of fixed sizes; missing bytes read as zero.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {

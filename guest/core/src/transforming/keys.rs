@@ -1,4 +1,4 @@
-//! A transformer's keys, for [`KeyMapping`](crate::keymap::KeyMapping).
+//! A transformer's key mapping, for [`KeyMapping`](crate::keymap::KeyMapping).
 
 use super::checked::Checked;
 use super::{KeyMap, Transform};
@@ -7,7 +7,7 @@ use crate::types::{Error, Result};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// The mapping of a transformer.
+/// The key mapping of a transformer.
 pub struct Keys<T> {
     transform: Rc<Checked<T>>,
     map: KeyMap,

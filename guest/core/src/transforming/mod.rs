@@ -1,9 +1,9 @@
-//! Stores made of transformers: the interface `transform` of the contract, as
-//! a [`Transform`], becomes a [`Store`](crate::Store) that streams.
+//! Stores made of transformers: turns a [`Transform`], which is the contract's
+//! interface `transform`, into a [`Store`](crate::Store) that streams.
 //!
-//! Each thing that a transformer may do is a layer of its own, and is left out
-//! where it is not asked for: validation above, then bytes, then keys.
-//! `docs/transformers.md` describes what comes of it.
+//! Each capability of a transformer is a layer of its own, left out if not
+//! declared: validation on top, then bytes, then keys. `docs/transformers.md`
+//! describes the result.
 
 mod checked;
 mod chunked;
@@ -26,44 +26,44 @@ use std::rc::Rc;
 
 /// The functions of a transformer; the interface `transform` documents them.
 pub trait Transform: 'static {
-    /// Takes the config, before anything else is called.
+    /// Sets the config. Called before anything else.
     fn configure(&self, config: &str) -> Result<Behaviour>;
-    /// What the base shall hold for these bytes.
+    /// Encodes bytes for the base.
     fn encode(&self, part: &Part<'_>, data: &[u8]) -> Result<Vec<u8>>;
-    /// The reverse of `encode`.
+    /// The inverse of `encode`.
     fn decode(&self, part: &Part<'_>, data: &[u8]) -> Result<Vec<u8>>;
-    /// The key in the base.
+    /// Maps a key to its base key.
     fn map_key(&self, key: &str) -> Result<String>;
-    /// The key that has this one in the base; `None`: it is not ours.
+    /// Maps a base key back to its key; `None` if it is foreign.
     fn unmap_key(&self, base_key: &str) -> Result<Option<String>>;
-    /// Refuses what may not be written.
+    /// Rejects what must not be written.
     fn validate(&self, key: &str, data: Option<&[u8]>) -> Result<()>;
 }
 
-/// Which bytes a call is about.
+/// Identifies the bytes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part<'a> {
     /// The key, as the caller of the store gave it.
     pub key: &'a str,
-    /// 16 random bytes of the object's, for chunks; else empty.
+    /// For chunks, 16 random bytes per object; otherwise empty.
     pub object: &'a [u8],
-    /// Which chunk, from 0.
+    /// The index of the chunk, from 0.
     pub index: u64,
-    /// Whether it is the last one.
+    /// Whether this is the last chunk.
     pub last: bool,
 }
 
-/// Draws the random number of an object.
+/// Returns the random number for a new object.
 pub type Draw = Rc<dyn Fn() -> [u8; 16]>;
 
 /// The most bytes of a chunk.
 pub const MAX_CHUNK: u32 = 4 * 1024 * 1024;
 
-/// How many bytes encoding may add beyond a multiple of what it was given.
+/// How many bytes encoding may add beyond a multiple of its input.
 const ROOM: u64 = 64 * 1024;
 
-/// Configures the transformer and makes a store of it over `base`. `name` is
-/// the store's own, for messages.
+/// Configures the transformer and builds a store of it over `base`. `name` is the
+/// store's name, for messages.
 pub fn build<T: Transform>(
     name: &str,
     transform: T,
@@ -102,7 +102,7 @@ pub fn build<T: Transform>(
 }
 
 impl Behaviour {
-    /// What of it can't be.
+    /// Checks the limits; the error says what is out of range.
     fn check(&self) -> Result<(), String> {
         match self.data {
             Data::Whole { max_size: 0, .. } => return Err("objects of no bytes".to_owned()),

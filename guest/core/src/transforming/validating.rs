@@ -1,4 +1,4 @@
-//! A transformer's `validate`, before every write.
+//! Calls a transformer's `validate` before every write.
 
 use super::Transform;
 use super::checked::Checked;
@@ -7,14 +7,14 @@ use crate::store::{SharedStore, Store, Writer};
 use crate::types::{Error, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
 
-/// Validated bytes are handed on in pieces of at most this many.
+/// Validated bytes go to the base in pieces of this size.
 const PIECE: usize = 256 * 1024;
 
-/// A base to which only what is valid is written.
+/// A store that writes only valid objects to its base.
 pub struct Validating<T> {
     base: SharedStore,
     transform: Rc<Checked<T>>,
-    /// The most bytes of objects, where those are looked at.
+    /// The most bytes of an object, if whole objects are validated.
     objects: Option<u32>,
 }
 
@@ -60,7 +60,7 @@ impl<T: Transform> Store for Validating<T> {
     }
 }
 
-/// Holds the object until it is valid.
+/// Holds the object until it is validated.
 struct ValidatingWriter<T> {
     writer: Box<dyn Writer>,
     transform: Rc<Checked<T>>,

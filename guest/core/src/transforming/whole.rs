@@ -1,5 +1,5 @@
-//! Objects that are transformed at once: the base holds exactly what the
-//! transformer gave.
+//! Transforms objects as a whole: the base holds exactly what the transformer
+//! returned.
 
 use super::checked::Checked;
 use super::{ROOM, Transform};
@@ -13,10 +13,10 @@ use crate::types::{
 };
 use std::rc::Rc;
 
-/// Encoded bytes are read and written in pieces of at most this many.
+/// The most encoded bytes to read or write at a time.
 const PIECE: usize = 256 * 1024;
 
-/// A base whose objects are transformed at once.
+/// A store that transforms objects as a whole.
 pub struct Whole<T>(Rc<Inner<T>>);
 
 struct Inner<T> {
@@ -56,7 +56,7 @@ impl<T: Transform> Inner<T> {
             let read = self.transform.decode_whole(key, &encoded, self.max_size)?;
             size = read.len();
             if read != data {
-                // Those that decorators above noted are of other bytes.
+                // Entries by decorators above belong to other bytes.
                 options.metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
             }
         }
@@ -75,7 +75,7 @@ impl<T: Transform> Inner<T> {
         Ok(marks::show(info))
     }
 
-    /// All that the source gives, decoded.
+    /// Reads and decodes a whole object.
     fn decode(&self, key: &str, info: &ObjectInfo, source: &mut Source) -> Result<Vec<u8>> {
         let most = u64::from(self.max_size) * 4 + ROOM;
         let mut encoded = Vec::new();
@@ -174,7 +174,7 @@ impl<T: Transform> Store for Whole<T> {
     }
 }
 
-/// Fails early where it can; what counts is checked at the end.
+/// Checks preconditions early where possible; the final write checks them again.
 fn early(base: &dyn Store, key: &str, options: &PutOptions) -> Result<()> {
     if !options.if_absent && options.if_match.is_none() {
         return Ok(());
@@ -193,7 +193,7 @@ enum State {
     Failed(Error),
 }
 
-/// Decodes at the first call.
+/// Decodes on the first call.
 struct WholeReader<T> {
     store: Rc<Inner<T>>,
     key: String,

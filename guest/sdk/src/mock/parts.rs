@@ -1,10 +1,10 @@
-//! Objects through a transformer, as the host calls it.
+//! Calls a transformer for an object as the host does.
 
 use crate::transformer::{Data, Part, Transformer};
 use storage_core::{Error, Result};
 
-/// An object as `encode` gives it: its parts in order, one if it is transformed
-/// as a whole. `object` is the number that the host would draw.
+/// Encodes an object into its parts, in order; there is one if it is transformed as
+/// a whole. `object` stands for the host's random number.
 pub fn encode<T: Transformer>(
     transformer: &T,
     key: &str,
@@ -24,7 +24,7 @@ pub fn encode<T: Transformer>(
         Data::Chunked { chunk_size, .. } => (chunk_size as usize, object.to_vec()),
     };
     let mut chunks: Vec<&[u8]> = data.chunks(size).collect();
-    // An empty object is one empty chunk.
+    // An empty object has one empty chunk.
     if chunks.is_empty() {
         chunks.push(data);
     }
@@ -43,7 +43,7 @@ pub fn encode<T: Transformer>(
         .collect()
 }
 
-/// The object that these parts are of.
+/// Decodes the parts of an object.
 pub fn decode<T: Transformer>(transformer: &T, parts: &[(Part, Vec<u8>)]) -> Result<Vec<u8>> {
     let mut data = Vec::new();
     for (part, encoded) in parts {
@@ -59,7 +59,7 @@ fn whole(key: &str) -> Part {
     Part { key: key.to_owned(), object: Vec::new(), index: 0, last: true }
 }
 
-/// The host holds a transformer to the overhead that it declares.
+/// Checks the declared overhead, as the host does.
 fn overhead<T: Transformer>(transformer: &T, before: usize, after: usize) -> Result<()> {
     match transformer.behaviour().data {
         Data::Chunked { overhead: Some(overhead), .. } if before + overhead as usize != after => {

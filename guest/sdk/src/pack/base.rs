@@ -1,4 +1,4 @@
-//! A store from outside, as decorators see it.
+//! An imported store as a [`Store`].
 
 use super::bindings::storage::object_store::object_store as wit;
 use super::convert;
@@ -9,7 +9,7 @@ use storage_core::{
     Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
-/// Opens a store that this component was given.
+/// Opens an imported store by name.
 pub fn open(name: &str) -> Result<SharedStore> {
     let store = wit::open(name).map_err(convert::error_in)?;
     let capabilities = Cell::new(convert::capabilities_in(store.capabilities()));
@@ -24,8 +24,8 @@ struct Opened {
 }
 
 impl Opened {
-    /// What a change came to. With one that it refuses, a store may withdraw that
-    /// it acts on preconditions.
+    /// Converts the result of a change. When a store refuses one, it may withdraw
+    /// its support for preconditions.
     fn changed<T>(&self, answer: Result<T, wit::Error>) -> Result<T> {
         answer.map_err(convert::error_in).inspect_err(|error| {
             if matches!(error, Error::Unsupported(_)) {

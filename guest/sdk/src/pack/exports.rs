@@ -1,5 +1,5 @@
-//! What the component exports: the built chain as `object-store`, and the pack
-//! itself as `decorators`.
+//! The component's exports: the built chain as `object-store`, and the pack itself
+//! as `decorators`.
 
 use super::bindings::exports::storage::object_store::{decorators, object_store};
 use super::bindings::storage::object_store::types as wit;
@@ -16,7 +16,7 @@ thread_local! {
     static BUILT: RefCell<HashMap<String, SharedStore>> = RefCell::default();
 }
 
-/// A pack of these kinds, as a component.
+/// A pack of these kinds as a component.
 pub struct Pack<K>(PhantomData<K>);
 
 impl<K: Kinds> decorators::Guest for Pack<K> {

@@ -1,5 +1,5 @@
-//! The shell that makes a component of the world `decorator-pack` of kinds.
-//! Used through [`pack!`](crate::pack!).
+//! Wraps kinds as a component of the world `decorator-pack`. Used through
+//! [`pack!`](crate::pack!).
 
 mod base;
 pub mod bindings;
@@ -14,6 +14,6 @@ use storage_core::kind::Kind;
 
 /// The store types of a pack.
 pub trait Kinds: 'static {
-    /// All of them.
+    /// All store types.
     fn kinds() -> &'static [&'static Kind];
 }

@@ -86,7 +86,7 @@ impl object_store::GuestReader for Reading {
     }
 }
 
-/// An exported writer; empty once finished.
+/// An exported writer; `None` once finished.
 pub struct Writing(RefCell<Option<Box<dyn Writer>>>);
 
 impl object_store::GuestWriter for Writing {

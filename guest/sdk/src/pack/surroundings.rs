@@ -1,4 +1,4 @@
-//! The imported `observer` and `coordinator`, as decorators see them.
+//! The imported `observer` and `coordinator` as an [`Env`].
 
 use super::bindings::storage::object_store::{coordinator, observer};
 use super::convert;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use storage_core::Result;
 use storage_core::env::{Action, Coordinator, Env, Event, Guard, Level, Observer, Versioned};
 
-/// What every chain of this component may reach.
+/// The environment of every chain in this component.
 pub fn env() -> Env {
     Env { observer: Rc::new(Outside), coordinator: Rc::new(Outside) }
 }

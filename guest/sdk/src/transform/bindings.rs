@@ -1,4 +1,4 @@
-//! What `wit/` generates.
+//! Bindings generated from `wit/`.
 #![expect(missing_docs, reason = "generated from wit/, which documents every item")]
 
 wit_bindgen::generate!({

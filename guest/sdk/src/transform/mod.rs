@@ -1,5 +1,5 @@
-//! The shell that makes a component of the world `transformer` of a
-//! [`Transformer`]. Used through [`transformer!`](crate::transformer!).
+//! Wraps a [`Transformer`] as a component of the world `transformer`. Used through
+//! [`transformer!`](crate::transformer!).
 
 pub mod bindings;
 
@@ -16,7 +16,7 @@ thread_local! {
     static CONFIGURED: RefCell<Option<Rc<dyn Any>>> = RefCell::default();
 }
 
-/// A transformer, as a component.
+/// A transformer as a component.
 pub struct Shell<T>(PhantomData<T>);
 
 fn with<T: Transformer, R>(call: impl FnOnce(&T) -> Result<R>) -> Result<R, wit::Error> {

@@ -1,4 +1,4 @@
-//! Bytes come back as they were, whole and in part, and nothing else does.
+//! Tests that objects and ranges read back as written, and that damage is noticed.
 
 use super::kit::*;
 use crate::memory::Memory;
@@ -67,7 +67,7 @@ proptest! {
             for range in [ByteRange::span(3, 50), ByteRange::last(20)] {
                 let Ok((start, end)) = range.resolve(length as u64) else { continue };
                 let wanted = &data[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
-                // What is damaged elsewhere need not be noticed.
+                // Damage outside the range need not be noticed.
                 match read(&*store, "k", Some(range)) {
                     Ok(got) => prop_assert_eq!(&got, wanted),
                     Err(error) => prop_assert!(matches!(error, Error::InvalidData(_)), "{error:?}"),
@@ -78,7 +78,7 @@ proptest! {
     }
 }
 
-/// The frames of an object of sealed chunks.
+/// The frames of an object made by [`sealed`].
 fn frames(stored: &[u8], chunk_size: usize) -> Vec<Vec<u8>> {
     stored[32..stored.len() - 60].chunks(8 + 4 + chunk_size).map(<[u8]>::to_vec).collect()
 }
@@ -197,7 +197,7 @@ fn the_size_is_that_of_what_is_read_where_something_is_lost() {
     assert_eq!((info.size, &info.etag), (Some(2), &etag));
     assert_eq!(get(&*inner, "k").unwrap(), b"ab");
     assert_eq!(inner.stat("k").unwrap(), info);
-    // A size that was noted above is of other bytes.
+    // A size stored by a decorator above belongs to other bytes.
     let options = PutOptions {
         metadata: vec![("storage-size".to_owned(), "9".to_owned())],
         ..PutOptions::default()

@@ -1,4 +1,4 @@
-//! Keys: mapped, listed, never mixed up.
+//! Tests that keys are mapped, listed, and never mixed up.
 
 use super::kit::*;
 use crate::keymap::tests::{check_listing, listed};
@@ -69,7 +69,7 @@ fn two_keys_never_meet_in_one_object() {
 
 #[test]
 fn what_listing_finds_must_lead_back() {
-    // It would claim every key of the base.
+    // Otherwise it would claim every key of the base.
     let store = over(
         {
             let memory = Memory::default();

@@ -8,7 +8,7 @@ use crate::types::*;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// A transformer of closures; what is not given must not be called.
+/// A transformer made of closures. Functions that are not set must not be called.
 pub struct Made {
     pub behaviour: Behaviour,
     pub encode: fn(&Part<'_>, &[u8]) -> Result<Vec<u8>>,
@@ -54,7 +54,7 @@ fn chunked(chunk_size: u32, overhead: Option<u32>) -> Behaviour {
     Behaviour { data: Data::Chunked { chunk_size, overhead }, ..Behaviour::default() }
 }
 
-/// A seal over everything that a part is known by.
+/// A checksum over the bytes and everything that identifies a part.
 fn seal(part: &Part<'_>, data: &[u8]) -> [u8; 4] {
     let mut sum = 0x811c_9dc5_u32;
     let last = [u8::from(part.last)];
@@ -65,7 +65,7 @@ fn seal(part: &Part<'_>, data: &[u8]) -> [u8; 4] {
     sum.to_le_bytes()
 }
 
-/// Chunks of a constant overhead, which bind all that they are told.
+/// Chunks with constant overhead, sealed with everything that identifies them.
 pub fn sealed(chunk_size: u32) -> Made {
     Made {
         behaviour: chunked(chunk_size, Some(4)),
@@ -83,7 +83,7 @@ pub fn sealed(chunk_size: u32) -> Made {
     }
 }
 
-/// Runs of equal bytes become shorter: chunks of varying lengths.
+/// Run-length encoded chunks, which vary in length.
 pub fn runs(chunk_size: u32) -> Made {
     Made {
         behaviour: chunked(chunk_size, None),
@@ -104,7 +104,7 @@ pub fn runs(chunk_size: u32) -> Made {
     }
 }
 
-/// Whole objects, backwards.
+/// Whole objects with their bytes reversed.
 pub fn backwards(max_size: u32) -> Made {
     Made {
         behaviour: Behaviour {
@@ -117,7 +117,7 @@ pub fn backwards(max_size: u32) -> Made {
     }
 }
 
-/// Digits go, for good.
+/// Whole objects without their digits, which are lost.
 pub fn redacted(max_size: u32) -> Made {
     Made {
         behaviour: Behaviour {
@@ -130,7 +130,7 @@ pub fn redacted(max_size: u32) -> Made {
     }
 }
 
-/// Every key under `x/`, which keeps order and prefixes as far as it is said.
+/// Maps every key to `x/<key>`, with the given guarantees.
 pub fn under(keeps_order: bool, keeps_prefixes: bool) -> Made {
     Made {
         behaviour: Behaviour {
@@ -146,8 +146,8 @@ pub fn under(keeps_order: bool, keeps_prefixes: bool) -> Made {
     }
 }
 
-/// Nothing that begins with `bad` is written; objects are looked at up to
-/// `most` bytes.
+/// Rejects data that begins with `bad`, in objects of up to `most` bytes; with
+/// `None`, rejects keys that do.
 pub fn picky(most: Option<u32>) -> Made {
     Made {
         behaviour: Behaviour {
@@ -165,8 +165,8 @@ pub fn picky(most: Option<u32>) -> Made {
     }
 }
 
-/// A store of this transformer over `base`, whose objects have numbers that
-/// count up.
+/// A store of this transformer over `base`. Instead of random numbers, its objects
+/// get consecutive ones.
 pub fn over(base: impl Store + 'static, made: Made) -> SharedStore {
     let next = Cell::new(1u128);
     let draw = move || {
@@ -205,7 +205,7 @@ pub fn read(store: &dyn Store, key: &str, range: Option<ByteRange>) -> Result<Ve
     }
 }
 
-/// A memory that counts the bytes which are read, and may forget metadata.
+/// A memory store that counts the bytes read, and may forget metadata.
 #[derive(Clone, Default)]
 pub struct Watched {
     pub base: Memory,
@@ -265,7 +265,7 @@ impl Reader for Counted {
     }
 
     fn next(&mut self, max: usize) -> Result<Vec<u8>> {
-        // Small pieces, so that what was not wanted is not counted.
+        // Read small pieces, so that bytes nobody wanted are not counted.
         let part = self.reader.next(max.min(4_096))?;
         self.read.set(self.read.get() + part.len() as u64);
         Ok(part)

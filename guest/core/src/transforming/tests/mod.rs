@@ -1,4 +1,4 @@
-//! Stores made of small transformers.
+//! Tests of stores made of small transformers.
 
 mod bytes;
 mod keys;

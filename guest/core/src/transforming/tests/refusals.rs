@@ -1,4 +1,4 @@
-//! What is refused: by `validate`, and of what a transformer may say.
+//! Tests of what `validate` rejects, and of transformers that break the contract.
 
 use super::kit::*;
 use crate::memory::Memory;
@@ -70,7 +70,7 @@ fn a_behaviour_that_asks_for_nothing_is_the_base() {
     assert_eq!(store.capabilities(), Capabilities::ALL);
 }
 
-/// The error of an operation of a store over an object `k` of 100 bytes.
+/// The error message of an operation on an object `k` of 100 bytes.
 fn refusal(made: Made, operate: fn(&dyn Store) -> Result<Vec<u8>>) -> String {
     let memory = Memory::default();
     if let Data::Chunked { chunk_size, .. } = made.behaviour.data {
