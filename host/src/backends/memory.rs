@@ -14,7 +14,7 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "DictStore",
     aliases: &["MemoryStore"],

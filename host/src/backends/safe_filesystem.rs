@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use storage_core::skipped::why_no_key;
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "SafeFilesystemStore",
     aliases: &["AsyncSafeFilesystemStore"],

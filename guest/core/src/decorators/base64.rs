@@ -1,9 +1,9 @@
-//! `Base64Store`: objects are kept as base64 (RFC 4648, section 4), with
-//! padding and without line breaks, as Python's `b64encode` writes it.
+//! `Base64Store`: objects are stored as base64 (RFC 4648, section 4), with padding
+//! and without line breaks, as Python's `b64encode` writes it.
 //!
-//! Reading is strict; with `lenient` whatever is not of the alphabet is passed
-//! over, as Python's `b64decode` does by default. Parts are read from the
-//! parts of the base that hold them, unless lenient.
+//! Reading is strict. With `lenient`, characters outside the alphabet are skipped,
+//! as Python's `b64decode` does by default. Ranges read only the part of the base
+//! that holds them, unless lenient.
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
 use crate::kind::{Args, BaseShape, Kind};
@@ -13,7 +13,7 @@ use base64_simd::{STANDARD, forgiving_decode_inplace};
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "Base64Store",
     aliases: &[],
@@ -66,7 +66,7 @@ impl Codec for Base64 {
 }
 
 struct Encode {
-    /// Bytes that don't fill a group of three yet.
+    /// Bytes of an incomplete group of three.
     held: Vec<u8>,
 }
 
@@ -105,10 +105,10 @@ fn append(data: &[u8], out: &mut Vec<u8>) {
 struct Decode {
     feed: Feed,
     lenient: bool,
-    /// Characters that don't fill a group of four yet.
+    /// Characters of an incomplete group of four.
     held: Vec<u8>,
-    /// Padding ended the data: strictly nothing may follow, leniently nothing
-    /// that does counts.
+    /// Padding has ended the data. Anything after it is an error, or is ignored if
+    /// lenient.
     ended: bool,
 }
 
@@ -151,8 +151,8 @@ impl Decoder for Decode {
     }
 }
 
-/// Takes characters of the alphabet as Python does: `=` counts only after two
-/// characters of a group, and ends the data when it completes one.
+/// Collects characters of the alphabet as Python does: `=` counts only after two
+/// characters of a group, and ends the data if it completes one.
 fn gather(piece: &[u8], held: &mut Vec<u8>, ended: &mut bool) {
     for &byte in piece {
         if *ended {
@@ -168,7 +168,7 @@ fn gather(piece: &[u8], held: &mut Vec<u8>, ended: &mut bool) {
             b'=' if in_group == 2 => held.push(byte),
             b'=' => {}
             _ if !in_alphabet(byte) => {}
-            // A single padding that was not the end: as if it weren't there.
+            // A single padding that did not end the data is ignored.
             _ if padded => {
                 held.pop();
                 held.push(byte);
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn lenient_reading_passes_over_other_characters() {
         let config = serde_json::json!({"lenient": true});
-        // base64.b64decode of each
+        // Results of Python's `base64.b64decode`.
         for (stored, plain) in [
             ("Zm9v\nYm!Fy\n", "foobar"),
             ("====Zm9v", "foo"),

@@ -1,9 +1,9 @@
-//! `BufferStore`: the buffer interface over a base that only knows whole
-//! objects.
+//! `BufferStore`: ranges, and read-write buffers, over a base that only handles
+//! whole objects.
 //!
-//! Bytes are not changed. Parts of objects can be read even where the base
-//! can't: the object is then read into memory, up to `max_size` bytes. In the
-//! library, [`Buffer`] is an object opened for reading and writing anywhere.
+//! Bytes are not changed. If the base can't read ranges, the whole object is read
+//! into memory, up to `max_size` bytes. For embedders, [`Buffer`] is an object
+//! opened for reading and writing at any position.
 
 use crate::forward::forward;
 use crate::kind::{BaseShape, Kind};
@@ -13,7 +13,7 @@ use crate::types::{ByteRange, Capabilities, Error, ObjectInfo, PutOptions, ReadO
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "BufferStore",
     aliases: &[],
@@ -46,7 +46,7 @@ struct Buffered {
 }
 
 impl Buffered {
-    /// The part that is asked for, when the base can't give parts.
+    /// The requested range, if the base can't read ranges.
     fn part(&self, key: &str, options: &ReadOptions) -> Result<Option<(ObjectInfo, Vec<u8>)>> {
         let Some(range) = options.range.filter(|_| !self.base.capabilities().range) else {
             return Ok(None);
@@ -60,7 +60,7 @@ impl Buffered {
     }
 }
 
-/// A whole object in memory.
+/// Reads a whole object into memory.
 fn load(
     store: &dyn Store,
     key: &str,
@@ -114,8 +114,8 @@ impl Reader for Held {
     }
 }
 
-/// An object in memory, for reading and writing anywhere. Changes are written
-/// by [`flush`](Self::flush) and lost without it.
+/// An object in memory, for reading and writing at any position. Changes are lost
+/// unless [`flush`](Self::flush) writes them.
 pub struct Buffer {
     store: SharedStore,
     key: String,
@@ -127,7 +127,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Opens an object; one that doesn't exist is empty, and made by `flush`.
+    /// Opens an object. One that doesn't exist is empty, and `flush` creates it.
     pub fn open(store: SharedStore, key: &str, max_size: u64) -> Result<Self> {
         let (info, data) = match load(&*store, key, &ReadOptions::default(), max_size) {
             Ok((info, data)) => (Some(info), data),
@@ -138,22 +138,22 @@ impl Buffer {
         Ok(Self { store, key, info, data, position: 0, max_size, changed: false })
     }
 
-    /// How many bytes it has now.
+    /// The current size in bytes.
     pub fn len(&self) -> u64 {
         self.data.len() as u64
     }
 
-    /// Whether it has none.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
 
-    /// Moves the position of [`read`](Self::read); past the end is allowed.
+    /// Sets the position of [`read`](Self::read), which may be past the end.
     pub fn seek(&mut self, position: u64) {
         self.position = position;
     }
 
-    /// The next bytes from the position on; empty at the end.
+    /// The next bytes from the position, at most `max`; empty at the end.
     pub fn read(&mut self, max: usize) -> &[u8] {
         let start = self.position;
         let count = self.read_at(start, max).len();
@@ -161,7 +161,7 @@ impl Buffer {
         self.read_at(start, max)
     }
 
-    /// The bytes from `offset` on, at most `max`.
+    /// The bytes from `offset`, at most `max`.
     pub fn read_at(&self, offset: u64, max: usize) -> &[u8] {
         let (start, end) = ByteRange::span(offset, max.max(1) as u64)
             .resolve(self.len())
@@ -171,7 +171,7 @@ impl Buffer {
         self.data.get(at(start)..at(end)).unwrap_or_default()
     }
 
-    /// Writes bytes at `offset`; what lies between the end and it is zero.
+    /// Writes bytes at `offset`. A gap after the end is filled with zeroes.
     pub fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.max_size);
         let range =
@@ -192,8 +192,8 @@ impl Buffer {
         Ok(())
     }
 
-    /// Writes the object if it was changed. `PreconditionFailed` when somebody
-    /// else changed it since it was opened, where the store can tell.
+    /// Writes the object if it was changed. `PreconditionFailed` if someone else
+    /// changed it since it was opened, provided the store supports preconditions.
     pub fn flush(&mut self) -> Result<()> {
         if !self.changed {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A store in memory that fails when told to, for tests.
+//! A store in memory that fails on request, for tests.
 
 use crate::chain;
 use crate::env::{Coordinator, Env, Guard, Local, Silent, Versioned};
@@ -14,21 +14,21 @@ type Hook = Box<dyn FnOnce()>;
 #[derive(Default)]
 struct Faults {
     down: Cell<bool>,
-    /// Operations that fail.
+    /// Operations that fail with `Unavailable`.
     failing: RefCell<Vec<&'static str>>,
-    /// Operations that are answered by a refusal.
+    /// Operations that fail with `PermissionDenied`.
     denied: RefCell<Vec<&'static str>>,
-    /// Reads break after so many bytes.
+    /// The number of bytes after which reads break.
     break_after: Cell<Option<usize>>,
-    /// Operations, in order.
+    /// The operations called, in order.
     calls: RefCell<Vec<String>>,
-    /// Run once, after an operation of this name.
+    /// Runs once, after an operation of this name.
     after: RefCell<Option<(&'static str, Hook)>>,
-    /// Run at every failure.
+    /// Runs at every failure.
     on_failure: RefCell<Option<Box<dyn Fn()>>>,
 }
 
-/// See the module. Clones share objects and faults.
+/// The store. Clones share objects and faults.
 #[derive(Clone)]
 pub(super) struct Faulty {
     pub memory: Memory,
@@ -78,12 +78,12 @@ impl Faulty {
         *self.faults.on_failure.borrow_mut() = Some(Box::new(hook));
     }
 
-    /// Loses an object, as a disk does that was replaced.
+    /// Loses an object, like a replaced disk.
     pub fn lose(&self, key: &str) {
         self.memory.delete(key, &DeleteOptions::default()).unwrap();
     }
 
-    /// What was called since the last time.
+    /// The operations since the last call of this.
     pub fn calls(&self) -> Vec<String> {
         self.faults.calls.take()
     }
@@ -220,7 +220,7 @@ impl Writer for FaultyWriter {
     }
 }
 
-/// A coordinator whose clock stands still until it is set.
+/// A coordinator with a clock that moves only when set.
 #[derive(Default)]
 pub(super) struct Shared {
     local: Local,

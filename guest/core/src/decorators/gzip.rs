@@ -1,12 +1,12 @@
 //! `GzipStore`: objects are compressed with gzip (RFC 1952).
 //!
-//! Written members carry neither time nor name, so equal objects give equal
-//! bytes. What others wrote is read, too: several members in a row, and zeroes
-//! after the last, as Python reads them. Anything else after a member is an
-//! error, and so is a missing end: truncation never looks like success.
+//! Members are written without time and name, so equal objects give equal bytes.
+//! Foreign data is read, too: several members in a row, and zeroes after the last
+//! one, as Python does. Anything else after a member is an error, and so is a
+//! missing end: a truncated object never looks complete.
 //!
-//! Compressed bytes can't be read from the middle: no `range`. Put validating
-//! and text decorators above it, encrypting ones below.
+//! Compressed bytes can't be read from the middle, so there is no `range`. Place
+//! validating and text decorators above it, and encrypting ones below.
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
 use crate::kind::{Args, BaseShape, Kind};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "GzipStore",
     aliases: &[],
@@ -81,14 +81,13 @@ impl Codec for Gzip {
     }
 }
 
-/// The bytes that are compressed at a time. Where the fastest levels end a
-/// block depends on how they are given their bytes; equal objects are to give
-/// equal bytes however they arrive.
+/// The bytes to compress at a time. At the fastest levels, block boundaries depend
+/// on how the bytes arrive; with a fixed size, equal objects give equal bytes.
 const BLOCK: usize = 64 * 1024;
 
 struct Compressor {
     gzip: Option<GzEncoder<Vec<u8>>>,
-    /// Less than a block.
+    /// Less than one block.
     held: Vec<u8>,
 }
 
@@ -147,7 +146,7 @@ struct Decompressor {
     max_size: u64,
 }
 
-/// The most bytes given at once.
+/// The most bytes to return at a time.
 const CHUNK: usize = 256 * 1024;
 
 impl Decoder for Decompressor {
@@ -186,13 +185,13 @@ impl Decoder for Decompressor {
     }
 }
 
-/// Whether nothing follows but the zeroes that Python accepts after a member.
+/// Whether only the zeroes that Python accepts after a member follow.
 fn at_end(feed: &mut Feed) -> Result<bool> {
     loop {
         let first = feed.offset() == 0;
         let held = feed.fill()?;
         if held.is_empty() {
-            // What was cut off to nothing is no empty object: that has 20 bytes.
+            // No bytes at all is a truncated object; an empty one has 20 bytes.
             return match first {
                 true => Err(Error::InvalidData(
                     "the stored bytes are not gzip data: there are none".to_owned(),

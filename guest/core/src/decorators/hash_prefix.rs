@@ -1,9 +1,9 @@
-//! `HashPrefixStore`: every key gets the start of its own hash as a prefix,
-//! which spreads keys evenly over directories or partitions.
+//! `HashPrefixStore`: prefixes every key with the start of its hash, which spreads
+//! keys evenly over directories or partitions.
 //!
-//! The base key is the first `hash_length` hexadecimal digits of the SHA-256
-//! of the key's UTF-8, `separator`, and the key. A base key whose digits are
-//! not those of its key is foreign. Listing is in the order of the hashes.
+//! The base key consists of the first `hash_length` hexadecimal digits of the
+//! SHA-256 of the key's UTF-8, the `separator`, and the key. A base key with the
+//! wrong digits is foreign. Listings are in the order of the hashes.
 
 use crate::keymap::{KeyMapping, Mapping};
 use crate::kind::{Args, BaseShape, Kind};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "HashPrefixStore",
     aliases: &[],

@@ -8,7 +8,7 @@ use crate::kind::{BaseShape, Kind, NO_CONFIG};
 use crate::store::{SharedStore, Store};
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "IdentityStore",
     aliases: &[],

@@ -1,12 +1,12 @@
 //! `JsonStore`: JSON texts, stored as Python's `json.dumps` writes them.
 //!
-//! Any JSON text is accepted, and what `json.loads` accepts beyond that (`NaN`,
-//! `Infinity`, lone surrogates). Stored is one form, byte for byte: ASCII,
-//! `", "` and `": "` between items, the last of several equal names. Readers
-//! get the stored text, so ranges work. The etag stays that of what was sent:
-//! it is the MD5 of the stored text only where the two are equal.
+//! Any JSON text is accepted, and anything else that `json.loads` accepts (`NaN`,
+//! `Infinity`, lone surrogates). The stored form is unique, byte for byte: ASCII,
+//! `", "` and `": "` as separators, the last of several equal names. Readers get
+//! the stored text, so ranges work. The etag stays that of the text sent, so it is
+//! the MD5 of the stored text only if the two are equal.
 //!
-//! A document is held in memory to be written: at most `max_size` bytes.
+//! Writing a document holds it in memory, up to `max_size` bytes.
 
 mod parse;
 #[cfg(test)]
@@ -21,7 +21,7 @@ use crate::types::{
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "JsonStore",
     aliases: &[],
@@ -62,7 +62,7 @@ fn check_size(size: usize, max_size: u64) -> Result<()> {
     Ok(())
 }
 
-/// Sizes that decorators above noted are of the given text, not of another.
+/// Drops the sizes that decorators above stored: they belong to the text sent.
 fn forget_sizes(options: &mut PutOptions) {
     options.metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
 }
@@ -83,7 +83,7 @@ impl Store for Json {
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         if options.if_absent || options.if_match.is_some() {
-            // Fails early where it can; what counts is checked at the end.
+            // Fail early where possible; the final write checks again.
             let current = match self.base.stat(key) {
                 Ok(info) => Some(info),
                 Err(Error::NotFound) => None,

@@ -1,8 +1,8 @@
-//! `KeyValidatingStore`, `RegexValidatingStore`, `UrlValidatingStore`: keys
-//! that break a rule are refused, before anything is touched.
+//! `KeyValidatingStore`, `RegexValidatingStore`, `UrlValidatingStore`: reject keys
+//! that break a rule, before anything is changed.
 //!
-//! Every operation on a refused key is `invalid-key`, naming the rule and the
-//! key. A listing leaves such keys out.
+//! Every operation on a rejected key is `invalid-key` and names the rule and the
+//! key. Listings leave such keys out.
 
 use crate::kind::{Args, BaseShape, Kind, NO_CONFIG};
 use crate::paging::Paging;
@@ -17,7 +17,7 @@ use regex::Regex;
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "KeyValidatingStore",
     aliases: &[],
@@ -97,7 +97,7 @@ struct Validator {
 }
 
 enum Rule {
-    /// Compiled, and as it was written.
+    /// The compiled pattern, and its source.
     Regex(Regex, String),
     Url,
     MaxBytes(usize),
@@ -156,7 +156,7 @@ impl Rule {
         (!kept).then_some(rule)
     }
 
-    /// The same text for every key that breaks the rule.
+    /// Why the rule rejects keys; the same text for every key.
     fn reason(&self, key: &str) -> Option<String> {
         match self {
             Rule::MaxBytes(most) => Some(format!("it has more than {most} bytes")),
@@ -186,7 +186,7 @@ struct Validating {
 }
 
 impl Validating {
-    /// A key of the base that is refused, as what a listing leaves out.
+    /// Converts a rejected key of the base to a skipped entry.
     fn hidden(&self, key: &str) -> Option<Skipped> {
         let rule = self.rules.iter().find(|rule| rule.broken(key).is_some())?;
         Some(Skipped::new(key.as_bytes(), format!("its key is refused: {}", rule.reason(key)?)))
@@ -242,8 +242,8 @@ impl Store for Validating {
             let mut page = self.base.list(&options)?;
             let more = paging.advance(&page, &mut options)?;
             page.entries.retain(|entry| self.check(&entry.key).is_ok());
-            // Refused keys may fill any number of pages; those are not for our
-            // callers to count.
+            // Rejected keys may fill any number of pages. Callers must not see
+            // those as empty pages.
             if !more || !page.is_empty() {
                 return Ok(page);
             }

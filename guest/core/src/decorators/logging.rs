@@ -1,9 +1,8 @@
-//! `LoggingStore` and `ExceptionLoggingStore`: operations in the log.
+//! `LoggingStore` and `ExceptionLoggingStore`: log operations.
 //!
-//! The lines are those of the Python library: `{store_name} put {key}`, and
-//! `failed to put {key}: {error}`. Control characters of keys are escaped, so
-//! that no key can forge a line. A stream is logged when it is opened, and
-//! when it fails.
+//! The lines are those of the Python library: `{store_name} put {key}`, and `failed
+//! to put {key}: {error}`. Control characters are escaped, so that no key can forge
+//! a line. A stream is logged when it is opened and when it fails.
 
 use crate::env::{Env, Level};
 use crate::kind::{Args, BaseShape, Kind};
@@ -106,7 +105,7 @@ fn exceptions(args: &Args) -> Result<SharedStore> {
     Ok(Rc::new(Logging { base: args.base(), log: Rc::new(log), what: What::Failures { swallow } }))
 }
 
-/// What is logged besides the operations.
+/// What to log.
 #[derive(Clone, Copy)]
 enum What {
     Operations,
@@ -133,7 +132,7 @@ impl Log {
     }
 }
 
-/// The text with its control characters written out.
+/// Escapes control characters.
 fn escaped(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
@@ -147,7 +146,8 @@ struct Logging {
 }
 
 impl Logging {
-    /// Logs the end of an operation; `instead` is what a swallowed failure gives.
+    /// Logs a failed operation. `instead` provides the result if failures are
+    /// swallowed.
     fn ended<T>(
         &self,
         operation: &str,
@@ -214,8 +214,8 @@ impl Store for Logging {
         })
     }
 
-    /// A stream that fails is never swallowed: what is being written would be
-    /// taken for complete.
+    /// Failures of streams are never swallowed, because a write would seem
+    /// complete.
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         self.log.started("put", key);
         let opened = self.base.write(key, options);

@@ -1,4 +1,4 @@
-//! The built-in decorators: one file each.
+//! The built-in decorators, and the list of their store types.
 
 mod base64;
 pub mod buffer;
@@ -23,7 +23,7 @@ mod writeonly;
 
 use crate::kind::Kind;
 
-/// Every built-in kind, in the order that documentation lists them.
+/// Every built-in kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &identity::KIND,
     &readonly::KIND,

@@ -1,10 +1,10 @@
-//! `NotifyingStore`: tells of every put and delete, whether it went well or
-//! not, after the operation. The caller gets the result of the operation
-//! itself, whatever becomes of the notice.
+//! `NotifyingStore`: reports every put and delete after the operation, whether it
+//! succeeded or failed. The caller gets the result of the operation, whatever
+//! becomes of the report.
 //!
-//! A streamed write is told of when it is finished; one that is dropped before
-//! changed nothing and is not told of. Who is told is the embedder's affair:
-//! the host delivers to the handlers in the config.
+//! A streamed write is reported when it is finished or fails; one that is dropped
+//! changed nothing and is not reported. Delivery is up to the embedder: the host
+//! delivers to the handlers in the config.
 
 use crate::env::{Action, Env, Event};
 use crate::forward::forward;
@@ -13,7 +13,7 @@ use crate::store::{SharedStore, Store, Writer};
 use crate::types::{DeleteOptions, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "NotifyingStore",
     aliases: &[],

@@ -1,4 +1,4 @@
-//! `PrefixStore`: every key of the base begins with a prefix.
+//! `PrefixStore`: adds a prefix to every key.
 
 use crate::keymap::{KeyMapping, Mapping};
 use crate::kind::{BaseShape, Kind};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "PrefixStore",
     aliases: &[],

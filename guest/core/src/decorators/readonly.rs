@@ -1,4 +1,4 @@
-//! `ReadonlyStore`: refuses every change, before anything is touched.
+//! `ReadonlyStore`: rejects every change, before the base is called.
 
 use crate::forward::forward;
 use crate::kind::{BaseShape, Kind, NO_CONFIG};
@@ -6,7 +6,7 @@ use crate::store::{SharedStore, Store, Writer};
 use crate::types::{Capabilities, DeleteOptions, Error, ObjectInfo, PutOptions, Result};
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "ReadonlyStore",
     aliases: &[],

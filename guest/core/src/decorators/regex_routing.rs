@@ -1,9 +1,9 @@
-//! `RegexRoutingStore`: a key's prefix in the base is chosen by the first
-//! pattern that is found in the key.
+//! `RegexRoutingStore`: the first pattern found in a key selects its prefix in the
+//! base.
 //!
-//! A key that no pattern matches is invalid. A base key is shown as a key only
-//! if routing that key gives the base key again, so keys never alias: of two
-//! base keys that could mean one key, only the routed one counts.
+//! A key that no pattern matches is invalid. A base key is shown as a key only if
+//! routing that key returns the base key, so keys never alias: of two base keys
+//! that could mean one key, only the routed one counts.
 
 use crate::keymap::{KeyMapping, Mapping};
 use crate::kind::{Args, BaseShape, Kind};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "RegexRoutingStore",
     aliases: &[],
@@ -62,7 +62,7 @@ fn build(args: Args) -> Result<SharedStore> {
     };
     let routes = routes.into_iter().map(route).collect::<Result<Vec<_>>>()?;
     for (i, route) in routes.iter().enumerate() {
-        // `a` + `bc` and `ab` + `c` would be one base key for two keys.
+        // `a` + `bc` and `ab` + `c` would map two keys to one base key.
         let clash = routes.iter().take(i).find(|other| {
             other.prefix != route.prefix
                 && (other.prefix.starts_with(&route.prefix)

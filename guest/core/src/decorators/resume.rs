@@ -1,28 +1,29 @@
-//! Going on with a read that broke, from another copy of the same object.
+//! Resumes a broken read from another copy of the same object.
 
 use crate::source::Source;
 use crate::store::{Reader, Store};
 use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 use flate2::Crc;
 
-/// The most bytes asked for at once while skipping.
+/// The most bytes to read at a time while skipping.
 const SKIP: usize = 256 * 1024;
 
-/// What a reader gave before it broke.
+/// What a reader returned before it broke.
 pub(crate) struct Given {
     bytes: u64,
-    /// Where another copy has to vouch for them.
+    /// A checksum, if another copy must confirm the bytes.
     sum: Option<Crc>,
 }
 
 impl Given {
-    /// Nothing yet, of a store that reads parts or does not. What can only be
-    /// read whole counts for nothing before its end (a checksum may be there).
+    /// Starts empty. `in_parts` is whether the store reads ranges. If it reads only
+    /// whole objects, it may detect at the end (by a checksum, say) that all the
+    /// bytes were wrong.
     pub fn new(in_parts: bool) -> Self {
         Self { bytes: 0, sum: (!in_parts).then(Crc::new) }
     }
 
-    /// Some more.
+    /// Adds bytes that were returned.
     pub fn add(&mut self, chunk: &[u8]) {
         self.bytes = self.bytes.saturating_add(chunk.len() as u64);
         if let Some(sum) = &mut self.sum {
@@ -31,8 +32,8 @@ impl Given {
     }
 }
 
-/// Where a read of `range` of the object begins, and how many bytes it has.
-/// `None` when that can't be told.
+/// Where a read of `range` starts in the object, and its length if known. `None` if
+/// the start is unknown.
 fn span(range: Option<ByteRange>, info: &ObjectInfo) -> Option<(u64, Option<u64>)> {
     let range = range.unwrap_or_default();
     match info.size {
@@ -42,10 +43,9 @@ fn span(range: Option<ByteRange>, info: &ObjectInfo) -> Option<(u64, Option<u64>
     }
 }
 
-/// Opens `store` where the read stopped that broke with `error`. Only another
-/// copy of the very same object will do, so without an etag nothing can be
-/// resumed; nor, where the bytes were wrong, what was given of them already,
-/// unless the other copy can vouch for it.
+/// Opens `store` where a read that failed with `error` stopped. Only another copy
+/// of the very same object will do, so it takes an etag. If the data was invalid
+/// and bytes were already returned, the other copy must confirm these.
 pub(crate) fn reopen(
     store: &dyn Store,
     key: &str,
@@ -63,7 +63,7 @@ pub(crate) fn reopen(
     let offset = start.checked_add(given.bytes).ok_or_else(unknown)?;
     let left = length.map(|length| length.saturating_sub(given.bytes));
     let again = given.sum.is_some() && given.bytes > 0;
-    // The end may have been reached exactly, and an empty range is an error.
+    // The read may have stopped exactly at the end, and an empty range is an error.
     let whole = offset == 0 && (left.is_none() || left == info.size);
     let ranged = store.capabilities().range && !again && !whole && left != Some(0);
     let options = ReadOptions {
@@ -107,7 +107,7 @@ fn skip(reader: &mut dyn Reader, mut bytes: u64, mut sum: Option<&mut Crc>) -> R
     Ok(())
 }
 
-/// The first `left` bytes of a reader that goes on after them.
+/// The first `left` bytes of a longer reader.
 struct Cut {
     reader: Box<dyn Reader>,
     left: u64,

@@ -1,9 +1,9 @@
-//! `UrlEncodingStore`: keys are percent-encoded, segment by segment, so that
-//! any key fits a base that takes only plain ones. `/` stays.
+//! `UrlEncodingStore`: percent-encodes keys, segment by segment, so that any key
+//! fits a base that accepts only plain ones. `/` stays.
 //!
-//! The encoding is that of Python's `quote(segment, safe='')`: letters, digits
-//! and `_.-~` stay, every other byte of the UTF-8 becomes `%XX`. A base key
-//! that is not written exactly so is foreign.
+//! The encoding is that of Python's `quote(segment, safe='')`: letters, digits and
+//! `_.-~` stay, and every other byte of the UTF-8 becomes `%XX`. A base key in any
+//! other form is foreign.
 
 use crate::keymap::{KeyMapping, Mapping};
 use crate::kind::{BaseShape, Kind, NO_CONFIG};
@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "UrlEncodingStore",
     aliases: &[],
@@ -22,7 +22,7 @@ pub static KIND: Kind = Kind {
     build: |args| Ok(Rc::new(KeyMapping::new(args.base(), UrlEncoding))),
 };
 
-/// What is encoded: all but what Python leaves, and `/`.
+/// The bytes to encode: all but those that Python keeps, and `/`.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
 
@@ -41,8 +41,8 @@ impl Mapping for UrlEncoding {
         Ok(utf8_percent_encode(prefix, ENCODED).to_string())
     }
 
-    /// `%` is before every plain character, so a key with an encoded one may
-    /// come earlier in the base.
+    /// `%` sorts before every plain character, so encoded keys may come earlier in
+    /// the base.
     fn ordered(&self) -> bool {
         false
     }

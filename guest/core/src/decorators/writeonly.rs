@@ -1,6 +1,7 @@
-//! `WriteonlyStore`: takes objects and gives none back. Deleting is allowed.
+//! `WriteonlyStore`: accepts objects and returns none. Deleting is allowed.
 //!
-//! Conditions are refused: whether `if-match` holds tells what an object is.
+//! Preconditions are rejected, because whether `if-match` holds reveals something
+//! about an object.
 
 use crate::kind::{BaseShape, Kind, NO_CONFIG};
 use crate::store::{Reader, SharedStore, Store, Writer};
@@ -10,7 +11,7 @@ use crate::types::{
 };
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "WriteonlyStore",
     aliases: &[],

@@ -46,7 +46,7 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 use write::BucketWriter;
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "BucketStore",
     aliases: &["AsyncBucketStore"],

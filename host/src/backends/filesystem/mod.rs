@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::{FileWriter, Temp};
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "FilesystemStore",
     aliases: &["AsyncFilesystemStore"],

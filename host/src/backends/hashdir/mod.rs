@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use unknown::Unknown;
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "HashdirStore",
     aliases: &["AsyncHashdirStore"],

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use writer::SpoolWriter;
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "SqliteStore",
     aliases: &["AsyncSqliteStore"],

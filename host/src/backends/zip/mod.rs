@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use view::Shared;
 
-/// The type, for the registry.
+/// The store type.
 pub static BACKEND: Backend = Backend {
     name: "ZipStore",
     aliases: &[],

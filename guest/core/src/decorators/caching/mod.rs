@@ -41,7 +41,7 @@ use index::Index;
 pub use mark::is_copy;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "CachingStore",
     aliases: &["AsyncCachingStore"],

@@ -1,21 +1,22 @@
-//! `json.dumps(json.loads(text))` of Python.
+//! Python's `json.dumps(json.loads(text))`.
 
 use crate::types::{Error, Result};
 use std::collections::HashMap;
 
-/// How deep lists and objects may be nested: what the smallest stack of a
-/// wasm runtime surely holds.
+/// The deepest nesting of lists and objects. The smallest stack of a wasm runtime
+/// can hold it.
 const MAX_DEPTH: usize = 500;
 
-/// A value in its stored form; objects stay apart until their names are known.
+/// A value in its stored form. Objects stay structured until all their names are
+/// known.
 enum Value {
-    /// ASCII, as it is stored.
+    /// ASCII, as stored.
     Text(String),
     List(Vec<Value>),
     Object(Vec<(String, Value)>),
 }
 
-/// The stored form of a JSON text.
+/// Converts a JSON text to its stored form.
 pub fn dumps(text: &[u8]) -> Result<Vec<u8>> {
     let text = std::str::from_utf8(text).map_err(|error| {
         Error::InvalidData(format!("this is not UTF-8, from byte {} on", error.valid_up_to()))
@@ -171,7 +172,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A string in its stored form, quotes included.
+    /// Parses a string into its stored form, including the quotes.
     fn string(&mut self) -> Result<String> {
         self.at += 1;
         let mut out = String::from("\"");
@@ -208,7 +209,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows a backslash, as a UTF-16 unit.
+    /// Parses what follows a backslash as a UTF-16 unit.
     fn escape(&mut self) -> Result<u16> {
         let unit = match self.peek() {
             Some(b'"') => 0x22,
@@ -250,7 +251,8 @@ impl Parser<'_> {
         let mut float = false;
         if self.take(".") {
             match self.digits() {
-                // As Python: the number ends before the point, which then is wrong.
+                // As in Python, the number ends before the point, which is then
+                // wrong.
                 0 => self.at = whole_end,
                 _ => float = true,
             }
@@ -272,7 +274,7 @@ impl Parser<'_> {
     }
 }
 
-/// A UTF-16 unit as `ensure_ascii` writes it.
+/// Writes a UTF-16 unit as Python's `ensure_ascii` does.
 fn push_unit(unit: u16, out: &mut String) {
     match unit {
         0x22 => out.push_str("\\\""),
@@ -287,8 +289,8 @@ fn push_unit(unit: u16, out: &mut String) {
     }
 }
 
-/// Python's `float.__repr__`: the fewest digits that give the number again,
-/// with an exponent below 1e-4 and from 1e16 on.
+/// Python's `float.__repr__`: the fewest digits that identify the number, with an
+/// exponent below 1e-4 and from 1e16 on.
 fn repr(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();

@@ -4,7 +4,7 @@ use crate::kind::Args;
 use crate::memory::Memory;
 use crate::types::ReadOptions;
 
-/// Texts, and `json.dumps(json.loads(text))` of each by CPython 3.11.
+/// Texts, each with the result of `json.dumps(json.loads(text))` in CPython 3.11.
 const GOOD: &[(&str, &str)] = &[
     (r####"1"####, r####"1"####),
     (r####"-0"####, r####"0"####),

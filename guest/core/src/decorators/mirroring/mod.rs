@@ -53,7 +53,7 @@ use report::{Outcome, combine};
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "MirroringStore",
     aliases: &["AsyncFanoutStore"],

@@ -1,4 +1,4 @@
-//! From the encoding to UTF-8.
+//! Decodes to UTF-8.
 
 use super::scheme::Scheme;
 use crate::codec::{Decoder, Feed};
@@ -9,12 +9,12 @@ use std::rc::Rc;
 pub struct Decode {
     scheme: Rc<Scheme>,
     feed: Feed,
-    /// Bytes that are no whole character yet.
+    /// Bytes of an incomplete character.
     carry: Vec<u8>,
     /// Stored bytes before `carry`.
     offset: u64,
     started: bool,
-    /// Of UTF-16 and UTF-32, when a mark decides.
+    /// Byte order of UTF-16 and UTF-32; a mark may set it.
     big: bool,
     library: Option<encoding_rs::Decoder>,
     ended: bool,
@@ -46,7 +46,7 @@ impl Decode {
         ))
     }
 
-    /// Decodes what it can of `bytes`; gives how many it took.
+    /// Decodes what it can of `bytes`; returns how many bytes it consumed.
     fn some(&mut self, bytes: &[u8], last: bool, out: &mut String) -> Result<usize> {
         let mut start = 0;
         if !self.started {
@@ -77,7 +77,8 @@ impl Decode {
         Ok(start + taken)
     }
 
-    /// How many bytes of a mark to pass over; `None`: too few to tell.
+    /// The length of a byte order mark to skip; `None` if more bytes are needed to
+    /// tell.
     fn mark(&mut self, bytes: &[u8], last: bool) -> Option<usize> {
         let marks: &[(&[u8], bool)] = match &*self.scheme {
             Scheme::Utf8 { sig: true } => &[(b"\xef\xbb\xbf", false)],
@@ -202,7 +203,7 @@ impl Decoder for Decode {
     }
 }
 
-/// Bytes as they are.
+/// Passes bytes unchanged.
 pub struct Pass {
     feed: Feed,
 }

@@ -1,15 +1,15 @@
 //! Encodings of one and two bytes whose tables in `encoding_rs` differ from
 //! Python's.
 //!
-//! A table of differences says which codes decode otherwise. It tells most of
-//! encoding, too: neither writes what it would not read back.
+//! A table of differences lists the codes that decode differently. Most of encoding
+//! follows from it, because neither side writes what it would not read back.
 
 use super::tables::{self, Extra, Runs};
 use encoding_rs::{DecoderResult, EncoderResult, Encoding};
 
 pub struct Double {
     encoding: &'static Encoding,
-    /// The bytes that begin a code of two.
+    /// The first bytes of two-byte codes.
     leads: &'static [(u8, u8)],
     runs: Runs,
     extra: Extra,
@@ -30,22 +30,22 @@ pub static BIG5: Double = Double {
     extra: tables::BIG5_EXTRA,
 };
 
-/// No code of two bytes ends in less: what follows a lead would be of the
-/// sequences of four that Python's `gbk` does not have.
+/// The smallest second byte of a two-byte code. A smaller one belongs to four-byte
+/// sequences, which Python's `gbk` does not have.
 const TRAIL: u8 = 0x40;
 
 impl Double {
-    /// What the differences say of a code: `None` when there are none, and
-    /// `Some(0)` when it stands for nothing.
+    /// The character of a code that differs: `Some(0)` if it is undefined, `None`
+    /// if it does not differ.
     fn run(&self, code: u16) -> Option<u16> {
         let next = self.runs.partition_point(|(_, last, _)| *last < code);
         let (first, _, start) = self.runs.get(next).filter(|(first, ..)| *first <= code)?;
-        // A run of characters counts up with its codes.
+        // The characters of a run are consecutive, like its codes.
         Some(if *start == 0 { 0 } else { start.saturating_add(code - first) })
     }
 
-    /// Decodes what is whole in `bytes` and gives how many that were, or the
-    /// place of the first that are no text.
+    /// Decodes complete codes. Returns the number of bytes consumed, or as error
+    /// the offset of the first invalid ones.
     pub fn decode(&self, bytes: &[u8], out: &mut String) -> Result<usize, usize> {
         let (mut at, mut same) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
@@ -69,7 +69,7 @@ impl Double {
         Ok(at)
     }
 
-    /// Decodes whole codes in which there are no differences.
+    /// Decodes complete codes that do not differ.
     fn library(&self, bytes: &[u8], from: usize, to: usize, out: &mut String) -> Result<(), usize> {
         let bytes = bytes.get(from..to).unwrap_or_default();
         let mut decoder = self.encoding.new_decoder_without_bom_handling();
@@ -83,13 +83,13 @@ impl Double {
         }
     }
 
-    /// Appends the code of a character, or says that there is none.
+    /// Appends the code of a character; `None` if there is none.
     pub fn encode(&self, c: char, out: &mut Vec<u8>) -> Option<()> {
         if c.is_ascii() {
             out.extend(u8::try_from(c));
             return Some(());
         }
-        // All are in the first plane.
+        // All are in the basic multilingual plane.
         let wanted = u16::try_from(u32::from(c)).ok()?;
         let extra = self.extra.iter().find(|(from, _)| *from == wanted).map(|(_, code)| *code);
         let code = extra.or_else(|| self.back(wanted)).or_else(|| self.nearest(c))?;
@@ -100,7 +100,7 @@ impl Double {
         Some(())
     }
 
-    /// The code of a character that has another one here.
+    /// The code of a character whose code differs.
     fn back(&self, wanted: u16) -> Option<u16> {
         self.runs.iter().find_map(|(first, last, start)| {
             let step = wanted.checked_sub(*start).filter(|_| *start != 0)?;
@@ -108,7 +108,8 @@ impl Double {
         })
     }
 
-    /// The code that the other table has, unless it is another character's here.
+    /// The code from `encoding_rs`, unless it stands for another character in
+    /// Python.
     fn nearest(&self, c: char) -> Option<u16> {
         let (mut text, mut bytes) = ([0; 4], [0; 4]);
         let text = c.encode_utf8(&mut text);
@@ -116,7 +117,8 @@ impl Double {
         let (result, _, written) =
             encoder.encode_from_utf8_without_replacement(text, &mut bytes, true);
         let code = match (result, bytes.get(..written)?) {
-            // ASCII stands for itself alone: a yen sign would come back as a backslash.
+            // ASCII bytes stand only for themselves: a yen sign would read back as
+            // a backslash.
             (EncoderResult::InputEmpty, [byte]) if !byte.is_ascii() => u16::from(*byte),
             (EncoderResult::InputEmpty, [lead, trail]) => u16::from_be_bytes([*lead, *trail]),
             _ => return None,

@@ -1,4 +1,4 @@
-//! From UTF-8 to the encoding.
+//! Encodes UTF-8.
 
 use super::scheme::Scheme;
 use crate::codec::Encoder;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 pub struct Encode {
     scheme: Rc<Scheme>,
-    /// The start of a character whose end has not come yet.
+    /// The start of an incomplete character.
     carry: Vec<u8>,
     /// Bytes of plain text before `carry`.
     offset: u64,
@@ -130,7 +130,7 @@ impl Encoder for Encode {
         if !self.carry.is_empty() {
             return Err(self.not_utf8(0));
         }
-        // An empty text has its mark, too, as Python writes it.
+        // An empty text gets a byte order mark, too, as Python writes it.
         self.text("", out)
     }
 }

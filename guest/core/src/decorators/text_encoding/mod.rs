@@ -1,13 +1,12 @@
-//! `TextEncodingStore`: callers read and write UTF-8, the base holds another
-//! encoding of the text.
+//! `TextEncodingStore`: callers read and write UTF-8, while the base holds the text
+//! in another encoding.
 //!
-//! Names mean what they mean to Python: `latin-1` is latin-1 with all 256
-//! characters, `cp1252` has five undefined bytes, `utf-16` is written with a
-//! byte order mark and little endian. Both directions are strict: text that
-//! the encoding lacks, or bytes that are no such text, are refused naming the
-//! offset. Every encoding was compared with Python's codec, character by
-//! character; those that differ (`euc_jp`, `euc_kr`, `gb18030`, `cp932` …) are
-//! refused rather than guessed.
+//! Names mean what they mean in Python: `latin-1` has all 256 characters, `cp1252`
+//! has five undefined bytes, `utf-16` is written little-endian with a byte order
+//! mark. Both directions are strict: text that the encoding lacks, and bytes that
+//! are not valid in it, are rejected with their offset. Every encoding was compared
+//! with Python's codec, character by character; those that differ (`euc_jp`,
+//! `euc_kr`, `gb18030`, `cp932` …) are rejected rather than guessed.
 
 mod decode;
 mod double;
@@ -28,7 +27,7 @@ use scheme::{Scheme, scheme};
 use serde::Deserialize;
 use std::rc::Rc;
 
-/// See the module.
+/// The store type.
 pub static KIND: Kind = Kind {
     name: "TextEncodingStore",
     aliases: &[],
@@ -80,7 +79,7 @@ impl Codec for Text {
         Box::new(Decode::new(self.scheme.clone(), feed))
     }
 
-    /// Where the stored bytes are the plain ones.
+    /// Only if the stored bytes are the plain ones.
     fn ranges(&self) -> bool {
         match &*self.scheme {
             Scheme::Utf8 { sig } => !sig,
@@ -93,7 +92,7 @@ impl Codec for Text {
         Location { start, length: end - start, skip: 0 }
     }
 
-    /// A range may begin inside a character, so it is not checked.
+    /// A range may begin inside a character, so don't validate it.
     fn range_decoder(&self, feed: Feed) -> Box<dyn Decoder> {
         Box::new(Pass::new(feed))
     }

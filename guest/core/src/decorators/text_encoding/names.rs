@@ -1,6 +1,6 @@
-//! Names of encodings, as Python knows them.
+//! Python's names of encodings.
 
-/// Python's name of each codec, and its other names.
+/// Python's name of each codec, and its aliases.
 const NAMES: &[(&str, &[&str])] = &[
     (
         "ascii",
@@ -106,8 +106,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("big5", &["big5_tw", "csbig5", "x_mac_trad_chinese"]),
 ];
 
-/// Python's own name of the codec that `name` means, as it folds names: case
-/// does not matter, and what is no letter, digit or point is an underscore.
+/// Finds Python's name of a codec, folding `name` as Python does: case does not
+/// matter, and characters other than letters, digits and dots become underscores.
 pub fn codec(name: &str) -> Option<&'static str> {
     let mut folded = String::new();
     let mut between = false;

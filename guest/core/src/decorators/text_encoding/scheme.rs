@@ -1,28 +1,29 @@
-//! How text is written, by Python's name of the encoding.
+//! The supported encodings, looked up by Python's names.
 
 use super::double::{self, Double};
 use super::names::codec;
 use encoding_rs::Encoding;
 use std::collections::HashMap;
 
-/// How text is written.
+/// An encoding.
 pub enum Scheme {
     Utf8 {
         sig: bool,
     },
-    /// UTF-16 or UTF-32: bytes of a unit, their order (`None`: by a mark).
+    /// UTF-16, or with `wide` UTF-32. `big` is the byte order, `None` if a mark
+    /// decides.
     Units {
         wide: bool,
         big: Option<bool>,
     },
     Table(Box<Table>),
-    /// As `encoding_rs` has it.
+    /// The same in `encoding_rs` as in Python.
     Library(&'static Encoding),
-    /// As `encoding_rs` has it, less the differences.
+    /// Differs from `encoding_rs`.
     Double(&'static Double),
 }
 
-/// A byte for each character.
+/// An encoding with one byte per character.
 pub struct Table {
     pub name: &'static str,
     pub decode: [Option<char>; 256],
@@ -41,8 +42,8 @@ impl Table {
         Scheme::Table(Box::new(table))
     }
 
-    /// From a table of `encoding_rs`, less the bytes that Python leaves
-    /// undefined: those that the other fills up with control characters.
+    /// Builds a table from `encoding_rs`, without the bytes that Python leaves
+    /// undefined and `encoding_rs` maps to control characters.
     fn library(name: &'static str, encoding: &'static Encoding) -> Scheme {
         let fills_up = name.starts_with("cp125") && name != "cp1256";
         Self::scheme(name, |byte| {
@@ -55,7 +56,7 @@ impl Table {
     }
 }
 
-/// The scheme with this name, as Python knows names.
+/// The encoding with this Python name.
 pub fn scheme(name: &str) -> Option<Scheme> {
     let codec = codec(name)?;
     let units = |wide, big| Scheme::Units { wide, big };
@@ -78,7 +79,7 @@ pub fn scheme(name: &str) -> Option<Scheme> {
     })
 }
 
-/// What has a byte for each character.
+/// The encodings with one byte per character.
 fn single(codec: &str) -> Option<&'static Encoding> {
     Some(match codec {
         "iso8859_2" => encoding_rs::ISO_8859_2,

@@ -120,11 +120,12 @@ fn a_part_of_utf_8_may_begin_inside_a_character() {
     assert_eq!(store.get("k", &options).unwrap().1, b"\xa9\xe2");
 }
 
-/// What Python's codecs do, by `tests/interop/codec_facts.py`.
+/// What Python's codecs do, recorded by `tests/interop/codec_facts.py`.
 const PYTHON: &str = include_str!("python.json");
 
-/// The characters that can be written as `python.json` counts them, and what
-/// can be read: sequences of one or two bytes, and each encoded character.
+/// Digests of all characters that can be encoded and all bytes that can be decoded
+/// (sequences of one or two bytes, and each encoded character), in the form of
+/// `python.json`.
 fn digests(scheme: &Rc<Scheme>) -> (String, String) {
     use sha2::{Digest, Sha256};
     let (mut encode, mut decode) = (Sha256::new(), Sha256::new());
