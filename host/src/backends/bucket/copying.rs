@@ -8,9 +8,9 @@ use aws_sdk_s3::types::MetadataDirective;
 use std::sync::Arc;
 
 /// Copies an object on the server if that preserves everything: the source was
-/// written in one piece, a listing tells all about it, and the target gets the same
-/// metadata. Servers that ignore new metadata then do no harm. `None` if the source
-/// differs or is of another kind; then nothing was done.
+/// written in one piece, without a custom etag or `storage-…` entries, and the
+/// target gets the same metadata. Servers that ignore new metadata then do no harm.
+/// `None` if the source differs or is of another kind; then nothing was done.
 pub(super) async fn copy(
     shared: &Arc<Shared>,
     from: &str,

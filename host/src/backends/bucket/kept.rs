@@ -4,8 +4,8 @@
 //! etag, `storage-…` entries) is written as a multipart upload, even if it has one
 //! part: its etag ends in `-N`, and that suffix tells a listing to ask for the
 //! rest. On any other object such entries are ignored, so that a copy made
-//! elsewhere can't show one thing in a listing and another in a stat. Empty objects
-//! are always asked for: not every server accepts an empty part.
+//! elsewhere can't show one thing in a listing and another in a stat. Listings
+//! always ask about empty objects: not every server accepts an empty part.
 
 use super::client::Checks;
 use crate::store::{Error, Metadata, ObjectInfo, PutOptions, Result};

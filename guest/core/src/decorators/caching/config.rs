@@ -53,7 +53,7 @@ pub(super) enum Revalidate {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
-    /// Milliseconds; `None`: copies don't age.
+    /// Milliseconds; `None` if copies never get stale.
     #[serde(default = "default_ttl", deserialize_with = "duration")]
     pub ttl: Option<u64>,
     #[serde(default)]
@@ -65,7 +65,7 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// The largest object to cache.
+    /// The largest object to cache, in bytes.
     pub(super) fn largest(&self) -> u64 {
         self.max_object.unwrap_or(u64::MAX).min(self.max_bytes.unwrap_or(u64::MAX))
     }
@@ -75,7 +75,7 @@ fn mebibyte() -> u64 {
     1024 * 1024
 }
 
-/// Safe where others write to the main store, too, which a cache can't know.
+/// Safe even if others write to the main store, which a cache can't know.
 fn default_ttl() -> Option<u64> {
     Some(60_000)
 }
@@ -94,7 +94,7 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error>
         Some(Given::Text(text)) => (parse(&text), format!("{text:?}")),
     };
     let millis = seconds.filter(|s| s.is_finite() && *s >= 0.0).map(|s| (s * 1000.0).round());
-    // A float cast saturates, and the largest is half a billion years.
+    // Float casts saturate, and the largest value is half a billion years.
     millis.map(|millis| Some(millis as u64)).ok_or_else(|| {
         serde::de::Error::custom(format!(
             "ttl is {shown}: give seconds, a number with one of the units ms, s, m, h, d, or \"never\""

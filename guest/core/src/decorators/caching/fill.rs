@@ -1,4 +1,4 @@
-//! Looking up copies, making them, and making them void.
+//! Finds, makes and invalidates copies.
 
 use super::Cache;
 use super::config::Revalidate;
@@ -11,24 +11,24 @@ use crate::types::{
     DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Result,
 };
 
-/// How long a write whose end nobody recorded keeps copies from being made:
-/// the main store may still be busy with it.
+/// How long an unfinished write prevents copies, in milliseconds: the main store
+/// may still be busy with it.
 const GRACE: u64 = 60_000;
 
-/// How long others leave a fill to whoever began it.
+/// How long a fill is left to the reader who began it, in milliseconds.
 const LEASE: u64 = 60_000;
 
-/// How long no reader tries to make a copy after the cache took none.
+/// How long readers make no copies after the cache failed, in milliseconds.
 const PAUSE: u64 = 1_000;
 
-/// How exactly recency is kept, in milliseconds: a hit within this of the
-/// last one costs nothing.
+/// Resolution of the last use, in milliseconds: a hit within this time of the last
+/// one updates nothing.
 const RECENCY: u64 = 1_000;
 
 /// A copy that may be used.
 pub(super) struct Known {
     pub record: Record,
-    /// What the main store says, where it was asked.
+    /// The main store's info, if it was asked.
     pub info: Option<ObjectInfo>,
 }
 
@@ -37,15 +37,14 @@ impl Cache {
         self.env.coordinator.lock(&format!("{}/key/{key}", self.name))
     }
 
-    /// The lock under which a copy is made; `None` where that is not worth
-    /// waiting for. While the cache takes no copies, each reader that waited
-    /// for one would only make the next wait.
+    /// The lock for making a copy; `None` if that is not worth waiting for. While
+    /// the cache fails, each reader with the lock would only delay the next one.
     pub(super) fn lock_to_fill(&self, key: &str) -> Option<Box<dyn Guard>> {
         if self.index.failed_since(self.now().saturating_sub(PAUSE)) {
             return None;
         }
         let lock = self.lock(key).ok()?;
-        // It may have failed for the one who had the lock.
+        // The cache may have failed for the previous holder.
         (!self.index.failed_since(self.now().saturating_sub(PAUSE))).then_some(lock)
     }
 
@@ -53,15 +52,15 @@ impl Cache {
         self.env.coordinator.now()
     }
 
-    /// A copy that the index and, where it must be asked, the main store call
-    /// good. The main store is asked when the copy is stale or always, as the
-    /// configuration says, and by a cache that keeps nothing but bytes.
+    /// A copy that the index and, if necessary, the main store confirm. The main
+    /// store is asked if the copy is stale, or always, as configured, and always if
+    /// the cache stores no metadata.
     pub(super) fn lookup(&self, key: &str) -> Result<Option<Known>> {
         let Some(record) = self.index.find(key).filter(|r| r.state == State::Valid) else {
             return Ok(None);
         };
         let now = self.config.ttl.map_or(0, |_| self.now());
-        // A clock that was set back says nothing of a copy's age.
+        // If the clock was set back, the age is unknown.
         let age = now.checked_sub(record.validated);
         let stale = self.config.ttl.is_some_and(|ttl| age.is_none_or(|age| age >= ttl));
         let ask = match self.config.revalidate {
@@ -75,7 +74,8 @@ impl Cache {
         }
         let info = match self.main.stat(&record.key) {
             Err(Error::NotFound) => {
-                // Others deleted the object: nothing else would remove its copy.
+                // Another program deleted the object; nothing else would remove its
+                // copy.
                 if self.drop_copy(&record) {
                     self.count(0, Some(&record));
                 }
@@ -87,7 +87,7 @@ impl Cache {
             return Ok(None);
         }
         if tag(info.etag.as_deref()) != record.tag {
-            // Nobody needs to ask again what was found out now.
+            // Others need not ask again.
             if self.drop_copy(&record) {
                 self.count(0, Some(&record));
             }
@@ -99,9 +99,9 @@ impl Cache {
         Ok(Some(Known { record, info: Some(info) }))
     }
 
-    /// Changes a record, unless it has become another.
+    /// Changes a record unless it has been replaced.
     fn change(&self, of: &Record, change: impl Fn(&mut Record)) {
-        // What can't be noted is asked again.
+        // If this fails, the copy is just checked again.
         let _ = self.index.update(&of.key, |now, _| {
             let mut record = now?.clone();
             if is_same(&record, of) {
@@ -111,8 +111,8 @@ impl Cache {
         });
     }
 
-    /// What the main store says of an object, from what the cache says of its
-    /// copy; `None` when that is not the copy in question.
+    /// The main store's info of an object, from the cache's info of its copy.
+    /// `None` if the cache holds another copy.
     pub(super) fn verify(&self, known: &Known, copy: &ObjectInfo) -> Option<ObjectInfo> {
         let record = &known.record;
         if copy.size.is_some_and(|size| size != record.size) {
@@ -127,7 +127,7 @@ impl Cache {
         Some(ObjectInfo { size, ..info.clone() })
     }
 
-    /// What is known of an object with a good copy, without its bytes.
+    /// The info of an object with a good copy, without reading its bytes.
     pub(super) fn stat_copy(&self, known: &Known) -> Option<ObjectInfo> {
         match &known.info {
             Some(info) => Some(ObjectInfo { size: Some(known.record.size), ..info.clone() }),
@@ -135,7 +135,7 @@ impl Cache {
         }
     }
 
-    /// Checks preconditions against a good copy. `false`: can't be told here.
+    /// Checks preconditions against a good copy. `false` if the copy can't tell.
     pub(super) fn check(&self, known: &Known, options: &ReadOptions) -> Result<bool> {
         if options.if_match.is_none() && options.if_none_match.is_none() {
             return Ok(true);
@@ -144,7 +144,7 @@ impl Cache {
         options.check(&info).map(|()| true)
     }
 
-    /// Notes that a copy was used.
+    /// Records that a copy was used.
     pub(super) fn touch(&self, record: &Record) {
         if self.config.max_bytes.is_some() {
             let now = self.now();
@@ -154,8 +154,8 @@ impl Cache {
         }
     }
 
-    /// With the lock held: whether a copy that the index does not know is
-    /// still what the main store has, as after a restart.
+    /// With the lock held: validates a copy that the index does not know, as after
+    /// a restart. Returns whether it may be used now.
     pub(super) fn adopt(&self, key: &str) -> Result<bool> {
         let known = self.index.find(key);
         if !self.keeps_info || known.is_some_and(|record| record.state != State::Found) {
@@ -184,8 +184,8 @@ impl Cache {
         })
     }
 
-    /// With the lock held: makes a copy of an object, read to its end or
-    /// written since `now`. A failure is only logged.
+    /// With the lock held: makes a copy of an object that was read to its end, or
+    /// written, since `now`. A failure is only logged.
     pub(super) fn fill(&self, key: &str, info: &ObjectInfo, data: &[u8], ended: Ended, now: u64) {
         let size = ended.length();
         if size > self.config.largest() || info.size.is_some_and(|known| known != size) {
@@ -202,11 +202,11 @@ impl Cache {
         }
     }
 
-    /// What the cache gave of a copy, if anything.
+    /// What the cache returned for a copy, if anything.
     pub(super) fn given<T>(&self, record: &Record, answer: Result<T>) -> Option<T> {
         match answer {
             Ok(given) => Some(given),
-            // Removed to make room, or too large to be given at once.
+            // The copy was evicted, or is too large to return at once.
             Err(Error::NotFound | Error::LimitExceeded(_)) => None,
             Err(error) => {
                 self.index.note_failure(self.now());
@@ -218,20 +218,20 @@ impl Cache {
         }
     }
 
-    /// A copy that can't be read is compared before it counts again; of one whose
-    /// bytes are wrong nothing is left, or the next reader would find it again.
+    /// Handles a copy that can't be read: it must be compared before it is used
+    /// again. A corrupt one is removed, or the next reader would find it again.
     pub(super) fn reject(&self, record: &Record, error: &Error) {
         if !matches!(error, Error::InvalidData(_)) {
             return self.change(record, |record| record.state = State::Found);
         }
-        // As it is now: others may have used it meanwhile.
+        // Use the current record: others may have updated it.
         let now = self.index.find(&record.key).filter(|now| is_same(now, record));
         if let Some(now) = now.filter(|now| self.drop_copy(now)) {
             self.count(0, Some(&now));
         }
     }
 
-    /// The cache took no copy.
+    /// Records and logs that the cache stored no copy.
     pub(super) fn not_copied(&self, key: &str, error: &Error) {
         self.index.note_failure(self.now());
         self.complain("can't be copied to the cache", key, error);
@@ -249,7 +249,7 @@ impl Cache {
         }
     }
 
-    /// With the lock held: calls the copy in the cache good.
+    /// With the lock held: records the copy in the cache as good.
     pub(super) fn keep(
         &self,
         key: &str,
@@ -274,7 +274,7 @@ impl Cache {
                 }
                 self.count(size, before.as_ref());
             }
-            // Not noted is void.
+            // A copy that is not recorded is invalid.
             Err(error) => {
                 self.void(key);
                 self.complain("is not noted as cached", key, &error);
@@ -282,20 +282,20 @@ impl Cache {
         }
     }
 
-    /// Takes a key out of the index: its copy is not used any more.
+    /// Removes a key from the index, which invalidates its copy.
     pub(super) fn void(&self, key: &str) {
         let before = self.index.remove(key);
         self.count(0, before.as_ref());
     }
 
     pub(super) fn discard(&self, record: &Record) {
-        // Whatever is left behind is void.
+        // Any remains are invalid.
         let _ = self.cache.delete(&record.key, &DeleteOptions::default());
         self.count(0, Some(record));
     }
 
-    /// With the lock held, before the main store is changed: no reader may
-    /// use or make a copy of what is there now.
+    /// With the lock held, before the main store is changed: prevents readers from
+    /// using or making a copy of the current object.
     pub(super) fn invalidate(&self, key: &str) {
         let marker = Record {
             key: key.to_owned(),
@@ -319,9 +319,8 @@ impl Cache {
         }
     }
 
-    /// With the lock held: the main store was not changed after all, or its
-    /// change is complete. Where that is in doubt, the mark of the write
-    /// stays for a while.
+    /// With the lock held: the change of the main store has ended. If its outcome
+    /// is unknown, the mark of the write stays for a while.
     pub(super) fn settle<T>(&self, key: &str, done: &Result<T>) {
         let in_doubt =
             matches!(done, Err(Error::Unavailable(_) | Error::Other(_) | Error::LimitExceeded(_)));
@@ -330,7 +329,7 @@ impl Cache {
         }
     }
 
-    /// Removes the copy of one key, or all; see `CachingStore::clear`.
+    /// Removes the copy of one key, or all copies; see `CachingStore::clear`.
     pub(super) fn clear(&self, key: Option<&str>) -> Result<u64> {
         if let Some(key) = key {
             let _lock = self.lock(key)?;
@@ -371,7 +370,7 @@ impl Cache {
     }
 }
 
-/// Whether both are of one copy, however often it was used.
+/// Whether both describe the same copy, apart from its use.
 fn is_same(a: &Record, b: &Record) -> bool {
     (a.state, a.tag, a.held) == (b.state, b.tag, b.held)
 }

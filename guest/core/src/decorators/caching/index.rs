@@ -1,47 +1,48 @@
-//! Which copies may be used, shared by all instances of a chain.
+//! The index of usable copies, shared by all instances of a chain.
 //!
-//! A copy that is not in the index is never served as it is: it is compared
-//! with the main store first. So taking a key out of the index makes its copy
-//! void, whatever happens in the cache, and a restart makes all of them so.
+//! A copy that is not in the index is never served unchecked: it is compared with
+//! the main store first. So removing a key from the index invalidates its copy,
+//! whatever happens in the cache, and a restart invalidates all copies.
 
 use crate::env::{Coordinator, Env};
 use crate::types::{Error, Result};
 use std::rc::Rc;
 
-/// How many shared values the index is spread over.
+/// The number of shared values that the index is spread over.
 pub(super) const SHARDS: u32 = 256;
 
-/// A shard larger than this forgets what was used longest ago; below the
-/// 64 KiB that a shared value may have.
+/// A shard larger than this, in bytes, forgets the least recently used records.
+/// Below the 64 KiB limit of a shared value.
 const MAX_SHARD: usize = 60 * 1024;
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// The copy is good.
     Valid,
-    /// A write or delete of the object is under way, or was when whoever did
-    /// it vanished: the copy must not be used, nor a new one be made.
+    /// A write or delete of the object is in progress, or its writer vanished: no
+    /// copy may be used or made.
     Writing,
-    /// Someone makes a copy while reading.
+    /// A reader is making a copy.
     Filling,
     /// The cache holds a copy of unknown age.
     Found,
 }
 
-/// What the index says of one key.
+/// The record of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub key: String,
     pub state: State,
-    /// Stands for the main store's etag.
+    /// The tag of the main store's etag.
     pub tag: u64,
-    /// Stands for the cache's etag; while filling, whose fill it is.
+    /// The tag of the cache's etag. While filling, a number that identifies the
+    /// fill.
     pub held: u64,
     pub size: u64,
-    /// Last use, or the start of a write or fill; milliseconds.
+    /// Time of the last use, or of the start of a write or fill, in milliseconds.
     pub used: u64,
-    /// When the main store last confirmed the copy; milliseconds.
+    /// When the main store last confirmed the copy, in milliseconds.
     pub validated: u64,
 }
 
@@ -71,9 +72,9 @@ impl Index {
         held.map_or_else(Vec::new, |held| decode(&held.value))
     }
 
-    /// Replaces the record of a key by what `change` makes of it; that also
-    /// gets a number which no other change of the index gets. Gives the record
-    /// that was there before, and those that were forgotten to make room.
+    /// Replaces the record of a key by what `change` returns. `change` also gets a
+    /// number that no other change of the shard gets. Returns the previous record,
+    /// and the records forgotten to make room.
     pub(super) fn update(
         &self,
         key: &str,
@@ -101,12 +102,12 @@ impl Index {
         }
     }
 
-    /// Makes the copy of a key void. Making a value smaller never fails.
+    /// Invalidates the copy of a key. Making a value smaller never fails.
     pub(super) fn remove(&self, key: &str) -> Option<Record> {
         self.update(key, |_, _| None).ok().and_then(|(before, _)| before)
     }
 
-    /// About how many bytes the copies have, after adding some.
+    /// Adjusts the approximate total size of the copies; returns it.
     pub(super) fn add_bytes(&self, more: u64, fewer: u64) -> u64 {
         let name = format!("{}/cache/bytes", self.store);
         loop {
@@ -123,21 +124,21 @@ impl Index {
         }
     }
 
-    /// Notes that the cache took no copy.
+    /// Records that the cache failed to store or return a copy.
     pub(super) fn note_failure(&self, now: u64) {
         let name = format!("{}/cache/failed", self.store);
         let version = self.coordinator.load(&name).map_or(0, |held| held.version);
-        // Whoever was faster noted the same.
+        // Another instance recorded the same.
         let _ = self.coordinator.compare_and_set(&name, version, Some(&now.to_le_bytes()));
     }
 
-    /// Whether it took none since then.
+    /// Whether the cache has failed since `then`.
     pub(super) fn failed_since(&self, then: u64) -> bool {
         let held = self.coordinator.load(&format!("{}/cache/failed", self.store));
         held.is_some_and(|held| number(&held.value) > then)
     }
 
-    /// True once for everyone who shares the index.
+    /// Returns true once among all who share the index.
     pub(super) fn first_time(&self) -> bool {
         let name = format!("{}/cache/looked", self.store);
         self.coordinator.load(&name).is_none()
@@ -149,7 +150,8 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// FNV-1a: spreads keys well enough, and is the same in every instance.
+/// The shard of a key, by FNV-1a: spreads keys well enough, and is the same in
+/// every instance.
 fn shard_of(key: &str) -> u32 {
     let hash =
         key.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
@@ -161,7 +163,7 @@ fn shrink(records: &mut Vec<Record>) -> Vec<Record> {
     if size <= MAX_SHARD {
         return Vec::new();
     }
-    // The last one is new, and whoever writes relies on theirs.
+    // The last record is new, and writers rely on theirs.
     let last = records.pop();
     records.sort_by_key(|r| (!matches!(r.state, State::Valid | State::Found), r.used));
     let cut = records
@@ -177,14 +179,14 @@ fn shrink(records: &mut Vec<Record>) -> Vec<Record> {
     forgotten
 }
 
-// A record: length of the key (u16), state (u8), tag, held, size, used,
-// validated (u64 each), the key; little-endian.
+// A record: length of the key (u16), state (u8), tag, held, size, used and
+// validated (u64 each), and the key; little-endian.
 const HEAD: usize = 3 + 5 * 8;
 
 fn encode(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(records.iter().map(|r| HEAD + r.key.len()).sum());
     for record in records {
-        // A key is far shorter than that; a longer one never gets here.
+        // Keys are far shorter than that.
         let Ok(length) = u16::try_from(record.key.len()) else { continue };
         bytes.extend(length.to_le_bytes());
         bytes.push(match record.state {
@@ -205,7 +207,7 @@ fn decode(bytes: &[u8]) -> Vec<Record> {
     Records(bytes).filter_map(|raw| raw.decode()).collect()
 }
 
-/// Walks the records without copying them: this is on the way of every hit.
+/// Iterates over the records without copying them: every hit goes through here.
 struct Records<'a>(&'a [u8]);
 
 struct Raw<'a> {

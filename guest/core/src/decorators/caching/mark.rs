@@ -1,11 +1,11 @@
-//! What is kept beside the bytes of a cached object.
+//! The metadata stored with the copy of an object.
 
 use crate::types::{Metadata, ObjectInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The metadata entry that tells what the main store said of the object. The
-/// cache's own etag and time are those of the copy.
+/// The metadata entry with the main store's info of the object. The cache's own
+/// etag and time are those of the copy.
 const NAME: &str = "storage-cached";
 
 #[derive(Serialize, Deserialize)]
@@ -16,12 +16,12 @@ struct Mark {
     modified: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content_type: Option<String>,
-    /// The mark of a cache above this one, where one caches the other.
+    /// The mark of a cache above this one, if one caches the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outer: Option<String>,
 }
 
-/// The metadata to keep with the copy of an object.
+/// The metadata to store with the copy of an object.
 pub(super) fn wrap(info: &ObjectInfo) -> Metadata {
     let mut metadata = info.metadata.clone();
     let outer = take(&mut metadata);
@@ -36,8 +36,8 @@ pub(super) fn wrap(info: &ObjectInfo) -> Metadata {
     metadata
 }
 
-/// What the main store said of the object, from what the cache says of the
-/// copy. `None` for a copy that someone else put there.
+/// Restores the main store's info of an object from the cache's info of the copy.
+/// `None` if the copy is not from a cache.
 pub(super) fn unwrap(copy: &ObjectInfo) -> Option<ObjectInfo> {
     let mut metadata = copy.metadata.clone();
     let mark: Mark = serde_json::from_str(&take(&mut metadata)?).ok()?;
@@ -53,7 +53,7 @@ pub(super) fn unwrap(copy: &ObjectInfo) -> Option<ObjectInfo> {
     })
 }
 
-/// Whether this object of a cache store was put there by a cache.
+/// Whether a cache put this object into its cache store.
 pub fn is_copy(info: &ObjectInfo) -> bool {
     info.metadata.iter().any(|(name, _)| name == NAME)
 }
@@ -63,7 +63,7 @@ fn take(metadata: &mut Metadata) -> Option<String> {
     Some(metadata.remove(position).1)
 }
 
-/// A short stand-in for an etag. 0 stands for none.
+/// A 64-bit hash of an etag; 0 for none.
 pub(super) fn tag(etag: Option<&str>) -> u64 {
     let Some(etag) = etag else { return 0 };
     let hash = Sha256::digest(etag.as_bytes());

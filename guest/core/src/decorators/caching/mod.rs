@@ -1,21 +1,20 @@
 //! `CachingStore`: keeps copies of a main store's objects in a faster store.
 //!
-//! The cache holds the plain bytes of an object under the object's own key;
-//! what the main store said of it goes beside them as metadata. Over a cache
-//! that keeps no metadata, the main store is asked for it on every read, and
-//! copies of an earlier process are not used.
+//! The cache holds the plain bytes of an object under the object's own key, with
+//! the main store's info as metadata. If the cache stores no metadata, the main
+//! store is asked for the info on every read, and copies of an earlier process are
+//! not used.
 //!
-//! Writes and deletes make the copy void, change the main store, then make a
-//! new copy. A failing cache is logged and never fails an operation, and a
-//! copy that could not be removed is not used. Copies from before a restart
-//! are compared with the main store once, by etag.
+//! Writes and deletes invalidate the copy, change the main store, then make a new
+//! copy. A failing cache is logged and never fails an operation, and a copy that
+//! could not be removed is not used. Copies from before a restart are compared with
+//! the main store once, by etag.
 //!
-//! A part of an object that has no copy is read from the main store and makes
-//! none. A listing is the main store's.
+//! A range of an object without a copy is read from the main store, and makes none.
+//! Listings are those of the main store.
 //!
-//! What others change in the main store, past this one, is seen when a copy
-//! is compared: at the latest after `ttl`, which is a minute unless the
-//! configuration says otherwise.
+//! Changes that others make to the main store directly are noticed when a copy is
+//! compared: at the latest after `ttl`, which is a minute by default.
 
 mod config;
 mod fill;
@@ -51,7 +50,7 @@ pub static KIND: Kind = Kind {
     build: |args| Ok(Rc::new(CachingStore::new(args)?)),
 };
 
-/// A main store with copies of its objects in another.
+/// A main store with copies of its objects in a second store.
 pub struct CachingStore {
     cache: Rc<Cache>,
 }
@@ -62,13 +61,13 @@ struct Cache {
     config: Config,
     main: SharedStore,
     cache: SharedStore,
-    /// Whether the cache store keeps what the main store said of an object.
+    /// Whether the cache store can hold the main store's info of an object.
     keeps_info: bool,
     index: Index,
 }
 
 impl CachingStore {
-    /// A cache over the two bases in `args`: main, then cache.
+    /// Creates a cache over the two bases in `args`: main, then cache.
     pub fn new(args: Args) -> Result<Self> {
         let config = args.config()?;
         let index = Index::new(&args.name, &args.env);
@@ -87,8 +86,8 @@ impl CachingStore {
         Ok(Self { cache: Rc::new(Cache { name, env, config, main, cache, keeps_info, index }) })
     }
 
-    /// What the main store can't do is refused, whatever a copy could do: a
-    /// store must not depend on what happens to be cached.
+    /// Rejects what the main store can't do, even if a copy could: behaviour must
+    /// not depend on what happens to be cached.
     fn refuse_range(&self, options: &ReadOptions) -> Result<()> {
         if options.range.is_some() && !self.capabilities().range {
             return Err(Error::Unsupported("the main store reads no ranges".to_owned()));
@@ -96,15 +95,15 @@ impl CachingStore {
         Ok(())
     }
 
-    /// Removes the copy of one key, or all copies; gives how many. Objects in
-    /// the cache store that are not known to be copies stay.
+    /// Removes the copy of one key, or all copies; returns how many. Objects in the
+    /// cache store that are not known to be copies stay.
     pub fn clear(&self, key: Option<&str>) -> Result<u64> {
         self.cache.clear(key)
     }
 }
 
 impl Cache {
-    /// Gives a good copy; `None` when there is none after all.
+    /// Returns a good copy; `None` if there is none after all.
     fn get_copy(&self, key: &str, options: &ReadOptions) -> Result<Option<(ObjectInfo, Vec<u8>)>> {
         if options.range.is_some() && !self.cache.capabilities().range {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! How many bytes the copies have together, and making room.
+//! The total size of the copies, and eviction.
 
 use super::Cache;
 use super::index::{Record, SHARDS, State};
@@ -7,8 +7,8 @@ use crate::paging::Paging;
 use crate::types::{DeleteOptions, ListOptions};
 
 impl Cache {
-    /// With the lock held, before a copy is there: it counts, even if whoever
-    /// makes it vanishes before it is called good.
+    /// With the lock held, before a copy is stored: counts its size, even if the
+    /// writer vanishes before the copy is recorded as good.
     pub(super) fn expect(&self, key: &str, size: u64) {
         if self.config.max_bytes.is_none() {
             return;
@@ -22,7 +22,7 @@ impl Cache {
             used: self.now(),
             validated: 0,
         };
-        // What can't be noted now is when it is there.
+        // If this fails, the copy is counted once it is there.
         if let Ok((before, forgotten)) = self.index.update(key, |_, _| Some(expected.clone())) {
             forgotten.iter().for_each(|record| self.discard(record));
             self.count(size, before.as_ref());
@@ -40,8 +40,8 @@ impl Cache {
         }
     }
 
-    /// Notes what an earlier process left in the cache, so that the bound
-    /// holds for it as well. Only copies that carry the mark are touched.
+    /// Records what an earlier process left in the cache, so that the limit
+    /// includes it. Considers only copies that carry the mark.
     fn look_around(&self) {
         let (mut options, mut paging) = (ListOptions::default(), Paging::default());
         while let Ok(page) = self.cache.list(&options) {
@@ -64,15 +64,15 @@ impl Cache {
                     self.index.add_bytes(size, 0);
                 }
             }
-            // An error here is the cache's own, and costs no more than the count.
+            // An error here is the cache's, and affects only the count.
             if more != Ok(true) {
                 return;
             }
         }
     }
 
-    /// Removes the least recently used copies. Goes a little below the bound,
-    /// so that it is not done again for every object.
+    /// Removes the least recently used copies, to slightly below the limit, so that
+    /// not every object triggers it again.
     fn evict(&self, max: u64) {
         let Ok(_one) = self.env.coordinator.lock(&format!("{}/evict", self.name)) else { return };
         let mut records: Vec<Record> = (0..SHARDS)
@@ -98,7 +98,8 @@ impl Cache {
         }
     }
 
-    /// Removes a copy without its lock, unless its record has become another.
+    /// Removes a copy without its lock, unless its record has been replaced.
+    /// Returns whether it did.
     pub(super) fn drop_copy(&self, record: &Record) -> bool {
         let removed =
             self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());

@@ -1,5 +1,4 @@
-//! Streams: reads from the cache, reads that make a copy on the way, writes
-//! that do.
+//! Streams: reads from the cache, and reads and writes that make a copy on the way.
 
 use super::Cache;
 use super::index::{Record, State};
@@ -10,15 +9,16 @@ use crate::store::{Reader, Writer};
 use crate::types::{ByteRange, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
 use std::rc::Rc;
 
-/// Of what is read at once with the lock held, so that several readers of a new
-/// object fetch it once, so many bytes are in memory; more is in the copy only.
+/// Objects of up to this size are read into memory with the lock held, so that
+/// concurrent readers of a new object fetch it once. Larger ones, up to `at_once`,
+/// are held only in the copy.
 const IN_MEMORY: u64 = 1024 * 1024;
 
-/// How many bytes are asked for at once.
+/// The size of a read, in bytes.
 const CHUNK: usize = 256 * 1024;
 
 impl Cache {
-    /// Streams a good copy; `None` when there is none after all.
+    /// Streams a good copy; `None` if there is none after all.
     pub(super) fn stream_copy(
         self: &Rc<Self>,
         key: &str,
@@ -48,7 +48,7 @@ impl Cache {
         Ok(Some(Box::new(Copy { cache, record, range, info, source, given })))
     }
 
-    /// Streams a whole object from the main store, and copies it on the way.
+    /// Streams a whole object from the main store, copying it on the way.
     pub(super) fn stream_main(
         self: &Rc<Self>,
         key: &str,
@@ -90,8 +90,8 @@ impl Cache {
         Ok(Box::new(Tee { source, head, position: 0, done: 0, copy }))
     }
 
-    /// With the lock held: copies an object that `source` is at the start of,
-    /// and gives a stream of the copy.
+    /// With the lock held: copies an object from the start of `source`, and returns
+    /// a stream of the copy.
     fn stream_through(
         self: &Rc<Self>,
         key: &str,
@@ -102,7 +102,7 @@ impl Cache {
         let info = source.info().clone();
         let mut writer = self.cache.write(key, &self.copy_options(&info));
         while let Ok(copy) = &mut writer {
-            // What the main store fails in is for the caller.
+            // Errors of the main store go to the caller.
             let chunk = source.next(CHUNK)?;
             if chunk.is_empty() {
                 break;
@@ -182,8 +182,8 @@ impl Cache {
     }
 }
 
-/// A stream of a copy, which goes on from the main store should the cache
-/// fail in the middle.
+/// A stream of a copy that continues from the main store if the cache fails in the
+/// middle.
 struct Copy {
     cache: Option<Rc<Cache>>,
     record: Record,
@@ -241,7 +241,7 @@ fn take(data: &[u8], position: &mut usize, max: usize) -> Vec<u8> {
     chunk
 }
 
-/// A copy being made by a reader. Dropping it abandons the copy.
+/// A copy in the making. Dropping it abandons the copy.
 struct Filling {
     cache: Rc<Cache>,
     record: Record,
@@ -251,7 +251,7 @@ struct Filling {
 impl Drop for Filling {
     fn drop(&mut self) {
         let mine = &self.record;
-        // Still ours means that nobody wrote and nobody took over.
+        // If the record is still ours, nobody wrote or took over.
         let _ =
             self.cache.index.update(&mine.key, |now, _| now.filter(|now| *now != mine).cloned());
     }

@@ -186,7 +186,7 @@ fn a_write_in_the_middle_of_a_fetch_waits_for_it() {
     let other = s.other("{}");
     let refused = Rc::new(std::cell::Cell::new(false));
     let seen = refused.clone();
-    // The fetch holds the lock; a coordinator that can't wait says so.
+    // The fetch holds the lock, and a coordinator that can't wait reports an error.
     s.main.after("get", move || {
         let put = other.put("k", b"new", &PutOptions::default());
         seen.set(matches!(put, Err(Error::Unavailable(_))));
@@ -213,7 +213,7 @@ fn a_fetch_in_the_middle_of_a_write_leaves_nothing_old() {
 fn a_write_that_vanished_keeps_copies_from_being_made_for_a_while() {
     let s = setup("{}");
     put(&s.store, "k", "old");
-    // The main store says that it failed, and finishes it later.
+    // The main store reports a failure, and completes the write later.
     s.main.fail(&["put"]);
     s.store.put("k", b"new", &PutOptions::default()).unwrap_err();
     assert_eq!(get(&s.store, "k").unwrap(), "old");
@@ -300,7 +300,7 @@ fn a_copy_is_compared_when_it_is_stale_or_always_or_never() {
     }
 }
 
-/// What a kind of read says of `k`: its bytes, or `None`.
+/// What a kind of read returns for `k`: its bytes, or `None`.
 type Read = fn(&CachingStore) -> Option<Vec<u8>>;
 
 fn reads() -> [(&'static str, Read); 6] {
@@ -310,7 +310,7 @@ fn reads() -> [(&'static str, Read); 6] {
             answer => Some(answer.unwrap()),
         }
     }
-    /// The bytes, where all that is told is their size.
+    /// Stands for the bytes where only their size is returned.
     fn sized(info: ObjectInfo) -> Vec<u8> {
         match info.size {
             Some(3) => b"old".to_vec(),
@@ -346,7 +346,7 @@ fn what_others_change_is_seen_alike_by_every_call_after_the_ttl() {
         {
             for copies in [Faulty::new(), bare()] {
                 let keeps = copies.capabilities().metadata;
-                // Whoever asks first must not have to make it right for others.
+                // The first reader must not have to correct it for the others.
                 for first in 0..6 {
                     let s = over(config, copies.clone());
                     s.shared.time.set(1_000_000);
@@ -370,7 +370,7 @@ fn what_others_change_is_seen_alike_by_every_call_after_the_ttl() {
                         let wanted = to.map(|to| to.as_bytes().to_vec());
                         assert_eq!(read(&s.store), wanted, "{config} {from:?} {to:?} {call}");
                     }
-                    // Nobody looks at a stale copy that is never compared.
+                    // A stale copy that is never compared is not looked at.
                     if !config.contains("never") {
                         assert_eq!(s.copies.holds("k").is_some(), to.is_some(), "{config}");
                     }

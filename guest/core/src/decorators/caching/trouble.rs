@@ -1,4 +1,4 @@
-//! Caches that fail, or whose users vanish; objects that many ask for.
+//! Tests with failing caches, vanishing users, and objects that many read at once.
 
 use super::CachingStore;
 use super::index::State;
@@ -123,7 +123,7 @@ fn a_copy_whose_bytes_are_wrong_is_replaced() {
             ..PutOptions::default()
         };
         kept.memory.put("k", &bytes, &as_it_was).unwrap();
-        // The stream that met it may fail where something was given already.
+        // The stream that found it may fail if bytes were already returned.
         let _ = stream(&store, "k");
         for _ in 0..3 {
             assert_eq!(stream(&store, "k").unwrap(), data, "{size}");

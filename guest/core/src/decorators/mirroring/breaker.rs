@@ -1,6 +1,6 @@
-//! A circuit breaker for each child, shared by all instances of a chain: a
-//! child that does not answer is left out, and asked again by one operation at
-//! a time, after pauses that grow.
+//! A circuit breaker for each child, shared by all instances of a chain: a child
+//! that does not answer is left out, and tried again by one operation at a time,
+//! after increasing pauses.
 
 use super::troubles::{LONGEST_PAUSE, PATIENCE, Trouble, Troubles, shared_name};
 use crate::env::{Env, Level};
@@ -12,20 +12,20 @@ use crate::types::{
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// A failure that took this long, in milliseconds, is proof enough.
+/// A single failure that took this long, in milliseconds, opens the breaker.
 const SLOW: u64 = 1_000;
-/// How long a child that is down is left out at first, and twice as long after
-/// every attempt, up to the longest pause.
+/// How long a child that is down is left out at first, in milliseconds. The pause
+/// doubles with every attempt up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: u64 = 1_000;
 
-/// The children of one mirror that failed lately.
+/// The circuit breakers of one mirror's children.
 pub(super) struct Breaker {
     store: String,
     names: Vec<String>,
     env: Env,
 }
 
-/// What was known of a child when an operation began.
+/// A child's state when an operation began.
 struct Admitted {
     troubled: bool,
     since: u64,
@@ -43,8 +43,7 @@ impl Breaker {
             .map_or_else(Default::default, |value| (Troubles::decode(&value.value), value.version))
     }
 
-    /// Changes what is shared, unless `change` says that nothing is to be
-    /// changed; gives what it says.
+    /// Changes the shared value unless `change` returns `None`; returns its result.
     fn change<T>(&self, change: impl Fn(&mut Troubles) -> Option<T>) -> Option<T> {
         loop {
             let (mut troubles, version) = self.load();
@@ -52,14 +51,14 @@ impl Breaker {
             let (name, value) = (shared_name(&self.store), troubles.encode());
             match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
                 Err(Error::PreconditionFailed) => {}
-                // What can't be shared is found out by each operation itself.
+                // Without sharing, each operation finds out by itself.
                 Ok(_) | Err(_) => return Some(said),
             }
         }
     }
 
-    /// The children that are down; those whose turn it is to be asked again
-    /// are told by `false`.
+    /// The children that are down, with `false` for those that are due to be tried
+    /// again.
     pub(super) fn down(&self) -> BTreeMap<usize, bool> {
         let (troubles, _) = self.load();
         if troubles.failing.is_empty() {
@@ -73,7 +72,7 @@ impl Breaker {
         (0..).zip(&self.names).filter_map(down).collect()
     }
 
-    /// The error of a child that is left out.
+    /// The error for a child that is left out.
     pub(super) fn refusal(&self, child: usize) -> Error {
         let (troubles, _) = self.load();
         let now = self.env.coordinator.now();
@@ -82,8 +81,8 @@ impl Breaker {
         left_out(left)
     }
 
-    /// Lets an operation on a child begin, or refuses it. Where the child is to
-    /// be asked again, this operation does it and the others don't.
+    /// Admits an operation on a child, or rejects it. If the child is due to be
+    /// tried again, this operation does it and others are rejected.
     fn admit(&self, child: usize) -> Result<Admitted> {
         let (troubles, _) = self.load();
         let since = self.env.coordinator.now();
@@ -96,7 +95,7 @@ impl Breaker {
                     return Some(Some(left));
                 }
                 trouble.pause = (trouble.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                // Nobody joins it while it waits.
+                // No other operation joins while it waits.
                 trouble.retry_at = since.saturating_add(LONGEST_PAUSE);
                 Some(None)
             });
@@ -107,7 +106,7 @@ impl Breaker {
         Ok(Admitted { troubled, since })
     }
 
-    /// Hears how an operation on a child ended.
+    /// Records how an operation on a child ended.
     fn hear(&self, child: usize, admitted: &Admitted, failure: Option<&Error>) {
         let Some(error) = failure.filter(|error| matches!(error, Error::Unavailable(_))) else {
             if admitted.troubled {
@@ -140,8 +139,8 @@ impl Breaker {
         }
     }
 
-    /// Hears that a listing is given with a child or without it, `failure`; what
-    /// did not answer at all was said already.
+    /// Records that a listing includes a child, or leaves it out because of
+    /// `failure`. A child that does not answer was logged already.
     pub(super) fn listed(&self, child: usize, failure: Option<&Error>) {
         let name = self.child(child);
         match failure {
@@ -176,7 +175,7 @@ fn left_out(milliseconds: u64) -> Error {
     Error::Unavailable(format!("it does not answer, and is asked again in {seconds} s"))
 }
 
-/// A child behind its breaker.
+/// A child behind its circuit breaker.
 pub(super) struct Watched {
     child: SharedStore,
     index: usize,
@@ -226,8 +225,8 @@ impl Store for Watched {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         let admitted = self.breaker.admit(self.index)?;
         let opened = self.child.write(key, options);
-        // That it could be opened says nothing: the child may hear of it at
-        // the end only.
+        // A successful open proves nothing: the child may not be contacted before
+        // the end.
         if let Err(error) = &opened {
             self.breaker.hear(self.index, &admitted, Some(error));
         }
@@ -236,7 +235,8 @@ impl Store for Watched {
     }
 }
 
-/// An open stream: it goes on whatever the breaker says, and tells it.
+/// An open stream. It continues whatever the breaker's state, and reports failures
+/// to it.
 struct Stream<T: ?Sized> {
     index: usize,
     breaker: Rc<Breaker>,

@@ -1,11 +1,11 @@
-//! What happens while a child does not answer.
+//! Tests with a child that does not answer.
 
 use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args_in, write_all};
 use crate::env::{Event, Level, Observer};
 use std::cell::RefCell;
 
-/// Keeps what is logged.
+/// Records log lines.
 #[derive(Default)]
 struct Log(RefCell<Vec<String>>);
 
@@ -28,7 +28,7 @@ impl Setup {
         Self { children, shared: Rc::default(), log: Rc::default() }
     }
 
-    /// One instance of several.
+    /// One of several instances.
     fn instance(&self, policy: &str) -> MirroringStore {
         let env = Env { observer: self.log.clone(), coordinator: self.shared.clone() };
         let children: Vec<&Faulty> = self.children.iter().collect();
@@ -44,7 +44,7 @@ impl Setup {
         self.shared.time.set(self.shared.time.get() + milliseconds);
     }
 
-    /// How often the first child was asked since the last time.
+    /// How often the first child was asked since the last call of this.
     fn asked(&self) -> usize {
         self.children[0].calls().len()
     }
@@ -59,13 +59,13 @@ fn a_child_that_is_down_is_asked_a_few_times_and_logged_once_when_it_goes_and_co
     let setup = Setup::new();
     setup.children[0].down(true);
     for number in 0..50 {
-        // Each time by another instance.
+        // Each time through another instance.
         put(&setup.instance("any"), &format!("k{number}")).unwrap();
     }
     assert_eq!(setup.asked(), 3);
     let log = setup.log();
     assert!(log.len() == 1 && log[0].contains(r#"child "base-0" does not answer"#), "{log:?}");
-    // It is asked again after pauses that grow.
+    // It is tried again after increasing pauses.
     for (milliseconds, asked) in [(500, 0), (600, 1), (1_500, 0), (600, 1), (3_500, 0), (600, 1)] {
         setup.wait(milliseconds);
         for number in 0..5 {
@@ -128,7 +128,7 @@ fn under_all_nothing_is_written_or_deleted_while_a_child_is_down_and_the_error_n
             last.holds("a").is_some() && last.holds("b").is_none() && last.holds("c").is_none()
         );
         assert_eq!(store.dirty().unwrap(), [], "{policy}");
-        // The one that is asked again comes first: nothing is half done.
+        // The child that is tried again comes first, so nothing is half done.
         setup.wait(60_000);
         put(&store, "b").unwrap_err();
         setup.wait(60_000);
@@ -146,7 +146,7 @@ fn a_child_that_answers_now_and_then_is_not_left_out() {
         let _ = store.exists("none");
     }
     assert_eq!(setup.asked(), 20);
-    // No answer but a refusal is an answer, too.
+    // An error other than "unavailable" is an answer, too.
     setup.children[0].down(false);
     assert_eq!(store.exists("none"), Ok(false));
     assert_eq!(setup.log(), Vec::<String>::new());

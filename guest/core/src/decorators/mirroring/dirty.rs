@@ -1,5 +1,5 @@
-//! Which child missed which write, shared by all instances of a chain, and
-//! kept in a journal where there is one.
+//! Tracks which child missed which write, shared by all instances of a chain, and
+//! kept in the journal if there is one.
 
 use super::record::{
     BUCKETS, Bucket, Held, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
@@ -10,20 +10,20 @@ use crate::types::{Error, PutOptions, ReadOptions, Result};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// How often a write of the journal is tried when other processes write it.
+/// How often to retry a journal write when other processes write, too.
 const TRIES: usize = 20;
 
-/// What was missed, of one mirroring store.
+/// The missed writes of one mirroring store.
 pub(super) struct Dirty {
     store: String,
     env: Env,
-    /// What the children are called on record.
+    /// The children's names on record.
     names: Vec<String>,
-    /// Where what was missed outlives the process.
+    /// Keeps the records beyond the life of the process.
     journal: Option<SharedStore>,
 }
 
-/// Remembers buckets for the length of one operation over many keys.
+/// Caches buckets during one operation over many keys.
 pub(super) type Memo = HashMap<u32, Bucket>;
 
 impl Dirty {
@@ -40,8 +40,8 @@ impl Dirty {
         format!("{}/dirty/{bucket:02x}", self.store)
     }
 
-    /// A bucket and the version of the shared value; what nobody has in memory
-    /// yet comes from the journal.
+    /// A bucket and the version of the shared value. Reads the journal if no
+    /// instance has the bucket in memory yet.
     fn load(&self, bucket: u32) -> Result<(Held, u64)> {
         let name = self.name(bucket);
         loop {
@@ -64,7 +64,7 @@ impl Dirty {
         }
     }
 
-    /// A bucket as the journal has it.
+    /// A bucket as recorded in the journal.
     fn fetch(&self, journal: &SharedStore, bucket: u32) -> Result<Held> {
         let key = image_key(&self.store, bucket);
         let failed = |error: &Error| {
@@ -94,17 +94,17 @@ impl Dirty {
         Ok(Held { bucket, seen, ..Held::default() })
     }
 
-    /// Whether what was missed outlives the process.
+    /// Whether the records outlive the process.
     pub(super) fn is_durable(&self) -> bool {
         self.journal.is_some()
     }
 
-    /// What is on record of this key.
+    /// What is on record about this key.
     pub(super) fn of(&self, key: &str) -> Result<Recorded> {
         Ok(self.load(bucket_of(key))?.0.bucket.of(key))
     }
 
-    /// As [`of`](Self::of), for many keys in a row.
+    /// Like [`of`](Self::of), for many keys in a row.
     pub(super) fn recall(&self, memo: &mut Memo, key: &str) -> Result<Recorded> {
         let number = bucket_of(key);
         let bucket = match memo.entry(number) {
@@ -114,21 +114,20 @@ impl Dirty {
         Ok(bucket.of(key))
     }
 
-    /// Notes that a write or a delete of the key begins, in the journal, too.
-    /// If whoever writes vanishes, this is what tells that the children may
-    /// differ.
+    /// Records that a write or a delete of the key begins, in the journal, too. If
+    /// the writer vanishes, this record shows that the children may differ.
     pub(super) fn begin(&self, key: &str, deleting: bool) -> Result<()> {
         self.note(key, true, |missed| missed.begin(deleting))
     }
 
-    /// Notes that nothing was changed. The journal hears of it where it would
-    /// otherwise tell of a delete.
+    /// Records that nothing was changed. Updates the journal if it would otherwise
+    /// claim a delete.
     pub(super) fn cancel(&self, key: &str, before: &Missed) {
         let told = self.of(key).is_ok_and(|recorded| recorded.own.deleting);
         self.tell(key, self.finish(key, told, |missed| missed.cancel(before)));
     }
 
-    /// Notes how a write, or a delete, ended: `clean` children have the newest
+    /// Records the end of a write or a delete: `clean` children have the newest
     /// state, `behind` ones may not.
     pub(super) fn end(
         &self,
@@ -140,8 +139,8 @@ impl Dirty {
         self.finish(key, false, |missed| missed.end(clean, behind, deleted))
     }
 
-    /// As [`end`](Self::end), where an error is on its way to the caller
-    /// already: that the journal failed as well goes to the log.
+    /// Like [`end`](Self::end), if the caller gets an error already: a failure of
+    /// the journal is only logged.
     pub(super) fn end_failed(&self, key: &str, clean: &[usize], behind: &[usize]) {
         self.tell(key, self.end(key, clean, behind, false));
     }
@@ -153,20 +152,20 @@ impl Dirty {
         }
     }
 
-    /// Unless `durably`, the journal hears only of what is left: without any it
-    /// says too much until it is written the next time, never too little.
+    /// Unless `durably`, writes the journal only if something is left to record.
+    /// Until its next write the journal then overstates, but never understates.
     fn finish(&self, key: &str, durably: bool, change: impl Fn(&mut Missed)) -> Result<()> {
         let mut left = self.of(key)?.own;
         change(&mut left);
         let noted = self.note(key, durably || !left.is_clean(), &change);
         if noted.is_err() {
-            // This process knows, at least.
+            // At least this process knows.
             let _ = self.swap(bucket_of(key), |held| held.bucket.change(key, &change));
         }
         noted
     }
 
-    /// Everything recorded; `None` stands for keys no longer told apart.
+    /// Everything on record; `None` stands for the forgotten keys of a bucket.
     pub(super) fn all(&self) -> Result<Vec<(Option<String>, Recorded)>> {
         let mut all = Vec::new();
         for number in 0..BUCKETS {
@@ -208,7 +207,7 @@ impl Dirty {
                         held.stale = held.bucket != bucket;
                     });
                 }
-                // Another process wrote it, such as one that heals.
+                // Another process wrote it, for example to heal.
                 Err(Error::PreconditionFailed | Error::AlreadyExists | Error::NotFound) => {
                     let found = self.fetch(journal, number)?;
                     self.swap(number, |held| held.take_over(found.clone()))?;
@@ -228,7 +227,7 @@ impl Dirty {
         )))
     }
 
-    /// Writes a bucket's object, if it is still the one that was seen.
+    /// Writes a bucket's object if it is still the one that was seen.
     fn replace(
         &self,
         journal: &SharedStore,
@@ -236,7 +235,8 @@ impl Dirty {
         bucket: &Bucket,
         seen: &Seen,
     ) -> Result<Seen> {
-        // Never the same text twice, not after the object was away, either.
+        // Never write the same text twice, even if the object was deleted in
+        // between.
         let serial = self.env.coordinator.now().max(seen.serial.saturating_add(1));
         let text = encode(bucket, serial, &self.names);
         let info = conditionally(&**journal, |conditional| {
@@ -251,7 +251,7 @@ impl Dirty {
         Ok(Seen { there: true, etag: info.etag, serial })
     }
 
-    /// Changes what is in memory.
+    /// Changes the bucket in memory.
     fn swap(&self, number: u32, change: impl Fn(&mut Held)) -> Result<()> {
         let name = self.name(number);
         loop {
@@ -271,8 +271,8 @@ impl Dirty {
     }
 }
 
-/// An etag for an object whose writer gave none, the same for every child.
-/// Two writes never share one; it is not shaped like a digest.
+/// An etag for an object whose writer gave none, the same on every child. Unique
+/// for each write, and not in the form of a digest.
 pub(super) fn fresh_etag(store: &str, coordinator: &dyn Coordinator) -> String {
     let name = format!("{store}/etags");
     let now = coordinator.now();
@@ -281,7 +281,7 @@ pub(super) fn fresh_etag(store: &str, coordinator: &dyn Coordinator) -> String {
         match coordinator.compare_and_set(&name, expected, Some(b"1")) {
             Ok(version) => return format!("{now:x}-{version:x}"),
             Err(Error::PreconditionFailed) => {}
-            // Without a shared counter the time has to do.
+            // Without a shared counter, the time must do.
             Err(_) => return format!("{now:x}-0"),
         }
     }

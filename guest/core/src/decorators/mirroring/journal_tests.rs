@@ -1,5 +1,5 @@
-//! The journal: what outlives a restart, which here is a new coordinator over
-//! the same stores.
+//! Tests of the journal across restarts. A restart is a new coordinator over the
+//! same stores.
 
 use super::record::{decode, image_key};
 use super::*;
@@ -16,7 +16,7 @@ impl Journaled {
         Self { children: [Faulty::new(), Faulty::new()], journal: Faulty::new(), policy }
     }
 
-    /// The mirror in a new process.
+    /// Starts the mirror in a new process.
     fn start(&self) -> MirroringStore {
         self.start_with(&Rc::default())
     }
@@ -27,7 +27,7 @@ impl Journaled {
         MirroringStore::new(args(shared, &config, &[near, far, &self.journal])).unwrap()
     }
 
-    /// The journal's object about a key, as text.
+    /// The text of the journal object about a key.
     fn noted(&self, key: &str) -> String {
         let image = self.journal.holds(&image_key("s", record::bucket_of(key)));
         String::from_utf8(image.unwrap_or_default()).unwrap()
@@ -62,7 +62,8 @@ fn a_child_that_missed_a_write_is_not_read_after_a_restart() {
             "the old one must not show"
         );
         setup.children[1].down(false);
-        // A later write that reaches it makes it good again, after the next restart, too.
+        // A later write that reaches the child repairs it, also after the next
+        // restart.
         put(&store, "a", "newer").unwrap();
         setup.children[1].down(true);
         assert_eq!(get(&store, "a").unwrap(), "newer");
@@ -94,7 +95,7 @@ fn a_write_under_way_is_on_record_before_any_child_is_written() {
     let names = ["base-0".to_owned(), "base-1".to_owned()];
     let (bucket, ..) = decode(&seen.borrow(), &names).unwrap();
     assert!(bucket.keys["a"].pending);
-    // As if the process had died there.
+    // As if the process had died here.
     let dirty = setup.start().dirty().unwrap();
     assert_eq!(dirty, [(Some("a".to_owned()), Missed { pending: true, ..Missed::default() })]);
 }
@@ -109,7 +110,7 @@ fn a_write_costs_one_write_of_the_journal() {
         put(&store, "a", "two").unwrap();
     }
     assert_eq!(setup.journal.calls(), ["put"; 3]);
-    // Reads cost none.
+    // Reads don't write the journal.
     get(&store, "a").unwrap();
     assert_eq!(setup.journal.calls(), Vec::<String>::new());
 }
@@ -149,7 +150,7 @@ fn what_another_process_healed_is_seen_with_the_next_write_to_the_journal() {
     put(&store, "a", "one").unwrap();
     setup.children[0].down(false);
     assert!(setup.noted("a").contains(r#""a":{"missed":["base-0"]}"#), "{}", setup.noted("a"));
-    // Somebody heals it.
+    // Another process heals it.
     put(&setup.start(), "a", "one").unwrap();
     setup
         .journal

@@ -1,4 +1,4 @@
-//! One listing out of the children's.
+//! Listings, merged from those of the children.
 
 use super::Mirror;
 use super::dirty::Memo;
@@ -9,21 +9,22 @@ use crate::types::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Mirror {
-    /// A page of all children's keys that holds something, or the last: stale
-    /// copies may fill any number of pages, and are not for callers to count.
+    /// A page of all children's keys that is not empty, or the last one. Stale
+    /// copies may fill any number of pages; callers must not see those as empty
+    /// pages.
     pub(super) fn merged(&self, options: &ListOptions) -> Result<Page> {
         filled(options, |options| self.merged_page(options))
     }
 
-    /// As [`merged`](Self::merged), for children without an order.
+    /// Like [`merged`](Self::merged), for unordered children.
     pub(super) fn chained(&self, options: &ListOptions) -> Result<Page> {
         filled(options, |options| self.chained_page(options))
     }
 
     /// Merges the children's pages in key order.
     ///
-    /// Only keys up to where every child's page reaches are given: beyond, a
-    /// child may hold keys that were not seen yet.
+    /// Returns keys only as far as every child's page reaches: beyond that, a child
+    /// may have keys that were not seen yet.
     fn merged_page(&self, options: &ListOptions) -> Result<Page> {
         let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
@@ -59,8 +60,8 @@ impl Mirror {
         for (index, outcome) in outcomes.iter().enumerate() {
             self.breaker.listed(index, outcome.error());
         }
-        // What only children hold that are behind is no secret: the others
-        // lost it. Reading it fails.
+        // Objects that only children that are behind have are listed: the others
+        // lost them. Reading them fails.
         for (key, entry) in stale {
             merged.entry(key).or_insert(entry);
         }
@@ -70,17 +71,17 @@ impl Mirror {
             .collect();
         let cut = entries.len() > limit;
         entries.truncate(limit);
-        // Where the page ends at the horizon, its entry may have been hidden.
+        // If the page ends at the horizon, that entry may be hidden.
         let next = if cut { entries.last().map(|e| e.key.clone()) } else { horizon };
         Ok(Page::of(entries, next))
     }
 
-    /// Fails unless the children that answered are known to hold, together, all
-    /// that was acknowledged and is to be listed.
+    /// Fails unless the children that answered are known to have, together, all
+    /// acknowledged objects that belong in the listing.
     ///
-    /// By the policy, so many children have every write that one of them is
-    /// among those that answered; or the journal has named all that missed one.
-    /// And of each key on record, one that answered must not be behind.
+    /// That is the case if the policy guarantees that each write reached one of
+    /// them, or if the journal names all children that missed a write. In addition,
+    /// for each key on record, one of them must not be behind.
     fn check_enough(&self, options: &ListOptions, outcomes: &[Outcome]) -> Result<()> {
         let lost = |(index, outcome): (usize, &Outcome)| match outcome {
             Outcome::Failed(error) => Some((index, error.clone())),
@@ -119,7 +120,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// The error of a listing that can't do without some children.
+    /// The error of a listing that needs more children.
     fn needs(
         &self,
         options: &ListOptions,
@@ -137,7 +138,7 @@ impl Mirror {
         }
     }
 
-    /// A page of one child that holds something, or its last.
+    /// A page of one child that is not empty, or its last one.
     fn page_with_entries(&self, index: usize, options: &ListOptions) -> Result<Page> {
         let (mut options, mut paging) = (options.clone(), Paging::default());
         loop {
@@ -148,10 +149,10 @@ impl Mirror {
         }
     }
 
-    /// One child after the other, each without what an earlier one has. For
-    /// children without an order. The token is the child and its own token, and
-    /// which children were left out, since what they have must not count as
-    /// listed when they answer again.
+    /// For unordered children: lists one child after the other, each without the
+    /// keys of earlier ones. The token holds the child, its own token, and the
+    /// children left out so far, whose keys must not count as listed when they
+    /// answer again.
     fn chained_page(&self, options: &ListOptions) -> Result<Page> {
         let (mut child, token, mut without) = match &options.start_after {
             None => (0, None, BTreeSet::new()),
@@ -164,7 +165,8 @@ impl Mirror {
             }
             match self.page_with_entries(child, &inner) {
                 Ok(page) => break page,
-                // What it gave already could not be told from what it did not.
+                // Its keys that were already listed could not be told from the
+                // others.
                 Err(error) if inner.start_after.is_some() => return Err(error),
                 Err(error) => {
                     let mut outcomes = vec![Outcome::Done; self.children.len()];
@@ -206,8 +208,8 @@ impl Mirror {
         Ok(Page::of(entries, next))
     }
 
-    /// What the children leave out, one child after the other. Of a child that
-    /// can't be asked, the others say nothing.
+    /// What the children skip, one child after the other. A failing child is left
+    /// out, since the others know nothing about it.
     pub(super) fn left_out(&self, options: &ListOptions) -> Result<Page> {
         let (first, mut token) = match &options.start_after {
             None => (0, None),
@@ -247,7 +249,7 @@ impl Mirror {
         }
     }
 
-    /// Whether a key is listed where this child has it, and not with another's.
+    /// Whether a key is listed with this child, rather than with another one.
     fn is_first(
         &self,
         memo: &mut Memo,
@@ -261,7 +263,7 @@ impl Mirror {
             return Ok(false);
         }
         for (index, other) in self.children.iter().enumerate() {
-            // Those that are not behind come before those that are.
+            // Up-to-date children come before those that are behind.
             let before = match (stale, recorded.is_behind(index)) {
                 (true, false) => true,
                 (false, true) => false,
@@ -291,8 +293,8 @@ impl Mirror {
     }
 }
 
-/// The first of the pages from `options` on that holds something, or the last.
-/// Each must come from pages of children that did.
+/// The first page from `options` on that is not empty, or the last one. Each page
+/// must come from non-empty pages of the children.
 fn filled(options: &ListOptions, list: impl Fn(&ListOptions) -> Result<Page>) -> Result<Page> {
     let (mut options, mut paging) = (options.clone(), Paging::default());
     loop {

@@ -1,25 +1,25 @@
 //! `MirroringStore`: keeps every object on several stores.
 //!
-//! Reads ask one child after the other until one answers. Writes go to all;
-//! `write` says how many must succeed: `all`, a `quorum` or `any`. A child
-//! that missed a write is remembered and is not read for that key until a
-//! later write reaches it or it is healed: while the process runs, or with a
-//! `journal`, a further store given after the children, for good.
+//! Reads ask one child after the other until one answers. Writes go to all; `write`
+//! says how many must succeed: `all`, a `quorum` or `any`. A child that missed a
+//! write is not read for that key until a later write reaches it or it is healed.
+//! This is remembered while the process runs or, with a `journal` (a further store,
+//! given after the children), permanently.
 //!
-//! That a child has no object is no proof that there is none: its disk may
-//! have been replaced. Only a delete on record is, or every child's word. So a
-//! write that fails under its policy is taken back only if it was conditional
-//! and every child had been asked, under the key's lock, and had no object;
-//! else the children that took it show it, although the caller got an error.
-//! Repeat it.
+//! A missing object on one child does not prove that there is none, because its
+//! disk may have been replaced. Only a delete on record does, or the absence on
+//! every child. So a write that fails under its policy is undone only if it was
+//! conditional and every child, asked under the key's lock, had no object.
+//! Otherwise the children that accepted it show it, although the caller got an
+//! error: repeat the write.
 //!
-//! A child that does not answer is left out by its circuit breaker, and asked
-//! again now and then.
+//! A child that does not answer is left out by its circuit breaker, and tried again
+//! now and then.
 //!
-//! Preconditions hold among all who write through this process: writes of a
-//! key take turns, all children are looked at first, and the first child
-//! written checks once more in one step with its write. Writers that go round
-//! the mirror, straight to another child, are not seen.
+//! Preconditions hold among all writers of this process: writes of a key take
+//! turns, all children are checked first, and the first child written checks again
+//! in one step with its write. Writers that bypass the mirror and change another
+//! child are not noticed.
 
 mod breaker;
 #[cfg(test)]
@@ -98,7 +98,7 @@ struct Config {
     journal: Option<String>,
 }
 
-/// A store on several others.
+/// A store that keeps every object on several stores.
 pub struct MirroringStore {
     mirror: Rc<Mirror>,
 }
@@ -108,14 +108,14 @@ struct Mirror {
     env: Env,
     policy: Policy,
     children: Vec<SharedStore>,
-    /// What the children are called.
+    /// The names of the children.
     names: Vec<String>,
     dirty: Dirty,
     breaker: Rc<Breaker>,
 }
 
 impl MirroringStore {
-    /// A mirror over the bases in `args`.
+    /// Creates a mirror over the bases in `args`.
     pub fn new(args: Args) -> Result<Self> {
         let config: Config = args.config()?;
         let Args { name, mut bases, mut names, env, .. } = args;
@@ -135,9 +135,9 @@ impl MirroringStore {
         Ok(Self { mirror: Rc::new(mirror) })
     }
 
-    /// What is known of children that missed writes: the key, or `None` for
-    /// keys that are no longer told apart, and what was missed. Without a
-    /// journal, forgotten at a restart. Fails only when the journal does.
+    /// The missed writes on record: the key, or `None` for keys forgotten in a
+    /// bucket, and what was missed. Lost at a restart without a journal. Fails only
+    /// if the journal does.
     pub fn dirty(&self) -> Result<Vec<(Option<String>, Missed)>> {
         let recorded = self.mirror.dirty.all()?.into_iter();
         Ok(recorded
@@ -146,8 +146,8 @@ impl MirroringStore {
     }
 }
 
-/// Takes the journal from the end of the bases, where whoever built the chain
-/// has to put it.
+/// Takes the journal from the end of the bases, where the builder of the chain must
+/// put it.
 fn take_journal(
     store: &str,
     journal: &str,
@@ -178,7 +178,8 @@ fn take_journal(
 }
 
 impl Mirror {
-    /// Writers of a key take turns, so that all children end with the same.
+    /// Serializes writers of a key, so that all children end up with the same
+    /// object.
     fn lock(&self, key: &str) -> Result<Box<dyn Guard>> {
         self.env.coordinator.lock(&format!("{}/write/{key}", self.name))
     }

@@ -1,4 +1,4 @@
-//! Reads that go to the next child when one fails.
+//! Reads, with failover to the next child.
 
 use super::Mirror;
 use super::record::{Absence, Recorded};
@@ -9,22 +9,22 @@ use crate::store::{Reader, SharedStore};
 use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 use std::rc::Rc;
 
-/// Whether an error is the answer to the question, rather than a failure to
-/// answer: asking another child would not help.
+/// Whether an error answers the question rather than failing to: asking another
+/// child would not help.
 fn is_answer(error: &Error) -> bool {
     matches!(error, Error::PreconditionFailed | Error::InvalidRange | Error::LimitExceeded(_))
 }
 
-/// How often a key is looked at anew when its record changes meanwhile.
+/// How often to start over because a key's record changed meanwhile.
 const LOOKS: usize = 5;
 
 impl Mirror {
-    /// Asks the children that are up to date, in order, until one answers;
-    /// gives its index as well.
+    /// Asks the up-to-date children in order until one answers. Also returns the
+    /// index of that child.
     ///
-    /// A child that is known to have missed the last write is not asked: it
-    /// would show an older object. That the others have none is the answer
-    /// only where the record agrees.
+    /// A child known to have missed the last write is not asked, because it would
+    /// show an older object. `NotFound` from all others is the answer only if the
+    /// record confirms it.
     pub(super) fn first<T>(
         &self,
         what: &str,
@@ -86,7 +86,7 @@ impl Mirror {
         Err(self.failure(what, key, &outcomes))
     }
 
-    /// The answer where no child has the object, of those that are not behind.
+    /// The error if no up-to-date child has the object.
     fn missing(&self, recorded: &Recorded, what: &str, key: &str) -> Error {
         let absence = recorded.absence();
         if absence == Absence::Certain {
@@ -142,8 +142,8 @@ impl Mirror {
     }
 }
 
-/// A reader that goes on from another child when its own breaks, if that one
-/// holds the very same object.
+/// A reader that continues from another child when its own fails, if that child has
+/// the very same object.
 struct Failover {
     mirror: Rc<Mirror>,
     key: String,

@@ -1,45 +1,45 @@
-//! What is kept of missed writes, as data: in the memory of a process, and as
-//! the objects of a journal, which outlive it.
+//! The data kept about missed writes: in the memory of a process, and in the
+//! objects of a journal, which outlive it.
 //!
-//! Keys are spread over a fixed number of buckets, so that what is kept can be
-//! walked and stays bounded: a bucket that grows too large forgets its keys and
-//! counts a child as behind for every key that belongs to it.
+//! Keys are spread over a fixed number of buckets, so that the data can be
+//! enumerated and stays bounded: a bucket that grows too large forgets its keys and
+//! counts a child as behind for every key in the bucket.
 //!
-//! An object of a journal is one bucket. It never says less than is true: it is
-//! written before a write begins, and again when a child missed one; that a
-//! write ended well is left for the next time.
+//! An object of the journal is one bucket. It never understates: it is written
+//! before a write begins, and again if a child missed the write. A successful end
+//! is recorded only the next time the bucket is written.
 
 use crate::types::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many buckets there are.
+/// The number of buckets.
 pub const BUCKETS: u32 = 256;
 
-/// A bucket larger than this, as JSON, forgets its keys; well below the 64 KiB
-/// that a shared value may have.
+/// A bucket larger than this, in bytes of JSON, forgets its keys. Well below the 64
+/// KiB limit of a shared value.
 pub const MAX_BUCKET: usize = 32 * 1024;
 
-/// The form of the objects of a journal that is written here. Form 1 did not
-/// say what was missed: nothing in it counts as a delete.
+/// The format of journal objects. Format 1 did not record what was missed, so
+/// nothing in it counts as a delete.
 const FORMAT: u32 = 2;
 
-/// The state of one key, or of what a bucket no longer tells apart.
+/// The state of one key, or of all forgotten keys of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missed {
-    /// Children that missed a write or a delete, counted from 0.
+    /// The children that missed a write or a delete, by index.
     pub children: BTreeSet<usize>,
-    /// A write or a delete was begun and its end has not been recorded: under
-    /// way, or whoever wrote vanished, and the children may differ.
+    /// A write or a delete began and its end is not recorded: it is in progress, or
+    /// the writer vanished and the children may differ.
     pub pending: bool,
-    /// What was begun is a delete.
+    /// What began is a delete.
     pub deleting: bool,
-    /// What these children missed last is a delete.
+    /// The last change that these children missed is a delete.
     pub deleted: bool,
 }
 
 impl Missed {
-    /// Whether there is nothing to remember.
+    /// Whether there is nothing to record.
     pub fn is_clean(&self) -> bool {
         self.children.is_empty() && !self.pending
     }
@@ -49,19 +49,19 @@ impl Missed {
         self.deleted || (self.pending && self.deleting)
     }
 
-    /// Notes that a write or a delete begins.
+    /// Records that a write or a delete begins.
     pub fn begin(&mut self, deleting: bool) {
         (self.pending, self.deleting) = (true, deleting);
     }
 
-    /// Notes that what was begun was refused, and changed nothing: what was in
-    /// doubt before still is.
+    /// Records that the change was rejected and changed nothing; earlier doubts
+    /// remain.
     pub fn cancel(&mut self, before: &Missed) {
         (self.pending, self.deleting) = (before.pending, before.deleting);
     }
 
-    /// Notes how a write, or with `deleted` a delete, ended: `clean` children
-    /// have the newest state, `behind` ones may not.
+    /// Records the end of a write, or with `deleted` of a delete. The `clean`
+    /// children have the newest state, the `behind` ones may not.
     pub fn end(&mut self, clean: &[usize], behind: &[usize], deleted: bool) {
         (self.pending, self.deleting) = (false, false);
         self.children.retain(|child| !clean.contains(child));
@@ -70,23 +70,23 @@ impl Missed {
     }
 }
 
-/// All that is on record of a key.
+/// Everything on record about a key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// Of this very key.
+    /// About the key itself.
     pub own: Missed,
-    /// Of every key that is recorded together with it.
+    /// About all forgotten keys of its bucket.
     pub every: Missed,
 }
 
-/// What it means that no child has an object, of those that are not behind.
+/// What it means if no up-to-date child has an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
-    /// There is none: it was deleted, or every child was asked.
+    /// It does not exist: it was deleted, or every child was asked.
     Certain,
-    /// There was one, and these children lost it.
+    /// It existed, and these children lost it.
     Lost,
-    /// The record does not tell the two apart.
+    /// The record can't tell which.
     Unclear,
 }
 
@@ -96,8 +96,8 @@ impl Recorded {
         self.own.is_clean() && self.every.is_clean()
     }
 
-    /// The children that are on record as behind. What is on record of the key
-    /// itself is newer than what is of all together.
+    /// The children on record as behind. A record of the key itself is newer than
+    /// that of the forgotten keys.
     pub fn behind(&self) -> &BTreeSet<usize> {
         if self.own.children.is_empty() { &self.every.children } else { &self.own.children }
     }
@@ -107,8 +107,8 @@ impl Recorded {
         self.behind().contains(&child)
     }
 
-    /// What follows when none of the other children has an object. That it is
-    /// absent there proves nothing by itself: a disk may have been replaced.
+    /// What to conclude if no other child has the object. Its absence proves
+    /// nothing by itself, since a disk may have been replaced.
     pub fn absence(&self) -> Absence {
         if self.own.is_deleted() || self.behind().is_empty() {
             Absence::Certain
@@ -120,46 +120,45 @@ impl Recorded {
     }
 }
 
-/// What is known of some of the keys.
+/// The records of some of the keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
-    /// By key; clean ones are left out.
+    /// Records by key, without clean ones.
     pub keys: BTreeMap<String, Missed>,
-    /// What is true of every key in the bucket.
+    /// The record of all forgotten keys.
     pub every: Missed,
 }
 
 impl Bucket {
-    /// Whether there is nothing to remember.
+    /// Whether there is nothing to record.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.every.is_clean()
     }
 
-    /// All that is on record of a key.
+    /// Everything on record about a key.
     pub fn of(&self, key: &str) -> Recorded {
         let own = self.keys.get(key).cloned().unwrap_or_default();
         Recorded { own, every: self.every.clone() }
     }
 
-    /// Changes what is known of a key, within the bound of the bucket.
+    /// Changes the record of a key, and keeps the bucket within its limit.
     pub fn change(&mut self, key: &str, change: impl Fn(&mut Missed)) {
         let missed = self.keys.entry(key.to_owned()).or_default();
         change(missed);
         if missed.is_clean() {
             self.keys.remove(key);
         }
-        // Deletes are told apart as long as possible: once forgotten, they
-        // can't be told from objects that were lost.
+        // Forget deletes last: a forgotten one can't be told from a lost object.
         if self.is_over(MAX_BUCKET) {
             self.forget(|missed| !missed.is_deleted());
-            // Room for some more, or each write would be forgotten at once.
+            // Make some more room, or each new write would be forgotten at once.
             if self.is_over(MAX_BUCKET / 4 * 3) {
                 self.forget(|_| true);
             }
         }
     }
 
-    /// Gives children other numbers; one without is no child any more.
+    /// Renumbers the children; `None` removes a child.
     fn renumber(&mut self, number: impl Fn(usize) -> Option<usize>) {
         for missed in self.keys.values_mut().chain([&mut self.every]) {
             missed.children = missed.children.iter().filter_map(|child| number(*child)).collect();
@@ -169,12 +168,13 @@ impl Bucket {
     }
 
     fn is_over(&self, bytes: usize) -> bool {
-        // A character takes at most six bytes; most buckets are far from full.
+        // A character takes at most six bytes in JSON; most buckets are far from
+        // full.
         let most: usize = self.keys.keys().map(|key| key.len() * 6 + 128).sum();
         most > bytes && serde_json::to_vec(self).is_ok_and(|text| text.len() > bytes)
     }
 
-    /// Counts these keys to those that are no longer told apart.
+    /// Merges the matching keys into the record of forgotten keys.
     fn forget(&mut self, which: impl Fn(&Missed) -> bool) {
         for (_, missed) in self.keys.extract_if(.., |_, missed| which(missed)) {
             self.every.children.extend(missed.children);
@@ -183,35 +183,35 @@ impl Bucket {
     }
 }
 
-/// A bucket as a process has it in memory.
+/// A bucket in the memory of a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// What is true now.
+    /// The current state.
     pub bucket: Bucket,
-    /// The object of the journal, as it was last seen; without a journal `None`.
+    /// The journal object as last seen; `None` without a journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
-    /// Whether the journal says more than is true now.
+    /// Whether the journal overstates the current state.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
-    /// How often what another process wrote was taken over.
+    /// How often the process adopted what another one had written.
     #[serde(default)]
     pub taken: u64,
 }
 
-/// An object of the journal, for whoever wants to replace it.
+/// What is needed to replace a journal object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// Whether there is one.
+    /// Whether the object exists.
     pub there: bool,
-    /// Its etag, where the store gives one.
+    /// Its etag, if the store provides one.
     pub etag: Option<String>,
-    /// Its serial number; 0 when there is none.
+    /// Its serial number; 0 if it does not exist.
     pub serial: u64,
 }
 
-/// As a process shares it. Children go by their names: a reload may change
-/// their order, while chains of before and after it write the same.
+/// The shared value. Children are identified by name, because a reload may change
+/// their order while chains from before and after it write the same value.
 #[derive(Serialize, Deserialize)]
 struct Shared<N, H> {
     names: N,
@@ -219,13 +219,13 @@ struct Shared<N, H> {
 }
 
 impl Held {
-    /// The shared value.
+    /// Encodes the shared value.
     pub fn encode(&self, names: &[String]) -> Vec<u8> {
-        // Maps of strings to plain values can't fail to become JSON.
+        // Maps of strings to plain values always have a JSON form.
         serde_json::to_vec(&Shared { names, held: self }).unwrap_or_default()
     }
 
-    /// Reads a shared value, which chains with other children may have written.
+    /// Decodes a shared value, which a chain with other children may have written.
     pub fn decode(value: &[u8], names: &[String]) -> Self {
         let Ok(Shared { names: theirs, mut held }) =
             serde_json::from_slice::<Shared<Vec<String>, Held>>(value)
@@ -240,8 +240,8 @@ impl Held {
         held
     }
 
-    /// Takes over what another process wrote to the journal. Only what this
-    /// process has under way is known better here.
+    /// Adopts what another process wrote to the journal. This process knows better
+    /// only about its own changes in progress.
     pub fn take_over(&mut self, journal: Held) {
         let own = std::mem::take(&mut self.bucket);
         self.bucket = journal.bucket;
@@ -257,19 +257,20 @@ impl Held {
     }
 }
 
-/// FNV-1a: spreads keys well enough, and is the same in every instance.
+/// The bucket of a key, by FNV-1a: spreads keys well enough, and is the same in
+/// every instance.
 pub fn bucket_of(key: &str) -> u32 {
     let hash =
         key.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     (hash ^ (hash >> 16)) % BUCKETS
 }
 
-/// The key of a bucket's object in the journal.
+/// The key of a bucket's journal object.
 pub fn image_key(mirror: &str, bucket: u32) -> String {
     format!("{mirror}/{bucket:02x}.json")
 }
 
-/// An object of the journal. Children have names here: their order in a
+/// A journal object. Children are identified by name, because their order in the
 /// configuration may change between two runs.
 #[derive(Serialize, Deserialize)]
 struct Image {
@@ -304,13 +305,13 @@ impl Entry {
             missed: missed.children.iter().filter_map(name).collect(),
             pending: missed.pending,
             deleting: missed.deleting,
-            // That a write ended well is not put down, so the delete before it
-            // proves nothing to whoever reads that it was begun.
+            // The end of a successful write is not recorded, so once a write has
+            // begun, an earlier delete proves nothing to the next reader.
             deleted: missed.deleted && (missed.deleting || !missed.pending),
         }
     }
 
-    /// A name that no child has any more says nothing.
+    /// Ignores names that no child has any more.
     fn missed(&self, names: &[String]) -> Missed {
         let child = |name: &String| names.iter().position(|other| other == name);
         Missed {
@@ -322,7 +323,7 @@ impl Entry {
     }
 }
 
-/// The text of a bucket's object.
+/// Encodes a bucket as a journal object.
 pub fn encode(bucket: &Bucket, serial: u64, names: &[String]) -> Vec<u8> {
     let entry = |(key, missed): (&String, &Missed)| (key.clone(), Entry::of(missed, names));
     let image = Image {
@@ -331,15 +332,15 @@ pub fn encode(bucket: &Bucket, serial: u64, names: &[String]) -> Vec<u8> {
         every: Entry::of(&bucket.every, names),
         keys: bucket.keys.iter().map(entry).collect(),
     };
-    // A map of strings to plain values can't fail to become JSON.
+    // Maps of strings to plain values always have a JSON form.
     serde_json::to_vec(&image).unwrap_or_default()
 }
 
-/// Reads the text of a bucket's object: the bucket and its serial number.
+/// Decodes a journal object: its bucket and its serial number.
 ///
-/// What is no such text may have said anything: then every key of the bucket
-/// counts as being written, and the problem is given as well. A newer form is
-/// an error, since overwriting it would lose what it says.
+/// Text that can't be decoded may have recorded anything. Every key of the bucket
+/// then counts as being written, and the problem is returned as well. A newer
+/// format is an error, since overwriting it would lose information.
 pub fn decode(text: &[u8], names: &[String]) -> Result<(Bucket, u64, Option<String>), Error> {
     #[derive(Deserialize)]
     struct Form {
@@ -425,7 +426,7 @@ mod tests {
             read.bucket.of("a").own,
             Missed { children: [0].into(), deleted: true, ..Missed::default() }
         );
-        // Only a child that is gone missed that.
+        // Only a child that no longer exists missed that.
         assert!(!read.bucket.keys.contains_key("b"));
         assert!(read.bucket.of("c").own.deleting && read.taken == 3);
         assert_eq!(read.bucket.every.children, BTreeSet::from([0]));

@@ -1,20 +1,20 @@
-//! One error out of what happened to each child.
+//! Combines the outcomes of the children into one error.
 
 use crate::types::Error;
 
-/// What became of one child.
+/// The outcome of an operation on one child.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
     Done,
     Undone,
     Skipped,
     Failed(Error),
-    /// It was not asked, since it did not answer before.
+    /// It was not asked, because it is down.
     LeftOut(Error),
 }
 
 impl Outcome {
-    /// Why it did not take part.
+    /// The error, if the child did not take part.
     pub(super) fn error(&self) -> Option<&Error> {
         match self {
             Outcome::Failed(error) | Outcome::LeftOut(error) => Some(error),
@@ -23,12 +23,12 @@ impl Outcome {
     }
 }
 
-/// The error of an operation that did not do enough of its children.
+/// The error of an operation that succeeded on too few children.
 ///
-/// When every child says the same, so does the mirror; otherwise the message
-/// lists them. The case is then that of the failures, where they have one in
-/// common (a refused key stays a refused key), and it may be retried when that
-/// could help any of them.
+/// If every child failed with the same error, that is the error. Otherwise the
+/// message lists the children. The error is `Unavailable` if a retry could help any
+/// of them, else the case that the failures have in common (an invalid key stays an
+/// invalid key).
 pub(super) fn combine(
     store: &str,
     names: &[String],

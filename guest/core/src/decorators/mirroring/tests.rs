@@ -24,7 +24,7 @@ fn put_new(store: &MirroringStore, key: &str, data: &str) -> Result<ObjectInfo> 
     store.put(key, data.as_bytes(), &options)
 }
 
-/// Lets breakers ask their children again.
+/// Advances the clock until breakers try their children again.
 fn later(shared: &Shared) {
     shared.time.set(shared.time.get() + 60_000);
 }
@@ -133,7 +133,7 @@ fn a_child_that_lost_an_object_never_costs_the_last_copy() {
         let children = three();
         let store = default_mirror(policy, &children);
         let old = put(&store, "a", "old").unwrap();
-        // Their disks were replaced, and are full.
+        // Their disks were replaced by full ones.
         for child in &children[1..] {
             child.lose("a");
             child.fail(&["put", "finish"]);
@@ -164,7 +164,7 @@ fn what_only_a_child_holds_that_is_behind_is_an_error_and_not_missing() {
     assert!(store.exists("a").is_err() && store.stat("a").is_err());
     assert!(put_new(&store, "a", "x").is_err(), "whether there is one is not known");
     assert_eq!(all_keys(&store, 10).unwrap(), ["a"], "it is no secret");
-    // The way out: write it again, or delete it.
+    // Writing or deleting it again resolves this.
     put(&store, "a", "newer").unwrap();
     assert_eq!((get(&store, "a").unwrap(), store.dirty().unwrap()), ("newer".to_owned(), vec![]));
     children[2].fail(&["put"]);
@@ -183,7 +183,7 @@ fn a_write_after_a_missed_delete_that_fails_everywhere_does_not_bring_the_object
     put(&store, "a", "one").unwrap();
     children[2].down(true);
     store.delete("a", &DeleteOptions::default()).unwrap();
-    // The record knows what the child that is down would say.
+    // The record tells what the child that is down would answer.
     assert_eq!(store.delete("a", &DeleteOptions::default()), Err(Error::NotFound));
     children.iter().for_each(|child| child.down(true));
     assert!(put(&store, "a", "two").is_err());
@@ -191,7 +191,7 @@ fn a_write_after_a_missed_delete_that_fails_everywhere_does_not_bring_the_object
     later(&shared);
     assert_eq!(get(&store, "a"), Err(Error::NotFound));
     assert_eq!(all_keys(&store, 10).unwrap(), Vec::<String>::new());
-    // A delete that is refused is none.
+    // A refused delete leaves no delete on record.
     put(&store, "a", "two").unwrap();
     children[2].fail(&["put"]);
     put(&store, "a", "three").unwrap();
@@ -210,7 +210,7 @@ fn a_failed_overwrite_is_seen_everywhere_or_nowhere() {
     put(&store, "a", "old").unwrap();
     children[1].fail(&["put"]);
     put(&store, "a", "new").unwrap_err();
-    // Another instance knows as well.
+    // Another instance sees it, too.
     let other = mirror(&shared, "all", &children);
     assert_eq!(get(&other, "a").unwrap(), "new");
     children[0].down(true);
@@ -553,7 +553,7 @@ fn a_write_is_not_taken_back_where_a_child_was_behind() {
     store.delete("a", &DeleteOptions::default()).unwrap();
     children[2].down(false);
     children[1].fail(&["put"]);
-    // The other instance insists on all: child 2 is never reached.
+    // The other instance requires all children, so it never gets to child 2.
     let strict = mirror(&shared, "all", &children);
     let error = put_new(&strict, "a", "new").unwrap_err().to_string();
     assert!(!error.contains("taken back"), "{error}");

@@ -1,4 +1,4 @@
-//! Writes and deletes on all children.
+//! Writes and deletes, on all children.
 
 use super::Mirror;
 use super::dirty::fresh_etag;
@@ -8,8 +8,8 @@ use crate::store::Writer;
 use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
 use std::rc::Rc;
 
-/// Whether a child refused because of a precondition, which settles the
-/// matter for all.
+/// Whether a child rejected the change because of a precondition, which decides for
+/// all children.
 fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::AlreadyExists | Error::PreconditionFailed | Error::NotFound)
 }
@@ -20,21 +20,21 @@ fn is_conditional(options: &PutOptions) -> bool {
 
 /// What is known before a write.
 struct Look {
-    /// The children, in the order to write them.
+    /// The order in which to write the children.
     order: Vec<usize>,
-    /// What they hold that are behind decides about no precondition.
+    /// The key's record. Children that are behind do not decide preconditions.
     recorded: Recorded,
-    /// Whether every child was asked, said that there is no such object, and
-    /// nothing is on record. Of use only while the key's lock is held.
+    /// Whether every child was asked and has no object, and nothing is on record.
+    /// Valid only while the key is locked.
     new: bool,
 }
 
 impl Mirror {
-    /// Looks at what there is before a write.
+    /// Collects what is known before a write.
     ///
-    /// The first child decides about preconditions, in one step with its own
-    /// write; so it must be one that knows the current object. Else one that
-    /// was down comes first: if it still is, and is needed, nothing was done.
+    /// The first child decides preconditions in one step with its own write, so it
+    /// must have the current object. Without preconditions, a child that was down
+    /// comes first: if it still is, and is needed, nothing has been changed.
     fn look(&self, key: &str, options: &PutOptions) -> Result<Look> {
         let recorded = self.recorded(key)?;
         let mut order = self.order();
@@ -67,8 +67,8 @@ impl Mirror {
         }
     }
 
-    /// What is known of the children's failures before anything is done; an
-    /// error if the others are too few.
+    /// The outcomes of children that are down, before anything is changed. An error
+    /// if the others are too few.
     fn outcomes(&self, what: &str, key: &str) -> Result<Vec<Outcome>> {
         let mut outcomes = vec![Outcome::Skipped; self.children.len()];
         for (child, left_out) in self.breaker.down() {
@@ -109,8 +109,8 @@ impl Mirror {
         })
     }
 
-    /// Lets `write` publish on the children; the lock is held. `outcomes` tells
-    /// of those that failed before.
+    /// Publishes on the children with `write`, under the key's lock. `outcomes` has
+    /// the earlier failures.
     fn publish(
         &self,
         key: &str,
@@ -136,7 +136,7 @@ impl Mirror {
                 }
                 Err(error) => {
                     outcomes[index] = Outcome::Failed(error);
-                    // The rest would only make it harder to take back.
+                    // More writes would only be harder to undo.
                     if !self.is_possible(&outcomes) {
                         break;
                     }
@@ -159,12 +159,12 @@ impl Mirror {
         Err(self.failure("writing", key, &outcomes))
     }
 
-    /// Deletes an object that this write made, where it is known to be new.
+    /// Deletes an object that this write created, if it is known to be new.
     fn take_back(&self, key: &str, made: &ObjectInfo, on: &[usize], outcomes: &mut [Outcome]) {
         for &index in on {
             let child = &self.children[index];
             let can = child.capabilities();
-            // Someone may have gone round the mirror.
+            // Someone may have bypassed the mirror.
             let if_match = made.etag.clone().filter(|_| can.conditional && can.metadata);
             let gone = child.delete(key, &DeleteOptions { if_match });
             if matches!(gone, Ok(()) | Err(Error::NotFound)) {
@@ -173,23 +173,23 @@ impl Mirror {
         }
     }
 
-    /// Ends a write that too few children took. Those that have the new object
-    /// show it; none is deleted for want of it elsewhere.
+    /// Ends a write that too few children accepted. Those that have the new object
+    /// show it; it is not deleted just because others lack it.
     fn end_halfway(&self, key: &str, before: &Missed, outcomes: &[Outcome]) {
         let done = done(outcomes);
         if done.is_empty() {
-            // All was taken back. A child that failed may have taken it all the
-            // same: then the write stays on record as not ended.
+            // Everything was undone. A failed child may have accepted the write all
+            // the same; then it stays on record as unfinished.
             self.nothing_done(key, before, outcomes);
         } else {
             self.dirty.end_failed(key, &done, &others(outcomes));
         }
     }
 
-    /// Ends a write that no child is known to have taken. None is ahead, so
-    /// none is behind: all stay readable. A child that was asked and failed may
-    /// have done it all the same, unless it refused; then the write stays on
-    /// record as not ended.
+    /// Ends a write that no child is known to have accepted. No child is ahead, so
+    /// none is behind, and all stay readable. A child that failed without rejecting
+    /// the write may have carried it out all the same; then it stays on record as
+    /// unfinished.
     fn nothing_done(&self, key: &str, before: &Missed, outcomes: &[Outcome]) {
         let doubtful =
             |o: &Outcome| matches!(o, Outcome::Failed(Error::Unavailable(_) | Error::Other(_)));
@@ -223,7 +223,7 @@ impl Mirror {
                 continue;
             }
             let plain = DeleteOptions::default();
-            // A child that is behind knows an older object.
+            // A child that is behind has an older object.
             let deciding = !decided && !before.is_behind(index);
             let asked = if deciding { options } else { &plain };
             outcomes[index] = match self.children[index].delete(key, asked) {
@@ -249,7 +249,7 @@ impl Mirror {
         } else {
             self.dirty.end(key, &gone, &others, true)?;
         }
-        // Of the others, the record may know that they only missed a delete.
+        // The record may show that the other children missed only a delete.
         let known = before.own.deleted && others.iter().all(|index| before.is_behind(*index));
         if gone.len() < self.needed() || (!found && !others.is_empty() && !known) {
             return Err(self.failure("deleting", key, &outcomes));
@@ -307,8 +307,8 @@ fn failed(outcomes: &[Outcome]) -> Vec<usize> {
     with(outcomes, |outcome| outcome.error().is_some())
 }
 
-/// A streamed write to all children. A child that fails is dropped while
-/// enough others are left.
+/// A streamed write to all children. A child that fails is dropped while enough
+/// others are left.
 struct Fanout {
     mirror: Rc<Mirror>,
     key: String,
@@ -349,7 +349,7 @@ impl Writer for Fanout {
             trailer.etag = Some(self.options.etag.take().unwrap_or_else(fresh));
         }
         let _lock = mirror.lock(&self.key)?;
-        // The deciding child may have been lost, or the others changed.
+        // The deciding child may have failed, or the others changed.
         let mut look = mirror.look(&self.key, &self.options)?;
         look.order = std::mem::take(&mut self.order);
         if !is_conditional(&self.options) {
