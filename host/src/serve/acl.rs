@@ -1,5 +1,5 @@
-//! Access control lists: who may do what with a bucket or an object, as it is
-//! kept, as requests ask for it and as answers show it.
+//! Access control lists: rights on buckets and objects, and their stored,
+//! request and response forms.
 
 use super::buckets::owner as shown_owner;
 use super::users::{User, Users};
@@ -10,42 +10,42 @@ use s3s::dto::{self, AccessControlPolicy, ObjectCannedACL, Type};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
-/// Where an object's list is in its metadata; absent: its bucket's owner alone
-/// may do everything.
+/// The metadata key of an object's ACL. Without one, only the bucket's owner
+/// has access.
 pub const ACL: &str = ":acl";
 
-/// What S3 calls the two groups.
+/// The S3 URIs of the two groups.
 const EVERYONE: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 const SIGNED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 
-/// The most grants in a list, as S3 has it.
+/// The S3 limit on grants in an ACL.
 const MAX_GRANTS: usize = 100;
 
-/// Who is granted something.
+/// The recipient of a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grantee {
-    /// Whoever sends requests, signed or not.
+    /// Anyone, signed or not.
     Everyone,
-    /// Whoever signs.
+    /// Anyone who signs.
     Signed,
     /// The user with this access key.
     User(String),
 }
 
-/// What is granted.
+/// A right that an ACL grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Permission {
-    /// To list a bucket, or to read an object.
+    /// List a bucket, or read an object.
     Read,
-    /// To put objects into a bucket, and to delete them.
+    /// Put objects into a bucket and delete them.
     Write,
-    /// To read the list.
+    /// Read the ACL.
     ReadAcp,
-    /// To change the list.
+    /// Change the ACL.
     WriteAcp,
-    /// All of them.
+    /// All of the above.
     FullControl,
 }
 
@@ -53,7 +53,7 @@ impl Permission {
     const ALL: [Self; 5] =
         [Self::Read, Self::Write, Self::ReadAcp, Self::WriteAcp, Self::FullControl];
 
-    /// As S3 writes it.
+    /// The S3 name.
     fn name(self) -> &'static str {
         match self {
             Self::Read => dto::Permission::READ,
@@ -64,7 +64,7 @@ impl Permission {
         }
     }
 
-    /// The header that grants it.
+    /// The request header that grants this permission.
     fn header(self) -> &'static str {
         match self {
             Self::Read => "x-amz-grant-read",
@@ -76,7 +76,7 @@ impl Permission {
     }
 }
 
-/// One entry of a list.
+/// One entry of an ACL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     pub to: Grantee,
@@ -89,17 +89,17 @@ impl Grant {
     }
 }
 
-/// A list, and whose the bucket or object is.
+/// An ACL with the owner of its bucket or object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acl {
-    /// An access key; absent: nobody's in particular.
+    /// An access key; `None` means that all signed users own it.
     pub owner: Option<String>,
     pub grants: Vec<Grant>,
 }
 
 impl Acl {
-    /// The owner may do everything, and nobody else anything. What is nobody's
-    /// is of all who sign.
+    /// Full control for the owner and no access for others. Without an owner,
+    /// all signed users have full control.
     pub fn private(owner: Option<&str>) -> Self {
         let all = match owner {
             Some(owner) => Grant::user(owner, Permission::FullControl),
@@ -108,12 +108,12 @@ impl Acl {
         Self { owner: owner.map(str::to_owned), grants: vec![all] }
     }
 
-    /// A list that is kept in an object's metadata.
+    /// Parses an ACL from an object's metadata.
     pub fn kept(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// As it is kept there.
+    /// The form kept in metadata.
     pub fn keep(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -125,7 +125,8 @@ impl Acl {
         }
     }
 
-    /// Whether a user may do this; `groups`: grants to groups count.
+    /// Whether `user` has the permission. Grants to groups count only if
+    /// `groups`.
     pub fn allows(&self, user: &User, wanted: Permission, groups: bool) -> bool {
         // Owners never lock themselves out.
         if matches!(wanted, Permission::ReadAcp | Permission::WriteAcp) && self.is_owner(user) {
@@ -147,7 +148,7 @@ impl Acl {
         self.grants.iter().any(|grant| !matches!(grant.to, Grantee::User(_)))
     }
 
-    /// As answers show it.
+    /// The form shown in responses.
     pub fn show(&self) -> (dto::Owner, dto::Grants) {
         let grantee = |to: &Grantee| {
             let group = |uri: &str| dto::Grantee {
@@ -171,7 +172,7 @@ impl Acl {
     }
 }
 
-/// What is so of every bucket and object where lists give no rights.
+/// The owner and ACL to show for any bucket or object when ACLs are off.
 pub fn show_owner(owner: Option<&str>) -> (dto::Owner, dto::Grants) {
     let owner = shown_owner(owner);
     let grant = dto::Grant {
@@ -191,7 +192,7 @@ fn user(user: dto::Owner) -> dto::Grantee {
     }
 }
 
-/// A list that a request asks for in its headers.
+/// The ACL that a request asks for in its headers.
 #[derive(Debug, Default)]
 pub struct Wish {
     pub canned: Option<String>,
@@ -199,7 +200,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// What the headers ask for; in a presigned URL they are in the query.
+    /// Reads the headers; a presigned URL has them in its query.
     pub fn of(headers: &HeaderMap, uri: &Uri) -> Self {
         let value = |name: &str| {
             let header = headers.get(name).and_then(|value| value.to_str().ok());
@@ -216,8 +217,7 @@ impl Wish {
         self.canned.is_none() && self.grants.is_empty()
     }
 
-    /// Refuses what gives a right to anybody who has none, where lists give
-    /// no rights.
+    /// With ACLs off, refuses a request that would grant rights to others.
     pub fn refuse(&self) -> S3Result<()> {
         if !self.grants.is_empty() {
             return Err(no_grants());
@@ -240,8 +240,8 @@ impl Wish {
         }
     }
 
-    /// The list, for what belongs to `owner` in a bucket of `bucket_owner`
-    /// (absent: for a bucket itself).
+    /// The ACL for something that `owner` owns in a bucket of `bucket_owner`
+    /// (`None` for a bucket itself).
     pub fn list(
         &self,
         owner: Option<&str>,
@@ -270,7 +270,7 @@ impl Wish {
     }
 }
 
-/// From a query that is signed whole.
+/// Reads a presigned query parameter; only version 4 signs the whole query.
 fn queried(headers: &HeaderMap, uri: &Uri, name: &str) -> Option<String> {
     let has = |wanted: &str| {
         uri.query().is_some_and(|query| query.split('&').any(|p| p.starts_with(wanted)))
@@ -283,7 +283,7 @@ fn queried(headers: &HeaderMap, uri: &Uri, name: &str) -> Option<String> {
     percent_decode_str(&value.replace('+', " ")).decode_utf8().ok().map(Into::into)
 }
 
-/// The canned lists of S3.
+/// The grants of S3's canned ACLs.
 fn grants_of(
     canned: &str,
     owner: Option<&str>,
@@ -315,7 +315,7 @@ fn grants_of(
     Ok(grants)
 }
 
-/// A list that a request has as its body, for what has `before`.
+/// The ACL from a request body, replacing `before`.
 pub fn from_xml(policy: AccessControlPolicy, before: &Acl, users: &Users) -> S3Result<Acl> {
     let owner = shown_owner(before.owner.as_deref());
     if policy.owner.and_then(|owner| owner.id).is_some_and(|id| Some(id) != owner.id) {
@@ -337,7 +337,7 @@ pub fn from_xml(policy: AccessControlPolicy, before: &Acl, users: &Users) -> S3R
     check(Acl { owner: before.owner.clone(), grants: granted.collect::<S3Result<_>>()? })
 }
 
-/// Whether a list from a request grants what its owner has anyway, and no more.
+/// Whether an ACL only gives its owner full control.
 pub fn is_plain(policy: Option<&AccessControlPolicy>) -> bool {
     let Some(grants) = policy.and_then(|policy| policy.grants.as_ref()) else { return true };
     let owner = policy.and_then(|policy| policy.owner.as_ref()).and_then(|owner| owner.id.as_ref());
@@ -352,7 +352,7 @@ pub fn no_grants() -> S3Error {
     s3_error!(NotImplemented, "there are no rights by ACL here (serve.acls)")
 }
 
-/// Groups first, as S3 shows them.
+/// Enforces the size limit and puts groups first, as S3 shows them.
 fn check(mut acl: Acl) -> S3Result<Acl> {
     if acl.grants.len() > MAX_GRANTS {
         return Err(s3_error!(InvalidRequest, "an ACL has at most {MAX_GRANTS} grants"));
@@ -361,7 +361,7 @@ fn check(mut acl: Acl) -> S3Result<Acl> {
     Ok(acl)
 }
 
-/// `id="…"` or `uri="…"`.
+/// Parses `id="…"` or `uri="…"`.
 fn named(grantee: &str, users: &Users) -> S3Result<Grantee> {
     let (kind, value) = grantee.trim().split_once('=').unwrap_or_default();
     let value = value.trim().trim_matches('"');
@@ -413,7 +413,7 @@ mod tests {
         Wish::of(&headers.collect(), &Uri::from_static("/b/k"))
     }
 
-    /// Which of A, B and the unsigned may do this.
+    /// Which of A, B and the unsigned user have the permission.
     fn who(acl: &Acl, may: Permission, groups: bool) -> String {
         let users = users();
         let all = [Some("A"), Some("B"), None];
@@ -507,7 +507,7 @@ mod tests {
         let signed = wish("&X-Amz-Signature=0");
         assert_eq!(signed.canned.as_deref(), Some("public-read"));
         assert_eq!(signed.grants, [(Permission::Read, "id=x".to_owned())]);
-        // The second version signs no such query.
+        // Signature version 2 does not sign these parameters.
         assert!(wish("&X-Amz-Signature=0&Signature=0").is_empty());
         assert!(wish("").is_empty());
     }

@@ -1,4 +1,4 @@
-//! Bytes of requests and answers.
+//! The bytes of request and response bodies.
 
 use super::checksum::{Algorithm, Sum};
 use super::digest::Digests;
@@ -17,19 +17,19 @@ use std::time::Duration;
 /// How long a client may send nothing.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What the bytes must turn out to be.
+/// What a client announced about the bytes of a body.
 #[derive(Default)]
 pub struct Expected {
-    /// Base64, as the header has it.
+    /// Base64, as in the header.
     pub content_md5: Option<String>,
     pub length: Option<i64>,
     pub sums: dto::Checksum,
-    /// The checksum that is to be kept where the client sends none.
+    /// The checksum to store if the client sends none.
     pub wanted: Option<Algorithm>,
 }
 
-/// What the headers of a request promise. The inputs of PutObject and
-/// UploadPart have the same fields and no type in common.
+/// The [`Expected`] of a request. The inputs of PutObject and UploadPart have
+/// the same fields but share no trait.
 macro_rules! expected {
     ($input:ident, $headers:expr, $wanted:expr) => {
         $crate::serve::body::Expected {
@@ -46,7 +46,7 @@ macro_rules! expected {
 
 pub(super) use expected;
 
-/// How many bytes the client says that the object has.
+/// The object's length in bytes, if the client states it.
 pub fn length(headers: &HeaderMap, content_length: Option<i64>) -> Option<i64> {
     match headers.get("x-amz-decoded-content-length") {
         Some(decoded) => decoded.to_str().ok().and_then(|text| text.parse().ok()),
@@ -60,11 +60,11 @@ pub fn length(headers: &HeaderMap, content_length: Option<i64>) -> Option<i64> {
     }
 }
 
-/// The bytes of a request, checked when they end.
+/// A request body that is verified at its end.
 pub struct Incoming {
     body: Option<StreamingBlob>,
     expected: Expected,
-    /// Those that the client sends.
+    /// The algorithms whose checksums the client sends.
     sent: Vec<Algorithm>,
     digests: Digests,
     length: u64,
@@ -98,7 +98,7 @@ impl Incoming {
         Self { body, expected, sent, digests: Digests::new(hasher), length: 0, trailers }
     }
 
-    /// The checksums that the client sends, as it announces them.
+    /// The algorithms of the checksums that the client announced.
     pub fn sent(&self) -> &[Algorithm] {
         &self.sent
     }
@@ -119,8 +119,8 @@ impl Incoming {
         Ok(Some(chunk))
     }
 
-    /// Checks that the bytes are those that were announced, after the last of
-    /// them (trailers come then).
+    /// Verifies length, MD5 and checksums. Call it after the last bytes, since
+    /// trailers arrive then.
     pub async fn finish(self) -> S3Result<Arrived> {
         let bad = |what: &str| {
             let text =
@@ -152,8 +152,8 @@ impl Incoming {
         for algorithm in &self.sent {
             let header = algorithm.of(&self.expected.sums).map(String::as_str);
             let trailer = trailers.get(algorithm.header()).and_then(|value| value.to_str().ok());
-            // One that was announced and then never came is as wrong as
-            // another value.
+            // An announced checksum that never came is as wrong as a different
+            // value.
             if header.or(trailer) != algorithm.of(&sums).map(String::as_str) {
                 return bad(algorithm.name());
             }
@@ -167,15 +167,15 @@ impl Incoming {
     }
 }
 
-/// A body that arrived whole.
+/// A body that arrived completely.
 pub struct Arrived {
     pub md5: [u8; 16],
     pub ended: Ended,
-    /// By what the client sent, or what was wanted else.
+    /// By the first algorithm that the client sent, else by the wanted one.
     pub sum: Option<Sum>,
 }
 
-/// A body that broke off, or whose chunk signatures are wrong.
+/// The S3 error for a body that broke off or has wrong chunk signatures.
 fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
     if let Some(error) = error.downcast_ref::<S3Error>() {
         return S3Error::with_message(error.code().clone(), error.to_string());
@@ -194,9 +194,9 @@ fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
     S3Error::with_message(S3ErrorCode::IncompleteBody, text)
 }
 
-/// The bytes of a source as the body of an answer. The client sees a broken
-/// connection when they don't end well: the last ones are not sent before that
-/// is known. `in_use` is held until then.
+/// A source as a response body. If the source fails, the client sees a broken
+/// connection: the last bytes are sent only after the source has ended well.
+/// `in_use` is held until then.
 pub fn outgoing(source: Source, in_use: Arc<()>) -> StreamingBlob {
     let start = (source, in_use);
     let stream = futures::stream::try_unfold(start, |(mut source, in_use)| async move {
@@ -205,12 +205,11 @@ pub fn outgoing(source: Source, in_use: Arc<()>) -> StreamingBlob {
         })?;
         Ok::<_, crate::Error>((!chunk.is_empty()).then_some((chunk, (source, in_use))))
     });
-    // Streams of answers must be `Sync`, which a stream that is only ever
-    // polled by its owner is in effect.
+    // Response streams must be `Sync`; only the owner polls this one.
     StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream))
 }
 
-/// The bytes of an object here, as if a client sent them for another.
+/// An object's bytes as the request body of another object.
 pub fn moved(source: Source, key: &str) -> StreamingBlob {
     let start = (source, key.to_owned());
     let stream = futures::stream::try_unfold(start, |(mut source, key)| async move {
@@ -220,7 +219,7 @@ pub fn moved(source: Source, key: &str) -> StreamingBlob {
     StreamingBlob::wrap(sync_wrapper::SyncStream::new(stream))
 }
 
-/// What a client is told when a part can't be kept; the log has the cause.
+/// The S3 error for a part that can't be stored; the log has the cause.
 pub fn staging_failed(error: &std::io::Error) -> S3Error {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     if !matches!(error.kind(), StorageFull | QuotaExceeded) {

@@ -1,5 +1,4 @@
-//! Checksums: which are computed, how they are kept with an object, and how
-//! answers show them.
+//! Object checksums: algorithms, their form in metadata, and in responses.
 
 use http::HeaderMap;
 use s3s::checksum::ChecksumHasher;
@@ -7,10 +6,10 @@ use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{self, ChecksumAlgorithm, ChecksumType};
 use s3s::{S3Result, s3_error};
 
-/// Where an object's checksum is in its metadata.
+/// The metadata key of an object's checksum.
 pub const CHECKSUM: &str = ":checksum";
 
-/// What S3 has checksums by.
+/// The checksum algorithms of S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     Crc32,
@@ -24,11 +23,11 @@ impl Algorithm {
     pub const ALL: [Self; 5] =
         [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
-    /// What S3 computes where the client asks for nothing. It costs a tenth of
-    /// the MD5 that every object has anyway.
+    /// The algorithm S3 uses when the client names none. It costs a tenth of
+    /// the MD5 that every object gets anyway.
     pub const DEFAULT: Self = Self::Crc64Nvme;
 
-    /// As S3 writes it.
+    /// The S3 name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Crc32 => ChecksumAlgorithm::CRC32,
@@ -53,7 +52,7 @@ impl Algorithm {
         ChecksumAlgorithm::from_static(self.name())
     }
 
-    /// The header or trailer that carries it.
+    /// The header or trailer that carries the checksum.
     pub fn header(self) -> &'static str {
         match self {
             Self::Crc32 => "x-amz-checksum-crc32",
@@ -64,13 +63,13 @@ impl Algorithm {
         }
     }
 
-    /// Whether a checksum of a multipart upload is made of its parts'
-    /// checksums, unless asked for otherwise.
+    /// Whether multipart uploads default to a checksum of their parts'
+    /// checksums.
     pub fn is_composite(self) -> bool {
         self != Self::Crc64Nvme
     }
 
-    /// Adds it to what a hasher computes.
+    /// Adds this algorithm to `hasher`.
     pub fn start(self, hasher: &mut ChecksumHasher) {
         match self {
             Self::Crc32 => hasher.crc32 = Some(Crc32::new()),
@@ -81,14 +80,14 @@ impl Algorithm {
         }
     }
 
-    /// A hasher for it alone.
+    /// A hasher for this algorithm alone.
     pub fn hasher(self) -> ChecksumHasher {
         let mut hasher = ChecksumHasher::default();
         self.start(&mut hasher);
         hasher
     }
 
-    /// Its value among several.
+    /// This algorithm's value among `sums`.
     pub fn of(self, sums: &dto::Checksum) -> Option<&String> {
         match self {
             Self::Crc32 => sums.checksum_crc32.as_ref(),
@@ -100,7 +99,7 @@ impl Algorithm {
     }
 }
 
-/// The checksums of a request; those of a form come as headers, too.
+/// The checksums of a request; a form's checksums arrive as headers.
 pub fn or_of_headers(sums: dto::Checksum, headers: &HeaderMap) -> dto::Checksum {
     let header =
         |algorithm: Algorithm| headers.get(algorithm.header())?.to_str().ok().map(str::to_owned);
@@ -118,9 +117,10 @@ pub fn or_of_headers(sums: dto::Checksum, headers: &HeaderMap) -> dto::Checksum 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
     pub algorithm: Algorithm,
-    /// Of the parts' checksums; else of all bytes.
+    /// Whether this is a checksum of the parts' checksums rather than of all
+    /// bytes.
     pub composite: bool,
-    /// In Base64, with `-` and the number of parts where it is composite.
+    /// Base64; a composite checksum ends in `-` and the number of parts.
     pub value: String,
 }
 
@@ -150,16 +150,17 @@ impl Sum {
         kind(self.composite)
     }
 
-    /// As it stands in the metadata of an object that was sent as `length`
-    /// bytes: a store that changes what it is given (JsonStore) gives back
-    /// others, which have another checksum.
+    /// The metadata entry for an object sent as `length` bytes. The length
+    /// tells [`Sum::kept`] whether the store changed the bytes (as JsonStore
+    /// does), which makes the checksum wrong.
     pub fn keep(&self, length: u64) -> (String, String) {
         let (algorithm, kind) = (self.algorithm.name(), self.kind());
         let text = format!("{algorithm} {} {} {length}", kind.as_str(), self.value);
         (CHECKSUM.to_owned(), text)
     }
 
-    /// From what stands in the metadata of an object of `size` bytes.
+    /// Parses the metadata of an object of `size` bytes. Returns `None` if the
+    /// size differs from that of the bytes sent.
     pub fn kept(text: &str, size: Option<u64>) -> Option<Self> {
         let mut words = text.split(' ');
         let algorithm = Algorithm::parse(words.next()?).ok()?;
@@ -177,8 +178,7 @@ pub fn kind(composite: bool) -> ChecksumType {
     })
 }
 
-/// Puts a checksum into an answer. The outputs that have checksums have no
-/// type in common.
+/// Sets a checksum in an output. The output types share no trait.
 macro_rules! show_sum {
     ($output:expr, $sum:expr) => {
         if let Some(sum) = $sum {
@@ -195,7 +195,7 @@ macro_rules! show_sum {
     };
 }
 
-/// The checksums that an input has, which has no type in common with others.
+/// The checksums of an input. The input types share no trait.
 macro_rules! sums {
     ($input:expr) => {
         s3s::dto::Checksum {

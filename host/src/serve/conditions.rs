@@ -1,5 +1,4 @@
-//! Conditions of writes and deletes, as a store can hold them: in one step
-//! with the change.
+//! Conditional writes and deletes, as checks that the store makes atomically.
 
 use super::error::s3;
 use super::meta::has_etag;
@@ -9,9 +8,10 @@ use s3s::dto::{ETag, IfMatch, IfNoneMatch, Timestamp};
 use s3s::{S3Result, s3_error};
 use storage_core::etag::unmask;
 
-/// Turns `If-Match` and `If-None-Match` of a write into what the store checks.
-/// Conditions on any etag, or on none in particular, become conditions on the
-/// etag that is there now: a change in between then fails the write.
+/// Translates `If-Match` and `If-None-Match` of a write into store options. A
+/// condition that stores cannot express (`If-Match: *`, `If-None-Match` with an
+/// etag) becomes a match on the current etag, so a concurrent change fails the
+/// write.
 pub async fn of_put(
     objects: &Objects,
     key: &str,
@@ -49,7 +49,7 @@ pub async fn of_put(
     Ok(())
 }
 
-/// The etag that the store knows, of one that a client was shown.
+/// The store's etag for an etag that a client was shown.
 async fn kept(objects: &Objects, key: &str, shown: ETag) -> S3Result<String> {
     if unmask(shown.value()) != shown.value()
         && let Some(info) = current(objects, key).await?
@@ -69,18 +69,18 @@ async fn current(objects: &Objects, key: &str) -> S3Result<Option<ObjectInfo>> {
     }
 }
 
-/// What must hold for an object to be deleted.
+/// The conditions of a delete.
 #[derive(Default)]
 pub struct OfDelete {
-    /// Its etag; `Some(None)`: whichever it has.
+    /// The expected etag; `Some(None)` accepts any.
     pub etag: Option<Option<ETag>>,
     pub size: Option<i64>,
     pub modified: Option<Timestamp>,
 }
 
 impl OfDelete {
-    /// Deletes an object if all holds. Deleting what is not there is no error
-    /// in S3, whatever was to hold.
+    /// Deletes an object if all conditions hold. As in S3, deleting a missing
+    /// object succeeds whatever the conditions.
     pub async fn delete(self, objects: &Objects, key: &str) -> S3Result<()> {
         let mut options = DeleteOptions::default();
         if let Some(Some(etag)) = self.etag {
@@ -97,7 +97,7 @@ impl OfDelete {
                 info => info.map_err(|error| s3(error, key))?,
             };
             let size = info.size.and_then(|size| i64::try_from(size).ok());
-            // The time goes over the wire in whole seconds.
+            // S3 sends the time in whole seconds.
             let seconds = |time: Timestamp| time::OffsetDateTime::from(time).unix_timestamp();
             let modified = info.modified.and_then(|ms| i64::try_from(ms / 1000).ok());
             if self.size.is_some_and(|wanted| size != Some(wanted))
@@ -105,7 +105,7 @@ impl OfDelete {
             {
                 return Err(s3_error!(PreconditionFailed));
             }
-            // What was looked at is what is deleted.
+            // Delete only the version that was checked.
             options.if_match = options.if_match.or(info.etag);
         }
         match objects.delete(key, options).await {

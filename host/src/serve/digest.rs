@@ -1,4 +1,4 @@
-//! The MD5 of a body, and the checksums that its client sent or wants.
+//! The MD5 of a body, with the checksums that its client sent or wants.
 
 use crate::beside::{Beside, Sum};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ impl Sum for Sums {
     }
 }
 
-/// What the bytes amount to so far.
+/// Computes the digests of the bytes so far.
 pub struct Digests(Beside<Sums>);
 
 impl Digests {
@@ -32,7 +32,7 @@ impl Digests {
         self.0.add(chunk).await.map_err(|lost| s3_error!(InternalError, "{lost}"))
     }
 
-    /// The MD5, and the checksums.
+    /// The MD5 and the checksums.
     pub async fn finish(self) -> S3Result<([u8; 16], dto::Checksum)> {
         let sums = self.0.finish().await.map_err(|lost| s3_error!(InternalError, "{lost}"))?;
         Ok((sums.md5.finalize().into(), sums.sums.finalize()))

@@ -1,10 +1,10 @@
-//! Buckets that clients make: prefixes of the main store.
+//! Buckets that clients create, kept as prefixes of the main store.
 //!
-//! The objects of bucket `b` are those below `b/`. What else is to be known of
-//! it stands as JSON in its marker, the object `.buckets/b`: no bucket's name
-//! begins with a dot, so no bucket's object can lie there. Objects below a
-//! prefix without a marker, which something else wrote, are a bucket, too: the
-//! first change to it through the endpoint writes the marker.
+//! The objects of bucket `b` are those below `b/`. Its state is JSON in a
+//! marker, the object `.buckets/b`; bucket names never begin with a dot, so no
+//! bucket's objects can lie there. A prefix without a marker, written by
+//! something else, is a bucket, too: the first change through the endpoint
+//! writes its marker.
 
 use super::error::{internal, s3};
 use super::list::{self, Item, Query};
@@ -23,41 +23,41 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const MARKERS: &str = ".buckets/";
 
-/// Far more than what is kept of a bucket.
+/// Far more than the state of a bucket needs.
 const MAX_MARKER: u64 = 1024 * 1024;
 
-/// How often a change to a marker that others change at the same time is tried.
+/// How often to retry a marker update that races with others.
 const TRIES: usize = 8;
 
-/// Markers read at a time.
+/// How many markers to read concurrently.
 const READS: usize = 8;
 
-/// What is kept of a bucket.
+/// The stored state of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// When it was made, in milliseconds since 1970.
+    /// When the bucket was created, in milliseconds since 1970.
     pub created: u64,
-    /// The access key that made it.
+    /// The access key that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// The location constraint that it was made with.
+    /// The location constraint given at creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cors: Vec<super::cors::Rule>,
-    /// Its list of rights; absent: its owner alone has any.
+    /// The ACL's grants; `None`: only the owner has access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<super::acl::Grant>>,
-    /// Whose its objects are, as S3 names it (`BucketOwnerEnforced`, …).
+    /// The S3 object ownership setting (`BucketOwnerEnforced`, …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_block: Option<PublicBlock>,
 }
 
-/// Which rights of everybody a bucket's owner refuses.
+/// The public access that a bucket's owner blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicBlock {
     pub block_public_acls: bool,
@@ -66,7 +66,7 @@ pub struct PublicBlock {
     pub restrict_public_buckets: bool,
 }
 
-/// The buckets in a main store.
+/// The buckets in the main store.
 pub struct Dynamic {
     main: Objects,
 }
@@ -76,13 +76,13 @@ impl Dynamic {
         Self { main }
     }
 
-    /// The objects of a bucket, whether there is such a bucket or not.
+    /// The objects of a bucket, whether or not the bucket exists.
     pub fn objects(&self, name: &str) -> Objects {
         let store = Arc::new(Prefixed::new(self.main.store().clone(), format!("{name}/")));
         Objects::new(self.main.name(), store)
     }
 
-    /// What is known of a bucket; `None`: there is no such bucket.
+    /// The state of a bucket, or `None` if there is no such bucket.
     pub async fn state(&self, name: &str) -> S3Result<Option<State>> {
         match self.marker(name).await? {
             Some((state, _)) => Ok(Some(state)),
@@ -110,7 +110,7 @@ impl Dynamic {
         self.main.put(&format!("{MARKERS}{name}"), json.into(), options).await.map(drop)
     }
 
-    /// Where there is none yet, as far as the store can tell.
+    /// Writes a marker only if none exists, as far as the store can check that.
     async fn put_new(&self, name: &str, state: &State) -> Result<(), Error> {
         let put =
             |if_absent| self.put(name, state, PutOptions { if_absent, ..PutOptions::default() });
@@ -132,7 +132,7 @@ impl Dynamic {
         }
     }
 
-    /// Makes a bucket; gives what is known of it, and whether it is new.
+    /// Creates a bucket. Returns its state and whether it is new.
     pub async fn create(&self, name: &str, wanted: State) -> S3Result<(State, bool)> {
         if let Some(state) = self.state(name).await? {
             return Ok((state, false));
@@ -140,7 +140,7 @@ impl Dynamic {
         let wanted = State { created: now(), ..wanted };
         match self.put_new(name, &wanted).await {
             Ok(()) => Ok((wanted, true)),
-            // Somebody else did, in the meantime.
+            // Another request created it first.
             Err(Error::AlreadyExists | Error::PreconditionFailed) => {
                 Ok((self.state(name).await?.unwrap_or_default(), false))
             }
@@ -148,8 +148,8 @@ impl Dynamic {
         }
     }
 
-    /// Gives a bucket that is one only by its objects its marker, so that it
-    /// outlives them.
+    /// Writes the marker of a bucket that exists only by its objects, so that
+    /// the bucket outlives them.
     pub async fn adopt(&self, name: &str) -> S3Result<()> {
         match self.marker(name).await? {
             Some(_) => Ok(()),
@@ -167,7 +167,7 @@ impl Dynamic {
         }
     }
 
-    /// Changes what is kept of a bucket.
+    /// Updates the state of a bucket; retries if others update it concurrently.
     pub async fn change(&self, name: &str, change: impl Fn(&mut State)) -> S3Result<()> {
         self.adopt(name).await?;
         for _ in 0..TRIES {
@@ -195,8 +195,8 @@ impl Dynamic {
         Err(s3_error!(OperationAborted, "the bucket is being changed by others; try again"))
     }
 
-    /// Removes a bucket without objects. What is put into it at the same
-    /// moment is not lost: the bucket then is one by that object.
+    /// Removes an empty bucket. An object put at the same moment is not lost:
+    /// it makes the prefix a bucket again.
     pub async fn remove(&self, name: &str) -> S3Result<()> {
         let marked = self.marker(name).await?.is_some();
         if !self.is_empty(name).await? {
@@ -237,8 +237,7 @@ impl Dynamic {
         Ok(names)
     }
 
-    /// Some buckets with what is known of them; those that vanished meanwhile
-    /// are left out.
+    /// The states of these buckets; those that vanished meanwhile are left out.
     pub async fn states(&self, names: Vec<String>) -> S3Result<Vec<(String, State)>> {
         let states = futures::stream::iter(names).map(|name| async move {
             let state = self.state(&name).await?;

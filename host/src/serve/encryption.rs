@@ -1,6 +1,7 @@
-//! Encryption by the server, which there is none: a request that asks for it
-//! is refused, so that nobody thinks that an object is what it isn't. What S3
-//! refuses is refused as there.
+//! Refuses server-side encryption, which this server does not offer.
+//!
+//! Accepting such a request would let clients believe that an object is
+//! encrypted. Requests that are invalid on S3 fail as they do there.
 
 use http::{HeaderMap, Method};
 use md5::{Digest, Md5};
@@ -8,7 +9,7 @@ use s3s::{S3Result, s3_error};
 
 const PREFIX: &str = "x-amz-server-side-encryption";
 
-/// Refuses a request whose headers speak of encryption.
+/// Refuses a request that has any encryption header.
 pub fn check(method: &Method, headers: &HeaderMap) -> S3Result<()> {
     let has = |name: &str| headers.contains_key(format!("{PREFIX}{name}"));
     let value = |name: &str| headers.get(format!("{PREFIX}{name}"))?.to_str().ok();

@@ -1,18 +1,17 @@
-//! Of which parts an object was put together: kept with it, since clients read
-//! it part by part (`partNumber`).
+//! An object's part sizes, kept for `partNumber` reads.
 
 use super::checksum::Sum;
 use std::fmt::Write;
 
-/// Where sizes are in the metadata: `SIZE*COUNT` of each run of parts of one
-/// size, with `@NUMBER` before the first where numbers were left out.
+/// The metadata key of the part sizes: `SIZE*COUNT` for each run of equal
+/// parts, preceded by `NUMBER@` where part numbers were skipped.
 pub const PARTS: &str = ":parts";
 
-/// Where the parts' checksums are, in order.
+/// The metadata key of the parts' checksums, in order.
 pub const PART_SUMS: &str = ":part-checksums";
 
-/// The most bytes of checksums kept: backends keep metadata in small places.
-/// An object with more parts has none for its parts.
+/// The most bytes of part checksums to store, since backends limit metadata. An
+/// object with more stores none.
 const MAX_SUMS: usize = 8 * 1024;
 
 const MAX_PARTS: usize = 10_000;
@@ -22,11 +21,11 @@ const MAX_PARTS: usize = 10_000;
 pub struct Piece {
     pub number: i32,
     pub size: u64,
-    /// In Base64, by the algorithm of the object's checksum.
+    /// Base64, by the algorithm of the object's checksum.
     pub sum: Option<String>,
 }
 
-/// The metadata for an object of these parts.
+/// The metadata that describes these parts.
 pub fn keep(pieces: &[Piece]) -> Vec<(String, String)> {
     let mut text = String::new();
     let mut rest = pieces;
@@ -54,7 +53,7 @@ pub fn keep(pieces: &[Piece]) -> Vec<(String, String)> {
     metadata
 }
 
-/// The parts of an object with this metadata; `None`: it has none.
+/// Parses the parts from metadata; `None` if there are none.
 pub fn kept(metadata: &[(String, String)]) -> Option<Vec<Piece>> {
     let find = |name: &str| metadata.iter().find(|(n, _)| n == name).map(|(_, text)| text);
     let mut pieces: Vec<Piece> = Vec::new();
@@ -80,7 +79,7 @@ pub fn kept(metadata: &[(String, String)]) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// Where part `number` lies: its first byte, and the part.
+/// The offset of part `number`, and the part.
 pub fn find(pieces: &[Piece], number: i32) -> Option<(u64, &Piece)> {
     let mut start = 0u64;
     for piece in pieces {

@@ -1,8 +1,8 @@
-//! The S3 endpoint: stores as buckets.
+//! The S3 endpoint, with stores as buckets.
 //!
-//! The protocol (routing, signatures, XML) is the crate `s3s`; the operations
-//! are in `s3`, over `Objects`. Everything streams; what a request may
-//! hold is bounded.
+//! The crate `s3s` implements the protocol (routing, signatures, XML); `s3`
+//! implements the operations over `Objects`. Bodies stream, and the memory of a
+//! request is bounded.
 
 mod access;
 mod acl;
@@ -72,45 +72,44 @@ use tokio_rustls::TlsAcceptor;
 
 pub use users::Users;
 
-/// That the files of a certificate can be used.
+/// Checks that the certificate and key files can be used.
 pub fn check_tls(files: &TlsFiles) -> anyhow::Result<()> {
     tls::acceptor(files).map(drop)
 }
 
-/// How long a client may take for the head of a request.
+/// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long requests under way may take when the server is asked to end.
+/// How long shutdown waits for requests under way.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Connections that wait to be taken; the system may allow fewer.
+/// The backlog of connections not yet accepted; the system may allow fewer.
 const WAITING: u32 = 4_096;
 
-/// The most bytes of a request's head, and the most that a connection holds
-/// of what it sends and of what it takes.
+/// The most bytes of a request's head, and the most that a connection buffers
+/// in each direction.
 const BUFFER: usize = 64 * 1024;
 
-/// What is served, to whom and within which limits. Replaced as a whole when
-/// the configuration is read again.
+/// What the server serves, to whom and within which limits. A reload of the
+/// configuration replaces it as a whole.
 pub struct Offer {
     /// The buckets.
     pub exposed: Exposed,
-    /// Rules for requests from pages of other origins, in all buckets.
+    /// CORS rules that hold for all buckets.
     pub cors: Vec<Rule>,
-    /// Who may come in.
+    /// The users and what they may do.
     pub users: Users,
-    /// Whether owners of buckets and objects, and their lists of rights, bound
-    /// what users may do.
+    /// Whether bucket and object owners and ACLs restrict users.
     pub acls: bool,
-    /// How much is taken in at a time.
+    /// The limits on concurrent requests and memory.
     pub limits: Limits,
-    /// The certificate; absent: plain HTTP.
+    /// The certificate; `None` serves plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// Held as long as a request may use these buckets.
+    /// A guard that lives as long as a request may use these buckets.
     pub in_use: Arc<()>,
 }
 
-/// An offer, ready.
+/// An [`Offer`], ready to serve.
 struct Current {
     front: Front,
     admission: Admission,
@@ -120,7 +119,7 @@ struct Current {
 
 type Shared = Arc<RwLock<Arc<Current>>>;
 
-/// A server, bound to its address.
+/// A server bound to its address.
 pub struct Server {
     listener: TcpListener,
     staging: Arc<Staging>,
@@ -129,8 +128,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds `listen`. Where others can reach it, unsigned requests may change
-    /// nothing.
+    /// Binds `listen`. Fails if the address is reachable from other machines
+    /// and unsigned requests may change anything.
     pub async fn bind(listen: SocketAddr, offer: Offer, staging: &Path) -> anyhow::Result<Self> {
         offer.users.check_reach(listen)?;
         let listener = listener(listen).map_err(|error| match error.kind() {
@@ -150,17 +149,17 @@ impl Server {
         Ok(Self { listener, staging, connections, current })
     }
 
-    /// The address, with the real port.
+    /// The bound address, with the real port.
     pub fn address(&self) -> anyhow::Result<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
 
-    /// A handle that changes what is served.
+    /// A handle that replaces what this server serves.
     pub fn switch(&self) -> Switch {
         Switch { staging: self.staging.clone(), current: self.current.clone() }
     }
 
-    /// Serves until `until` is ready; then takes no more connections and lets
+    /// Serves until `until` is ready, then accepts no more connections and lets
     /// requests under way finish, for 30 seconds at most.
     pub async fn run(self, until: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
@@ -176,7 +175,8 @@ impl Server {
                 accepted = accepted => match accepted {
                     (Ok(stream), Ok(permit)) => (stream, permit),
                     (Err(error), _) => {
-                        // Out of file descriptors, say: others may end first.
+                        // Out of file descriptors, for example: others may end
+                        // first.
                         tracing::warn!(%error, "a connection could not be taken");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                         continue;
@@ -198,13 +198,14 @@ impl Server {
     }
 }
 
-/// Listens, with room for a burst of new connections. Where the system's queue
-/// for them is full, Linux may lose the first bytes of one without either side
-/// knowing (SYN cookies: the first segment that arrives counts as the
-/// beginning), so the customary 128 are too few.
+/// Listens with room for a burst of new connections. When the backlog is full,
+/// Linux may lose the first bytes of a connection without either side knowing
+/// (SYN cookies: the first segment that arrives counts as the beginning), so
+/// the customary 128 are too few.
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Else a restart would wait for the old connections to be forgotten.
+    // Otherwise a restart would have to wait until the system forgets old
+    // connections.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(WAITING)
@@ -214,7 +215,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
     let _ = stream.set_nodelay(true);
     let (idle, tls) = {
-        // Not held on to: a connection may outlive what is served at its start.
+        // Not held: a connection may outlive the configuration it began under.
         let now = read(&current);
         (now.idle, now.tls.clone())
     };
@@ -229,7 +230,7 @@ async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
     }
 }
 
-/// HTTP/1.1 alone, which is what S3 clients speak: telling versions apart
+/// Serves HTTP/1.1 only, which is what S3 clients speak: detecting the version
 /// would wait for the first bytes without a limit.
 async fn speak<S>(stream: S, current: Shared, watcher: Watcher)
 where
@@ -250,8 +251,7 @@ where
             }
         }
     });
-    // A connection that rests between two requests ends with the time for a
-    // head, too.
+    // The head timeout also closes connections that idle between requests.
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -267,15 +267,15 @@ fn read(current: &Shared) -> Arc<Current> {
     current.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Changes what a running server serves.
+/// Replaces what a running server serves.
 pub struct Switch {
     staging: Arc<Staging>,
     current: Shared,
 }
 
 impl Switch {
-    /// New requests get this offer; those under way finish with the old, and
-    /// hold its `in_use` until then. On an error nothing changes.
+    /// Serves `offer` to new requests. Those under way finish with the old one
+    /// and hold its `in_use` until then. On an error nothing changes.
     pub fn to(&self, offer: Offer) -> anyhow::Result<()> {
         let current = Arc::new(Current::new(offer, &self.staging)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
@@ -291,8 +291,8 @@ impl Current {
         let lists = acls.then(|| users.clone());
         let buckets = Buckets::new(exposed, staging.clone(), lists, in_use);
         let mut builder = S3ServiceBuilder::new(buckets.clone());
-        // Rights are checked only where there is somebody to authenticate, so
-        // a gate stands before the unsigned, too.
+        // The library checks access only where it authenticates, so set the
+        // gate for unsigned requests, too.
         let gate = Gate { users, buckets: buckets.clone() };
         builder.set_auth(gate.clone());
         builder.set_access(gate);

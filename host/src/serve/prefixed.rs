@@ -1,4 +1,4 @@
-//! The objects of a store below a prefix, as a store of their own.
+//! A store of the objects below a prefix of another store.
 
 use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use storage_core::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
 
-/// A view of `base`: the key `k` here is `prefix` + `k` there. That key must
-/// fit the limit of keys, or the base's own where that is lower.
+/// A view of `base`: key `k` here is `prefix` + `k` there. The full key must
+/// fit the key limit, or the base's own if that is lower.
 pub struct Prefixed {
     base: SharedStore,
     prefix: String,
@@ -60,7 +60,7 @@ impl ObjectStore for Prefixed {
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
-        // The tokens of a store that isn't ordered are no keys.
+        // The page tokens of an unordered store are not keys.
         let ordered = self.base.capabilities().ordered;
         let start_after = match options.start_after {
             Some(after) if ordered => Some(format!("{}{after}", self.prefix)),
@@ -69,7 +69,8 @@ impl ObjectStore for Prefixed {
         let prefix = format!("{}{}", self.prefix, options.prefix);
         let mut page = self.base.list(ListOptions { prefix, start_after, ..options }).await?;
         page.entries.retain_mut(|entry| match entry.key.strip_prefix(&self.prefix) {
-            // The prefix itself may be a key there; here it would be empty.
+            // The base may have the prefix itself as a key, which would be
+            // empty here.
             Some(key) if !key.is_empty() => {
                 entry.key = key.to_owned();
                 true
@@ -101,7 +102,7 @@ impl ObjectStore for Prefixed {
         Ok(Some((self.base.clone(), self.key(key)?)))
     }
 
-    /// The base is closed by whoever opened it.
+    /// Does nothing: the opener of the base closes it.
     async fn close(&self) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Objects, for reading.
+//! HeadObject, GetObjectAttributes and GetObject.
 
 use super::body::outgoing;
 use super::buckets::Buckets;
@@ -64,7 +64,7 @@ impl Buckets {
         };
         show_sum!(output, &sum);
         let mut answer = S3Response::with_status(output, status(wanted));
-        // The library has no field for it here.
+        // The library has no output field for the tag count of HeadObject.
         let tags = tagging::count(kept.tagging.as_ref());
         let tags =
             tags.map(|count| (http::HeaderName::from_static("x-amz-tagging-count"), count.into()));
@@ -82,7 +82,7 @@ impl Buckets {
         let objects = self.bucket(&input.bucket).await?;
         let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
         Judged::check(&extensions, &info)?;
-        // All in one header, or each in its own.
+        // Clients send all names in one header, or each in its own.
         let names = input.object_attributes.iter().flat_map(|names| names.as_str().split(','));
         let asked: Vec<_> = names.map(str::trim).collect();
         let asked = |name| asked.contains(&name);
@@ -130,7 +130,7 @@ impl Buckets {
         let Opened { source, size, part, wanted } = opened.await?;
         let info = source.info().clone();
         let (start, end) = wanted.unwrap_or_default().resolve(size).map_err(failed)?;
-        // What fails at once, or in a small object at all, has a status.
+        // An error before the first bytes still gets a status.
         let mut source = source.of(end - start);
         source.look(piece()).await.map_err(failed)?;
         let (metadata, kept) = meta::show(&info);
@@ -160,14 +160,14 @@ impl Buckets {
     }
 }
 
-/// What S3 says of an object that came without one.
+/// The content type that S3 reports for an object without one.
 const CONTENT_TYPE: &str = "binary/octet-stream";
 
 fn content_type(info: &ObjectInfo) -> String {
     info.content_type.clone().unwrap_or_else(|| CONTENT_TYPE.to_owned())
 }
 
-/// An object, ready to be sent.
+/// An object ready to be sent.
 struct Opened {
     source: Source,
     size: u64,
@@ -195,13 +195,13 @@ impl Opened {
                         return Ok(Self { source, size, part: None, wanted });
                     }
                 }
-                // Below it is judged first who may know.
+                // Fall through: the access check below comes before this error.
                 Err(Error::InvalidRange) => {}
                 Err(error) => return Err(failed(error)),
             }
         }
-        // The answer begins with the length, so a size that only reading
-        // tells is learnt first, and holds for that version alone.
+        // The response begins with the length. A size that only reading reveals
+        // is measured first, and holds for that version alone.
         let stat = objects.stat(key).await.map_err(failed)?;
         Judged::check(extensions, &stat)?;
         conditions.check(&stat, S3ErrorCode::NotModified)?;
@@ -209,7 +209,7 @@ impl Opened {
             Some(_) => None,
             None => Some(objects.measured(key).await.map_err(failed)?),
         };
-        // Where a part lies, too, holds for that version alone.
+        // The position of a part holds for that version alone, too.
         let part = part(measured.as_ref().unwrap_or(&stat), number)?;
         let wanted = wanted(&part, range)?;
         let mut options = ReadOptions { range: wanted, ..ReadOptions::default() };
@@ -221,22 +221,22 @@ impl Opened {
         Judged::check(extensions, info)?;
         conditions.check(info, S3ErrorCode::NotModified)?;
         let size = info.size.or(measured.and_then(|measured| measured.size)).ok_or_else(|| {
-            // It was replaced in between by one whose size isn't known.
+            // Replaced in between by an object of unknown size.
             s3_error!(ServiceUnavailable, "the object changed while it was being opened; try again")
         })?;
         Ok(Self { source, size, part, wanted })
     }
 }
 
-/// The part of an object that a client asks for.
+/// The part that a client asked for.
 struct Wanted {
     range: Option<ByteRange>,
-    /// Of how many parts the object was put together.
+    /// The number of parts in the object.
     count: Option<i32>,
     piece: Option<Piece>,
 }
 
-/// The parts of an object, if they are still what it consists of.
+/// The parts of an object, if their sizes still add up to its size.
 fn pieces(info: &ObjectInfo) -> Option<Vec<Piece>> {
     let pieces = layout::kept(&info.metadata)?;
     let size = pieces.iter().try_fold(0u64, |sum, piece| sum.checked_add(piece.size));
@@ -247,7 +247,7 @@ fn part(info: &ObjectInfo, number: Option<i32>) -> S3Result<Option<Wanted>> {
     let Some(number) = number else { return Ok(None) };
     let missing = || s3_error!(InvalidPart, "the object has no part {number}");
     let Some(pieces) = pieces(info) else {
-        // An object that was written at once is its own part 1.
+        // An object written in one request is its own part 1.
         let whole = Wanted { range: None, count: None, piece: None };
         return if number == 1 { Ok(Some(whole)) } else { Err(missing()) };
     };
@@ -269,8 +269,8 @@ fn wanted(part: &Option<Wanted>, asked: Option<Range>) -> S3Result<Option<ByteRa
     }
 }
 
-/// The checksum of what an answer gives, where the client wants it: of the
-/// whole object or of a part, never of a range.
+/// The checksum for a response, if the client wants it: of the whole object or
+/// of a part, never of a range.
 fn shown_sum(
     mode: Option<&ChecksumMode>,
     whole: Option<Sum>,
@@ -292,7 +292,7 @@ fn status(wanted: Option<ByteRange>) -> http::StatusCode {
     if wanted.is_some() { http::StatusCode::PARTIAL_CONTENT } else { http::StatusCode::OK }
 }
 
-/// A page of an object's parts, after part `after`.
+/// A page of an object's parts, after part number `after`.
 fn parts(pieces: &[Piece], whole: Option<&Sum>, after: i32, most: i32) -> GetObjectAttributesParts {
     let mut rest = pieces.iter().filter(|piece| piece.number > after);
     let page: Vec<_> = rest.by_ref().take(usize::try_from(most).unwrap_or(0)).collect();

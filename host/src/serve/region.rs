@@ -1,20 +1,21 @@
-//! Signatures for a region that is none.
+//! Rejects signatures with an invalid region name.
 //!
-//! Any region's name will do here, as the signature says. s3cmd says `US`
-//! when it lists the buckets and expects to be told better: S3 refuses with
-//! the right name, and s3cmd signs again.
+//! Any valid region name will do here. s3cmd signs for `US` when it lists the
+//! buckets and expects a correction: S3 refuses with the right name, and s3cmd
+//! signs again.
 
 use http::{HeaderMap, Response, StatusCode, header};
 use s3s::Body;
 
-/// The region of those who don't know one.
+/// The region that clients without one should use.
 const REGION: &str = "us-east-1";
 
-/// The answer to a request that is signed for what can't be a region's name.
+/// The error response to a request signed for an invalid region name.
 pub fn refused(headers: &HeaderMap) -> Option<Response<Body>> {
     let region = signed_for(headers.get(header::AUTHORIZATION)?.to_str().ok()?)?;
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    // What is odd in other ways is refused in other ways; letters are safe in XML.
+    // Only letters, digits and dashes go into the XML below; other invalid
+    // names fail later.
     if region.bytes().all(letter) || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     {
         return None;
@@ -31,7 +32,8 @@ pub fn refused(headers: &HeaderMap) -> Option<Response<Body>> {
     Some(answer)
 }
 
-/// The region in `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/s3/aws4_request, …`.
+/// The region in `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/s3/aws4_request,
+/// …`.
 fn signed_for(authorization: &str) -> Option<&str> {
     let rest = authorization.strip_prefix("AWS4-HMAC-SHA256")?;
     let (_, scope) = rest.split_once("Credential=")?;

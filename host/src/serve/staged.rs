@@ -1,4 +1,4 @@
-//! Parts that arrived, for reading.
+//! Readers of staged parts.
 
 use super::body::staging_failed;
 use super::staging::Part;
@@ -12,7 +12,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
 impl Part {
-    /// Its bytes, all of those that arrived.
+    /// Opens the part for reading.
     pub fn open(&self) -> S3Result<Source> {
         let file = regular::open_own(&self.path).map_err(|e| staging_failed(&e))?;
         let file = File::from_std(file);

@@ -1,5 +1,7 @@
-//! Multipart uploads on their way: parts wait in files until they are put
-//! together. Nothing of it survives a restart; clients then start anew.
+//! Staged parts of multipart uploads.
+//!
+//! Parts wait in files until the upload completes. They do not survive a
+//! restart; clients then start over.
 
 use super::body::{Arrived, Incoming, staging_failed};
 use super::checksum::{Algorithm, Sum};
@@ -20,28 +22,28 @@ use tokio::io::AsyncWriteExt;
 
 const PREFIX: &str = "storage-host-parts-";
 
-/// Parts that nobody asked for again in this time are removed.
+/// Uploads older than this are removed when the next one starts.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The smallest part but for the last, and the most parts, as S3 has it.
+/// The S3 limits: the smallest part except for the last, and the most parts.
 const MIN_PART: u64 = 5 * 1024 * 1024;
 const MAX_PARTS: i32 = 10_000;
 
-/// How many completed uploads are remembered.
+/// How many completed uploads to remember.
 const COMPLETED: usize = 1_000;
 
-/// All uploads on their way.
+/// All uploads in progress.
 pub struct Staging {
     directory: TempDir,
     /// Locked as long as the directory is in use.
     _lock: std::fs::File,
     uploads: Mutex<HashMap<String, Upload>>,
-    /// The last that were completed, by their ids: a client that did not hear
-    /// the answer asks again.
+    /// The last completed uploads by id, for clients that missed the response
+    /// and retry.
     completed: Mutex<VecDeque<(String, Completed)>>,
 }
 
-/// What a completed upload became.
+/// The result of a completed upload.
 #[derive(Clone)]
 pub struct Completed {
     pub bucket: String,
@@ -50,28 +52,29 @@ pub struct Completed {
     pub sum: Option<Sum>,
 }
 
-/// One of them.
+/// An upload in progress.
 #[derive(Clone)]
 pub struct Upload {
     pub bucket: String,
     pub key: String,
     pub content_type: Option<String>,
     pub metadata: Metadata,
-    /// Of all parts, and whether the object's is made of theirs.
+    /// The checksum algorithm of the parts, and whether the object's checksum
+    /// is composite.
     pub sums: Option<(Algorithm, bool)>,
-    /// The access key that began it.
+    /// The access key that started the upload.
     pub initiator: Option<String>,
-    /// The access key whose the object will be.
+    /// The access key that will own the object.
     pub owner: Option<String>,
     pub started: SystemTime,
     pub parts: BTreeMap<i32, Part>,
 }
 
-/// A part that arrived whole.
+/// A part that arrived completely.
 #[derive(Clone)]
 pub struct Part {
-    /// Removed with the last that holds it: whoever puts an upload together
-    /// keeps its parts, even if they are replaced or aborted meanwhile.
+    /// The file, removed with its last holder: a completing upload keeps its
+    /// parts even if they are replaced or the upload is aborted meanwhile.
     pub path: Arc<TempPath>,
     pub md5: [u8; 16],
     pub size: u64,
@@ -86,8 +89,8 @@ impl Part {
 }
 
 impl Staging {
-    /// Makes a private directory below `parent`, and removes those of servers
-    /// that are gone.
+    /// Creates a private directory below `parent`, and removes those of servers
+    /// that have ended.
     pub fn open(parent: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(parent)?;
         for entry in std::fs::read_dir(parent)?.flatten() {
@@ -98,7 +101,7 @@ impl Staging {
                         let _ = std::fs::remove_dir_all(entry.path());
                     }
                     Ok(_) => {}
-                    // What no server left is not ours to remove.
+                    // Not created by a server, so not ours to remove.
                     Err(error) => tracing::warn!(
                         target: "storage", path = %entry.path().display(),
                         "not a directory of parts, and left there: its lock: {error}"
@@ -106,7 +109,7 @@ impl Staging {
                 }
             }
         }
-        // Made with mode 0700.
+        // `tempfile` creates it with mode 0700.
         let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
         let lock = std::fs::File::create(directory.path().join("lock"))?;
         lock.lock()?;
@@ -117,7 +120,7 @@ impl Staging {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts an upload; gives its id.
+    /// Starts an upload and returns its id.
     pub fn start(&self, upload: Upload) -> S3Result<String> {
         self.expire();
         let mut id = [0; 16];
@@ -140,13 +143,13 @@ impl Staging {
         }
     }
 
-    /// The upload with this id, if it is of this object.
+    /// The upload with this id, if it is for this object.
     pub fn find(&self, id: &str, bucket: &str, key: &str) -> S3Result<Upload> {
         let found = self.uploads().get(id).filter(|u| u.bucket == bucket && u.key == key).cloned();
         found.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchUpload))
     }
 
-    /// All uploads of a bucket: id and upload, by key.
+    /// All uploads in a bucket as (id, upload), sorted by key and id.
     pub fn list(&self, bucket: &str) -> Vec<(String, Upload)> {
         let uploads = self.uploads();
         let mut list: Vec<_> = uploads
@@ -158,7 +161,7 @@ impl Staging {
         list
     }
 
-    /// A new file for a part of an upload.
+    /// Creates a file for a part of an upload.
     pub async fn part(&self, id: &str, number: i32) -> S3Result<PartWriter> {
         if !(1..=MAX_PARTS).contains(&number) {
             let text = format!("part numbers are 1 to {MAX_PARTS}");
@@ -174,7 +177,7 @@ impl Staging {
         Ok(PartWriter { path, file, number })
     }
 
-    /// Makes a part that arrived one of the upload's.
+    /// Adds an arrived part to its upload, replacing one with the same number.
     pub fn keep(&self, id: &str, part: PartWriter, arrived: Arrived) -> S3Result<Part> {
         let Arrived { md5, ended, sum } = arrived;
         let path = Arc::new(part.path);
@@ -184,12 +187,12 @@ impl Staging {
             Some(upload) => upload.parts.insert(part.number, kept.clone()),
             None => return Err(S3Error::new(S3ErrorCode::NoSuchUpload)),
         };
-        // Its file goes outside of the lock.
+        // Delete the replaced file outside the lock.
         drop(replaced);
         Ok(kept)
     }
 
-    /// Forgets an upload that became an object, but for what became of it.
+    /// Forgets an upload that became an object, and remembers its result.
     pub fn complete(&self, id: &str, completed: Completed) {
         let mut list = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() == COMPLETED {
@@ -200,22 +203,22 @@ impl Staging {
         self.remove(id);
     }
 
-    /// What an upload became.
+    /// The result of a recently completed upload.
     pub fn completed(&self, id: &str, bucket: &str, key: &str) -> Option<Completed> {
         let list = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
         let found = list.iter().find(|(done, _)| done == id).map(|(_, completed)| completed);
         found.filter(|completed| completed.bucket == bucket && completed.key == key).cloned()
     }
 
-    /// Forgets an upload, and with it its parts.
+    /// Forgets an upload and its parts.
     pub fn remove(&self, id: &str) {
         let removed = self.uploads().remove(id);
-        // Its files go outside of the lock.
+        // Delete the files outside the lock.
         drop(removed);
     }
 }
 
-/// A part that is arriving; dropping it removes it.
+/// A part that is arriving; dropping it deletes its file.
 pub struct PartWriter {
     path: TempPath,
     file: File,
@@ -227,7 +230,7 @@ impl PartWriter {
         self.file.write_all(chunk).await.map_err(|e| staging_failed(&e))
     }
 
-    /// Takes all of a request's body.
+    /// Writes the whole body of a request, and verifies it.
     pub async fn fill(&mut self, mut body: Incoming) -> S3Result<Arrived> {
         while let Some(chunk) = body.next().await? {
             self.push(&chunk).await?;
@@ -242,7 +245,8 @@ impl PartWriter {
 }
 
 impl Upload {
-    /// The parts that a client wants put together, checked, with their numbers.
+    /// Checks the parts that a client lists, and returns them with their
+    /// numbers.
     pub fn chosen(&self, wanted: &[Wanted]) -> S3Result<Vec<(i32, Part)>> {
         if wanted.is_empty() {
             let text = "an upload needs at least one part";
@@ -255,7 +259,7 @@ impl Upload {
                 return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
             }
             before = *number;
-            // Of a part that was sent twice and is named twice, the last counts.
+            // If a part is listed twice, the last entry counts.
             if wanted.get(index + 1).is_some_and(|next| next.number == *number) {
                 continue;
             }
@@ -281,15 +285,15 @@ impl Upload {
     }
 }
 
-/// A part as CompleteMultipartUpload names it.
+/// A part as CompleteMultipartUpload lists it.
 pub struct Wanted {
     pub number: i32,
     pub etag: Option<String>,
     pub sums: Checksum,
 }
 
-/// The parts of an object, to be kept with it; with their checksums where
-/// they are by the object's `algorithm`.
+/// The part list to store with the object. Checksums are included if they use
+/// the object's `algorithm`.
 pub fn pieces(parts: &[(i32, Part)], algorithm: Option<Algorithm>) -> Vec<Piece> {
     let piece = |(number, part): &(i32, Part)| {
         let sum = part.sum.as_ref().filter(|sum| Some(sum.algorithm) == algorithm);
@@ -298,7 +302,8 @@ pub fn pieces(parts: &[(i32, Part)], algorithm: Option<Algorithm>) -> Vec<Piece>
     parts.iter().map(piece).collect()
 }
 
-/// The etag of an object put together from parts.
+/// The etag of an object assembled from parts: the MD5 of their MD5s, `-`, and
+/// their number.
 pub fn etag(parts: &[(i32, Part)]) -> String {
     let mut digest = Md5::new();
     for (_, part) in parts {
@@ -384,7 +389,7 @@ mod tests {
         let writer = staging.part("gone", 1).await.unwrap();
         let arrived = Arrived { md5: [0; 16], ended: Ended::own(0), sum: None };
         assert!(staging.keep("gone", writer, arrived).is_err());
-        // Only the lock.
+        // Only the lock file.
         assert_eq!(std::fs::read_dir(staging.directory.path()).unwrap().count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Listings of the uploads under way in a bucket.
+//! ListMultipartUploads.
 
 use super::buckets::{Buckets, owner};
 use super::checksum;
@@ -70,12 +70,12 @@ struct Page {
     prefixes: Vec<String>,
     more: bool,
     /// Where the next page begins, if there is one: after this key or common
-    /// prefix, and of a key after this upload.
+    /// prefix, and for a key after this upload id.
     next: Option<(String, Option<String>)>,
 }
 
-/// `uploads` come in the order of their keys. An id that a page begins after
-/// is one of the uploads of the key `query.after`.
+/// A page of `uploads`, which are sorted by key. `after_id`, where given,
+/// belongs to the key `query.after`.
 fn page(uploads: Vec<(String, Upload)>, query: &Query, after_id: Option<&str>) -> Page {
     let mut page = Page::default();
     let mut last = None;
