@@ -1,4 +1,4 @@
-//! Which buckets there are, and the operations on buckets themselves.
+//! The set of buckets, and the operations on buckets.
 
 use super::access;
 use super::acl::Wish;
@@ -12,18 +12,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The region of buckets that were made without one, as S3 has it.
+/// The region of buckets created without one, as in S3.
 const REGION: &str = "us-east-1";
 
-/// The most buckets in one answer of ListBuckets.
+/// The most buckets in one ListBuckets page.
 const MAX_BUCKETS: i32 = 10_000;
 
-/// What is served.
+/// The source of buckets.
 #[derive(Clone)]
 pub enum Exposed {
-    /// Stores as buckets, by the buckets' names.
+    /// Stores as buckets, by bucket name.
     Fixed(Vec<(String, Objects)>),
-    /// Buckets that clients make, in this store.
+    /// Buckets that clients create in this store.
     Dynamic(Objects),
 }
 
@@ -32,15 +32,14 @@ enum Kind {
     Dynamic(Dynamic),
 }
 
-/// The buckets being served. Clones are the same.
+/// The buckets being served. Clones share state.
 #[derive(Clone)]
 pub struct Buckets {
     kind: Arc<Kind>,
     pub staging: Arc<Staging>,
-    /// Whom lists of rights (`serve.acls`) can give something; `None`: they
-    /// give nothing.
+    /// The users that ACLs (`serve.acls`) can name; `None` if ACLs are off.
     lists: Option<Arc<Users>>,
-    /// Held by this set and by every stream that outlives its request: the
+    /// Held by this set and by every stream that outlives its request. The
     /// stores may be closed when nobody holds it any more.
     pub in_use: Arc<()>,
 }
@@ -59,12 +58,12 @@ impl Buckets {
         Self { kind: Arc::new(kind), staging, lists, in_use }
     }
 
-    /// Whom lists of rights can give something, where they give any.
+    /// The users that ACLs can name; `None` if ACLs are off.
     pub(super) fn users_of_lists(&self) -> Option<&Users> {
         self.lists.as_deref()
     }
 
-    /// The objects of a bucket, for reading.
+    /// The objects of an existing bucket.
     pub(super) async fn bucket(&self, name: &str) -> S3Result<Objects> {
         match &*self.kind {
             Kind::Fixed(stores) => stores.get(name).cloned().ok_or_else(no_bucket),
@@ -75,7 +74,8 @@ impl Buckets {
         }
     }
 
-    /// The objects of a bucket, for removing some.
+    /// The objects of a bucket to delete from. Writes a missing marker first,
+    /// so that the bucket outlives its objects.
     pub(super) async fn bucket_to_delete_from(&self, name: &str) -> S3Result<Objects> {
         if let Kind::Dynamic(buckets) = &*self.kind {
             buckets.adopt(name).await?;
@@ -84,7 +84,7 @@ impl Buckets {
         self.bucket(name).await
     }
 
-    /// What is kept of a bucket; of a fixed one, nothing.
+    /// The stored state of a bucket; the default for a fixed one.
     pub(super) async fn state(&self, name: &str) -> S3Result<State> {
         match &*self.kind {
             Kind::Fixed(stores) if stores.contains_key(name) => Ok(State::default()),
@@ -93,7 +93,7 @@ impl Buckets {
         }
     }
 
-    /// Changes what is kept of a bucket.
+    /// Updates the stored state of a bucket; fixed buckets have none.
     pub(super) async fn change(&self, name: &str, change: impl Fn(&mut State)) -> S3Result<()> {
         match &*self.kind {
             Kind::Dynamic(buckets) => buckets.change(name, change).await,
@@ -125,7 +125,7 @@ impl Buckets {
                 let names = buckets.names(&prefix).await?;
                 match self.lists {
                     None => names,
-                    // Everybody sees their own.
+                    // Users see only their own buckets.
                     Some(_) => {
                         let states = buckets.states(names.into_iter().collect()).await?;
                         let own = states.into_iter().filter(|(_, s)| s.acl().is_owner(&user));
@@ -192,8 +192,8 @@ impl Buckets {
         let grants = rights.grants.clone();
         match buckets.create(name, State { location, ..rights }).await? {
             (_, true) => Ok(S3Response::new(output)),
-            // As S3 does in this region: making one's bucket again is no error,
-            // unless it would get other rights by that.
+            // As in S3's default region, creating your own bucket again
+            // succeeds, unless that would change its ACL.
             (state, false)
                 if (state.owner == asker || state.owner.is_none()) && state.grants == grants =>
             {
@@ -236,7 +236,7 @@ impl Buckets {
         req: S3Request<GetBucketLocationInput>,
     ) -> S3Result<S3Response<GetBucketLocationOutput>> {
         let state = self.state(&req.input.bucket).await?;
-        // S3 leaves its first region empty.
+        // S3 reports its first region as empty.
         let location = state.location.filter(|location| location != REGION);
         let location_constraint = location.map(BucketLocationConstraint::from);
         Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
@@ -251,7 +251,7 @@ fn region(state: &State) -> String {
     state.location.clone().unwrap_or_else(|| REGION.to_owned())
 }
 
-/// An owner as answers name it.
+/// An owner in its response form.
 pub(super) fn owner(access_key: Option<&str>) -> Owner {
     let display_name = access_key.map(str::to_owned);
     Owner { display_name, id: Some(users::id(access_key)) }

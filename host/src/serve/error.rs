@@ -1,15 +1,15 @@
-//! Which S3 error a store's error is.
+//! The mapping of store errors to S3 errors.
 
 use crate::source::Fault;
 use crate::store::{Error, check_key as check_contract, key_too_long};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use storage_core::types::KEY_TOO_LONG;
 
-/// The most bytes of a key here, as in S3; stores may hold longer ones.
+/// The most bytes of a key, as in S3; stores may allow longer ones.
 pub const MAX_KEY_BYTES: usize = 1_024;
 
-/// Checks a key that came elsewhere than in the path of a request, where it
-/// is checked as the request is read.
+/// Checks a key from outside the request path; keys in the path are checked
+/// while the request is parsed.
 pub fn check_key(key: &str) -> S3Result<()> {
     check_contract(key).map_err(|e| s3(e, key))?;
     match key.len() > MAX_KEY_BYTES {
@@ -18,7 +18,7 @@ pub fn check_key(key: &str) -> S3Result<()> {
     }
 }
 
-/// The S3 error for an operation on `key` (empty: on no particular one).
+/// The S3 error for an operation on `key` (empty for none in particular).
 pub fn s3(error: Error, key: &str) -> S3Error {
     let code = match &error {
         Error::NotFound => S3ErrorCode::NoSuchKey,
@@ -37,7 +37,7 @@ pub fn s3(error: Error, key: &str) -> S3Error {
     S3Error::with_message(code, error.to_string())
 }
 
-/// As [`s3`], for reading: what is corrupt here is not the client's fault.
+/// Like [`s3`], for reads: corrupt data is not the client's fault.
 pub fn s3_read(error: Error, key: &str) -> S3Error {
     match error {
         Error::InvalidData(_) => {
@@ -47,7 +47,7 @@ pub fn s3_read(error: Error, key: &str) -> S3Error {
     }
 }
 
-/// As [`s3`], for bytes on their way from one object to `key`.
+/// Like [`s3`], for a transfer from one object to `key`.
 pub fn s3_moved(fault: Fault, key: &str) -> S3Error {
     match fault {
         Fault::Source(error) => s3_read(error, key),
@@ -55,7 +55,7 @@ pub fn s3_moved(fault: Fault, key: &str) -> S3Error {
     }
 }
 
-/// An error of this server's own machinery; the log has the cause.
+/// An internal server error; logs the cause.
 pub fn internal(what: &str, error: &dyn std::fmt::Display) -> S3Error {
     tracing::error!(%error, "{what}");
     S3Error::with_message(S3ErrorCode::InternalError, what.to_owned())

@@ -1,7 +1,8 @@
-//! Uploads by form, before the library reads them. S3 puts the name of the
-//! file into the key, since the page that holds the form can't know it; the
-//! library doesn't, nor does it pass the name on. It also wants checksums named
-//! in the policy, and takes some forms that S3 refuses.
+//! Form uploads (POST Object), rewritten for the library.
+//!
+//! S3 puts the file name into the key, since the page with the form can't know
+//! it; the library neither does so nor passes the name on. The library also
+//! wants the policy to name checksums, and accepts some forms that S3 refuses.
 
 use super::{tagging, unsigned};
 use bytes::Bytes;
@@ -13,17 +14,16 @@ use hyper::body::Frame;
 use s3s::{Body, S3Error, S3Result, s3_error};
 use std::ops::Range;
 
-/// What S3 replaces by the name of the file.
+/// The placeholder that S3 replaces with the file name.
 const FILE_NAME: &str = "${filename}";
 
-/// A form whose fields have more than these bytes together is refused by the
-/// library: it is left as it is.
+/// Forms with more bytes of fields pass unchanged; the library refuses them.
 const MAX_FIELDS: usize = 192 * 1024;
 
-/// How much of a form is looked at first.
+/// How many bytes to buffer before the first attempt to parse a form.
 const FIRST_LOOK: usize = 4 * 1024;
 
-/// The request as the library is to read it, if it is a form.
+/// Rewrites a form upload for the library; other requests pass unchanged.
 pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     if request.method() != Method::POST || !is_form(request.headers()) {
         return Ok(request);
@@ -36,7 +36,7 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     let mut rest = BodyStream::new(body);
     let mut head = Vec::new();
     let mut failed = None;
-    // Bytes that trickle in aren't searched anew for each of them.
+    // Parse again only after substantial growth, in case bytes trickle in.
     let mut look = FIRST_LOOK;
     while head.len() <= MAX_FIELDS {
         match rest.next().await {
@@ -64,7 +64,7 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
         let length =
             length.map(|length: usize| (length + rewritten.len()).saturating_sub(head.len()));
         let length = length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length)));
-        // In the place of those that came: `extend` would put them beside.
+        // Replace existing headers; `extend` would add to them.
         for (name, value) in length.into_iter().chain(tags).chain(headers) {
             parts.headers.insert(name, value);
         }
@@ -75,7 +75,7 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     Ok(Request::from_parts(parts, Body::http_body_unsync(body)))
 }
 
-/// Where a form sends the browser on, the etag has quotes, as in its header.
+/// Quotes the etag in a form's redirect, as in the `ETag` header.
 pub fn quote_etag(answer: &mut Response<Body>) {
     if answer.status() != StatusCode::SEE_OTHER {
         return;
@@ -104,7 +104,7 @@ fn boundary(headers: &HeaderMap) -> Option<&str> {
     Some(found.trim_matches('"')).filter(|boundary| !boundary.is_empty())
 }
 
-/// The beginning of a form, with all that precedes its file.
+/// The beginning of a form, up to its file.
 struct Form<'a> {
     head: &'a [u8],
     fields: Vec<Field>,
@@ -112,15 +112,15 @@ struct Form<'a> {
 }
 
 struct Field {
-    /// In small letters.
+    /// In lower case.
     name: String,
-    /// From its mark to the next.
+    /// From this boundary to the next.
     whole: Range<usize>,
     value: Range<usize>,
 }
 
 impl<'a> Form<'a> {
-    /// `None`: it isn't all here, or is no form.
+    /// Returns `None` if the fields are incomplete or this is no form.
     fn read(head: &'a [u8], boundary: &str) -> Option<Self> {
         let mark = format!("--{boundary}");
         let next_mark = format!("\r\n{mark}");
@@ -157,10 +157,12 @@ impl<'a> Form<'a> {
         String::from_utf8(policy).ok()
     }
 
-    /// Refuses what S3 refuses and the library would take: a form that says who
-    /// sends it and does not prove it, and a policy that ends at no known time.
+    /// Refuses what S3 refuses and the library accepts: duplicate fields, a
+    /// policy or user without a signature, and a policy with an invalid
+    /// expiration.
     fn check(&self) -> S3Result<()> {
-        // Of two fields the policy could look at one, and the upload at the other.
+        // With duplicates, the policy could check one and the upload use the
+        // other.
         let mut names: Vec<_> = self
             .fields
             .iter()
@@ -183,9 +185,10 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The form with the name of the file in its key, and without checksums of
-    /// which its policy says nothing: as headers they are checked all the same.
-    /// Its ACL, which the library reads under another name, is a header, too.
+    /// The form with the file name in its key, and headers to add. Checksums
+    /// that the policy does not name move to headers, where they are still
+    /// checked. ACL fields are copied to headers; the library reads `acl` under
+    /// another name.
     fn rewritten(&self) -> (Vec<u8>, Vec<(HeaderName, HeaderValue)>) {
         // Some clients send a path.
         let file = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);

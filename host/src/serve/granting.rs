@@ -1,5 +1,4 @@
-//! The operations on lists of rights, and on what bounds them: whose objects
-//! are, and which lists are refused or ignored.
+//! The operations on ACLs, object ownership and public access blocks.
 
 use super::acl::{self, ACL, Acl, Wish};
 use super::buckets::Buckets;
@@ -12,18 +11,18 @@ use http::StatusCode;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-/// What a write makes of the list that it asks for.
+/// The owner and ACL of an object about to be written.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// Whose the object is.
+    /// The object's owner.
     pub owner: Option<String>,
-    /// For its metadata.
+    /// The ACL's metadata entry; `None` if the object needs no ACL of its own.
     pub kept: Option<(String, String)>,
 }
 
 impl Buckets {
-    /// Whose an object will be that a user writes, and its list. Where lists
-    /// give no rights, one that would is refused.
+    /// Determines the owner and ACL of an object that `user` writes. With ACLs
+    /// off, refuses a request that grants rights.
     pub(super) async fn written(
         &self,
         bucket: &str,
@@ -40,7 +39,7 @@ impl Buckets {
         let gives_away = state.ownership.as_deref()
             == Some(ObjectOwnership::BUCKET_OWNER_PREFERRED)
             && wish.canned.as_deref() == Some(full);
-        // What the unsigned write is the bucket's owner's.
+        // The bucket's owner owns what unsigned users write.
         let owner = match &user.name {
             Some(name) if !gives_away && !state.is_enforced() => Some(name.clone()),
             _ => state.owner.clone(),
@@ -123,8 +122,8 @@ impl Buckets {
         Ok(S3Response::new(PutObjectAclOutput::default()))
     }
 
-    /// The list that a request wants in the place of `before`; `None`: the one
-    /// that is there is all that there can be.
+    /// The ACL that replaces `before`. `None`: ACLs are off, and the request
+    /// asks for nothing but the default.
     fn asked(
         &self,
         state: &State,
@@ -156,7 +155,7 @@ impl Buckets {
         Ok(Some(list))
     }
 
-    /// The settings of a bucket that a user makes.
+    /// The state of a bucket that a user creates.
     pub(super) fn rights_of_new(
         &self,
         owner: Option<&str>,
@@ -180,7 +179,8 @@ impl Buckets {
         Ok(State { grants: (!is_plain).then_some(list.grants), ..state })
     }
 
-    /// Where lists give no rights, every bucket is as its owner's alone.
+    /// Checks a setting of object ownership. With ACLs off, only
+    /// BucketOwnerEnforced is possible.
     fn ownership(&self, wanted: &ObjectOwnership) -> S3Result<String> {
         match wanted.as_str() {
             ObjectOwnership::BUCKET_OWNER_ENFORCED => {}
@@ -304,7 +304,7 @@ impl Buckets {
     }
 }
 
-/// Refuses a list where the bucket takes none.
+/// Refuses an ACL in a bucket that takes none.
 fn check_ownership(state: &State, wish: &Wish) -> S3Result<()> {
     let is_fine = match wish.canned.as_deref() {
         Some(ObjectCannedACL::BUCKET_OWNER_FULL_CONTROL) => true,
@@ -319,7 +319,7 @@ fn not_supported() -> S3Error {
     S3Error::with_message(S3ErrorCode::AccessControlListNotSupported, text)
 }
 
-/// Refuses a list that gives rights to groups, where the bucket's owner does.
+/// Refuses grants to groups in a bucket that blocks public ACLs.
 fn check_public(state: &State, list: &Acl) -> S3Result<()> {
     match state.public_block.is_some_and(|block| block.block_public_acls) && list.is_public() {
         true => Err(s3_error!(AccessDenied, "the bucket takes no public ACLs (BlockPublicAcls)")),

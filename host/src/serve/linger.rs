@@ -1,11 +1,12 @@
-//! Refused uploads: the client hears the answer.
+//! Request bodies that are drained when dropped, so that clients see the
+//! response.
 //!
-//! A server that closes a connection while the client still sends makes the
-//! client's system drop the answer, and the client sees a broken connection.
-//! So what is left of a request's body is taken in and thrown away beside the
-//! answer, within limits (RFC 9112, section 9.6).
+//! If a server closes a connection while the client still sends, the client's
+//! system discards the response and the client sees a broken connection. So the
+//! rest of the body is read and discarded while the response is sent, within
+//! limits (RFC 9112, section 9.6).
 //!
-//! Slow clients and bodies of more than they may have end here, too.
+//! The limits on slow clients and large bodies are enforced here, too.
 
 use super::patience::Patience;
 use bytes::Bytes;
@@ -18,24 +19,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// How long the rest may take.
+/// The longest time to drain a body.
 const REST: Duration = Duration::from_secs(10);
 
-/// How many bytes of it are taken.
+/// The most bytes to drain.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// A request's body, whose rest is thrown away when it is dropped.
+/// A request body that is drained when dropped.
 pub struct Lingering {
     body: Option<Incoming>,
-    /// The client sends nothing before it is asked to, by the first poll.
+    /// The client waits for `100 Continue`, which the first poll sends.
     waits: bool,
     patience: Patience,
-    /// How many bytes may still come; `None`: any number.
+    /// How many more bytes may come; `None` is unlimited.
     left: Option<u64>,
 }
 
 impl Lingering {
-    /// A request with such a body, of at most `left` bytes.
+    /// Wraps the body of a request, limited to `left` bytes.
     pub fn request(
         request: Request<Incoming>,
         patience: Patience,
@@ -58,7 +59,7 @@ impl Lingering {
     }
 }
 
-/// Why a body ended early.
+/// The error that ended a body early.
 type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 impl Body for Lingering {

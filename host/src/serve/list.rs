@@ -1,21 +1,21 @@
-//! Listings as S3 wants them: sorted, grouped by a delimiter, in pages.
+//! S3 listings: sorted, grouped by a delimiter, in pages.
 
 use crate::objects::Objects;
 use crate::store::{Entry, ListOptions, Paging, Result};
 use std::collections::BTreeMap;
 
-/// What to list.
+/// The parameters of a listing.
 #[derive(Debug, Default, Clone)]
 pub struct Query {
     pub prefix: String,
     pub delimiter: String,
-    /// Names after this one: a key, or a common prefix, whose keys are then
-    /// all passed over.
+    /// List names after this one: a key, or a common prefix, which skips all
+    /// keys below it.
     pub after: String,
     pub limit: usize,
 }
 
-/// One line of a listing.
+/// One entry of a listing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
     Object(Entry),
@@ -31,7 +31,7 @@ impl Item {
     }
 }
 
-/// At most `limit` items in the order of their names, and whether there are more.
+/// Returns at most `limit` items sorted by name, and whether there are more.
 pub async fn list(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
     if query.limit == 0 {
         return Ok((Vec::new(), false));
@@ -43,7 +43,7 @@ pub async fn list(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)>
 }
 
 impl Query {
-    /// The common prefix that a key is grouped under.
+    /// The common prefix of a key's group; `None` if it has no delimiter.
     pub fn group<'a>(&self, key: &'a str) -> Option<&'a str> {
         if self.delimiter.is_empty() {
             return None;
@@ -53,7 +53,7 @@ impl Query {
         key.get(..self.prefix.len() + at + self.delimiter.len())
     }
 
-    /// What a key is listed as; `None`: it comes before.
+    /// The listing's item for a key; `None` if it does not come after `after`.
     fn item(&self, entry: Entry) -> Option<Item> {
         if !self.after.is_empty() && entry.key.as_str() <= self.after.as_str() {
             return None;
@@ -66,7 +66,7 @@ impl Query {
     }
 }
 
-/// A string after every key that begins with `prefix`, or as far as one can say.
+/// A string after practically every key that begins with `prefix`.
 fn past(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}\u{10FFFF}\u{10FFFF}\u{10FFFF}")
 }
@@ -98,7 +98,7 @@ async fn ordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> 
             };
             items.push(item);
         }
-        // The page ended inside a group: the rest of the group needs no look.
+        // The page ended inside a group: skip the rest of the group.
         if !more {
             return Ok((items, false));
         }
@@ -109,7 +109,7 @@ async fn ordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> 
     }
 }
 
-/// Looks at every key, and keeps the first `limit` names and one more.
+/// Scans every key, keeping the first `limit` names and one more.
 async fn unordered(objects: &Objects, query: &Query) -> Result<(Vec<Item>, bool)> {
     let mut items: BTreeMap<String, Item> = BTreeMap::new();
     let mut options = ListOptions { prefix: query.prefix.clone(), ..ListOptions::default() };
@@ -139,7 +139,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    /// What a listing must be, from all keys.
+    /// The expected listing, computed from all keys.
     fn model(keys: &BTreeSet<String>, prefix: &str, delimiter: &str) -> Vec<String> {
         let names = keys.iter().filter_map(|key| {
             let rest = key.strip_prefix(prefix)?;

@@ -1,4 +1,4 @@
-//! Multipart uploads.
+//! The operations of multipart uploads.
 
 use super::access;
 use super::acl::Wish;
@@ -22,9 +22,8 @@ use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-/// How long an upload may take to become an object before the answer begins
-/// without it. An answer that began has the status of success: until then a
-/// failure has its own.
+/// How long a completing upload may take before the response begins. A response
+/// that has begun has a success status; until then a failure gets its own.
 const PROMPT: Duration = Duration::from_secs(10);
 
 impl Buckets {
@@ -137,7 +136,8 @@ impl Buckets {
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
         let (found, info) = self.source(&source, wanted, &conditions, &req.extensions).await?;
-        // S3 wants the range to lie within the source; a read would cut it off.
+        // S3 requires the range to lie within the source; a read would truncate
+        // it.
         if let (Some(range), Some(size)) = (wanted, info.size)
             && range.offset.unwrap_or(0).saturating_add(range.length.unwrap_or(0)) > size
         {
@@ -172,7 +172,7 @@ impl Buckets {
         let objects = self.bucket(&input.bucket).await?;
         let found = match self.staging.find(&input.upload_id, &input.bucket, &input.key) {
             Ok(found) => found,
-            // The client did not hear that it was done, and asks again.
+            // The client missed the response and retries.
             Err(error) => {
                 let done = self.staging.completed(&input.upload_id, &input.bucket, &input.key);
                 return done.map(|done| S3Response::new(completed(done))).ok_or(error);
@@ -245,8 +245,8 @@ impl Buckets {
             drop(in_use);
             Ok(completed(done))
         };
-        // Large objects take a while: then the answer begins, and is kept
-        // alive until the object stands.
+        // Completing a large object takes a while: begin the response and keep
+        // it alive until the object exists.
         let mut future = Box::pin(future);
         let output = match tokio::time::timeout(PROMPT, &mut future).await {
             Ok(done) => done?,

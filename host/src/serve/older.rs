@@ -1,4 +1,4 @@
-//! Signatures of clients that sign as old ones did, and S3 takes.
+//! Compatibility with the signatures of old clients, which S3 accepts.
 
 use super::dates;
 use super::limits::MAX_XML;
@@ -7,11 +7,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use s3s::{Body, S3Error, S3ErrorCode, S3Result};
 
-/// Where SigV4 has its date; the library looks nowhere else.
+/// The SigV4 date header, the only one that the library reads.
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 
-/// Gives a request that is signed with SigV4 by the header `Date` alone the
-/// header that says the same.
+/// Adds `x-amz-date` to a SigV4 request that has its date in `Date` only.
 pub fn date(request: &mut Request<Body>) {
     let headers = request.headers_mut();
     let text =
@@ -24,9 +23,10 @@ pub fn date(request: &mut Request<Body>) {
     headers.extend(date.and_then(|date| Some((AMZ_DATE, date.parse().ok()?))));
 }
 
-/// A request, and the same with a slash after its bucket, if old clients could
-/// have sent it: by the second version they sign that, and send it without.
-/// Its body, a document, is taken in for both; only one of them is let in.
+/// Returns a request and, if an old client could have sent it, a copy with a
+/// slash after the bucket: version 2 clients sign that path but send it without
+/// the slash. The body, a document, is buffered for both; only one of the two
+/// passes authentication.
 pub async fn with_slash(
     request: Request<Body>,
 ) -> S3Result<(Request<Body>, Option<Request<Body>>)> {
@@ -49,7 +49,7 @@ fn slashed<T>(request: &Request<T>) -> Option<Uri> {
     let signed = request.headers().get(AUTHORIZATION);
     let is_v2 = signed.is_some_and(|text| text.as_bytes().starts_with(b"AWS "));
     let bucket = request.uri().path().strip_prefix('/')?;
-    // Only documents have room in memory.
+    // Only documents are small enough to buffer.
     let is_document = match *request.method() {
         Method::PUT => true,
         Method::POST => request.uri().query().is_some(),
@@ -68,7 +68,7 @@ fn slashed<T>(request: &Request<T>) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Whether an answer says that a signature is not the right one.
+/// Whether a response reports a wrong signature.
 pub fn is_mismatch(answer: &Response<Body>) -> bool {
     const CODE: &[u8] = b"<Code>SignatureDoesNotMatch</Code>";
     answer.status() == StatusCode::FORBIDDEN

@@ -1,4 +1,4 @@
-//! How long is waited for clients that send, or take, slowly.
+//! Idle and minimum-rate timeouts for slow clients.
 
 use crate::streaming::piece;
 use std::future::Future;
@@ -9,15 +9,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// The bytes per second that earn a client further waiting: slower ones than
-/// this are cut off when they have used up [`Patience::idle`]. A modem manages
-/// four times as much.
+/// The bytes per second that earn a client further waiting. Slower clients are
+/// cut off once they have used up [`Patience::idle`]. A modem manages four
+/// times as much.
 const RATE: u64 = 1_024;
 
-/// Counts the time that is spent waiting for a client, and nothing else.
+/// Measures only the time spent waiting for a client.
 #[derive(Debug)]
 pub struct Patience {
-    /// How long nothing may move.
+    /// The longest gap without any bytes.
     idle: Duration,
     waited: Duration,
     moved: u64,
@@ -30,7 +30,7 @@ impl Patience {
         Self { idle, waited: Duration::ZERO, moved: 0, since: None, alarm: None }
     }
 
-    /// Something moved.
+    /// Records that bytes moved, which ends the current wait.
     pub fn moved(&mut self, bytes: usize) {
         if let Some(since) = self.since.take() {
             self.waited += since.elapsed();
@@ -38,7 +38,7 @@ impl Patience {
         self.moved = self.moved.saturating_add(bytes as u64);
     }
 
-    /// Nothing moves: pending, until patience is at its end.
+    /// Waits for the client; ready once the client has used up its time.
     pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.since.is_none() {
             let now = Instant::now();
@@ -57,8 +57,8 @@ impl Patience {
     }
 }
 
-/// A connection whose other side must take what it is sent: bytes that wait
-/// for it are memory.
+/// A connection that fails when its peer does not accept what is sent, since
+/// unsent bytes occupy memory.
 pub struct Patient<S> {
     stream: S,
     patience: Patience,
@@ -94,7 +94,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whoever reads makes room for twice of what came last.
+        // The HTTP reader doubles its buffer after each full read.
         let most = piece() / 2;
         if buf.remaining() <= most {
             return Pin::new(&mut self.stream).poll_read(cx, buf);

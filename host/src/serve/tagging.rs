@@ -10,14 +10,14 @@ use s3s::dto::*;
 use s3s::xml::{Deserialize, Deserializer};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-/// Where an object's tags are in its metadata, as `x-amz-tagging` has them.
+/// The metadata key of an object's tags, in the form of `x-amz-tagging`.
 pub const TAGGING: &str = ":tagging";
 
-/// The header that has tags; those of a form become one.
+/// The header with an object's tags; the tags of a form become this header.
 pub const HEADER: HeaderName = HeaderName::from_static("x-amz-tagging");
 
-/// What S3 allows: tags of an object and of a bucket, characters of a name and
-/// of a value.
+/// The S3 limits: tags per object and per bucket, characters in a name and in a
+/// value.
 const MAX_OBJECT_TAGS: usize = 10;
 const MAX_BUCKET_TAGS: usize = 50;
 const MAX_NAME: usize = 128;
@@ -45,7 +45,7 @@ fn check(tags: &Tags, most: usize) -> S3Result<()> {
     Ok(())
 }
 
-/// Tags in the form of `x-amz-tagging`.
+/// Parses tags in the form of `x-amz-tagging`.
 fn parse(text: &str) -> S3Result<Tags> {
     let decoded = |text: &str| {
         let text = text.replace('+', " ");
@@ -61,7 +61,7 @@ fn parse(text: &str) -> S3Result<Tags> {
     pairs.collect()
 }
 
-/// In the order of their names, as S3 gives them back.
+/// Formats tags sorted by name, the order in which S3 returns them.
 fn write(tags: &Tags) -> Option<String> {
     let mut tags = tags.clone();
     tags.sort();
@@ -71,7 +71,7 @@ fn write(tags: &Tags) -> Option<String> {
     (!pairs.is_empty()).then(|| pairs.join("&"))
 }
 
-/// The tags of a header, checked, as they are kept.
+/// Checks the tags of a header and returns their stored form.
 pub fn checked(header: Option<String>) -> S3Result<Option<String>> {
     let Some(header) = header else { return Ok(None) };
     let tags = parse(&header)?;
@@ -79,7 +79,7 @@ pub fn checked(header: Option<String>) -> S3Result<Option<String>> {
     Ok(write(&tags))
 }
 
-/// The tags of a form, which are a document there, as a header has them.
+/// Converts the tags of a form, an XML document, to the header's form.
 pub fn of_form(xml: &str) -> S3Result<Option<String>> {
     let mut reader = Deserializer::new(xml.as_bytes());
     let tagging = Tagging::deserialize(&mut reader);
@@ -87,7 +87,7 @@ pub fn of_form(xml: &str) -> S3Result<Option<String>> {
     Ok(write(&from_xml(tagging, MAX_OBJECT_TAGS)?))
 }
 
-/// How many tags are kept.
+/// The number of stored tags; `None` if there are none.
 pub fn count(kept: Option<&String>) -> Option<i32> {
     let count = parse(kept?).ok()?.len();
     i32::try_from(count).ok().filter(|count| *count > 0)

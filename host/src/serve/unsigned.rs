@@ -1,19 +1,20 @@
-//! Headers that decide what a request does count only where its signature
-//! covers them: whoever holds a URL for an upload must not make it a copy, or
-//! public. The library checks the headers that a signature names, and lets
-//! others pass.
+//! Refuses unsigned headers that would change what a request does.
 //!
-//! So this reads signatures as the library does, and refuses what it could
-//! read in another way: two signatures, names of parameters that are encoded,
-//! names of headers that are not there or not in lower case.
+//! The holder of a presigned upload URL must not make it a copy, or public. The
+//! library checks the headers that a signature names and ignores the others.
+//!
+//! So this module parses signatures exactly as the library does, and refuses
+//! what could be read in two ways: two signatures, a malformed header, or
+//! signed header names that are not in lower case.
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{HeaderName, Request};
 use percent_encoding::percent_decode_str;
 use s3s::{S3Result, s3_error};
 
-/// Whether a header is such a one: all that S3 gives a meaning, but for what a
-/// signature covers in other ways, and for what can only make a request fail.
+/// Whether a header must be signed: all that S3 gives a meaning, except those
+/// that the signature covers in other ways and those that can only make a
+/// request fail.
 fn decides(name: &str) -> bool {
     name.starts_with("x-amz-")
         && !name.starts_with("x-amz-checksum-")
@@ -31,18 +32,17 @@ fn decides(name: &str) -> bool {
         )
 }
 
-/// What a signature of the fourth version says of itself.
+/// The scope and signed headers of a version 4 signature.
 #[derive(Debug, PartialEq)]
 struct Signed {
     /// `KEY/DATE/REGION/SERVICE/aws4_request`.
     scope: String,
-    /// The headers that it covers, with semicolons between them.
+    /// The names of the signed headers, separated by semicolons.
     names: String,
 }
 
-/// Refuses a request whose signature of the fourth version leaves one out, or
-/// the host, or is for another service than this; the second version covers
-/// all of them.
+/// Refuses a request whose version 4 signature omits such a header or the host,
+/// or is for another service. Version 2 covers all of these headers.
 pub fn check<T>(request: &Request<T>) -> S3Result<()> {
     let headers = request.headers();
     let Some(signed) = signed(headers, request.uri().query().unwrap_or_default())? else {
@@ -60,12 +60,12 @@ pub fn check<T>(request: &Request<T>) -> S3Result<()> {
     }
 }
 
-/// The library reads text alone and leaves out the rest, of signatures, too.
+/// The library reads and signs only UTF-8 values and leaves out others.
 fn is_odd(value: &HeaderValue) -> bool {
     std::str::from_utf8(value.as_bytes()).is_err()
 }
 
-/// The one signature of a request, if it is of the fourth version.
+/// The signature of a request, if it is version 4; refuses more than one.
 fn signed(headers: &HeaderMap, query: &str) -> S3Result<Option<Signed>> {
     let pairs: Vec<(String, &str)> = query
         .split('&')
@@ -87,7 +87,7 @@ fn signed(headers: &HeaderMap, query: &str) -> S3Result<Option<Signed>> {
         }
     }
     if fourth == 1 {
-        // Of two values the library takes none, and refuses.
+        // The library refuses a duplicated parameter.
         let scope = values("X-Amz-Credential").next().unwrap_or_default();
         let names = values("X-Amz-SignedHeaders").next().unwrap_or_default();
         return Ok(Some(Signed { scope, names }));
@@ -103,12 +103,13 @@ fn signed(headers: &HeaderMap, query: &str) -> S3Result<Option<Signed>> {
     }
 }
 
-/// A name or value of a query.
+/// Decodes a name or value of a query.
 fn decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-/// Reads `AWS4-HMAC-SHA256 Credential=SCOPE, SignedHeaders=NAMES, Signature=…`.
+/// Parses `AWS4-HMAC-SHA256 Credential=SCOPE, SignedHeaders=NAMES,
+/// Signature=…`.
 fn in_header(text: &str) -> Option<Signed> {
     let rest = text.strip_prefix("AWS4-HMAC-SHA256")?;
     let (scope, rest) = rest.trim_start().strip_prefix("Credential=")?.split_once(',')?;
@@ -116,8 +117,8 @@ fn in_header(text: &str) -> Option<Signed> {
     Some(Signed { scope: scope.to_owned(), names: names.to_owned() })
 }
 
-/// Takes such headers off an upload by form: what it asks for are its fields,
-/// which its policy covers.
+/// Removes such headers from a form upload, which may only ask for what its
+/// signed fields say.
 pub fn strip(headers: &mut HeaderMap) {
     let names: Vec<_> = headers.keys().filter(|name| decides(name.as_str())).cloned().collect();
     for name in names {
@@ -139,7 +140,7 @@ mod tests {
         format!("/b/k?X-Amz-Credential={SCOPE}&X-Amz-SignedHeaders={names}&X-Amz-Signature=0")
     }
 
-    /// The code that a request is refused with; empty: it is not.
+    /// The error code of a refused request; empty if it passes.
     fn refusal(uri: &str, headers: &[(&str, &str)]) -> String {
         let request = headers.iter().fold(Request::put(uri), |r, (name, v)| r.header(*name, *v));
         let checked = check(&request.body(()).unwrap());
@@ -182,11 +183,11 @@ mod tests {
             (&good, &[acl, ("authorization", &fine)], "InvalidArgument"),
             ("/b/k", &[acl, ("authorization", &fine), ("authorization", &fine)], "InvalidArgument"),
             (&format!("{good}&Signature=0"), &[], "InvalidArgument"),
-            // It decodes names.
+            // The library decodes parameter names.
             (&good.replace("ture=", "tur%65="), &[acl], "AccessDenied"),
-            // It takes any algorithm for the one.
+            // The library accepts any algorithm name.
             ("/b/k", &[acl, ("authorization", &other)], "InvalidRequest"),
-            // It leaves out the names of headers that it doesn't find.
+            // The library ignores signed names of missing headers.
             ("/b/k", &[acl, ("authorization", &upper)], "AccessDenied"),
             ("/b/k", &[("authorization", &in_header("x-amz-date"))], "AccessDenied"),
             ("/b/k", &[("authorization", &fine.replace("/s3/", "/sts/"))], "SignatureDoesNotMatch"),

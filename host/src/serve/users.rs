@@ -1,4 +1,4 @@
-//! Who sends requests, and what they may do.
+//! The users that send requests, and their rights.
 
 use crate::config::{self, Right, Scope};
 use anyhow::bail;
@@ -8,29 +8,29 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The id that S3 gives to whoever does not sign.
+/// The id that S3 gives to unsigned users.
 const NOBODY: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
 
-/// Everybody who may send requests. `Debug` shows no secret.
+/// All users that may send requests. `Debug` shows no secrets.
 #[derive(Debug, Default)]
 pub struct Users {
     by_key: HashMap<String, (SecretKey, Arc<User>)>,
     anonymous: Option<Arc<User>>,
 }
 
-/// Whoever sent a request. It is among the extensions of every request that
-/// was let in.
+/// The sender of a request, found in the extensions of every admitted request.
 #[derive(Debug)]
 pub struct User {
-    /// What owners are called by: the same for the same access key, always.
+    /// The owner id, derived from the access key alone.
     pub id: String,
-    /// The access key; absent: unsigned.
+    /// The access key; `None` for the unsigned user.
     pub name: Option<String>,
     scope: Scope,
 }
 
 impl Users {
-    /// Those who sign, and what unsigned requests may do.
+    /// The signing users, and the scope of unsigned requests, if any are
+    /// allowed.
     pub fn new(signing: &[config::User], anonymous: Option<Scope>) -> Self {
         let signing = signing.iter().map(|config::User { credentials, scope }| {
             let name = credentials.access_key.clone();
@@ -41,12 +41,12 @@ impl Users {
         Self { by_key: signing.collect(), anonymous: anonymous.map(nobody) }
     }
 
-    /// What a user signs with.
+    /// The secret key that belongs to an access key.
     pub fn secret(&self, access_key: &str) -> Option<&SecretKey> {
         self.by_key.get(access_key).map(|(secret, _)| secret)
     }
 
-    /// Who sent a request with these, verified, credentials.
+    /// The sender of a request with these credentials, which must be verified.
     pub fn of(&self, credentials: Option<&Credentials>) -> Option<&Arc<User>> {
         match credentials {
             Some(credentials) => self.by_key.get(&credentials.access_key).map(|(_, user)| user),
@@ -54,14 +54,13 @@ impl Users {
         }
     }
 
-    /// The access key of the user whom answers call by this id.
+    /// The access key of the user with this owner id.
     pub fn with_id(&self, wanted: &str) -> Option<&str> {
         let found = self.by_key.iter().find(|(_, (_, user))| user.id == wanted);
         found.map(|(name, _)| name.as_str())
     }
 
-    /// Refuses an address that others can reach, where strangers could change
-    /// something.
+    /// Refuses a non-loopback address if unsigned requests may write or delete.
     pub fn check_reach(&self, listen: SocketAddr) -> anyhow::Result<()> {
         let Some(anonymous) = self.anonymous.as_ref().filter(|_| !listen.ip().is_loopback()) else {
             return Ok(());
@@ -77,18 +76,18 @@ impl Users {
     }
 }
 
-/// What an owner is called by: the same for the same access key, always.
+/// The owner id for an access key, derived from the key alone.
 pub fn id(access_key: Option<&str>) -> String {
     access_key.map_or_else(|| NOBODY.to_owned(), |key| hex::encode(Sha256::digest(key)))
 }
 
 impl User {
-    /// Whether this right is among the user's at all.
+    /// Whether the user has this right anywhere.
     pub fn has(&self, right: Right) -> bool {
         self.scope.rights.contains(&right)
     }
 
-    /// Whether the user has any business with a bucket.
+    /// Whether the user's scope includes a bucket.
     pub fn sees(&self, bucket: &str) -> bool {
         self.scope.buckets.as_ref().is_none_or(|buckets| buckets.iter().any(|b| b == bucket))
     }
@@ -102,7 +101,7 @@ impl User {
 
 #[cfg(test)]
 impl Users {
-    /// The user with this access key, or the unsigned.
+    /// The user with this access key, or the unsigned user.
     pub fn named(&self, name: Option<&str>) -> Arc<User> {
         let found = name.map_or(self.anonymous.as_ref(), |n| self.by_key.get(n).map(|(_, u)| u));
         found.cloned().unwrap()
