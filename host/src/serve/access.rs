@@ -1,4 +1,6 @@
-//! Which operation needs which right. What stands in no table is refused.
+//! Authorization: the right that each operation needs.
+//!
+//! Operations without an entry are refused.
 
 use super::acl::Permission;
 use super::buckets::Buckets;
@@ -13,23 +15,23 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 use std::sync::Arc;
 
-/// What an operation needs.
+/// The right that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// The right to list, somewhere; the answer shows what the user sees.
+    /// The right to list; the response shows only what the user may see.
     Buckets,
-    /// Any right to the bucket.
+    /// Any access to the bucket.
     Bucket,
-    /// A right to everything in the bucket.
+    /// A right to the whole bucket.
     Whole(Right),
     /// A right to the object.
     Object(Right),
-    /// A right to the bucket; the keys are in the request, and the operation's
-    /// own check below (or the operation, key by key) looks at them.
+    /// A right to some keys of the bucket. The keys are in the request: a check
+    /// below or the operation itself verifies them.
     Keys(Right),
 }
 
-/// What the operations need that are served; `None` for those that are not.
+/// What each served operation needs; `None` for others.
 fn need(operation: &str) -> Option<Need> {
     Some(match operation {
         "ListBuckets" => Need::Buckets,
@@ -106,8 +108,8 @@ fn need(operation: &str) -> Option<Need> {
     })
 }
 
-/// Lets users in, as far as their rights reach, and the owners of buckets and
-/// objects allow where `serve.acls` says so.
+/// Authenticates users and checks their rights, then, with `serve.acls`, what
+/// owners and ACLs allow.
 #[derive(Clone)]
 pub struct Gate {
     pub users: Arc<Users>,
@@ -115,7 +117,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Refuses a copy of what the sender may not read.
+    /// Refuses a copy whose source the sender may not read.
     async fn source<T: Send>(&self, req: &mut S3Request<T>, source: &CopySource) -> S3Result<()> {
         let user = sender(req)?.clone();
         let CopySource::Bucket { bucket, key, .. } = source else {
@@ -175,7 +177,7 @@ impl S3Access for Gate {
         Ok(())
     }
 
-    // Keys that stand elsewhere than in the path.
+    // The checks of keys outside the path.
 
     async fn list_objects(&self, req: &mut S3Request<ListObjectsInput>) -> S3Result<()> {
         let prefix = req.input.prefix.as_deref().unwrap_or_default();
@@ -241,20 +243,20 @@ impl S3Access for Gate {
         self.buckets.judge_upload(&user, &input.bucket, &input.key, &input.upload_id).await
     }
 
-    /// An upload by form (PostObject) comes here, too; its key is a field.
+    /// Form uploads (PostObject) come here, too; their key is a form field.
     async fn put_object(&self, req: &mut S3Request<PutObjectInput>) -> S3Result<()> {
         check(sender(req)?, Right::Write, &req.input.bucket, &req.input.key)
     }
 }
 
-/// Whoever sent a request.
+/// The sender of a request.
 pub fn sender<T>(req: &S3Request<T>) -> S3Result<&Arc<User>> {
-    // It is always there: nothing gets past `check` without.
+    // Always present, since `check` inserts it.
     req.extensions.get().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
 }
 
-/// Refuses a user without this right to an object (or to all keys that begin
-/// with `key`).
+/// Refuses a user without this right to an object, or to all keys that begin
+/// with `key`.
 pub fn check(user: &User, right: Right, bucket: &str, key: &str) -> S3Result<()> {
     match user.may(right, bucket, key) {
         true => Ok(()),

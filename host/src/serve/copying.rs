@@ -1,4 +1,4 @@
-//! Objects, for copying.
+//! CopyObject.
 
 use super::access;
 use super::acl::{ACL, Wish};
@@ -18,28 +18,30 @@ use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-/// What a copy has of its own.
+/// The settings of a copy that may differ from its source.
 struct Wanted {
-    /// Media type, user metadata and headers, where the source's are not kept.
+    /// The new content type, user metadata and headers; `None` keeps the
+    /// source's.
     replaced: Option<(Option<String>, Metadata)>,
-    /// The tags, where the source's are not kept.
+    /// The new tags; `None` keeps the source's.
     retagged: Option<Option<String>>,
-    /// What belongs to it in any case.
+    /// The copy's own metadata entries, such as its ACL.
     own: Metadata,
-    /// The checksum that was asked for.
+    /// The requested checksum algorithm.
     algorithm: Option<Algorithm>,
 }
 
 impl Wanted {
-    /// What is kept with the copy of an object, and its checksum's algorithm.
+    /// The options to write the copy of an object, and the algorithm of its
+    /// checksum.
     fn of(&self, info: &ObjectInfo) -> (PutOptions, Algorithm) {
         let (_, Kept { tagging, sum, .. }) = meta::show(info);
         let (content_type, mut metadata) = match self.replaced.clone() {
             Some(replaced) => replaced,
             None => (info.content_type.clone(), meta::carried(&info.metadata).collect()),
         };
-        // A copy is one piece, whatever its source was put together from, and
-        // has no rights from there.
+        // A copy is one piece, however its source was uploaded, and does not
+        // inherit its ACL.
         metadata.retain(|(name, _)| ![TAGGING, PARTS, PART_SUMS, ACL].contains(&name.as_str()));
         metadata.extend(self.own.iter().cloned());
         let tags = self.retagged.clone().unwrap_or(tagging);
@@ -50,7 +52,7 @@ impl Wanted {
     }
 }
 
-/// An object that was copied, and its checksum.
+/// A copied object and its checksum.
 type Copied = (ObjectInfo, Option<Sum>);
 
 impl Buckets {
@@ -125,9 +127,9 @@ impl Buckets {
         }))
     }
 
-    /// Copies without the bytes coming here, where one place has both objects
-    /// and all is known that would follow from them: the MD5, and the
-    /// checksum that the copy shall have. `None`: nothing was done.
+    /// Copies within one backend, so that no bytes come here. Returns `None`,
+    /// with nothing done, if the objects are in different places, or if the MD5
+    /// or the wanted checksum is not known without reading.
     async fn copied_within(
         &self,
         source: &CopySource,
@@ -157,7 +159,7 @@ impl Buckets {
         Ok(copied.map_err(|e| s3(e, key))?.map(|info| (info, Some(sum))))
     }
 
-    /// Reads the object and writes it.
+    /// Copies by reading and writing.
     async fn carried(
         &self,
         source: &CopySource,

@@ -1,6 +1,5 @@
-//! Cross-origin requests: what pages of other origins may do (the Fetch
-//! standard, as S3 has it), for all buckets by `serve.cors`, and for each that
-//! clients make by its own rules.
+//! CORS: the rules of `serve.cors` for all buckets, and the rules of each
+//! bucket that clients create (the Fetch standard, as S3 implements it).
 
 use super::buckets::Buckets;
 use http::header::{self, HeaderName};
@@ -9,7 +8,7 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
-/// The most rules of a bucket, as S3 has it.
+/// The S3 limit on rules per bucket.
 const MAX_RULES: usize = 100;
 
 /// The methods that a rule may allow.
@@ -19,26 +18,26 @@ const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// A name, for whoever reads the rules.
+    /// A name for human readers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Origins, each with one `*` at most.
+    /// Origin patterns, each with at most one `*`.
     pub origins: Vec<String>,
-    /// Methods.
+    /// Allowed methods.
     pub methods: Vec<String>,
-    /// Headers that a request may have, each with one `*` at most.
+    /// Patterns of allowed request headers, each with at most one `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
-    /// Headers of answers that the page may read.
+    /// Response headers that the page may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expose: Vec<String>,
-    /// How many seconds a browser may remember the answer.
+    /// How many seconds a browser may cache a preflight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<u32>,
 }
 
 impl Rule {
-    /// Why this can't be a rule.
+    /// Why this rule is invalid, if it is.
     pub fn problem(&self) -> Option<String> {
         if self.origins.is_empty() || self.methods.is_empty() {
             return Some("a rule needs at least one origin and one method".to_owned());
@@ -54,7 +53,7 @@ impl Rule {
         self.expose.iter().find(no_header).map(|name| format!("{name:?} is no name of a header"))
     }
 
-    /// Whether it allows what is asked for.
+    /// Whether the rule allows a request.
     fn allows(&self, asked: &Asked<'_>) -> bool {
         self.origin(asked.origin).is_some()
             && self.methods.iter().any(|method| method == asked.method)
@@ -63,12 +62,12 @@ impl Rule {
             })
     }
 
-    /// The pattern that an origin fits.
+    /// The first pattern that matches an origin.
     fn origin(&self, origin: &str) -> Option<&str> {
         self.origins.iter().map(String::as_str).find(|pattern| fits(pattern, origin))
     }
 
-    /// The headers that tell a browser so.
+    /// Adds the CORS headers of this rule to a response.
     fn tell(&self, asked: &Asked<'_>, answer: &mut HeaderMap) {
         let everyone = self.origin(asked.origin) == Some("*");
         let mut set = |name: HeaderName, value: &str| {
@@ -92,7 +91,7 @@ impl Rule {
     }
 }
 
-/// Whether `text` is `pattern`, in which one `*` stands for anything.
+/// Whether `text` matches `pattern`, where one `*` stands for anything.
 fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -102,7 +101,7 @@ fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What a request asks for.
+/// The cross-origin part of a request.
 pub struct Asked<'a> {
     origin: &'a str,
     method: &'a str,
@@ -111,7 +110,7 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// `None`: the request is of no other origin.
+    /// Reads a request or preflight; `None` if it is not cross-origin.
     pub fn by(method: &'a Method, headers: &'a HeaderMap) -> Option<Self> {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let origin = text(header::ORIGIN)?;
@@ -125,7 +124,7 @@ impl<'a> Asked<'a> {
         Some(Self { origin, method, headers: names.filter(|name| !name.is_empty()).collect() })
     }
 
-    /// The headers for the answer; `None`: no rule allows this.
+    /// The response headers, or `None` if no rule allows the request.
     pub fn allowed(&self, rules: &[Rule]) -> Option<HeaderMap> {
         let rule = rules.iter().find(|rule| rule.allows(self))?;
         let mut headers = HeaderMap::new();

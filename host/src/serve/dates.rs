@@ -1,7 +1,7 @@
-//! Dates of signed requests, where the library does not look at them, or
-//! answers as S3 doesn't. It does not look at those of the second version's
-//! signatures in headers: whoever saw such a request once could send it again
-//! for ever.
+//! Checks of request dates that the library omits or answers unlike S3.
+//!
+//! The library ignores the date of version 2 signatures in headers, so anyone
+//! who saw such a request could replay it forever.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, DATE};
@@ -9,10 +9,10 @@ use s3s::dto::{Timestamp, TimestampFormat};
 use s3s::{S3Result, s3_error};
 use time::{Duration, OffsetDateTime};
 
-/// How far a client's clock may be off, as S3 has it.
+/// The largest clock skew of a client, as in S3.
 const MAX_SKEW: Duration = Duration::minutes(15);
 
-/// Checks the date of a request that is signed so in its headers.
+/// Checks the date of a request with a version 2 signature in its headers.
 pub fn check(headers: &HeaderMap) -> S3Result<()> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(signature) = text(AUTHORIZATION.as_str()).and_then(|text| text.strip_prefix("AWS "))
@@ -33,9 +33,9 @@ pub fn check(headers: &HeaderMap) -> S3Result<()> {
     Ok(())
 }
 
-/// The date of a header `Date` as SigV4 writes it.
+/// Converts a `Date` header to the SigV4 format.
 pub fn basic(date: &str) -> Option<String> {
-    // Some write the zone as a number.
+    // Some clients write the time zone as a number.
     let gmt = [" -0000", " +0000"].iter().find_map(|zone| date.strip_suffix(zone));
     let date = gmt.map_or_else(|| date.to_owned(), |date| format!("{date} GMT"));
     let date = Timestamp::parse(TimestampFormat::HttpDate, &date).ok().map(OffsetDateTime::from)?;
@@ -51,10 +51,10 @@ pub fn basic(date: &str) -> Option<String> {
     ))
 }
 
-/// The longest that a presigned URL holds: a week, in seconds.
+/// The longest validity of a presigned URL: a week, in seconds.
 const MAX_EXPIRY: i64 = 7 * 24 * 3600;
 
-/// Checks how long a presigned URL is to hold.
+/// Checks the validity period of a presigned URL.
 pub fn check_expiry(query: &str) -> S3Result<()> {
     let expires = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Expires="));
     let Some(seconds) = expires.and_then(|text| text.parse::<i64>().ok()) else { return Ok(()) };

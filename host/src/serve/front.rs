@@ -1,5 +1,6 @@
-//! What stands before the S3 protocol: every answer has an id, cross-origin
-//! requests get their headers, and preflights are answered without a
+//! The HTTP layer in front of the S3 protocol.
+//!
+//! It adds request ids and CORS headers, and answers preflights without a
 //! signature, since browsers don't sign them.
 
 use super::buckets::Buckets;
@@ -17,12 +18,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const EXPECTED_OWNER: &str = "x-amz-expected-bucket-owner";
 
-/// A service and what stands before it.
+/// The S3 service with its HTTP layer.
 #[derive(Clone)]
 pub struct Front {
     pub service: S3Service,
     pub buckets: Buckets,
-    /// Rules for all buckets.
+    /// The CORS rules for all buckets.
     pub cors: Arc<[Rule]>,
 }
 
@@ -33,10 +34,11 @@ impl Front {
             (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
             _ => None,
         };
-        // A client that asked before it sent its body, and was refused, won't
-        // send it: what comes next would be taken for it. And one that asked
-        // with nothing to send gets the answer where it waits for a word to go
-        // on; botocore then mistakes the next answer on the connection.
+        // After `Expect: 100-continue`, a refused client never sends its body,
+        // so the next request on the connection would be read as that body. A
+        // client with an empty body gets the final response where it expects an
+        // interim one; botocore then mistakes the next response on the
+        // connection.
         let waits = request.headers().contains_key(EXPECT);
         let is_empty = request.headers().get(CONTENT_LENGTH).is_some_and(|n| n == "0");
         let attributes = request.uri().query().is_some_and(|query| {
@@ -63,7 +65,7 @@ impl Front {
         Ok(response)
     }
 
-    /// Answers by the protocol, once the request is what the library reads.
+    /// Prepares a request for the library and calls the S3 service.
     async fn serve(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
         let request = match form::prepared(request).await {
             Ok(request) => request,
@@ -94,7 +96,7 @@ impl Front {
         rules
     }
 
-    /// What the library lets pass, or answers as S3 doesn't.
+    /// Refuses what the library accepts, or answers unlike S3.
     async fn refused(&self, request: &Request<Body>, bucket: Option<&str>) -> Option<S3Error> {
         let headers = request.headers();
         if headers.get("content-md5").is_some_and(HeaderValue::is_empty) {
@@ -121,10 +123,10 @@ impl Front {
         self.other_owner(request, bucket).await
     }
 
-    /// A client may say who it thinks that a bucket belongs to.
+    /// Checks the bucket owner that a client expects.
     async fn other_owner(&self, request: &Request<Body>, bucket: Option<&str>) -> Option<S3Error> {
         let expected = request.headers().get(EXPECTED_OWNER)?;
-        // That there is no such bucket, the operation says.
+        // The operation itself reports a missing bucket.
         let state = self.buckets.state(bucket?).await.ok()?;
         let owner = super::buckets::owner(state.owner.as_deref());
         let is_owner = owner.id.is_some_and(|id| expected.as_bytes() == id.as_bytes());
@@ -134,7 +136,7 @@ impl Front {
     }
 }
 
-/// The bucket that a path names.
+/// The bucket name in a path.
 fn bucket(path: &str) -> Option<&str> {
     let name = path.strip_prefix('/')?.split('/').next()?;
     crate::config::bucket_name_problem(name).is_none().then_some(name)
@@ -169,7 +171,8 @@ fn refuse(error: S3Error) -> Response<Body> {
     })
 }
 
-/// GetObjectAttributes is the one answer that has the etag without quotes.
+/// Removes the quotes of the etag: GetObjectAttributes, alone, returns it
+/// without.
 fn unquote_etag(response: &mut Response<Body>) {
     let Some(text) = response.body().bytes() else { return };
     let Ok(text) = std::str::from_utf8(&text) else { return };
@@ -181,7 +184,7 @@ fn unquote_etag(response: &mut Response<Body>) {
     *response.body_mut() = Body::from(text);
 }
 
-/// Gives an answer its id, in a header, and in its body where that is an error.
+/// Adds a request id to the headers, and to the body of an error.
 pub(super) fn identify(response: &mut Response<Body>) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static START: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
@@ -200,7 +203,7 @@ pub(super) fn identify(response: &mut Response<Body>) {
     if let Some(text) = response.body().bytes()
         && let Some(start) = text.strip_suffix(END.as_bytes())
     {
-        // A form that breaks its policy is refused, not malformed.
+        // S3 answers a violated policy with AccessDenied.
         if contains(&text, b"<Code>InvalidPolicyDocument</Code>")
             && (contains(&text, b"Policy condition ") || contains(&text, b"match bucket in URL"))
         {

@@ -1,6 +1,7 @@
-//! Whether a request is allowed by the owners of buckets and objects and by
-//! their lists (`serve.acls`). This comes after the rights of the
-//! configuration, and only ever refuses more than they do.
+//! Authorization by bucket and object owners and their ACLs (`serve.acls`).
+//!
+//! It follows the authorization by the configuration's rights and only ever
+//! refuses more.
 
 use super::acl::{ACL, Acl, Permission};
 use super::buckets::Buckets;
@@ -12,25 +13,25 @@ use http::Extensions;
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-/// What an operation asks of owners and lists.
+/// What an operation requires of owners and ACLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ask {
-    /// Nothing: the answer shows the user's own.
+    /// Nothing: the response shows only the user's own.
     Nothing,
-    /// To be a user at all.
+    /// Any signed user.
     Signed,
-    /// To own the bucket.
+    /// Ownership of the bucket.
     Owner,
-    /// A grant of the bucket's list.
+    /// A grant in the bucket's ACL.
     Bucket(Permission),
-    /// A grant of the object's list.
+    /// A grant in the object's ACL.
     Object(Permission),
-    /// To own the object, or its bucket.
+    /// Ownership of the object or its bucket.
     ObjectOwner,
 }
 
-/// What the operations ask that are served. What stands nowhere here asks
-/// for the bucket's owner.
+/// The requirement of each operation; any not listed here needs the bucket's
+/// owner.
 fn ask(operation: &str) -> Ask {
     match operation {
         "ListBuckets" => Ask::Nothing,
@@ -73,13 +74,13 @@ fn ask(operation: &str) -> Ask {
     }
 }
 
-/// The list that a request for an object was judged by, among the request's
-/// extensions: what is then opened must still have it.
+/// The ACL that authorized a request for an object, kept in the request's
+/// extensions: the object opened later must still have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged(Option<String>);
 
 impl Judged {
-    /// Refuses an object that isn't the one that was judged.
+    /// Refuses an object whose ACL differs from the one checked.
     pub fn check(extensions: &Extensions, info: &ObjectInfo) -> S3Result<()> {
         match extensions.get::<Self>() {
             Some(Self(list)) if list.as_deref() != kept(info) => Err(s3_error!(
@@ -96,7 +97,7 @@ fn kept(info: &ObjectInfo) -> Option<&str> {
 }
 
 impl State {
-    /// Whether objects belong to the bucket's owner, and lists give nothing.
+    /// Whether the bucket's owner owns all objects, and ACLs are disabled.
     pub fn is_enforced(&self) -> bool {
         self.ownership.as_deref() == Some("BucketOwnerEnforced")
     }
@@ -106,7 +107,7 @@ impl State {
         !self.public_block.is_some_and(|block| block.ignore_public_acls)
     }
 
-    /// The bucket's list.
+    /// The bucket's ACL.
     pub fn acl(&self) -> Acl {
         let private = Acl::private(self.owner.as_deref());
         match self.grants.clone().filter(|_| !self.is_enforced()) {
@@ -115,7 +116,8 @@ impl State {
         }
     }
 
-    /// The list of an object in the bucket. One that can't be read gives nothing.
+    /// The ACL of an object in the bucket. Fails if the stored ACL can't be
+    /// read.
     pub fn acl_of(&self, info: &ObjectInfo) -> S3Result<Acl> {
         match kept(info).filter(|_| !self.is_enforced()) {
             None => Ok(Acl::private(self.owner.as_deref())),
@@ -127,8 +129,8 @@ impl State {
 }
 
 impl Buckets {
-    /// Refuses what the owners don't allow; of an object that may be read,
-    /// gives what it was judged by.
+    /// Refuses what owners and ACLs don't allow. For an operation on an
+    /// object's ACL, returns the ACL that allowed it.
     pub(super) async fn judge(
         &self,
         user: &User,
@@ -159,7 +161,8 @@ impl Buckets {
         if allowed { Ok(None) } else { Err(refused()) }
     }
 
-    /// Refuses whoever hasn't this grant to an object; `None`: isn't its owner.
+    /// Refuses a user without this grant to an object; for `None`, a user who
+    /// owns neither the object nor its bucket.
     pub(super) async fn judge_object(
         &self,
         user: &User,
@@ -170,7 +173,7 @@ impl Buckets {
         let state = self.state(bucket).await?;
         let of_bucket = state.acl();
         let info = match self.bucket(bucket).await?.stat(key).await {
-            // Who may not list must not learn what there is.
+            // Users who may not list must not learn which objects exist.
             Err(Error::NotFound) if !of_bucket.allows(user, Permission::Read, state.groups()) => {
                 return Err(refused());
             }
@@ -184,7 +187,7 @@ impl Buckets {
         if allowed { Ok(Judged(kept(&info).map(str::to_owned))) } else { Err(refused()) }
     }
 
-    /// Refuses an upload under way to those who neither began it nor own the
+    /// Refuses access to an upload unless the user started it or owns the
     /// bucket.
     pub(super) async fn judge_upload(
         &self,
@@ -196,7 +199,7 @@ impl Buckets {
         if self.users_of_lists().is_none() {
             return Ok(());
         }
-        // That there is none, the operation says.
+        // The operation itself reports a missing upload.
         let Ok(upload) = self.staging.find(id, bucket, key) else { return Ok(()) };
         match upload.initiator == user.name || self.state(bucket).await?.acl().is_owner(user) {
             true => Ok(()),

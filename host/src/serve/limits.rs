@@ -1,5 +1,7 @@
-//! How much is taken in at a time. What is over is refused at once, with the
-//! word to come back: waiting requests would be memory, too.
+//! Admission limits for requests.
+//!
+//! Requests over a limit are refused at once, with advice to retry: queued
+//! requests would occupy memory, too.
 
 use super::linger::Lingering;
 use super::patience::Patience;
@@ -15,29 +17,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The largest XML document: 10,000 parts with checksums have 3 MiB, 1,000
-/// keys to delete, with every byte written as a reference, 7 MiB.
+/// The largest XML document. 10,000 parts with checksums take 3 MiB; 1,000 keys
+/// to delete, with every byte escaped as a reference, take 7 MiB.
 pub const MAX_XML: usize = 8 * 1024 * 1024;
 
-/// The largest file in an upload by form, which `s3s` keeps in memory to know
-/// its size before its policy is checked.
+/// The largest file in a form upload. `s3s` buffers the file to learn its size
+/// before it checks the policy.
 const MAX_FORM_FILE: u64 = 16 * 1024 * 1024;
 
-/// The largest object that is sent without its length. S3 wants the length of
-/// every object; some clients leave it out of small ones.
+/// The largest object sent without its length. S3 requires a length for every
+/// object, but some clients omit it for small ones.
 const MAX_UNSIZED: u64 = MAX_FORM_FILE;
 
-/// What the fields of a form may hold, each and together.
+/// The limit for one form field; all fields together may have twice as much.
 const MAX_FIELD: usize = 64 * 1024;
 
-/// Bytes of bodies that are kept whole (documents and forms), for all
-/// requests together.
+/// The bytes of buffered bodies (documents and forms) over all requests.
 const MAX_HELD: usize = 32 * 1024 * 1024;
 
-/// A parsed document takes about four times its text.
+/// A parsed document takes about four times the memory of its text.
 const PARSED: u64 = 4;
 
-/// What `s3s` may hold of one request.
+/// The buffering limits of `s3s` for one request.
 pub fn protocol(limits: &Limits) -> Arc<StaticConfigProvider> {
     let mut config = S3Config::default();
     config.xml_max_body_size = MAX_XML;
@@ -49,8 +50,8 @@ pub fn protocol(limits: &Limits) -> Arc<StaticConfigProvider> {
     Arc::new(StaticConfigProvider::new(Arc::new(config)))
 }
 
-/// Refuses an object that is put together of what is here already and would
-/// be too large. `extensions` are those of an admitted request.
+/// Refuses an object assembled from data on this server if it would be too
+/// large. `extensions` are those of an admitted request.
 pub fn check_size(extensions: &http::Extensions, size: u64) -> S3Result<()> {
     let most = extensions.get::<Limits>().and_then(|limits| limits.object_size);
     match most.filter(|most| size > *most) {
@@ -63,14 +64,14 @@ fn too_large(most: u64) -> String {
     format!("an object has at most {most} bytes here")
 }
 
-/// Lets requests in as long as there is room.
+/// Admits requests while there is room.
 pub struct Admission {
     limits: Limits,
     requests: Arc<Semaphore>,
     held: Arc<Semaphore>,
 }
 
-/// The room of one request, given back when it is dropped.
+/// The resources of one request, released on drop.
 pub struct Room {
     _stream: Open,
     _request: OwnedSemaphorePermit,
@@ -83,15 +84,15 @@ impl Admission {
         Self { limits, requests, held: Arc::new(Semaphore::new(MAX_HELD)) }
     }
 
-    /// The request for the protocol to work on, with its room; or the answer
-    /// that refuses it.
+    /// Admits a request and reserves its resources, or returns the error
+    /// response.
     pub fn admit(
         &self,
         request: Request<Incoming>,
     ) -> Result<(Request<s3s::Body>, Room), Box<Response<s3s::Body>>> {
         let idle = self.limits.idle;
         let refused = |request: Request<Incoming>, answer| {
-            // Dropped here, what the client still sends is thrown away.
+            // On drop, this discards what the client still sends.
             drop(Lingering::request(request, Patience::new(idle), None));
             Err(Box::new(answer))
         };
@@ -116,7 +117,7 @@ impl Admission {
             let text = too_large(most);
             return refused(request, answer(StatusCode::BAD_REQUEST, "EntityTooLarge", &text));
         }
-        // Signatures of chunks come on top of what an announced upload holds.
+        // Chunk signatures add to the announced size of an upload.
         let cap = cap.map(|most| match announced {
             Some(Announced { chunked: true, .. }) => most + most / 4 + 64 * 1024,
             _ => most,
@@ -127,9 +128,9 @@ impl Admission {
     }
 }
 
-/// A body that is kept in memory.
+/// A body that is buffered in memory.
 struct Whole {
-    /// The bytes that it may take there.
+    /// The memory to reserve for it, in bytes.
     room: u32,
 }
 
@@ -163,7 +164,7 @@ struct Announced {
     chunked: bool,
 }
 
-/// How many bytes the client says that an object has.
+/// The object's length in bytes, as the client announced it.
 fn announced(headers: &HeaderMap) -> Option<Announced> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
     match number("x-amz-decoded-content-length") {
@@ -172,7 +173,7 @@ fn announced(headers: &HeaderMap) -> Option<Announced> {
     }
 }
 
-/// Whether a body is kept in memory: documents and forms are, objects are not.
+/// Whether a body is buffered: documents and forms are, objects are not.
 fn is_kept_whole<T>(request: &Request<T>) -> bool {
     let object = request.uri().path().trim_start_matches('/').contains('/');
     let of_object = |pair: &str| {
@@ -189,7 +190,7 @@ fn is_kept_whole<T>(request: &Request<T>) -> bool {
     }
 }
 
-/// Whether this is an object, or a part of one, that is sent without its length.
+/// Whether this request sends an object or part without its length.
 fn is_unsized<T>(request: &Request<T>) -> bool {
     let headers = request.headers();
     request.method() == Method::PUT
@@ -198,8 +199,8 @@ fn is_unsized<T>(request: &Request<T>) -> bool {
         && !is_kept_whole(request)
 }
 
-/// The request with the length of its object, if it came without: it is taken
-/// in whole for that. Its room is that of an admitted request.
+/// Buffers an object sent without its length, to set the length. Admission has
+/// reserved the memory.
 pub async fn measured(request: Request<s3s::Body>) -> S3Result<Request<s3s::Body>> {
     if !is_unsized(&request) {
         return Ok(request);
@@ -231,7 +232,8 @@ fn slow_down() -> Response<s3s::Body> {
     answer
 }
 
-/// An error without any part of the request in it: nothing needs escaping.
+/// An error response. It must contain no part of the request, since nothing is
+/// escaped.
 fn answer(status: StatusCode, code: &str, message: &str) -> Response<s3s::Body> {
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
@@ -244,7 +246,7 @@ fn answer(status: StatusCode, code: &str, message: &str) -> Response<s3s::Body> 
     answer
 }
 
-/// The body of an answer, which holds the room of its request to its end.
+/// A response body that holds its request's resources until its end.
 pub struct Held {
     body: s3s::Body,
     room: Option<Room>,

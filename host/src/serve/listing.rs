@@ -1,5 +1,4 @@
-//! Listings of buckets' objects, in both versions of the operation, and as
-//! the versions of unversioned buckets.
+//! ListObjects, ListObjectsV2 and ListObjectVersions.
 
 use super::buckets::{Buckets, owner};
 use super::error::s3;
@@ -12,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-/// How many objects of unknown size are measured at a time for a listing.
+/// How many objects of unknown size to measure concurrently.
 const MEASURES: usize = 8;
 
 impl Buckets {
@@ -35,8 +34,8 @@ impl Buckets {
         let page = listed(&objects, query, url, Some(owner)).await?;
         Ok(S3Response::new(ListObjectsOutput {
             name: Some(input.bucket),
-            // The first version gives it back as it came: clients don't decode
-            // it. XML can't hold every character, though.
+            // Version 1 returns the prefix unencoded, and clients don't decode
+            // it. But XML can't represent every character.
             prefix: Some(encoded(url && !is_xml(&query_prefix), query_prefix)),
             marker: Some(encoded(url, input.marker.unwrap_or_default())),
             max_keys: Some(i32::try_from(limit).unwrap_or(1000)),
@@ -58,7 +57,7 @@ impl Buckets {
         let objects = self.bucket(&input.bucket).await?;
         let url = is_url(input.encoding_type.as_ref());
         let limit = page_size(input.max_keys)?;
-        // A token is the last name of the page before, in hexadecimal.
+        // A token is the last name of the previous page, in hexadecimal.
         let after = match &input.continuation_token {
             Some(token) => {
                 hex::decode(token).ok().and_then(|name| String::from_utf8(name).ok()).ok_or_else(
@@ -96,8 +95,8 @@ impl Buckets {
         }))
     }
 
-    /// Every object is the one version of its key; in S3, too, an unversioned
-    /// bucket answers so.
+    /// Lists every object as the only version of its key, as S3 does for
+    /// unversioned buckets.
     pub(super) async fn list_object_versions_answer(
         &self,
         req: S3Request<ListObjectVersionsInput>,
@@ -145,7 +144,7 @@ impl Buckets {
     }
 }
 
-/// A page of a listing, for every operation that lists.
+/// A page of objects and common prefixes, for all list operations.
 struct Listed {
     contents: Vec<Object>,
     prefixes: Vec<CommonPrefix>,
@@ -180,7 +179,8 @@ async fn listed(
                     Some(_) => entry.info,
                     None => match objects.measured(&entry.key).await {
                         Ok(info) => info,
-                        // Deleted meanwhile, or unreadable: listed as it stands.
+                        // Deleted meanwhile, or unreadable: list it without a
+                        // size.
                         Err(_) => entry.info,
                     },
                 };
@@ -212,12 +212,12 @@ fn page_size(max_keys: Option<i32>) -> S3Result<usize> {
     }
 }
 
-/// Whether XML can hold all of it.
+/// Whether XML can represent the text.
 fn is_xml(text: &str) -> bool {
     text.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{FFFE}' && c != '\u{FFFF}'))
 }
 
-/// What an answer with `encoding-type=url` encodes.
+/// The characters that `encoding-type=url` encodes.
 const URL: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -225,7 +225,7 @@ pub(super) fn encoded(url: bool, text: String) -> String {
     if url { utf8_percent_encode(&text, URL).to_string() } else { text }
 }
 
-/// An empty delimiter is none.
+/// Encodes a delimiter; an empty one counts as none.
 pub(super) fn delimiter(url: bool, delimiter: Option<String>) -> Option<String> {
     delimiter.filter(|delimiter| !delimiter.is_empty()).map(|delimiter| encoded(url, delimiter))
 }

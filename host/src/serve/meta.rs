@@ -1,9 +1,9 @@
-//! Between what S3 says of an object and what a store keeps.
+//! The mapping between S3's view of an object and a store's metadata.
 //!
-//! User metadata goes under its own names. Headers that S3 gives back as they
-//! came (`cache-control` and the like) go under names that begin with a colon,
-//! which no header, and so no user metadata, can have; so do user metadata whose
-//! names are those of stores.
+//! User metadata keeps its names. Headers that S3 returns unchanged
+//! (`cache-control` and the like) get names that begin with a colon, which no
+//! header, and so no user metadata, can have. User metadata whose names are
+//! reserved for stores gets such a prefix, too.
 
 use super::checksum::{CHECKSUM, Sum};
 use super::tagging::TAGGING;
@@ -15,14 +15,14 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::time::{Duration, UNIX_EPOCH};
 use storage_core::etag::{is_of_plain, mask};
 
-/// Before a name of user metadata that is reserved for stores: the stores of
-/// another host, whose bucket this is, use such names.
+/// The prefix for user metadata with reserved names: another host that uses
+/// this bucket as a store sends such names.
 const USERS: &str = ":user:";
 
-/// The most bytes of user metadata: what S3 itself allows.
+/// The S3 limit on user metadata, in bytes.
 const MAX_METADATA: usize = 2 * 1024;
 
-/// The headers that are kept as they came.
+/// The headers that are stored and returned unchanged.
 #[derive(Default)]
 pub struct Kept {
     pub cache_control: Option<String>,
@@ -30,14 +30,13 @@ pub struct Kept {
     pub content_encoding: Option<String>,
     pub content_language: Option<String>,
     pub expires: Option<Timestamp>,
-    /// As the header `x-amz-tagging` has them.
+    /// In the form of `x-amz-tagging`.
     pub tagging: Option<String>,
-    /// Filled when an object is read.
+    /// Set only when an object is read.
     pub sum: Option<Sum>,
 }
 
-/// The kept headers of a request. The inputs that have them have no type in
-/// common.
+/// The [`Kept`] headers of an input. The input types share no trait.
 macro_rules! kept {
     ($input:ident) => {
         $crate::serve::meta::Kept {
@@ -54,11 +53,11 @@ macro_rules! kept {
 
 pub(super) use kept;
 
-/// What goes into a store's metadata.
+/// Encodes user metadata and headers as store metadata.
 pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
     let mut metadata: Metadata =
         user.unwrap_or_default().into_iter().map(|(n, v)| (n.to_ascii_lowercase(), v)).collect();
-    // A form can send what no header can: the names of what is kept here.
+    // A form can send names that no header can have, such as the reserved ones.
     if let Some((name, _)) = metadata.iter().find(|(n, _)| n.parse::<http::HeaderName>().is_err()) {
         let text = format!("{name:?} is no name of user metadata");
         return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, text));
@@ -91,14 +90,14 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
     Ok(metadata)
 }
 
-/// Without `aws-chunked`, which is of the request, not of the object.
+/// Removes `aws-chunked`, which describes the request, not the object.
 fn content_encoding(value: &str) -> Option<String> {
     let codings: Vec<&str> =
         value.split(',').map(str::trim).filter(|c| !c.is_empty() && *c != "aws-chunked").collect();
     (!codings.is_empty()).then(|| codings.join(", "))
 }
 
-/// What comes out of it again.
+/// Decodes store metadata to user metadata and headers.
 pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
     let mut user = dto::Metadata::new();
     let mut kept = Kept::default();
@@ -113,7 +112,7 @@ pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
             TAGGING => kept.tagging = Some(value),
             ":expires" => kept.expires = Timestamp::parse(TimestampFormat::HttpDate, &value).ok(),
             name if name.starts_with(storage_core::RESERVED_METADATA) => {}
-            // Whatever others wrote: what no header can carry is left out.
+            // Written by something else: omit what no header can carry.
             name => {
                 let name = name.strip_prefix(USERS).unwrap_or(name);
                 if name.parse::<http::HeaderName>().is_ok() && HeaderValue::from_str(&value).is_ok()
@@ -126,14 +125,13 @@ pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
     (user, kept)
 }
 
-/// The metadata that goes along when an object is written anew: all but the
-/// stores' own.
+/// The metadata to keep when an object is rewritten: all but the stores' own.
 pub fn carried(metadata: &Metadata) -> impl Iterator<Item = (String, String)> + '_ {
     let reserved = storage_core::RESERVED_METADATA;
     metadata.iter().filter(move |(name, _)| !name.starts_with(reserved)).cloned()
 }
 
-/// Refuses versions: there is one of each object, which is named `null`.
+/// Refuses any version id but `null`, that of the only version.
 pub fn only_version(id: Option<&str>) -> S3Result<()> {
     match id {
         None | Some("" | NO_VERSION) => Ok(()),
@@ -141,16 +139,17 @@ pub fn only_version(id: Option<&str>) -> S3Result<()> {
     }
 }
 
-/// The version of what is in a bucket without versions.
+/// The version id of objects in an unversioned bucket.
 pub const NO_VERSION: &str = "null";
 
-/// The etag as clients see it: they take an MD5 for that of the bytes that they get.
+/// The etag that clients see. Masked if it is not of the bytes that they get,
+/// since they take an MD5 for a digest of those bytes.
 pub fn etag(info: &ObjectInfo) -> Option<ETag> {
     let etag = info.etag.clone()?;
     Some(ETag::Strong(if is_of_plain(info) { mask(etag) } else { etag }))
 }
 
-/// Whether this is the etag of an object as clients see it.
+/// Whether clients see this etag for the object.
 pub fn has_etag(info: &ObjectInfo, wanted: &ETag) -> bool {
     etag(info).is_some_and(|etag| etag.value() == wanted.value())
 }
@@ -159,7 +158,7 @@ pub fn modified(info: &ObjectInfo) -> Option<Timestamp> {
     info.modified.map(|ms| (UNIX_EPOCH + Duration::from_millis(ms)).into())
 }
 
-/// Conditions of a read.
+/// The preconditions of a read.
 pub struct Conditions {
     pub if_match: Option<ETagCondition>,
     pub if_none_match: Option<ETagCondition>,
@@ -168,7 +167,7 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Whether there are none.
+    /// Whether no condition is set.
     pub fn is_empty(&self) -> bool {
         let Self { if_match, if_none_match, if_modified_since, if_unmodified_since } = self;
         if_match.is_none()
@@ -177,8 +176,8 @@ impl Conditions {
             && if_unmodified_since.is_none()
     }
 
-    /// In the order of RFC 9110, section 13.2.2; `unchanged` is the error for
-    /// a client that has the object already.
+    /// Checks the conditions in the order of RFC 9110, section 13.2.2.
+    /// `unchanged` is the error for a client that already has the object.
     pub fn check(&self, info: &ObjectInfo, unchanged: S3ErrorCode) -> S3Result<()> {
         let failed = || S3Error::new(S3ErrorCode::PreconditionFailed);
         let unchanged = || {
@@ -186,7 +185,7 @@ impl Conditions {
             error.set_headers(validators(info));
             error
         };
-        // HTTP dates count whole seconds.
+        // HTTP dates have whole seconds.
         let whole = info.modified.map(|ms| UNIX_EPOCH + Duration::from_secs(ms / 1000));
         let changed_after =
             |time: &Timestamp| whole.is_some_and(|modified| Timestamp::from(modified) > *time);
@@ -208,7 +207,7 @@ impl Conditions {
     }
 }
 
-/// What an answer without the object says of it (RFC 9110, section 15.4.5).
+/// The headers of a response without a body (RFC 9110, section 15.4.5).
 fn validators(info: &ObjectInfo) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let etag = etag(info).and_then(|etag| format!("\"{}\"", etag.value()).parse().ok());

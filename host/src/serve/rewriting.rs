@@ -1,5 +1,5 @@
-//! What is kept with an object, changed after it was written: stores can't, so
-//! the object is written anew.
+//! Changes to an object's metadata, made by rewriting the object, since stores
+//! can't change metadata in place.
 
 use super::buckets::Buckets;
 use super::error::{s3, s3_moved, s3_read};
@@ -9,11 +9,11 @@ use s3s::{S3Result, s3_error};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::sync::Mutex;
 
-/// The largest object that is written anew.
+/// The largest object that is rewritten, in bytes.
 const MAX_REWRITE: u64 = 256 * 1024 * 1024;
 
-/// Held while an object is written anew: its etag stays, so two such changes
-/// at a time could undo each other.
+/// Held while an object is rewritten. The etag stays the same, so two
+/// concurrent changes could undo each other.
 static LOCKS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 
 fn lock(bucket: &str, key: &str) -> &'static Mutex<()> {
@@ -24,8 +24,8 @@ fn lock(bucket: &str, key: &str) -> &'static Mutex<()> {
 }
 
 impl Buckets {
-    /// Writes an object anew with another value under `name` of what is kept
-    /// with it, unless somebody else changes it at the same time.
+    /// Rewrites an object with `value` as its metadata entry `name`. Fails if
+    /// the object changes concurrently.
     pub(super) async fn set_kept(
         &self,
         bucket: &str,
@@ -68,7 +68,7 @@ impl Buckets {
         };
         let mut upload = objects.write(key, options).await.map_err(failed)?;
         let ended = source.pour(&mut upload, |_| ()).await.map_err(|fault| s3_moved(fault, key))?;
-        // The bytes are the same, so what decorators left with them is, too.
+        // The bytes are the same, so the metadata of decorators still holds.
         let mut own = info.metadata;
         own.retain(|(found, _)| found.starts_with(storage_core::RESERVED_METADATA));
         let trailer = Trailer { etag: info.etag, metadata: own };

@@ -1,6 +1,4 @@
-//! The S3 operations over a set of buckets. Those with a body of their own are
-//! in `buckets`, `listing`, `reading`, `writing`, `copying`, `multipart`,
-//! `tagging`, `cors`, `granting` and `settings`.
+//! The S3 service: dispatches operations to the modules that implement them.
 
 use super::buckets::Buckets;
 use super::error::s3_read;
@@ -14,7 +12,7 @@ use s3s::dto::*;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 impl Buckets {
-    /// The object that a copy is made of, for reading.
+    /// Opens the source object of a copy.
     pub(super) async fn source(
         &self,
         source: &CopySource,
@@ -35,9 +33,9 @@ impl Buckets {
     }
 }
 
-/// The source of a copy. In this header a `+` is a space, as in forms (s5cmd
-/// writes it so); `parsed` has taken it for a plus sign, which is `%2B`. Rights
-/// are checked on this one, too.
+/// The source of a copy. A `+` in this header is a space, as in forms (s5cmd
+/// sends it so), but `parsed` has a plus sign there. Access checks must use
+/// this value, too.
 pub(super) fn copy_source(headers: &HeaderMap, parsed: CopySource) -> CopySource {
     let raw = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok());
     raw.filter(|raw| raw.contains('+'))
@@ -59,7 +57,7 @@ pub(super) fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Which function answers which operation; the others are `NotImplemented`.
+/// Maps operations to functions; all others are `NotImplemented`.
 macro_rules! operations {
     ($($operation:ident $input:ident $output:ident => $answer:ident;)*) => {
         #[async_trait]

@@ -1,13 +1,14 @@
-//! Settings that S3 has and buckets here don't: tools that look for them hear
-//! that there are none, and what can't be done is refused rather than taken
-//! and forgotten.
+//! Bucket settings of S3 that buckets here don't have.
+//!
+//! Reads report that a setting is absent; writes are refused rather than
+//! accepted and forgotten.
 
 use super::buckets::Buckets;
 use http::StatusCode;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-/// What a write may ask for beside the object.
+/// The options of a write that this server may have to refuse.
 pub struct Asked<'a> {
     pub encryption: bool,
     pub storage_class: Option<&'a str>,
@@ -15,7 +16,7 @@ pub struct Asked<'a> {
     pub redirect: bool,
 }
 
-/// What a request asks for. The inputs have no type in common.
+/// The [`Asked`] of an input. The input types share no trait.
 macro_rules! asked {
     ($input:ident) => {
         $crate::serve::settings::Asked {
@@ -35,7 +36,7 @@ macro_rules! asked {
 
 pub(super) use asked;
 
-/// Refuses a write that asks for what is not done here.
+/// Refuses a write with an option that is not supported.
 pub fn allowed(asked: &Asked<'_>) -> S3Result<()> {
     if asked.encryption {
         return Err(s3_error!(NotImplemented, "objects are not encrypted here"));
@@ -52,7 +53,7 @@ pub fn allowed(asked: &Asked<'_>) -> S3Result<()> {
     Ok(())
 }
 
-/// There is no such setting: S3 answers with an error of its own for each.
+/// The setting is absent; S3 has an error code for each.
 fn none<T>(code: S3ErrorCode) -> S3Result<S3Response<T>> {
     Err(S3Error::new(code))
 }
@@ -61,12 +62,12 @@ fn empty<T: Default>() -> S3Result<S3Response<T>> {
     Ok(S3Response::new(T::default()))
 }
 
-/// Taking away what isn't there.
+/// Success of deleting an absent setting.
 fn done<T: Default>() -> S3Result<S3Response<T>> {
     Ok(S3Response::with_status(T::default(), StatusCode::NO_CONTENT))
 }
 
-/// Answers that are the same for every bucket that there is.
+/// Defines operations with the same result for every existing bucket.
 macro_rules! answers {
     ($($answer:ident $input:ident $output:ident => $result:expr;)*) => {
         impl Buckets {

@@ -1,4 +1,4 @@
-//! TLS: a certificate and its key, from files.
+//! TLS with a certificate and key from files.
 
 use crate::config::TlsFiles;
 use crate::regular;
@@ -11,13 +11,13 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// How long a client may take to agree on keys.
+/// How long a TLS handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// No certificate chain or key is larger.
+/// More bytes than any certificate chain or key has.
 const MAX_PEM: u64 = 1 << 20;
 
-/// Reads the files. Messages name them and never what is in them.
+/// Reads the files. Errors name the files but never show their content.
 pub fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
     let cert = files.cert.display();
     let pem = regular::read(&files.cert, MAX_PEM)

@@ -1,4 +1,4 @@
-//! Objects, for writing and deleting.
+//! PutObject, DeleteObject and DeleteObjects.
 
 use super::access;
 use super::acl::Wish;
@@ -16,7 +16,7 @@ use futures::StreamExt;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-/// How many objects are deleted at a time.
+/// How many objects to delete concurrently.
 const DELETES: usize = 8;
 
 impl Buckets {
@@ -33,7 +33,7 @@ impl Buckets {
         let objects = self.bucket(&input.bucket).await?;
         let written = self.written(&input.bucket, &user, &Wish::of(&headers, &uri)).await?;
         let key = &input.key;
-        // That of a form is in its body.
+        // A form's key is in its body, so it was not checked before.
         check_key(key)?;
         let mut kept = kept!(input);
         let header = headers.get(HEADER).and_then(|tags| tags.to_str().ok());
@@ -55,7 +55,7 @@ impl Buckets {
         while let Some(chunk) = body.next().await? {
             upload.push(chunk).await.map_err(failed)?;
         }
-        // A digest that doesn't match drops the upload unfinished.
+        // A wrong digest drops the unfinished upload.
         let arrived = body.finish().await?;
         let metadata = arrived.sum.iter().map(|sum| sum.keep(arrived.ended.length())).collect();
         let trailer = Trailer { etag: Some(hex::encode(arrived.md5)), metadata };
@@ -76,7 +76,7 @@ impl Buckets {
         let input = req.input;
         let objects = self.bucket_to_delete_from(&input.bucket).await?;
         if meta::only_version(input.version_id.as_deref()).is_err() {
-            // Nothing has another version, so there is nothing to delete.
+            // No object has another version, so there is nothing to delete.
             return Ok(S3Response::new(DeleteObjectOutput::default()));
         }
         let conditions = OfDelete {
