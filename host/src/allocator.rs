@@ -1,8 +1,9 @@
-//! The C library's allocator, for many threads that stream.
+//! Settings of the C library's allocator for many streaming threads.
 
-/// Fewer arenas. glibc makes up to eight for each processor, and each keeps
-/// what its threads once used: a server that streams holds several times the
-/// memory that is in use. To be called first, while there is one thread.
+/// Limits glibc malloc to two arenas. By default glibc creates up to eight per
+/// processor, and each keeps what its threads once used: a streaming server
+/// then holds several times the memory that it uses. Call this first, while the
+/// process has one thread.
 #[expect(unsafe_code, reason = "mallopt takes two numbers and is called before there are threads")]
 pub fn tune() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -1,5 +1,5 @@
-//! Digests that are computed beside what else is done with the bytes: MD5 alone
-//! takes as long as all the rest together.
+//! Digests computed on other threads while the bytes are being processed: MD5
+//! alone takes as long as everything else together.
 
 use crate::objects::CHUNK;
 use crate::streaming::piece;
@@ -7,9 +7,9 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// What bytes amount to.
+/// A digest that is computed incrementally.
 pub(crate) trait Sum: Send + 'static {
-    /// Some more.
+    /// Adds more bytes.
     fn add(&mut self, bytes: &[u8]);
 }
 
@@ -22,19 +22,19 @@ impl Sum for Md5 {
 enum At<S> {
     Here(Box<S>),
     Elsewhere(JoinHandle<Box<S>>),
-    /// Its thread failed, or its future was dropped.
+    /// The thread failed, or the future was dropped.
     Lost,
 }
 
-/// What the bytes amount to so far.
+/// A digest of the bytes added so far.
 pub(crate) struct Beside<S> {
     at: At<S>,
-    /// What is still to be added.
+    /// Chunks that are not yet hashed.
     pending: Vec<Bytes>,
     length: usize,
 }
 
-/// The thread that computed it is gone.
+/// The error when the computing thread is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("the digest of the bytes was lost")]
 pub(crate) struct Lost;
@@ -44,10 +44,10 @@ impl<S: Sum> Beside<S> {
         Self { at: At::Here(Box::new(sum)), pending: Vec::new(), length: 0 }
     }
 
-    /// Adds a chunk; waits while those before are not done.
+    /// Adds a chunk; waits while earlier chunks are being hashed.
     pub async fn add(&mut self, chunk: Bytes) -> Result<(), Lost> {
-        // With so many streams that pieces are smaller, every processor has
-        // enough to do, and what waits here would be memory.
+        // With so many streams that pieces shrink, all processors are busy
+        // anyway, and waiting chunks would occupy memory.
         let many = piece() < CHUNK;
         self.length += chunk.len();
         self.pending.push(chunk);
@@ -65,7 +65,7 @@ impl<S: Sum> Beside<S> {
         Ok(())
     }
 
-    /// All was added.
+    /// Hashes the rest and returns the digest.
     pub async fn finish(mut self) -> Result<S, Lost> {
         let mut sum = self.take().await?;
         self.pending.iter().for_each(|chunk| sum.add(chunk));

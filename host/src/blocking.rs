@@ -1,5 +1,5 @@
-//! An async store of the host, shown as the sync trait: for code that is
-//! written against that, as the conformance suite is.
+//! An adapter that shows an async store as the sync trait, for code written
+//! against that trait, such as the conformance suite.
 
 use crate::store as host;
 use bytes::Bytes;
@@ -13,13 +13,13 @@ use storage_core::types::{
 use storage_core::{Reader, SharedStore, Store, Writer};
 use tokio::runtime::Runtime;
 
-/// A runtime that drives blocking stores.
+/// Creates a runtime that drives blocking stores.
 pub fn runtime() -> std::io::Result<Arc<Runtime>> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     Ok(Arc::new(builder.worker_threads(1).enable_all().build()?))
 }
 
-/// What waits for the end of calls. Not to be used on a thread of a runtime.
+/// Blocks on calls until they end. Must not be used on a runtime's thread.
 #[derive(Clone)]
 pub struct Driver {
     runtime: Arc<Runtime>,
@@ -27,18 +27,18 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Waits as long as it takes.
+    /// Waits without a limit.
     pub fn new(runtime: &Arc<Runtime>) -> Self {
         Self { runtime: runtime.clone(), until: None }
     }
 
-    /// Waits no longer than until then: what takes longer, or begins later, is
+    /// Waits until a deadline. Calls that start or end later fail with
     /// `LimitExceeded`.
     pub fn until(runtime: &Arc<Runtime>, until: Instant) -> Self {
         Self { runtime: runtime.clone(), until: Some(until) }
     }
 
-    /// The result of a call.
+    /// Blocks until `call` ends and returns its result.
     pub fn wait<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(until) = self.until else { return self.runtime.block_on(call) };
         let late = || Error::LimitExceeded("the time was over".to_owned());
@@ -50,19 +50,19 @@ impl Driver {
     }
 }
 
-/// The adapter: every call waits for its end.
+/// The adapter: every call blocks.
 pub struct Blocking {
     driver: Driver,
     store: host::SharedStore,
 }
 
 impl Blocking {
-    /// Shows `store`, driven by `runtime`.
+    /// Adapts `store`, driven by `runtime`.
     pub fn shared(runtime: &Arc<Runtime>, store: host::SharedStore) -> SharedStore {
         Self::driven(&Driver::new(runtime), store)
     }
 
-    /// Shows `store`, driven as `driver` has it.
+    /// Adapts `store` with the deadline of `driver`.
     pub fn driven(driver: &Driver, store: host::SharedStore) -> SharedStore {
         Rc::new(Blocking { driver: driver.clone(), store })
     }
@@ -128,7 +128,7 @@ impl Reader for BlockingReader {
 }
 
 impl Drop for BlockingReader {
-    // Resources of the sandbox are let go of by tasks: those need a runtime.
+    // The sandbox releases its resources in tasks, which need a runtime.
     fn drop(&mut self) {
         let _context = self.driver.runtime.enter();
         self.reader.take();

@@ -1,28 +1,28 @@
-//! The copies that CachingStores keep, looked at from outside.
+//! Removal of copies from CachingStores, from outside.
 //!
-//! A process that serves a CachingStore finds a copy gone that it knew, as
-//! after one was removed to make room, and reads the object from the main
-//! store. So copies can be removed beside it.
+//! A process that serves a CachingStore treats a removed copy as evicted and
+//! reads the object from the main store, so copies can be removed while it
+//! runs.
 
 use crate::objects::Objects;
 use crate::store::{DeleteOptions, Error, Result, conditionally};
 use futures::TryStreamExt;
 use storage_core::decorators::caching::is_copy;
 
-/// Copies that are removed at a time.
+/// How many copies to remove concurrently.
 const AT_ONCE: usize = 16;
 
-/// What [`clear`] did.
+/// The result of [`clear`].
 #[derive(Debug, Default, PartialEq)]
 pub struct Cleared {
-    /// How many copies were removed.
+    /// The number of removed copies.
     pub copies: u64,
-    /// Those that could not be.
+    /// The keys whose copies could not be removed.
     pub failed: Vec<(String, Error)>,
 }
 
-/// Removes the copy of one key from a cache store, or all copies. Objects that
-/// no cache put there stay.
+/// Removes the copy of one key, or all copies, from a cache store. Other
+/// objects in the store stay.
 pub async fn clear(copies: &Objects, key: Option<&str>) -> Result<Cleared> {
     let name = copies.name();
     if !copies.capabilities().metadata {
@@ -55,7 +55,7 @@ pub async fn clear(copies: &Objects, key: Option<&str>) -> Result<Cleared> {
     Ok(cleared)
 }
 
-/// Removes an object if it is a copy; gives whether it was one.
+/// Removes an object if it is a copy. Returns whether it removed one.
 async fn remove(copies: &Objects, key: &str) -> Result<bool> {
     let removed = match copies.stat(key).await {
         Ok(info) if !is_copy(&info) => return Ok(false),
@@ -70,7 +70,7 @@ async fn remove(copies: &Objects, key: &str) -> Result<bool> {
     };
     match removed {
         Ok(()) => Ok(true),
-        // Removed to make room, or replaced, meanwhile.
+        // Evicted or replaced meanwhile.
         Err(Error::NotFound | Error::PreconditionFailed) => Ok(false),
         Err(error) => Err(error),
     }

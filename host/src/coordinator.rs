@@ -1,4 +1,4 @@
-//! What the instances of a chain share: named locks and small values. Nothing
+//! Named locks and small values that the instances of a chain share. Nothing
 //! here survives a restart.
 
 use crate::store::{Error, Result};
@@ -10,24 +10,23 @@ use tokio::sync::OwnedMutexGuard;
 /// The most bytes of one value.
 pub const MAX_VALUE: usize = 64 * 1024;
 
-/// The most bytes of all names and values together: what a chain remembers of
-/// its objects must not grow with their number.
+/// The most bytes of all names and values together: what a chain remembers must
+/// not grow with the number of its objects.
 pub const MAX_TOTAL: usize = 64 * 1024 * 1024;
 
-/// How long to wait for a lock. Longer than any sane single fetch: whoever
-/// waits for one is about to make the same fetch.
+/// How long to wait for a lock. Longer than any sane single fetch: the waiter
+/// is about to make the same fetch.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a store's values belong to: its definition, not just its name. A store
-/// that replaces another of the same name must not find the values of that one.
+/// The owner of a store's values: its definition, not just its name. A store
+/// that replaces another of the same name must not see the other's values.
 pub type Scope = u128;
 
-/// Named locks and values with compare-and-set. Clones are the same.
+/// Named locks, and values with compare-and-set. Clones share state.
 ///
-/// Names begin with that of a store and a slash. Locks are told apart by their
-/// names alone, so that an old chain and the one that replaces it take turns;
-/// values also by the [`Scope`] of the store, where [`scoped`](Self::scoped)
-/// gives it one.
+/// Names begin with a store's name and a slash. Locks are identified by name
+/// alone, so an old chain and its replacement take turns; values also by the
+/// [`Scope`] of the store, if [`scoped`](Self::scoped) assigns one.
 #[derive(Clone, Default)]
 pub struct Coordinator {
     locks: Arc<Locks>,
@@ -45,7 +44,7 @@ struct Values {
     bytes: usize,
 }
 
-/// A held lock; dropping it lets go.
+/// A held lock; dropping it releases the lock.
 pub struct Guard {
     name: String,
     locks: Arc<Locks>,
@@ -56,7 +55,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.held = None;
         let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Waiters hold their own reference; the last one out removes the name.
+        // Waiters hold their own reference; the last one removes the name.
         if locks.get(&self.name).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             locks.remove(&self.name);
         }
@@ -64,13 +63,13 @@ impl Drop for Guard {
 }
 
 impl Coordinator {
-    /// The same, in which the values of these stores are in scopes of their own.
+    /// The same coordinator, with these stores' values in their own scopes.
     #[must_use]
     pub fn scoped(&self, scopes: HashMap<String, Scope>) -> Self {
         Self { scopes: Arc::new(scopes), ..self.clone() }
     }
 
-    /// The same locks, and no values yet.
+    /// A coordinator with the same locks and no values.
     #[must_use]
     pub fn same_locks(&self) -> Self {
         Self { locks: self.locks.clone(), ..Self::default() }
@@ -84,13 +83,13 @@ impl Coordinator {
         }
     }
 
-    /// Waits for the named lock and takes it.
+    /// Waits for the named lock and takes it; `Unavailable` after 60 seconds.
     pub async fn lock(&self, name: &str) -> Result<Guard> {
         let lock = {
             let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
             locks.entry(name.to_owned()).or_default().clone()
         };
-        // Made first, so that a cancelled wait also cleans up.
+        // Created first, so that a cancelled wait also cleans up.
         let mut guard = Guard { name: name.to_owned(), locks: self.locks.clone(), held: None };
         let held = tokio::time::timeout(LOCK_TIMEOUT, lock.lock_owned()).await.map_err(|_| {
             Error::Unavailable(format!("the lock {name:?} was not free in {LOCK_TIMEOUT:?}"))
@@ -105,6 +104,8 @@ impl Coordinator {
     }
 
     /// Sets or removes the value if its version is `expected` (0: absent).
+    /// Returns the new version; `PreconditionFailed` for another version,
+    /// `LimitExceeded` for too many bytes.
     pub fn compare_and_set(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! From a configuration to open stores.
+//! The factory that opens the stores of a configuration.
 
 use crate::backends::{BACKENDS, Method, OpenArgs, presign};
 use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
@@ -23,8 +23,8 @@ use storage_core::chain::{Base, Node};
 use storage_core::env::Event;
 use tokio::sync::Mutex;
 
-/// Builds stores from a YAML file and keeps those that are open, so that a
-/// store shared by several others is opened once.
+/// Opens the stores of a YAML file. A store shared by several others is opened
+/// once.
 ///
 /// ```no_run
 /// # async fn example() -> anyhow::Result<()> {
@@ -38,19 +38,19 @@ use tokio::sync::Mutex;
 /// # }
 /// ```
 pub struct StoreFactory {
-    /// Of this process only.
+    /// Unique in this process.
     id: u64,
     path: PathBuf,
     config: Config,
-    /// Where in the configuration a store is.
+    /// The index of each store in the configuration.
     names: HashMap<String, usize>,
     engine: Arc<Engine>,
     plugins: HashMap<String, Arc<Plugin>>,
-    /// With their names, and what they are let go of by.
+    /// Notifiers by store name, with the identity to release them by.
     notifiers: HashMap<String, (Identity, Arc<Notifier>)>,
     /// Shared with the factories that this one replaced.
     all: OpenStores,
-    /// The folder of the file: where relative paths in it start.
+    /// The directory of the file, where its relative paths start.
     directory: PathBuf,
     check_only: bool,
     open: Mutex<Open>,
@@ -59,26 +59,25 @@ pub struct StoreFactory {
 #[derive(Default)]
 struct Open {
     stores: HashMap<usize, SharedStore>,
-    /// Of every store that is open, and of the decorators in chains.
+    /// The identities of open stores and of the decorators in chains.
     identities: HashMap<usize, Identity>,
-    /// In the order of opening: a store after its bases. With the numbers by
-    /// which they are let go of.
+    /// Stores in the order of opening, bases first, with the numbers to release
+    /// them by.
     order: Vec<(usize, u64)>,
-    /// Nothing is opened any more that nobody would close.
+    /// Set once closed: stores opened later would never be closed.
     closed: bool,
 }
 
 impl StoreFactory {
-    /// Reads and checks a file, and compiles the plug-ins that it names. Opens
-    /// nothing yet. Relative paths in it start at its folder.
+    /// Reads and checks a file, and compiles its plug-ins. Opens no store yet.
+    /// Relative paths in the file start at its directory.
     pub fn from_yaml(path: impl AsRef<Path>) -> anyhow::Result<Self> {
         Self::read(path.as_ref(), &HashMap::new(), OpenStores::default())
     }
 
-    /// Reads the file again. Stores whose definition is as it was, and whose
-    /// bases are, will be those that this factory has open, with all that they
-    /// hold. Both factories are to be closed; a store that both have open is
-    /// closed with the last.
+    /// Reads the file again. If the definitions of a store and of its bases are
+    /// unchanged, the new factory uses the store that this one has open, with
+    /// its content. Close both factories; a shared store closes with the last.
     pub fn reload(&self) -> anyhow::Result<Self> {
         let new = Self::read(&self.path, &self.plugins, self.all.clone())?;
         Ok(Self { check_only: self.check_only, ..new })
@@ -90,7 +89,7 @@ impl StoreFactory {
         all: OpenStores,
     ) -> anyhow::Result<Self> {
         let engine = engine()?;
-        // Handlers are for built-in stores.
+        // Only built-in stores have handlers.
         let observer: Arc<dyn Observer> = Arc::new(Log(|_| ()));
         let (config, plugins) = load_after(path, &observer, before)?;
         let directory = folder(path)?;
@@ -130,8 +129,8 @@ impl StoreFactory {
         }
     }
 
-    /// Opens without touching: what a store would create when opened is
-    /// reported as an error instead.
+    /// Opens stores without changing anything: a store that would create
+    /// something when opened fails instead.
     #[must_use]
     pub fn check_only(mut self) -> Self {
         self.check_only = true;
@@ -143,35 +142,35 @@ impl StoreFactory {
         &self.config
     }
 
-    /// The plug-ins of the configuration, with what was counted of them.
+    /// The plug-ins of the configuration, with their statistics.
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
         self.config.plugins.iter().filter_map(|def| self.plugins.get(&def.name))
     }
 
-    /// Opens the main store, and what it stands on.
+    /// Opens the main store and its bases.
     pub async fn build(&self) -> anyhow::Result<Objects> {
         self.open_index(self.config.main, true).await
     }
 
-    /// Opens a store by name, and what it stands on. Directories and files that
-    /// a backend needs and that are missing are made.
+    /// Opens a store by name, and its bases. Creates directories and files that
+    /// a backend needs.
     pub async fn open(&self, name: &str) -> anyhow::Result<Objects> {
         self.open_index(self.index(name)?, true).await
     }
 
-    /// As [`open`](Self::open), and makes no directory or file: where one is
-    /// missing, that is an error that names it. For whoever only reads: an empty
-    /// root, made anew under a mistyped path, would look like lost objects.
+    /// Like [`open`](Self::open), but a missing directory or file is an error
+    /// that names it. For readers: an empty root created under a mistyped path
+    /// would look like lost objects.
     pub async fn open_existing(&self, name: &str) -> anyhow::Result<Objects> {
         self.open_index(self.index(name)?, false).await
     }
 
-    /// Makes a URL with which whoever holds it may read or write one object of
-    /// a store for a while, without keys: see `docs/stores/bucket.md`.
+    /// Creates a URL that lets anyone who has it read or write one object for a
+    /// while, without keys: see `docs/stores/bucket.md`.
     ///
-    /// The store must be a BucketStore itself; over any other, decorators of
-    /// one included, it is `Unsupported`. `expires` is at least a second and at
-    /// most seven days. Nothing is sent: whether the URL works shows in use.
+    /// The store itself must be a BucketStore; any other, even a decorator over
+    /// one, is `Unsupported`. `expires` is between one second and seven days.
+    /// This contacts no server, so it does not check that the URL works.
     pub async fn presign(
         &self,
         name: &str,
@@ -184,8 +183,8 @@ impl StoreFactory {
         presign(&def.kind, &args, key, method, expires).await.map_err(|error| named(def, error))
     }
 
-    /// The MirroringStores of the configuration, by name; with `under`, those
-    /// that this store stands on, itself included.
+    /// The names of the configuration's MirroringStores; with `under`, only
+    /// those at or below that store.
     pub fn mirrors(&self, under: Option<&str>) -> anyhow::Result<Vec<String>> {
         let stores = &self.config.stores;
         let mut wanted: Vec<bool> = vec![under.is_none(); stores.len()];
@@ -204,8 +203,8 @@ impl StoreFactory {
         Ok(stores.iter().zip(wanted).filter_map(mirror).collect())
     }
 
-    /// Opens the children of a MirroringStore one by one, and its journal; what
-    /// they stand on is made where it is missing, if `create` says so.
+    /// Opens the children and the journal of a MirroringStore one by one.
+    /// `create` allows their backends to create missing directories and files.
     pub async fn mirror(&self, name: &str, create: bool) -> anyhow::Result<Mirror> {
         let def = self.def(self.index(name)?);
         if def.kind != "MirroringStore" {
@@ -225,8 +224,8 @@ impl StoreFactory {
         Ok(Mirror::new(name, children, journal, coordinator))
     }
 
-    /// The store of the configuration that keeps its objects in this file, or in
-    /// a folder that holds it: nothing else is to be written there.
+    /// The store that keeps its objects in this file, or in a directory that
+    /// contains it. Nothing else may be written there.
     pub(crate) fn keeper(&self, file: &Path) -> Option<&str> {
         keeper(&self.config, &self.directory, file)
     }
@@ -238,10 +237,10 @@ impl StoreFactory {
             .ok_or_else(|| anyhow!("{} has no store {name:?}", self.config.file))
     }
 
-    /// Closes every open store, the outermost first, and delivers what events
-    /// still wait. Reports the first failure, after having tried all. What
-    /// another factory has open, too, after a [`reload`](Self::reload), stays
-    /// open.
+    /// Closes every open store, outermost first, and delivers pending events.
+    /// Stores that another factory also has open after a
+    /// [`reload`](Self::reload) stay open. Tries all stores and returns the
+    /// first error.
     pub async fn close(&self) -> anyhow::Result<()> {
         let Open { order, closed, .. } = {
             let mut open = self.open.lock().await;
@@ -326,7 +325,7 @@ impl StoreFactory {
             None => {
                 let store = (backend.open)(self.args(def, create));
                 let store = store.await.map_err(|error| named(def, error))?;
-                // Opening may have made what the path leads to.
+                // Opening may have created the target of the path.
                 self.all.add(identity, target(), store)
             }
         };
@@ -334,8 +333,8 @@ impl StoreFactory {
         Ok(open.keep(index, identity, lease))
     }
 
-    /// Opens a decorator: everything below it that is of the same component,
-    /// too, goes into the same chain; what is under them are its bases.
+    /// Opens a decorator. All decorators of the same component below it go into
+    /// the same chain; the stores below those become its bases.
     async fn open_chain(
         &self,
         open: &mut Open,
@@ -393,7 +392,7 @@ impl StoreFactory {
         Ok(open.keep(root, identity, lease))
     }
 
-    /// Tells the handlers of these stores what happens.
+    /// An observer that forwards events to the handlers of these stores.
     fn observer(&self, decorators: &BTreeSet<usize>) -> Arc<dyn Observer> {
         let own = decorators.iter().filter_map(|index| {
             let name = &self.def(*index).name;
@@ -407,7 +406,8 @@ impl StoreFactory {
         }))
     }
 
-    /// Which decorator this is, and the scope of its values. Its bases are known.
+    /// The identity of a decorator whose bases are open, and the scope of its
+    /// values.
     fn identify(
         &self,
         open: &Open,
@@ -421,7 +421,7 @@ impl StoreFactory {
         (own, identity::scope(def, own, &bases))
     }
 
-    /// A coordinator for these stores.
+    /// A coordinator that scopes the values of these stores.
     fn scoped<'a>(
         &self,
         coordinator: &Coordinator,
@@ -434,8 +434,8 @@ impl StoreFactory {
         coordinator.scoped(scopes.into_iter().map(note).collect())
     }
 
-    /// The decorators from `root` down that go into one instance with it, and the
-    /// stores under them that do not, each bases first.
+    /// The decorators that go into one instance with `root`, and the stores
+    /// below them that do not.
     fn below(&self, root: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
         let (mut decorators, mut others) = (BTreeSet::new(), BTreeSet::new());
         let plugin = self.def(root).plugin.as_ref().and_then(|name| self.plugins.get(name));
@@ -454,15 +454,14 @@ impl StoreFactory {
     }
 }
 
-/// The folder of a configuration, from the root on: the working directory may
-/// change, and messages show where things are.
+/// The absolute directory of a configuration: the working directory may change,
+/// and messages show full paths.
 fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
     Ok(path.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
-/// Reads and checks a file, and loads the plug-ins that it names; what they say
-/// goes to `observer`.
+/// Reads and checks a file, and loads its plug-ins, which log to `observer`.
 pub fn load(
     path: &Path,
     observer: &Arc<dyn Observer>,
@@ -470,7 +469,7 @@ pub fn load(
     load_after(path, observer, &HashMap::new())
 }
 
-/// As [`load`], with the plug-ins that were loaded before.
+/// Like [`load`], reusing plug-ins that were loaded before.
 fn load_after(
     path: &Path,
     observer: &Arc<dyn Observer>,
@@ -503,15 +502,15 @@ fn backend(def: &StoreDef) -> Option<&'static crate::backends::Backend> {
     BACKENDS.iter().copied().find(|backend| backend.name == def.kind)
 }
 
-/// Says which store could not be opened, unless the error does already.
+/// Names the store that could not be opened, unless the error already does.
 fn named(def: &StoreDef, error: crate::Error) -> anyhow::Error {
     let said = error.to_string().contains("store \"");
     let error = anyhow::Error::new(error);
     if said { error } else { error.context(format!("store {:?} ({})", def.name, def.kind)) }
 }
 
-/// The engine of this process: compiled code and address space are shared by
-/// every configuration.
+/// The engine of this process. All configurations share its compiled code and
+/// address space.
 pub fn engine() -> anyhow::Result<Arc<Engine>> {
     static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
     if let Some(engine) = ENGINE.get() {
@@ -521,7 +520,7 @@ pub fn engine() -> anyhow::Result<Arc<Engine>> {
     Ok(ENGINE.get_or_init(|| engine).clone())
 }
 
-/// Every store type: the host's backends, then what the component offers.
+/// Every store type: the host's backends, then those of the component.
 pub fn types() -> anyhow::Result<Vec<TypeInfo>> {
     let backend = |backend: &&crate::backends::Backend| {
         let schema = serde_json::from_str(backend.config_schema);

@@ -1,5 +1,5 @@
-//! What makes a store the same when the configuration is read again: its
-//! definition, the variables expanded, and the stores that it stands on.
+//! Store identities, which let a reload keep stores whose definition (with
+//! variables expanded) and bases are unchanged.
 
 use crate::backends::Backend;
 use crate::config::{PluginDef, StoreDef};
@@ -10,17 +10,17 @@ use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Equal only for stores that are the same. It tells nothing of secrets.
+/// Equal only for the same store. Reveals no secrets.
 pub(crate) type Identity = u128;
 
-/// The file or folder that a path leads to: a path that leads elsewhere by now
-/// (a link was changed, a disk mounted) makes another store of one definition.
+/// The device and inode that a path leads to. If they change (a changed link, a
+/// mounted disk), the same definition means another store.
 pub(crate) type Target = Option<(u64, u64)>;
 
-/// Far more than a secret or the certificates of a system have.
+/// More than any secret or any system's certificates need.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Takes in the parts of a definition, each with its length.
+/// Hashes the parts of a definition, each with its length.
 struct Hasher(Sha256);
 
 impl Hasher {
@@ -39,7 +39,7 @@ impl Hasher {
     }
 
     fn config(self, def: &StoreDef) -> Self {
-        // In one order, whatever the file's.
+        // Sorted, so that the order in the file does not matter.
         let mut config = Value::Object(def.config.clone());
         config.sort_all_objects();
         self.text(&config.to_string())
@@ -56,7 +56,8 @@ impl Hasher {
     }
 }
 
-/// A backend's, before it is open. `directory` is where relative paths start.
+/// The identity of a backend before it opens. Relative paths start at
+/// `directory`.
 pub(crate) fn of_backend(
     def: &StoreDef,
     backend: &Backend,
@@ -66,18 +67,18 @@ pub(crate) fn of_backend(
     let start = Hasher::new("backend", def).config(def).bytes(&[u8::from(check_only)]);
     let start = start.bytes(directory.as_os_str().as_encoded_bytes());
     let files = backend.files.iter().filter_map(|name| def.config.get(*name)?.as_str());
-    // One that can't be read is reported by whoever opens the store.
+    // Opening the store reports a file that can't be read.
     let content = |file| regular::read(&directory.join(file), MAX_FILE).unwrap_or_default();
     files.fold(start, |all, file| all.bytes(&content(file))).end()
 }
 
-/// A backend's, when it is open: what was closed and opened again may have lost
-/// what it held.
+/// The identity of an open backend: one that was closed and opened again may
+/// have lost its content.
 pub(crate) fn of_open(identity: Identity, number: u64) -> Identity {
     Hasher(Sha256::new()).all([identity, number.into()]).end()
 }
 
-/// A decorator's, given those of its bases.
+/// The identity of a decorator with these bases.
 pub(crate) fn of_decorator(
     def: &StoreDef,
     plugin: Option<(&PluginDef, &str)>,
@@ -85,7 +86,7 @@ pub(crate) fn of_decorator(
     bases: impl IntoIterator<Item = Identity>,
 ) -> Identity {
     let start = Hasher::new("decorator", def).config(def);
-    // The files and programs of handlers may be named relatively.
+    // Handlers may name files and programs by relative paths.
     let start = start.bytes(directory.as_os_str().as_encoded_bytes());
     let start = match plugin {
         None => start,
@@ -96,16 +97,16 @@ pub(crate) fn of_decorator(
     start.all(bases).end()
 }
 
-/// The handlers' of a notifying store.
+/// The identity of a NotifyingStore's handlers.
 pub(crate) fn of_handlers(def: &StoreDef) -> Identity {
     Hasher::new("handlers", def).config(def).end()
 }
 
-/// What the shared values of a decorator belong to. They outlive a change of
-/// its definition as far as they stay true: a cache's copies are those of its
-/// two stores, whatever its `ttl`; what the children of a mirror missed, they
-/// missed whatever its policy and their order, and while their own definitions
-/// change, too: as in a journal, they go by their names.
+/// The scope of a decorator's shared values. They survive a change of its
+/// definition as long as they stay true. A cache's copies depend on its two
+/// stores, whatever its `ttl`. What a mirror's children missed depends neither
+/// on its policy nor on their order or definitions: as in a journal, children
+/// are identified by name.
 pub(crate) fn scope(def: &StoreDef, own: Identity, bases: &[Identity]) -> Scope {
     let start = Hasher::new("scope", def);
     match def.kind.as_str() {
@@ -115,10 +116,10 @@ pub(crate) fn scope(def: &StoreDef, own: Identity, bases: &[Identity]) -> Scope 
     }
 }
 
-/// The type whose values tell what another store holds.
+/// The store type whose values describe another store's content.
 pub(crate) const CACHE: &str = "CachingStore";
 
-/// What the path of a backend leads to now, where a reload is to notice.
+/// The current target of a backend's path, if a reload must notice its change.
 pub(crate) fn target(def: &StoreDef, backend: &Backend, directory: &Path) -> Target {
     let path = def.config.get(backend.place?)?.as_str()?;
     let found = std::fs::metadata(directory.join(path)).ok()?;
@@ -144,7 +145,7 @@ main: main
     /// A store's name, its identity, and the scope of its values.
     type Known = (String, Identity, Scope);
 
-    /// All stores, as if they were open for the first time.
+    /// All stores, as if opened for the first time.
     fn all(text: &str) -> Vec<Known> {
         let types = crate::factory::types().unwrap();
         let config = Config::parse(text, "test", &types, &|_| None).unwrap();
@@ -162,7 +163,7 @@ main: main
         all
     }
 
-    /// Which stores are others, and which have other values, after a change.
+    /// The stores whose identity changes, and those whose values change scope.
     fn changed(from: &str, to: &str) -> (String, String) {
         assert!(STORES.contains(from));
         let (old, new) = (all(STORES), all(&STORES.replace(from, to)));
@@ -197,7 +198,7 @@ main: main
             values("main_store: a, cache_store: b", "main_store: b, cache_store: a"),
             "cached"
         );
-        // What a child missed it missed, wherever it is now.
+        // What a child missed stays missed, wherever the child is now.
         assert_eq!(values("durable: true", "durable: false"), "a cached");
         assert_eq!(
             values("j: {type: DictStore}", "j: {type: DictStore, config: {objects: {x: y}}}"),

@@ -1,16 +1,16 @@
 //! Object stores with behaviour: chains of sandboxed decorators over native
 //! backends.
 //!
-//! - [`store`]: the traits behind which every store stands.
-//! - [`objects`]: the face of a store for whoever uses it.
-//! - [`backends`]: one file per native backend.
-//! - [`blocking`]: an async store, shown as the sync trait.
-//! - [`config`]: from YAML to a checked description; [`factory`]: from that to
-//!   open stores.
-//! - [`transfer`]: many objects at once: copy, sync, move, clear.
-//! - [`caching`]: the copies of CachingStores, looked at from outside.
-//! - [`mirrors`]: what the children of mirrors missed; healing and comparing.
-//! - [`notify`]: where the events of notifying stores go.
+//! - [`store`]: the traits that every store implements.
+//! - [`objects`]: the store handle for users.
+//! - [`backends`]: one module per native backend.
+//! - [`blocking`]: an adapter from async stores to the sync trait.
+//! - [`config`]: parses and checks YAML; [`factory`]: opens the stores.
+//! - [`transfer`]: copies, syncs, moves and clears many objects.
+//! - [`caching`]: removes the copies of CachingStores.
+//! - [`mirrors`]: heals and compares the children of mirrors.
+//! - [`notify`]: delivers the events of NotifyingStores.
+//! - [`serve`]: the S3 endpoint.
 
 pub mod allocator;
 pub mod backends;

@@ -1,4 +1,4 @@
-//! The binary `storage-host`; see the library's `cli`.
+//! The binary `storage-host`; see the library's `cli` module.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
-//! The face of a store for whoever uses it.
+//! The store handle for users.
 //!
-//! Every store is small behind [`ObjectStore`]; what all of them would repeat
-//! is here once: keys are checked, ranges work over stores that can't read
-//! them, sizes are measured where a store can't tell, and what is written
-//! carries the MD5 of its bytes as etag.
+//! Stores implement the small trait [`ObjectStore`]; [`Objects`] adds what all
+//! of them would repeat: it checks keys, makes ranges work over stores without
+//! them, measures objects whose size a store can't tell, and writes the MD5 of
+//! the bytes as the etag.
 
 use crate::beside::{Beside, Lost};
 use crate::place::{Trail, meet};
@@ -24,24 +24,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use storage_core::etag::is_of_plain;
 use storage_core::source::whole;
 
-/// How many bytes are asked for at once when streaming.
+/// How many bytes to request at once when streaming.
 pub const CHUNK: usize = 256 * 1024;
 
-/// A named store, ready for use. Clones are the same store.
+/// A named store, ready for use. Clones share the store.
 #[derive(Clone)]
 pub struct Objects {
     name: Arc<str>,
     store: SharedStore,
     trails: Arc<[Trail]>,
-    /// Whether the last object that was wanted whole was too large to be asked
-    /// for at once.
+    /// Whether the last whole object was too large for a single call.
     large: Arc<AtomicBool>,
-    /// Whether what is written is kept exactly as it was elsewhere.
+    /// Whether writes keep etag and metadata exactly as given.
     exact: bool,
 }
 
 impl Objects {
-    /// Puts the face on a store; `name` appears in messages.
+    /// Wraps a store; `name` appears in messages.
     pub fn new(name: &str, store: SharedStore) -> Self {
         Self {
             name: name.into(),
@@ -52,26 +51,26 @@ impl Objects {
         }
     }
 
-    /// The same store, under another name in messages.
+    /// The same store under another name in messages.
     #[must_use]
     pub fn renamed(self, name: &str) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// The same store, for copies of what another has in every respect: no
-    /// etag is made, and metadata of the stores' own goes along.
+    /// The same store, for exact copies: writes compute no etag and accept
+    /// metadata that is reserved for stores.
     #[must_use]
     pub(crate) fn exact(&self) -> Self {
         Self { exact: true, ..self.clone() }
     }
 
-    /// Remembers where the objects are kept.
+    /// Records where the objects are stored.
     pub(crate) fn kept(self, trails: Vec<Trail>) -> Self {
         Self { trails: trails.into(), ..self }
     }
 
-    /// Whether some object may lie below `prefix` here and below
-    /// `other_prefix` there, or would if it were written.
+    /// Whether an object below `prefix` here can be the same as one below
+    /// `other_prefix` there, now or once written.
     pub fn overlaps(&self, prefix: &str, other: &Objects, other_prefix: &str) -> bool {
         match Arc::ptr_eq(&self.store, &other.store) {
             true => prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix),
@@ -79,7 +78,7 @@ impl Objects {
         }
     }
 
-    /// Whether `key` here and `other_key` there may be one object.
+    /// Whether `key` here and `other_key` there may be the same object.
     pub fn may_alias(&self, key: &str, other: &Objects, other_key: &str) -> bool {
         match Arc::ptr_eq(&self.store, &other.store) {
             true => key == other_key,
@@ -92,21 +91,21 @@ impl Objects {
         &self.name
     }
 
-    /// The store behind the face.
+    /// The wrapped store.
     pub fn store(&self) -> &SharedStore {
         &self.store
     }
 
-    /// What callers of this face can do: ranges always work here.
+    /// The capabilities of this handle: ranges work whenever reads do.
     pub fn capabilities(&self) -> Capabilities {
         let own = self.store.capabilities();
         Capabilities { range: own.read, ..own }
     }
 
-    /// The whole object (or the range) in memory; `LimitExceeded` when it is
-    /// larger than `max` bytes. It is asked for at once, in one call; those of
-    /// more than [`MAX_INLINE_BYTES`] are read as a stream, and so is what
-    /// follows one of them where `max` is larger, too, until a small one comes.
+    /// Reads a whole object, or a range, into memory; `LimitExceeded` if it has
+    /// more than `max` bytes. Tries a single call first, and streams objects of
+    /// more than [`MAX_INLINE_BYTES`]. With a `max` above that, it also streams
+    /// the objects after a large one, until it meets a small one.
     pub async fn get(
         &self,
         key: &str,
@@ -120,7 +119,7 @@ impl Objects {
             check_key(key)?;
             match self.store.get(key, options.clone()).await {
                 Ok((_, data)) if data.len() as u64 > max => return Err(larger_than(max)),
-                // It may be too large for the store only at once.
+                // It may only be too large for a single call.
                 Err(Error::LimitExceeded(_)) => {}
                 Err(error) => return Err(error),
                 Ok((info, data)) => {
@@ -143,7 +142,8 @@ impl Objects {
         Ok((source.info().clone(), data))
     }
 
-    /// Writes a whole object; its etag is the MD5 of `data` unless given.
+    /// Writes a whole object atomically. The etag is the MD5 of `data` unless
+    /// given.
     pub async fn put(&self, key: &str, data: Bytes, mut options: PutOptions) -> Result<ObjectInfo> {
         if data.len() as u64 > MAX_INLINE_BYTES {
             let ended = Ended::own(data.len() as u64);
@@ -158,26 +158,27 @@ impl Objects {
         self.store.put(key, data, options).await
     }
 
-    /// Whether there is an object under the key.
+    /// Whether the object exists.
     pub async fn exists(&self, key: &str) -> Result<bool> {
         check_key(key)?;
         self.store.exists(key).await
     }
 
-    /// Removes the object; `NotFound` when there is none.
+    /// Deletes the object; `NotFound` if there is none.
     pub async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         check_key(key)?;
         self.store.delete(key, options).await
     }
 
-    /// What is known of the object without reading it.
+    /// The object's metadata, without reading its bytes.
     pub async fn stat(&self, key: &str) -> Result<ObjectInfo> {
         check_key(key)?;
         self.store.stat(key).await
     }
 
-    /// As [`stat`](Self::stat), and reads the object through where its size
-    /// can't be known otherwise (say, compressed by someone else).
+    /// Like [`stat`](Self::stat), but reads the whole object if that is the
+    /// only way to learn its size (for example, when something else compressed
+    /// it).
     pub async fn measured(&self, key: &str) -> Result<ObjectInfo> {
         let mut info = self.stat(key).await?;
         if info.size.is_none() {
@@ -190,7 +191,7 @@ impl Objects {
         Ok(info)
     }
 
-    /// A part of the listing.
+    /// A page of the listing.
     pub async fn list(&self, options: ListOptions) -> Result<Page> {
         self.store.list(options).await
     }
@@ -214,14 +215,14 @@ impl Objects {
         })
     }
 
-    /// What is kept below `prefix` beside the objects and is none, which
-    /// [`entries`](Self::entries) leaves out: each with its reason.
+    /// The entries below `prefix` that are not objects and that
+    /// [`entries`](Self::entries) leaves out, each with the reason.
     pub fn skipped(&self, prefix: &str) -> impl Stream<Item = Result<Skipped>> + Send + use<> {
         let pages = self.skipped_pages(prefix);
         pages.map_ok(|page| futures::stream::iter(page.into_iter().map(Ok))).try_flatten()
     }
 
-    /// The same, in parts as they come.
+    /// Like [`skipped`](Self::skipped), in pages.
     pub(crate) fn skipped_pages(
         &self,
         prefix: &str,
@@ -263,19 +264,19 @@ impl Objects {
         Ok(Source::new(skip_to(reader, range).await?, Some(range)))
     }
 
-    /// Whether [`copy`](Self::copy) may be worth a try: both keys lead to one place.
+    /// Whether both keys are in the same backend, so that [`copy`](Self::copy)
+    /// may succeed.
     pub(crate) fn is_beside(&self, key: &str, to: &Objects, target: &str) -> bool {
         let (here, there) = (lowest(&self.store, key), lowest(&to.store, target));
         matches!((here, there), (Ok((here, _)), Ok((there, _))) if Arc::ptr_eq(&here, &there))
     }
 
-    /// Copies an object to a key of `to`, which may be this store, where both
-    /// have their objects in one place that can copy them without their coming
-    /// here. `info` is what is known of the object, and `options` what is to be
-    /// kept with the new one, with its etag.
+    /// Copies an object within a backend to a key of `to`, which may be this
+    /// store, without transferring its bytes here. `info` describes the object;
+    /// `options` has the metadata and etag of the copy.
     ///
-    /// `None`: nothing was done, and the object is to be read and written: the
-    /// place can't copy it, or it is another one by now.
+    /// Returns `None`, with nothing done, if the backend can't copy the object
+    /// or the object has changed. The caller then reads and writes.
     pub async fn copy(
         &self,
         key: &str,
@@ -295,7 +296,7 @@ impl Objects {
         store.copy(&key, etag, &target, options).await
     }
 
-    /// Starts a streamed write; its etag will be the MD5 of the bytes unless
+    /// Starts a streamed write. The etag will be the MD5 of the bytes unless
     /// given.
     pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
         if !self.exact {
@@ -306,7 +307,7 @@ impl Objects {
     }
 }
 
-/// The MD5 of an object's bytes, where its etag is that.
+/// The MD5 of an object's bytes, if its etag is one.
 pub(crate) fn md5(info: &ObjectInfo) -> Option<&str> {
     if is_of_plain(info) {
         return None;
@@ -315,7 +316,8 @@ pub(crate) fn md5(info: &ObjectInfo) -> Option<&str> {
     info.etag.as_deref().filter(|etag| etag.len() == 32 && etag.bytes().all(hex))
 }
 
-/// Where the object of a key is, byte for byte, and its key there.
+/// Resolves a key to the backend that has the object's bytes, and its key
+/// there.
 fn lowest(store: &SharedStore, key: &str) -> Result<(SharedStore, String)> {
     let mut found = (store.clone(), key.to_owned());
     while let Some(below) = found.0.beneath(&found.1)? {
@@ -335,8 +337,8 @@ fn check_put(key: &str, options: &PutOptions) -> Result<()> {
     }
 }
 
-/// Reads to the start of a range whose start is known, over a store that
-/// can't seek.
+/// Reads up to the start of a range with a known offset, over a store without
+/// ranges.
 async fn skip_to(mut reader: Box<dyn Reader>, range: ByteRange) -> Result<Box<dyn Reader>> {
     let mut skip = range.offset.unwrap_or(0);
     let mut held = Bytes::new();
@@ -360,7 +362,7 @@ async fn skip_to(mut reader: Box<dyn Reader>, range: ByteRange) -> Result<Box<dy
     Ok(Box::new(Part { reader, held, left, last }))
 }
 
-/// Where the object's last byte is, seen from a part.
+/// Whether a part includes the object's last byte.
 enum Last {
     Here,
     Elsewhere,
@@ -383,7 +385,8 @@ impl Reader for Part {
     async fn next(&mut self, max: usize) -> Result<Bytes> {
         let max = max.min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if max == 0 {
-            // Where the object ends here, too, only its reader knows how.
+            // If the object ends here, too, only its reader knows whether it
+            // ended well.
             return match std::mem::replace(&mut self.last, Last::Elsewhere) {
                 Last::Here if self.held.is_empty() => self.reader.next(1).await,
                 Last::Here => Ok(std::mem::take(&mut self.held)),
@@ -411,7 +414,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Leaves the digest to the caller, who ends with
+    /// Computes no digest; the caller passes the etag to
     /// [`finish_with`](Self::finish_with).
     #[must_use]
     pub fn undigested(self) -> Self {
@@ -431,14 +434,14 @@ impl Upload {
         Ok(())
     }
 
-    /// Publishes the object, whose bytes ended well: those of a
-    /// [`Source`], or [the caller's own](Ended::own).
+    /// Publishes the object atomically. `ended` proves that its bytes ended
+    /// well: those of a [`Source`], or [the caller's own](Ended::own).
     pub async fn finish(self, ended: Ended) -> Result<ObjectInfo> {
         self.finish_with(ended, Trailer::default()).await
     }
 
-    /// Publishes the object with what the caller knows of it only now: its
-    /// etag (else the MD5 of the bytes), and more metadata.
+    /// Like [`finish`](Self::finish), with an etag (default: the MD5 of the
+    /// bytes) and metadata that were not known before.
     pub async fn finish_with(self, ended: Ended, mut trailer: Trailer) -> Result<ObjectInfo> {
         let (pushed, length) = (self.pushed, ended.length());
         if pushed != length {

@@ -1,9 +1,9 @@
-//! Where the log lines of decorators go.
+//! The observer that logs the messages of decorators.
 
 use crate::engine::Observer;
 use storage_core::env::{Event, Level};
 
-/// Writes log lines through `tracing` (target `storage`) and passes events on.
+/// Logs through `tracing` (target `storage`) and passes events to a function.
 pub struct Log<F>(pub F);
 
 impl<F: Fn(Event) + Send + Sync + 'static> Observer for Log<F> {

@@ -1,6 +1,7 @@
-//! The stores that are open for a configuration, and for those that replace it
-//! while the process runs. A store that several of them have is open once, and
-//! is closed when the last of them lets go of it.
+//! The open stores of a configuration and of its replacements.
+//!
+//! A store that several configurations share is opened once, and closed when
+//! the last of them releases it.
 
 use crate::coordinator::{Coordinator, Scope};
 use crate::identity::{Identity, Target};
@@ -9,7 +10,7 @@ use crate::store::SharedStore;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Clones are the same.
+/// Reference-counted open stores. Clones share state.
 #[derive(Clone, Default)]
 pub(crate) struct OpenStores {
     pub coordinator: Coordinator,
@@ -20,7 +21,7 @@ pub(crate) struct OpenStores {
 struct All {
     stores: HashMap<u64, Entry>,
     notifiers: HashMap<Identity, (Arc<Notifier>, usize)>,
-    /// The scopes that each configuration uses.
+    /// The scopes that each configuration uses, by configuration id.
     scopes: HashMap<u64, HashMap<Scope, Use>>,
     opened: u64,
 }
@@ -35,18 +36,19 @@ struct Entry {
 /// A use of a scope.
 struct Use {
     coordinator: Coordinator,
-    /// Whether its values tell what another store holds.
+    /// Whether its values describe another store's content.
     cache: bool,
 }
 
-/// An open store, and the number by which it is let go of.
+/// An open store, and the number to release it by.
 pub(crate) struct Lease {
     pub number: u64,
     pub store: SharedStore,
 }
 
 impl OpenStores {
-    /// The store that is this one and still where it was opened.
+    /// The open store with this identity, if its path still leads to the same
+    /// target.
     pub fn find(&self, identity: Identity, target: Target) -> Option<Lease> {
         let mut all = self.all();
         let mut found = all.stores.iter_mut();
@@ -56,7 +58,7 @@ impl OpenStores {
         Some(Lease { number: *number, store: entry.store.clone() })
     }
 
-    /// Takes in a store that was opened just now.
+    /// Adds a store that was just opened.
     pub fn add(&self, identity: Identity, target: Target, store: SharedStore) -> Lease {
         let mut all = self.all();
         all.opened += 1;
@@ -66,7 +68,8 @@ impl OpenStores {
         Lease { number, store }
     }
 
-    /// Lets go of stores. Gives those that nobody else has, to be closed.
+    /// Releases stores. Returns those without other users; the caller closes
+    /// them.
     pub fn release(&self, numbers: &[u64]) -> Vec<(u64, SharedStore)> {
         let mut all = self.all();
         let mut last = Vec::new();
@@ -80,7 +83,7 @@ impl OpenStores {
         last
     }
 
-    /// The notifier of these handlers, made by `make` unless it is there.
+    /// The notifier of these handlers, created by `make` if there is none yet.
     pub fn notifier<E>(
         &self,
         identity: Identity,
@@ -96,7 +99,7 @@ impl OpenStores {
         Ok(notifier)
     }
 
-    /// Lets go of notifiers. Gives those that nobody else has.
+    /// Releases notifiers. Returns those without other users.
     pub fn release_notifiers(&self, identities: &[Identity]) -> Vec<Arc<Notifier>> {
         let mut all = self.all();
         let mut last = Vec::new();
@@ -110,15 +113,16 @@ impl OpenStores {
         last
     }
 
-    /// Notes that a configuration uses a scope of shared values.
+    /// Records that a configuration uses a scope of shared values.
     pub fn uses(&self, config: u64, scope: Scope, coordinator: &Coordinator, cache: bool) {
         let coordinator = coordinator.clone();
         self.all().scopes.entry(config).or_default().insert(scope, Use { coordinator, cache });
     }
 
-    /// A configuration is not used any more: its values go. What a cache knows
-    /// that this configuration did not know of goes, too: this one may have
-    /// changed what is cached, past it. Its copies are compared anew.
+    /// Drops the values of a configuration that is no longer used. Also drops
+    /// the values of caches that it did not share: it may have changed their
+    /// objects without them noticing. Those caches then revalidate their
+    /// copies.
     pub fn forget(&self, config: u64) {
         let mut all = self.all();
         let gone = all.scopes.remove(&config).unwrap_or_default();

@@ -1,16 +1,16 @@
-//! Where the objects of a store are kept, and whether two stores share them.
+//! The locations of a store's objects, to detect stores that share objects.
 //!
-//! Copying onto oneself destroys data, or never ends; and stores of different
-//! names may well stand on the same objects. So each open store remembers the
-//! way down to its backends, and what becomes of keys on it.
+//! Copying an object onto itself destroys data or never ends, and differently
+//! named stores may share objects. So each open store records the paths down to
+//! its backends, and how they change keys.
 
 use crate::config::{Config, StoreDef};
 use crate::volume;
 use serde_json::Value;
 use std::path::Path;
 
-/// Stores that hand on keys as they are. What is not here and is no
-/// [`PrefixStore`](PREFIX) may turn a key into anything.
+/// Store types that pass keys on unchanged. Any type not listed here, except
+/// [`PrefixStore`](PREFIX), may change keys arbitrarily.
 const KEEPING: &[&str] = &[
     "Base64Store",
     "BufferStore",
@@ -32,17 +32,18 @@ const KEEPING: &[&str] = &[
 
 const PREFIX: &str = "PrefixStore";
 
-/// The way from a store down to one backend.
+/// The path from a store down to one backend.
 pub(crate) type Trail = Vec<Step>;
 
-/// A store on the way, and what keys look like there.
+/// A store on the path, and the form of keys there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Equal only where the objects are the same.
+    /// Equal only if the objects are the same.
     place: String,
-    /// What every key has before it.
+    /// The prefix of every key.
     prefix: String,
-    /// Whether the key itself follows; or else, anything may.
+    /// Whether the unchanged key follows the prefix; otherwise anything may
+    /// follow.
     keys: bool,
 }
 
@@ -55,8 +56,8 @@ impl Step {
     }
 }
 
-/// Every way from a store down. `factory` tells apart stores that only one
-/// factory has, such as those in memory.
+/// Every path from a store down to a backend. `factory` distinguishes stores
+/// that exist only in one factory, such as those in memory.
 pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) -> Vec<Trail> {
     let mut trails = Vec::new();
     let start = Step { place: String::new(), prefix: String::new(), keys: true };
@@ -74,7 +75,8 @@ pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) ->
             trails.extend(places.into_iter().map(|place| [trail.clone(), vec![place]].concat()));
             continue;
         }
-        // What it keeps beside its objects is below its name, as in a journal.
+        // A store keeps data other than objects, such as a journal, below its
+        // name.
         let own = Step { prefix: format!("{}/", def.name), keys: false, ..above.clone() };
         todo.extend(def.beside().iter().map(|base| (*base, own.clone(), trail.clone())));
         let below = through(def, above);
@@ -83,7 +85,7 @@ pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) ->
     trails
 }
 
-/// What a decorator makes of keys.
+/// How a decorator changes keys.
 fn through(def: &StoreDef, above: Step) -> Step {
     match def.kind.as_str() {
         PREFIX => {
@@ -95,8 +97,9 @@ fn through(def: &StoreDef, above: Step) -> Step {
     }
 }
 
-/// Where a backend keeps its objects, in terms that hold beyond a factory: by
-/// every name that the place has. Two stores meet where one of them is common.
+/// The locations of a backend's objects that hold across factories, one for
+/// each name of the place. Two stores share a place if they have any name in
+/// common.
 fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
     let real = |path: &str| {
         let path = cwd.join(path);
@@ -106,7 +109,7 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
     let text = |name| def.config.get(name).and_then(Value::as_str);
     if let Some(root) = text("root_path") {
         let keys = above.keys && def.kind == "FilesystemStore";
-        // One root may lie inside another.
+        // One root may be inside another.
         let step = |place: &str, root: String| {
             let root = format!("{}/", root.trim_end_matches('/'));
             let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
@@ -116,7 +119,7 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
         return std::iter::once(step("files", real(root))).chain(inner).collect();
     }
     if let Some(bucket) = text("bucket_name") {
-        // Whatever the keys: one bucket is one place.
+        // A bucket is one place, whichever credentials are used.
         let server = text("endpoint_url").unwrap_or_default().trim_end_matches('/');
         let place = format!("bucket {} {bucket}", server.to_lowercase());
         return vec![Step { place, ..above.clone() }];
@@ -133,9 +136,10 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
     names.into_iter().map(step).collect()
 }
 
-/// The store that keeps its objects in this file, or in a folder that holds it.
+/// The store that keeps its objects in this file, or in a directory that
+/// contains it.
 pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> Option<&'a str> {
-    // A file that is not there yet is where its folder is.
+    // Resolve a file that does not exist yet by its directory.
     let real = |path: &Path| {
         let above = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
         path.canonicalize().ok().or_else(above)
@@ -150,8 +154,8 @@ pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> O
     config.stores.iter().find(keeps).map(|def| def.name.as_str())
 }
 
-/// Whether two ways may lead to common objects, from everything below a key
-/// prefix each, or (`whole`) from one key each.
+/// Whether two stores may share objects: below a key prefix each, or (`whole`)
+/// under one key each.
 pub(crate) fn meet(a: &[Trail], a_key: &str, b: &[Trail], b_key: &str, whole: bool) -> bool {
     a.iter().any(|a| b.iter().any(|b| both(a, a_key, b, b_key, whole)))
 }
@@ -159,7 +163,7 @@ pub(crate) fn meet(a: &[Trail], a_key: &str, b: &[Trail], b_key: &str, whole: bo
 fn both(a: &Trail, a_key: &str, b: &Trail, b_key: &str, whole: bool) -> bool {
     let common = |a: &Step| b.iter().find(|b| b.place == a.place).cloned();
     let mut shared = a.iter().filter_map(|a| Some((a, common(a)?))).peekable();
-    // Apart at one common place is apart everywhere below it.
+    // If they differ at one common place, they differ everywhere below it.
     shared.peek().is_some()
         && shared.all(|(a, b)| {
             let ((a, a_exact), (b, b_exact)) = (a.region(a_key), b.region(b_key));

@@ -1,6 +1,7 @@
-//! Opening files under names that somebody else may have given to a pipe, a
-//! device or a link: an open never waits, and what is no regular file is an
-//! error.
+//! Opening of regular files only.
+//!
+//! Something else may have put a pipe, a device or a link under a name. Opening
+//! one here never blocks, and fails.
 
 use crate::config::units::show_bytes;
 use rustix::fs::{Mode, OFlags};
@@ -8,17 +9,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Opens a file that a person named, for reading; links are followed.
+/// Opens a file that the user named, for reading; follows links.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::empty())
 }
 
-/// Opens a file of our own, for reading; a link in its place is an error.
+/// Opens one of our own files for reading; fails on a link.
 pub(crate) fn open_own(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NOFOLLOW)
 }
 
-/// Reads a file that a person named, of at most `most` bytes.
+/// Reads a file that the user named; fails if it has more than `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -28,7 +29,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Makes a file of our own, in place of whatever had its name.
+/// Creates one of our own files, replacing whatever has its name.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -38,7 +39,8 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 }
 
 fn open_with(path: &Path, more: OFlags) -> io::Result<File> {
-    // A pipe without a writer would be waited for; regular files ignore this.
+    // Opening a pipe without a writer would block; regular files ignore the
+    // flag.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     match file.metadata()?.is_file() {

@@ -1,8 +1,8 @@
-//! The bytes of an object on their way through the host: the twin of
-//! [`storage_core::source`], which says why the end counts.
+//! Readers that prove where an object ends: the host's counterpart of
+//! [`storage_core::source`], which explains why the end matters.
 //!
-//! Everything that moves bytes here reads a [`Source`] and writes an
-//! [`Upload`], and has only these loops.
+//! Everything that moves bytes in the host reads a [`Source`] and writes an
+//! [`Upload`], with the loops in this module.
 
 use crate::objects::{CHUNK, Objects, Upload};
 use crate::store::{ByteRange, Error, ObjectInfo, PutOptions, Reader, Result};
@@ -14,41 +14,40 @@ use storage_core::source::Tally;
 enum State {
     Open,
     Ended(Ended),
-    /// A reader that failed must not seem to be at its end.
+    /// A failed reader must not appear to be at its end.
     Failed(Error),
 }
 
-/// The bytes of an object, or of a range of it, in order. The last ones that
-/// were announced come only when the store has said that they are the last.
+/// The bytes of an object or range, in order. The last announced bytes are held
+/// back until the store has confirmed the end.
 pub struct Source {
     reader: Box<dyn Reader>,
     tally: Tally,
     state: State,
-    /// Read, and not given yet.
+    /// Bytes read ahead.
     held: VecDeque<Bytes>,
 }
 
 impl Source {
-    /// Of a reader that was opened for `range`, and gave nothing yet.
+    /// Wraps an unread reader that was opened for `range`.
     pub fn new(reader: Box<dyn Reader>, range: Option<ByteRange>) -> Self {
         let tally = Tally::new(reader.info(), range);
         Self { reader, tally, state: State::Open, held: VecDeque::new() }
     }
 
-    /// The same, of which nothing was read yet, where it is known from
-    /// elsewhere that it has `length` bytes.
+    /// The same unread source, with a length known from elsewhere.
     #[must_use]
     pub(crate) fn of(self, length: u64) -> Self {
         Self { tally: Tally::of(length), ..self }
     }
 
-    /// What is known of the whole object.
+    /// The metadata of the whole object.
     pub fn info(&self) -> &ObjectInfo {
         self.reader.info()
     }
 
-    /// The next bytes, at least one and at most `max`; empty is the end. After
-    /// an error there is never an end, only the error again.
+    /// The next bytes, at least one and at most `max`; empty at the end. After
+    /// an error, every call returns the error again.
     pub async fn next(&mut self, max: usize) -> Result<Bytes> {
         let Some(held) = self.held.front_mut() else { return self.advance(max).await };
         let chunk = held.split_to(held.len().min(max.max(1)));
@@ -58,7 +57,8 @@ impl Source {
         Ok(chunk)
     }
 
-    /// What publishing these bytes elsewhere asks for, when all were read.
+    /// The proof of the end, required to publish these bytes elsewhere. Fails
+    /// unless all bytes were read.
     pub async fn end(mut self) -> Result<Ended> {
         let more = self.next(1).await?;
         match self.state {
@@ -67,8 +67,8 @@ impl Source {
         }
     }
 
-    /// Reads ahead: all of an object of at most `max` bytes, with its end, or
-    /// the first bytes of a larger one. `next` gives them afterwards.
+    /// Reads ahead: a whole object of at most `max` bytes, with its end, or the
+    /// first bytes of a larger one. `next` returns them afterwards.
     pub(crate) async fn look(&mut self, max: usize) -> Result<()> {
         let is_small = self.tally.owed().is_some_and(|owed| owed <= max as u64);
         while matches!(self.state, State::Open) && (is_small || self.held.is_empty()) {
@@ -107,8 +107,8 @@ impl Source {
         Ok(chunk)
     }
 
-    /// All of it, where it is small. `None`: it is not, and `next` still gives
-    /// it from the start.
+    /// The whole object if it is small. Otherwise `None`, and `next` still
+    /// starts at the beginning.
     async fn at_once(&mut self) -> Result<Option<(Bytes, Ended)>> {
         self.look(CHUNK).await?;
         if self.tally.owed().is_none() && !self.held.is_empty() {
@@ -124,7 +124,7 @@ impl Source {
         }
     }
 
-    /// What is held, in one piece.
+    /// The bytes read ahead, in one piece.
     fn together(&mut self) -> Bytes {
         let first = self.held.pop_front().unwrap_or_default();
         if self.held.is_empty() {
@@ -135,7 +135,7 @@ impl Source {
         all.freeze()
     }
 
-    /// Hands all bytes to an upload; `hear` hears each piece before.
+    /// Writes all bytes to an upload; calls `hear` with each piece first.
     pub(crate) async fn pour(
         mut self,
         upload: &mut Upload,
@@ -151,8 +151,8 @@ impl Source {
         }
     }
 
-    /// Writes all bytes to `key` of a store, at once where they are few; gives
-    /// how many there were.
+    /// Writes all bytes to `key` of a store, in one call if they are few.
+    /// Returns their number.
     pub(crate) async fn carry(
         mut self,
         to: &Objects,
@@ -173,7 +173,7 @@ impl Source {
     }
 }
 
-/// What failed while bytes were moved, and on which side.
+/// A failed transfer, and the side that failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Source(Error),

@@ -1,9 +1,9 @@
-//! The async traits behind which every store of the host stands: native
-//! backends, chains in the sandbox, plug-ins. They mirror the interface
+//! The async traits that every store implements: native backends, sandboxed
+//! chains and plug-ins. They mirror the interface
 //! `storage:object-store/object-store`, which documents their contract.
 //!
-//! Implement these for a backend. To *use* a store, take [`crate::Objects`],
-//! which adds what every store would otherwise have to repeat.
+//! Implement them for a backend. To *use* a store, take [`crate::Objects`],
+//! which adds what every store would otherwise repeat.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,12 +15,12 @@ pub use storage_core::types::{
     check_write, key_too_long,
 };
 
-/// A store as the host holds it.
+/// A shared store.
 pub type SharedStore = Arc<dyn ObjectStore>;
 
-/// Makes a change under preconditions where the store acts on them. A store
-/// may learn only by the first such change that it can't (see
-/// [`ObjectStore::capabilities`]); then the change is made without.
+/// Makes a change with its preconditions if the store supports them. A store
+/// may discover only at the first such change that it doesn't (see
+/// [`ObjectStore::capabilities`]); then this retries without them.
 pub async fn conditionally<T, F: Future<Output = Result<T>>>(
     capabilities: impl Fn() -> Capabilities,
     change: impl Fn(bool) -> F,
@@ -35,37 +35,37 @@ pub async fn conditionally<T, F: Future<Output = Result<T>>>(
 /// An object store.
 ///
 /// No method has a default: a wrapper that forgot one would be bypassed.
-/// Dropping a returned future cancels the operation: it either happened
-/// whole or not at all.
+/// Dropping a returned future cancels the operation, which then has happened
+/// completely or not at all.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + 'static {
-    /// What this store can do. Constant, but that `conditional` may go once
-    /// where a server has to be asked for it: with the first change that needed
-    /// it, which is `Unsupported`.
+    /// What this store can do. Constant, except that `conditional` may be
+    /// withdrawn once if only the server knows: after the first change that
+    /// needed it, which fails with `Unsupported`.
     fn capabilities(&self) -> Capabilities;
-    /// The whole object (or the range) at once; above [`MAX_INLINE_BYTES`] it
-    /// may be `LimitExceeded`.
+    /// Reads a whole object or range in one call; may fail with `LimitExceeded`
+    /// above [`MAX_INLINE_BYTES`].
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)>;
-    /// Writes a whole object, atomically.
+    /// Writes a whole object atomically.
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo>;
-    /// Whether there is an object under the key.
+    /// Whether the object exists.
     async fn exists(&self, key: &str) -> Result<bool>;
-    /// Removes the object; `NotFound` when there is none.
+    /// Deletes the object; `NotFound` if there is none.
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()>;
-    /// What is known of the object.
+    /// The object's metadata.
     async fn stat(&self, key: &str) -> Result<ObjectInfo>;
-    /// A part of the listing.
+    /// A page of the listing.
     async fn list(&self, options: ListOptions) -> Result<Page>;
     /// Opens the object for streaming.
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>>;
     /// Starts a streamed write.
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>>;
-    /// Writes to `to` the bytes of the object `from` that has this etag,
-    /// atomically, as [`put`](Self::put) would, without their coming here. What is kept with
-    /// the new object is what `options` say, nothing of the old one's.
+    /// Copies the object `from`, if it still has this etag, to `to`, atomically
+    /// like [`put`](Self::put), without transferring its bytes here. The copy's
+    /// metadata is that of `options`, not that of the source.
     ///
-    /// `None`: nothing was done. The store can't do that with this object, or
-    /// the object is another one by now; whoever wants it reads and writes.
+    /// Returns `None`, with nothing done, if the store can't copy this object
+    /// or the object has changed. The caller then reads and writes.
     async fn copy(
         &self,
         from: &str,
@@ -73,10 +73,10 @@ pub trait ObjectStore: Send + Sync + 'static {
         to: &str,
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>>;
-    /// The store where this one has its objects exactly as they are, but for
-    /// their keys, and the key there. `None`: here.
+    /// The store and key where this object is stored with the same bytes and
+    /// metadata; `None` if that is this store.
     fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>>;
-    /// Makes everything durable and lets go of files and connections. Called
+    /// Makes everything durable and releases files and connections. Called
     /// once, at the end; later calls of other methods may fail.
     async fn close(&self) -> Result<()>;
 }
@@ -84,18 +84,18 @@ pub trait ObjectStore: Send + Sync + 'static {
 /// The bytes of one object or range, in order.
 #[async_trait]
 pub trait Reader: Send {
-    /// What is known of the whole object.
+    /// The metadata of the whole object.
     fn info(&self) -> &ObjectInfo;
     /// The next bytes, at least one and at most `max` (which is at least 1).
-    /// Empty is the end.
+    /// Empty at the end.
     async fn next(&mut self, max: usize) -> Result<Bytes>;
 }
 
-/// An object being written; dropping it publishes nothing and leaves nothing.
+/// An object being written. Dropping it publishes nothing and leaves nothing.
 #[async_trait]
 pub trait Writer: Send {
     /// Appends bytes.
     async fn push(&mut self, chunk: Bytes) -> Result<()>;
-    /// Publishes the object, atomically.
+    /// Publishes the object atomically.
     async fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo>;
 }

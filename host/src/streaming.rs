@@ -1,27 +1,27 @@
-//! How large the pieces of streams are: the more streams, the smaller.
+//! The chunk size of streams, which shrinks as more streams are open.
 //!
-//! A stream holds a few pieces on its way (the connection's, the sandbox's,
-//! the file's), so what all of them hold stays the same from some number on.
+//! A stream holds a few chunks on their way (for the connection, the sandbox,
+//! the file). Shrinking them bounds the total memory.
 
 use crate::objects::CHUNK;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes that one piece of every open stream may take together: 32 streams
-/// have pieces of the largest size.
+/// The bytes that one chunk of every open stream may take together: up to 32
+/// streams get chunks of full size.
 const TOGETHER: usize = 8 * 1024 * 1024;
 
-/// The smallest piece: below it, each trip through a chain costs more than
-/// the bytes do.
+/// The smallest chunk: below it, a call through a chain costs more than moving
+/// the bytes.
 const SMALLEST: usize = 16 * 1024;
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts as a stream as long as it lives.
+/// Counts as an open stream while it lives.
 #[derive(Debug)]
 pub struct Open(());
 
 impl Open {
-    /// One more.
+    /// Counts one more stream.
     pub fn new() -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
         Self(())
@@ -34,7 +34,7 @@ impl Drop for Open {
     }
 }
 
-/// How many bytes a piece should have now, at most [`CHUNK`].
+/// The current chunk size in bytes, at most [`CHUNK`].
 pub fn piece() -> usize {
     of(OPEN.load(Ordering::Relaxed))
 }

@@ -1,11 +1,10 @@
-//! Where a path leads whatever name it was reached by: below a bind mount, and
-//! for files that have several names.
+//! The identity of files and directories behind bind mounts and hard links.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The path within its filesystem, after the filesystem's device number: equal
-/// for all bind mounts of a folder. `None` where the system does not say.
+/// The path within its filesystem, prefixed with the device number: equal for
+/// all bind mounts of a directory. `None` if the system does not tell.
 pub(crate) fn within(path: &Path) -> Option<String> {
     let table = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let (there, missing) = existing(path)?;
@@ -13,13 +12,13 @@ pub(crate) fn within(path: &Path) -> Option<String> {
     Some(format!("{device}{}", inner.join(missing).to_string_lossy()))
 }
 
-/// What identifies a file that is there, whatever it is called.
+/// The identity of an existing file, whatever its name.
 pub(crate) fn identity(path: &Path) -> Option<String> {
     let found = std::fs::metadata(path).ok()?;
     Some(format!("inode {}:{}", found.dev(), found.ino()))
 }
 
-/// The part of a path that exists, by its real name, and the rest.
+/// The existing part of a path, resolved, and the rest.
 fn existing(path: &Path) -> Option<(PathBuf, PathBuf)> {
     path.ancestors().find_map(|above| {
         let real = above.canonicalize().ok()?;
@@ -27,8 +26,9 @@ fn existing(path: &Path) -> Option<(PathBuf, PathBuf)> {
     })
 }
 
-/// The device and the path in it, by a table in the form of proc_pid_mountinfo(5):
-/// of the mounts that hold the path the innermost, of equal ones the last.
+/// The device and the path in it, from a table in the form of
+/// proc_pid_mountinfo(5). Of the mounts that contain the path, the innermost
+/// counts; of equal ones, the last.
 fn find<'a>(table: &'a str, path: &Path) -> Option<(&'a str, PathBuf)> {
     let mount = |line: &'a str| {
         let mut fields = line.split(' ').skip(2);
@@ -41,7 +41,7 @@ fn find<'a>(table: &'a str, path: &Path) -> Option<(&'a str, PathBuf)> {
     Some((innermost.1, innermost.2))
 }
 
-/// Spaces, tabs, newlines and backslashes are written as octal numbers there.
+/// Decodes the octal escapes for spaces, tabs, newlines and backslashes.
 fn unescape(field: &str) -> String {
     let codes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     codes.iter().fold(field.to_owned(), |text, (code, plain)| text.replace(code, plain))

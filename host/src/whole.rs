@@ -1,21 +1,21 @@
-//! Objects as a whole, in memory.
+//! Whole objects in memory.
 
 use crate::objects::CHUNK;
 use crate::source::Source;
 use crate::store::{Error, Result};
 use bytes::{Bytes, BytesMut};
 
-/// The error of an object that is larger than the caller wants.
+/// The error for an object larger than the caller allows.
 pub(crate) fn larger_than(max: u64) -> Error {
     Error::LimitExceeded(format!("the object is larger than {max} bytes"))
 }
 
-/// Memory that is taken because a store says that it will be needed; more only
-/// for bytes that came.
+/// The most memory to reserve because a store announced a size; more only for
+/// bytes that have arrived.
 const BELIEVED: u64 = 64 * 1024 * 1024;
 
-/// All that a source gives: `length` bytes, if that is known. What comes in one
-/// piece stays as it is, anything else is put together in one place.
+/// Reads a source to its end; `length` is its size, if known. A single chunk is
+/// returned without copying.
 pub(crate) async fn collect(source: &mut Source, length: Option<u64>, max: u64) -> Result<Bytes> {
     if length.is_some_and(|length| length > max) {
         return Err(larger_than(max));
@@ -60,7 +60,7 @@ mod tests {
     use async_trait::async_trait;
     use std::sync::Arc;
 
-    /// Gives at most so many bytes at a time, and knows no ranges.
+    /// A store that reads in limited chunks and supports no ranges.
     struct Pieces(Memory, usize);
 
     struct Piece(Box<dyn Reader>, usize);
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn objects_come_whole_whatever_the_size_of_the_one_before() {
-        // A chain, which gives no more than a call may carry at once.
+        // A chain returns no more than one call can carry.
         let engine = crate::factory::engine().unwrap();
         let node = storage_core::chain::Node {
             name: "main".to_owned(),
