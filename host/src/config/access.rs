@@ -1,4 +1,4 @@
-//! Who may do what: `serve.credentials` and `serve.anonymous`.
+//! Users and their rights: `serve.credentials` and `serve.anonymous`.
 
 use super::ServeConfig;
 use super::load::Loader;
@@ -8,12 +8,12 @@ use super::yaml::{Data, Node};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 
-/// A key pair. `Debug` does not show the secret.
+/// A key pair. `Debug` hides the secret.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Named in requests.
+    /// The public part, sent in requests.
     pub access_key: String,
-    /// Never shown.
+    /// The secret part, never shown.
     pub secret_key: String,
 }
 
@@ -23,26 +23,26 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// The fewest characters of a secret key.
+/// The shortest secret key, in characters.
 const SECRET: usize = 8;
 
 /// One entry of `serve.credentials`.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// What the user signs with.
+    /// The key pair that the user signs with.
     pub credentials: Credentials,
     /// What the user may do, and where.
     pub scope: Scope,
 }
 
-/// Something that one may do.
+/// A right on objects and buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// Read objects and what is known of them.
+    /// Read objects and their metadata.
     Read,
-    /// Make and replace objects, multipart uploads and buckets.
+    /// Create and replace objects, multipart uploads and buckets.
     Write,
-    /// See which keys there are.
+    /// List keys.
     List,
     /// Delete objects and buckets.
     Delete,
@@ -51,7 +51,7 @@ pub enum Right {
 impl Right {
     const ALL: [Self; 4] = [Self::Read, Self::Write, Self::List, Self::Delete];
 
-    /// As configuration names it.
+    /// The name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -62,14 +62,14 @@ impl Right {
     }
 }
 
-/// What somebody may do, and where.
+/// The rights of a user, and where they apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// `rights`; absent: all of them.
+    /// `rights`; all by default.
     pub rights: Vec<Right>,
-    /// `buckets`: their names; absent: all.
+    /// `buckets`: bucket names; `None` for all.
     pub buckets: Option<Vec<String>>,
-    /// `prefix`: what keys begin with; empty: all keys.
+    /// `prefix`: the prefix of permitted keys; empty for all keys.
     pub prefix: String,
 }
 
@@ -79,7 +79,7 @@ impl Scope {
         Self::of(&Right::ALL)
     }
 
-    /// `serve.anonymous: read`.
+    /// The scope of `serve.anonymous: read`.
     fn reading() -> Self {
         Self::of(&[Right::Read, Right::List])
     }
@@ -88,7 +88,7 @@ impl Scope {
         Self { rights: rights.to_vec(), buckets: None, prefix: String::new() }
     }
 
-    /// From a value that its schema has checked.
+    /// Reads a value that its schema has checked.
     fn from_checked(value: &Value) -> Self {
         let texts = |name: &str| {
             let list = value[name].as_array()?;
@@ -105,8 +105,8 @@ impl Scope {
     }
 }
 
-/// The schemas of `credentials` and `anonymous`, as the shape of what stands
-/// there chooses between their forms: messages then name the right place.
+/// The schemas of `credentials` and `anonymous`. Each value's shape selects one
+/// of the permitted forms, so that messages name the right place.
 pub(super) fn schemas(credentials: Option<&Node>, anonymous: Option<&Node>) -> (Value, Value) {
     let scope = json!({
         "rights": {"type": "array", "minItems": 1,
@@ -132,8 +132,8 @@ pub(super) fn schemas(credentials: Option<&Node>, anonymous: Option<&Node>) -> (
 }
 
 impl Loader<'_> {
-    /// Fills in `users` and `anonymous` from the checked `value` of `serve`;
-    /// `buckets` are all that there can be, if that is known.
+    /// Fills in `users` and `anonymous` from the checked `value` of `serve`.
+    /// `buckets` are all possible bucket names, if known.
     pub(super) fn access(
         &mut self,
         serve: &mut ServeConfig,
@@ -181,7 +181,7 @@ impl Loader<'_> {
         }
     }
 
-    /// What a user signs with: from the configuration, or from a file.
+    /// The secret key of a user, from the configuration or from a file.
     fn secret_key(&mut self, value: &Value, node: &Node) -> Option<String> {
         let at = |name: &str| entry(node, name).unwrap_or(node).place;
         match (value["secret_key"].as_str(), value["secret_key_file"].as_str()) {
@@ -201,7 +201,7 @@ impl Loader<'_> {
                 None
             }
             (None, None) => {
-                // What is there and no text was reported.
+                // A value that is not text was already reported.
                 let given = |name| entry(node, name).is_some();
                 if !given("secret_key") && !given("secret_key_file") {
                     let text = "serve.credentials: a user needs a secret_key or a secret_key_file";
@@ -212,7 +212,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Reports names in the `buckets` of a scope that no bucket can have.
+    /// Reports names in a scope's `buckets` that no bucket can have.
     fn buckets(&mut self, scope: &Node, known: Option<&BTreeSet<&str>>) {
         let Some(Data::List(names)) = entry(scope, "buckets").map(|node| &node.data) else {
             return;
@@ -229,7 +229,7 @@ impl Loader<'_> {
     }
 }
 
-/// The value under a name of a mapping.
+/// The value of a key in a mapping.
 pub(super) fn entry<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     let Data::Map(entries) = &node.data else { return None };
     entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)

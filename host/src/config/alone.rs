@@ -1,4 +1,4 @@
-//! A config that stands alone, without a file of stores around it.
+//! The config of a single store type, without a configuration file around it.
 
 use super::problem::Problems;
 use super::schema::Converter;
@@ -6,8 +6,8 @@ use super::yaml::{Data, Node, parse};
 use super::{Place, Problem};
 use serde_json::{Map, Value};
 
-/// The config that `text` (JSON, or YAML) gives, as `schema` wants it and with
-/// the environment expanded; or everything that is wrong with it.
+/// Parses a config (JSON or YAML), expands environment variables, and checks it
+/// against `schema`. Returns all problems on failure.
 pub fn config(text: &str, schema: &Value) -> Result<Map<String, Value>, Vec<Problem>> {
     let place = Place { line: 1, column: 1 };
     let node = match parse(text).map_err(|problem| vec![problem])? {

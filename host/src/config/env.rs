@@ -1,9 +1,8 @@
-//! `${VAR}` and `${VAR:-default}` in text.
+//! Expansion of `${VAR}` and `${VAR:-default}`.
 
-/// Replaces every reference. `$${` stands for a plain `${`. A variable that is
-/// set but empty counts as set; one that is not set and has no default is an
-/// error that says so, and so is one that `vars` refuses. Values are never part
-/// of a message.
+/// Replaces every reference. `$${` yields a plain `${`. A variable that is set
+/// but empty counts as set. An unset variable without a default is an error,
+/// and so is one that `vars` refuses. Messages never contain values.
 pub fn expand(
     text: &str,
     vars: &dyn Fn(&str) -> Result<Option<String>, String>,

@@ -1,4 +1,4 @@
-//! From the tree of a YAML file to a checked [`Config`].
+//! The loader that turns a YAML tree into a checked [`Config`].
 
 use super::access::entry;
 use super::plugins::{self, Refusal};
@@ -11,25 +11,25 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
-/// Ways from a store down to backends.
+/// The most paths from a store down to backends.
 const MAX_WAYS: u64 = 1_000;
 
 const TOP: Place = Place { line: 1, column: 1 };
 
-/// Where a configuration gets from what is not in its text.
+/// Where a configuration gets what its text does not contain.
 pub struct Sources<'a> {
-    /// The store types that are built in.
+    /// The built-in store types.
     pub types: &'a [TypeInfo],
-    /// Loads a plug-in; gives the store types that it brings.
+    /// Loads a plug-in and returns its store types.
     pub plugins: &'a mut dyn FnMut(&PluginDef) -> Result<Vec<TypeInfo>, Refusal>,
     /// The environment.
     pub vars: &'a dyn Fn(&str) -> Option<String>,
-    /// Where relative paths start: the folder of the file.
+    /// The directory of the file, where relative paths start.
     pub directory: &'a Path,
 }
 
 impl Config {
-    /// Reads and checks a file, with the environment of this process.
+    /// Reads and checks a file with this process's environment.
     pub fn load(
         path: &Path,
         types: &[TypeInfo],
@@ -37,7 +37,7 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let file = path.display().to_string();
         let fail = |message: String| ConfigError::new(&file, Problem { place: TOP, message });
-        // It may well be a pipe, but not one without end.
+        // A pipe is fine, an endless one is not.
         let mut bytes = Vec::new();
         std::fs::File::open(path)
             .and_then(|file| file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
@@ -57,7 +57,7 @@ impl Config {
         Self::read(&text, &file, sources)
     }
 
-    /// Checks a text without plug-ins; `file` is its name in messages.
+    /// Checks a text that uses no plug-ins; `file` is its name in messages.
     pub fn parse(
         text: &str,
         file: &str,
@@ -102,19 +102,19 @@ impl Config {
 
 pub(super) struct Loader<'a> {
     types: &'a [TypeInfo],
-    /// The same by name and alias.
+    /// The types by name and alias.
     kinds: HashMap<&'a str, &'a TypeInfo>,
-    /// Plug-ins that brought a type.
+    /// The plug-ins that provide a type.
     bringing: HashSet<&'a str>,
     plugins: Vec<PluginDef>,
-    /// Where in `plugins` a name is.
+    /// The index of each name in `plugins`.
     plugin_index: HashMap<String, usize>,
-    /// The names of all plug-ins of the file, those that can't be used, too.
+    /// The names of all plug-ins in the file, including unusable ones.
     declared: BTreeSet<String>,
     pub(super) directory: &'a Path,
     pub(super) converter: Converter<'a>,
     pub(super) found: Vec<Found<'a>>,
-    /// Where in `found` a name is.
+    /// The index of each name in `found`.
     index: HashMap<String, usize>,
 }
 
@@ -124,7 +124,7 @@ pub(super) struct Found<'a> {
     place: Place,
     info: Option<&'a TypeInfo>,
     bases: Vec<(String, Place)>,
-    /// How many of the bases, at their end, the config names.
+    /// How many bases, at the end of the list, come from the config.
     named: usize,
     config: Map<String, Value>,
 }
@@ -291,7 +291,7 @@ impl<'a> Loader<'a> {
             let names = self.types.iter().flat_map(|t| std::iter::once(&t.name).chain(&t.aliases));
             let hint = self.converter.problems.hint(&kind, names.map(String::as_str));
             let text = match kind.split_once('/') {
-                // Whatever is wrong with the plug-in was said.
+                // The plug-in's problem has already been reported.
                 Some((plugin, _)) if self.failed(plugin) => return None,
                 Some((plugin, _)) if !self.declared.contains(plugin) => {
                     let declared = self.declared.iter().map(String::as_str);
@@ -310,7 +310,7 @@ impl<'a> Loader<'a> {
         found
     }
 
-    /// Whether a plug-in is there and brought nothing.
+    /// Whether a declared plug-in provides no type.
     fn failed(&self, plugin: &str) -> bool {
         !self.bringing.contains(plugin) && self.declared.contains(plugin)
     }
@@ -474,7 +474,7 @@ impl<'a> Loader<'a> {
         links
     }
 
-    /// The stores with bases first; `None` when there is a cycle.
+    /// The stores in dependency order, bases first; `None` if there is a cycle.
     fn order(&mut self, links: &[Vec<usize>]) -> Option<Vec<usize>> {
         #[derive(Clone, Copy, PartialEq)]
         enum State {
@@ -489,7 +489,8 @@ impl<'a> Loader<'a> {
                 continue;
             }
             state[start] = State::Open;
-            // A path from `start`: stores, and how many bases are done of each.
+            // The path from `start`: each store with the number of bases
+            // visited.
             let mut path = vec![(start, 0)];
             while let Some((store, next)) = path.last_mut() {
                 let Some(&base) = links[*store].get(*next) else {
@@ -520,8 +521,8 @@ impl<'a> Loader<'a> {
         Some(order)
     }
 
-    /// Each operation on a store may go down every way that leads from it to a
-    /// backend. A few lines of stores that stand on one store twice make
+    /// Limits the paths from a store down to backends, since each operation may
+    /// follow all of them. A few stores with two bases each can create
     /// thousands.
     fn check_ways(&mut self, links: &[Vec<usize>], order: &[usize]) {
         let mut ways = vec![1_u64; links.len()];
@@ -538,7 +539,7 @@ impl<'a> Loader<'a> {
                      at most {MAX_WAYS} may; let fewer stores below it stand on the same ones"
                 );
                 self.converter.problems.push(Problem { place: *place, message });
-                // Those above have still more.
+                // Stores above this one have even more.
                 return;
             }
         }
@@ -568,7 +569,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The properties of a type's config whose values are names of stores.
+/// The config properties of a type whose values are store names.
 fn store_properties(info: &TypeInfo) -> impl Iterator<Item = &str> {
     let properties = info.schema.get("properties").and_then(Value::as_object);
     let is_store = |schema: &Value| schema.get("format").and_then(Value::as_str) == Some("store");

@@ -1,4 +1,4 @@
-//! From a YAML file to a checked description of stores.
+//! The configuration: parses and checks a YAML file of stores.
 
 mod access;
 pub(crate) mod alone;
@@ -25,61 +25,62 @@ pub use problem::{ConfigError, Problem};
 pub(crate) use serve::bucket_name_problem;
 pub use storage_core::kind::BaseShape;
 
-/// A store type that a configuration may name.
+/// A store type that a configuration may use.
 #[derive(Debug, Clone)]
 pub struct TypeInfo {
-    /// The name, as configuration gives it in `type`.
+    /// The name, as given in `type`.
     pub name: String,
-    /// Other names for the same type.
+    /// Alternative names of the type.
     pub aliases: Vec<String>,
-    /// What it takes as `base`; `None` for a backend, which takes none.
+    /// The shape of `base`; `None` for a backend.
     pub base: Option<BaseShape>,
-    /// JSON Schema of its config.
+    /// The JSON Schema of its config.
     pub schema: Value,
     /// One line of documentation.
     pub doc: String,
-    /// The plug-in that brings it; `None`: it is built in.
+    /// The plug-in that provides it; `None` if built in.
     pub plugin: Option<String>,
 }
 
 /// One entry of `plugins:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginDef {
-    /// Its name: the first part of its store types.
+    /// Its name, the first part of its store types.
     pub name: String,
-    /// `component`: its file. Relative paths start at the configuration's.
+    /// `component`: its file. Relative paths start at the configuration's
+    /// directory.
     pub component: PathBuf,
-    /// `sha256`: the only digest that the file may have, in lower-case hex.
+    /// `sha256`: the required digest of the file, in lower-case hex.
     pub sha256: Option<String>,
-    /// `limits`: what it may use.
+    /// `limits`: its resource limits.
     pub limits: PluginLimits,
-    /// `config_env`: the environment variables that configs of its stores may
-    /// refer to.
+    /// `config_env`: the environment variables that its stores' configs may
+    /// use.
     pub config_env: Vec<String>,
     /// Where the file defines it.
     pub place: Place,
 }
 
 impl PluginDef {
-    /// Whether it says the same, wherever the file says it.
+    /// Whether both are equal except for their place in the file.
     pub fn says_the_same(&self, other: &Self) -> bool {
         *other == Self { place: other.place, ..self.clone() }
     }
 }
 
-/// What a plug-in may use: `plugins.NAME.limits`.
+/// The resource limits of a plug-in: `plugins.NAME.limits`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginLimits {
-    /// `memory`: bytes of linear memory of one instance.
+    /// `memory`: the linear memory of one instance, in bytes.
     pub memory: u64,
-    /// `call_timeout`: how long one call may take, its calls of bases and the
-    /// wait for an instance counted in.
+    /// `call_timeout`: the longest duration of one call, including its calls of
+    /// bases and the wait for an instance.
     pub call_timeout: Duration,
-    /// `fuel`: how much processor time one call may use.
+    /// `fuel`: the most processor time of one call.
     pub fuel: Duration,
-    /// `instances`: how many calls and streams of one chain may be under way.
+    /// `instances`: the most concurrent calls and streams of one chain.
     pub instances: usize,
-    /// `object_size`: the most bytes that one reader may give.
+    /// `object_size`: the most bytes that one reader may return.
     pub object_size: u64,
 }
 
@@ -109,28 +110,28 @@ pub struct Place {
 pub struct StoreDef {
     /// Its name.
     pub name: String,
-    /// Its type: the canonical name, whatever alias the file used.
+    /// Its type, by its canonical name even if the file used an alias.
     pub kind: String,
-    /// The plug-in that brings its type, if one does.
+    /// The plug-in that provides its type, if any.
     pub plugin: Option<String>,
     /// Its bases, as indices into [`Config::stores`], always smaller than its own.
     pub bases: Vec<usize>,
-    /// How many of the bases, at their end, its config names rather than its
+    /// How many bases, at the end of the list, its config names instead of its
     /// `base`, such as the journal of a MirroringStore.
     pub named: usize,
-    /// Its config with the environment expanded.
+    /// Its config with environment variables expanded.
     pub config: Map<String, Value>,
     /// Where the file defines it.
     pub place: Place,
 }
 
 impl StoreDef {
-    /// The stores that keep its objects: those of `base`.
+    /// The bases that hold its objects, those of `base`.
     pub fn under(&self) -> &[usize] {
         self.bases.get(..self.bases.len().saturating_sub(self.named)).unwrap_or_default()
     }
 
-    /// The stores that it uses beside them, named by its config.
+    /// The other stores that it uses, named in its config.
     pub fn beside(&self) -> &[usize] {
         self.bases.get(self.bases.len().saturating_sub(self.named)..).unwrap_or_default()
     }
@@ -145,60 +146,61 @@ pub struct Config {
     pub stores: Vec<StoreDef>,
     /// The default store, an index into `stores`.
     pub main: usize,
-    /// The plug-ins that bring further store types.
+    /// The plug-ins that provide further store types.
     pub plugins: Vec<PluginDef>,
-    /// How `run` serves them.
+    /// How `run` serves the stores.
     pub serve: ServeConfig,
 }
 
 /// The `serve:` section.
 #[derive(Debug, Clone, Default)]
 pub struct ServeConfig {
-    /// `listen`: the address; absent: 127.0.0.1:9000.
+    /// `listen`: the address; `None` means 127.0.0.1:9000.
     pub listen: Option<SocketAddr>,
-    /// `expose`: bucket names and the stores behind them, as indices into
-    /// [`Config::stores`]; empty: the main store, in a bucket named `main`.
+    /// `expose`: bucket names and their stores, as indices into
+    /// [`Config::stores`]. Empty means the main store, in a bucket named
+    /// `main`.
     pub expose: Vec<(String, usize)>,
-    /// `credentials`: who signs requests, and what they may do.
+    /// `credentials`: the signing users and their rights.
     pub users: Vec<User>,
-    /// `anonymous`: what unsigned requests may do; absent: nothing.
+    /// `anonymous`: what unsigned requests may do; `None` means nothing.
     pub anonymous: Option<Scope>,
-    /// `buckets: dynamic`: clients make buckets, which are prefixes of the
-    /// main store.
+    /// `buckets: dynamic`: clients create buckets, kept as prefixes of the main
+    /// store.
     pub dynamic: bool,
-    /// `acls`: whether owners of buckets and objects, and their lists of
-    /// rights, bound what users may do.
+    /// `acls`: whether bucket and object owners and ACLs restrict users.
     pub acls: bool,
-    /// `cors`: what pages of other origins may do, in every bucket.
+    /// `cors`: the CORS rules for all buckets.
     pub cors: Vec<crate::serve::Rule>,
-    /// `staging`: where parts of multipart uploads wait; absent: a directory
-    /// below the system's for temporary files.
+    /// `staging`: the directory for parts of multipart uploads; `None` means
+    /// one below the system's temporary directory.
     pub staging: Option<PathBuf>,
-    /// `tls`: the files of the certificate; absent: plain HTTP.
+    /// `tls`: the certificate files; `None` means plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// `limits`: how much is taken in at a time.
+    /// `limits`: the limits on requests and connections.
     pub limits: Limits,
 }
 
-/// `serve.tls`: where the certificate is. Both files are PEM.
+/// `serve.tls`: the certificate files, in PEM.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
-    /// `cert`: the certificate, followed by those that lead to its root.
+    /// `cert`: the certificate, followed by its chain.
     pub cert: PathBuf,
-    /// `key`: its private key.
+    /// `key`: the private key.
     pub key: PathBuf,
 }
 
-/// `serve.limits`.
+/// `serve.limits`: the limits on requests and connections.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// `object_size`: bytes of one object; absent: what its store takes.
+    /// `object_size`: the most bytes of an object; `None` means the store's own
+    /// limit.
     pub object_size: Option<u64>,
-    /// `requests`: how many are worked on at a time; more are refused.
+    /// `requests`: the most concurrent requests; more are refused.
     pub requests: usize,
-    /// `connections`: how many are open at a time; more wait.
+    /// `connections`: the most open connections; more wait.
     pub connections: usize,
-    /// `idle`: how long a client may send, or take, nothing.
+    /// `idle`: how long a client may neither send nor accept anything.
     pub idle: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The `plugins:` section: components that bring store types of their own.
+//! The `plugins:` section: components that provide further store types.
 
 use super::TypeInfo;
 use super::access::entry;
@@ -22,24 +22,25 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required"
     "config_env":{"type":"array","items":{"type":"string","minLength":1}}
 }}"#;
 
-/// The memory that a plug-in may be given: one page group of a small guest, up
-/// to all that a 32-bit one can address.
+/// The permitted memory limits in bytes: from enough for a small guest to all
+/// that 32 bits can address.
 pub(crate) const MEMORY: std::ops::RangeInclusive<u64> = 1 << 20..=4 << 30;
 
-/// How long a call may take, at the least and at the most.
+/// The permitted time limits of a call.
 const TIME: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(3_600);
 
-/// Why a plug-in can't be used, and which of its settings says so.
+/// Why a plug-in can't be used, and the setting to blame.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The component itself.
+    /// `component`: the component itself is unusable.
     Component(String),
-    /// It is not the one that `sha256` names.
+    /// `sha256`: the file has another digest.
     Sha256(String),
 }
 
-/// Every plug-in of the section, and the store types that they bring.
+/// Loads every plug-in of the section. Returns the plug-ins and their store
+/// types.
 pub(super) fn read(
     converter: &mut Converter<'_>,
     section: &Node,

@@ -1,26 +1,26 @@
-//! What is wrong with a configuration, and where.
+//! Configuration problems and their places in the file.
 
 use super::Place;
 use std::fmt;
 
-/// One thing that is wrong.
+/// A problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where in the file.
+    /// The place in the file.
     pub place: Place,
-    /// What is wrong, and the cure where there is one.
+    /// What is wrong, and how to fix it, if known.
     pub message: String,
 }
 
-/// How many problems are told. Nobody reads more, and each may cost a search
-/// for the name that was meant.
+/// How many problems to report. Nobody reads more, and each may cost a search
+/// for the intended name.
 const MAX_PROBLEMS: usize = 100;
 
-/// How many names are compared closely with a wrong one, and up to which length.
+/// How many names to compare with a wrong one, and up to which length in bytes.
 const MAX_COMPARED: usize = 1_000;
 const MAX_NAME: usize = 256;
 
-/// The problems found so far: the first ones, and how many more there are.
+/// The first problems found, and the number of further ones.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     told: Vec<Problem>,
@@ -28,7 +28,7 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// Adds one, or counts it where there are enough.
+    /// Adds a problem, or only counts it if there are enough.
     pub fn push(&mut self, problem: Problem) {
         match self.told.len() < MAX_PROBLEMS {
             true => self.told.push(problem),
@@ -36,33 +36,33 @@ impl Problems {
         }
     }
 
-    /// Adds those of a part.
+    /// Adds all problems of `other`.
     pub fn extend(&mut self, other: Problems) {
         self.more += other.more;
         other.told.into_iter().for_each(|problem| self.push(problem));
     }
 
-    /// How many there are, told or not.
+    /// The number of problems, reported or not.
     pub fn len(&self) -> usize {
         self.told.len() + self.more
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no problems.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Those that are told.
+    /// The problems to report.
     pub fn told(&self) -> &[Problem] {
         &self.told
     }
 
-    /// Those that were added since there were `before`, as far as they are told.
+    /// The reported problems added after the first `before`.
     pub fn since(&mut self, before: usize) -> impl Iterator<Item = &mut Problem> {
         self.told.iter_mut().skip(before)
     }
 
-    /// As [`suggest`], unless the problem will not be told.
+    /// Like [`suggest`], but empty if the problem will not be reported.
     pub fn hint<'a>(&self, wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
         match self.told.len() < MAX_PROBLEMS {
             true => suggest(wrong, names),
@@ -77,14 +77,14 @@ impl From<Problem> for Problems {
     }
 }
 
-/// What is wrong with a configuration, in the order of the file.
+/// The problems of a configuration, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file's name.
     pub file: String,
-    /// At least one problem, and not more than a person reads.
+    /// At least one problem, and no more than a person reads.
     pub problems: Vec<Problem>,
-    /// How many more there are.
+    /// The number of further problems.
     pub more: usize,
 }
 
@@ -114,25 +114,25 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// `; did you mean "x"?` when one of `names` is close to `wrong`, otherwise
-/// the names themselves when they are few.
+/// `; did you mean "x"?` if one of `names` is close to `wrong`; otherwise the
+/// names themselves if they are few.
 pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     let lower = wrong.to_lowercase();
-    // `Gzip` is GzipStore, though more letters are missing than are there.
+    // `Gzip` means GzipStore, though more letters are missing than present.
     let short = |name: &str| name.strip_suffix("store").unwrap_or(name).to_owned();
     let distance = |name: &str| {
         let name = name.to_lowercase();
         let whole = strsim::damerau_levenshtein(&lower, &name);
         let least = whole.min(strsim::damerau_levenshtein(&lower, &short(&name)));
-        // `Mirror` is MirroringStore, and `Cache` CachingStore.
+        // `Mirror` means MirroringStore, and `Cache` CachingStore.
         let same = lower.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
         if same >= 3 && same + 1 >= lower.chars().count() { least.min(1) } else { least }
     };
     let near = |length: usize| length.abs_diff(wrong.len()) <= wrong.len() / 2 + 2;
     let close = names
         .iter()
-        // A cheap look first: names of quite another length are no typing mistake.
+        // A cheap filter: names of very different length are no typing mistake.
         .filter(|name| {
             wrong.len() <= MAX_NAME
                 && [0, "store".len()].iter().any(|less| near(name.len().saturating_sub(*less)))
@@ -140,7 +140,7 @@ pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         .take(MAX_COMPARED)
         .map(|name| (distance(name), name))
         .min()
-        // Where nothing of a short name is right, it is another name.
+        // A short name with no letter in common is a different name.
         .filter(|(distance, name)| *distance < wrong.len().max(name.len()))
         .filter(|(distance, name)| *distance <= 1 + wrong.len().min(name.len()) / 4);
     match close {

@@ -1,9 +1,10 @@
-//! Checks a config against its JSON Schema and makes JSON of it. The schemas
-//! are our own; what is understood of the standard: `type` (also a list of
-//! types), `properties`, `required`, `additionalProperties`, `items`, `enum`,
-//! `const`, `minimum`, `maximum`, `minLength`, `minItems`, `minProperties`,
-//! `maxProperties`, `oneOf`/`anyOf`, and `$ref` to a definition of the same
-//! schema. An integer of `format: bytes` may be written with a unit.
+//! Checks a config against its JSON Schema and converts it to JSON.
+//!
+//! All schemas are our own, so only these keywords are supported: `type` (also
+//! a list of types), `properties`, `required`, `additionalProperties`, `items`,
+//! `enum`, `const`, `minimum`, `maximum`, `minLength`, `minItems`,
+//! `minProperties`, `maxProperties` and `oneOf`/`anyOf`. An integer of `format:
+//! bytes` may have a unit.
 
 use super::env::expand;
 use super::problem::{Problem, Problems, suggest};
@@ -11,13 +12,13 @@ use super::units;
 use super::yaml::{Data, Node, scalar};
 use serde_json::{Map, Value};
 
-/// Converts YAML to JSON with the environment expanded.
+/// Converts YAML to JSON, expanding environment variables.
 pub struct Converter<'a> {
     pub vars: &'a dyn Fn(&str) -> Option<String>,
-    /// The only variables that may be referred to, and the plug-in whose
-    /// config it is; `None`: all of them.
+    /// The plug-in whose config this is, and the only variables it may use;
+    /// `None` permits all.
     pub only: Option<(String, Vec<String>)>,
-    /// The schema that `$ref` points into.
+    /// The schema of the whole config.
     pub root: Value,
     pub problems: Problems,
 }
@@ -27,7 +28,7 @@ impl Converter<'_> {
         self.problems.push(Problem { place: node.place, message });
     }
 
-    /// The text of a scalar, expanded.
+    /// The expanded text of a scalar.
     pub fn text(&mut self, node: &Node) -> Option<String> {
         let text = node.text()?;
         let vars = |name: &str| match &self.only {
@@ -46,8 +47,8 @@ impl Converter<'_> {
         }
     }
 
-    /// `node` as `schema` wants it. What is wrong is reported, with `path` as
-    /// the name of the value.
+    /// Converts `node` as `schema` requires. Reports problems, naming the value
+    /// `path`.
     pub fn value(&mut self, node: &Node, schema: &Value, path: &str) -> Value {
         let branches =
             schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
@@ -86,7 +87,8 @@ impl Converter<'_> {
             if trial.problems.is_empty() {
                 return value;
             }
-            // The branch that got furthest into the value says best what is wrong.
+            // The branch that got furthest into the value explains best what is
+            // wrong.
             let depth = |problems: &Problems| problems.told().iter().map(|p| p.place).max();
             if best.as_ref().is_none_or(|b| depth(&trial.problems) > depth(b)) {
                 best = Some(trial.problems);
@@ -154,8 +156,8 @@ impl Converter<'_> {
         let mut value = plain;
         let fits = |value: &Value| wanted.is_empty() || wanted.iter().any(|t| is(value, t));
         if !fits(&value) && expanded {
-            // Whatever comes from the environment is text: take it as the
-            // number or boolean that is wanted.
+            // Environment variables are text: convert it to the required number
+            // or boolean.
             value = scalar(&text);
         }
         if let (Value::String(size), Some("bytes")) =
@@ -170,7 +172,7 @@ impl Converter<'_> {
             }
         }
         if !fits(&value) && wanted == ["string"] && matches!(value, Value::Number(_)) {
-            // A number where text is wanted: as it was written.
+            // A number where text is required: keep its spelling.
             value = Value::String(text);
         }
         if !fits(&value) {

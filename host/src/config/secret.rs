@@ -1,19 +1,17 @@
-//! Secrets that stand in files of their own. No message shows what is in one.
+//! Secrets in files of their own. No message shows a secret.
 
 use crate::regular;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Far more than a key has.
+/// The most bytes of a file; far more than a key needs.
 const MAX: u64 = 4_096;
 
-/// The secret in a file, without the line break at its end; or why there is
-/// none.
+/// Reads the secret in a file, without the line break at its end.
 ///
-/// A file that every user of the machine may read is said in the log and taken
-/// all the same: in containers, secrets are mounted like that, and nobody else
-/// is there to read them.
+/// Warns if every user of the machine may read the file, but accepts it:
+/// container platforms mount secrets like that, with nobody else to read them.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let failed = |error: std::io::Error| format!("{shown} can't be read: {error}");

@@ -1,4 +1,4 @@
-//! The `serve:` section.
+//! The `serve:` section of the configuration.
 
 use super::access::{entry, schemas};
 use super::load::Loader;
@@ -32,8 +32,7 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
 }}"#;
 
 impl ServeConfig {
-    /// The options that differ from those of the start, and that a reload can't
-    /// change. Everything else of the section is taken over.
+    /// The changed options that a reload can't apply. It applies all others.
     pub(crate) fn needs_restart(&self, started: &Self) -> Vec<&'static str> {
         let mut options = Vec::new();
         let mut fixed = |same: bool, option| {
@@ -91,7 +90,7 @@ impl Loader<'_> {
                 self.report(node.place, format!("serve.cors: {problem}"));
             }
         }
-        // From the root on, as messages show them.
+        // Absolute, for messages.
         let file = |value: &Value| {
             let path = self.directory.join(value.as_str()?);
             Some(std::path::absolute(&path).unwrap_or(path))
@@ -105,7 +104,7 @@ impl Loader<'_> {
             [] => vec!["main".to_owned()],
             exposed => exposed.iter().map(|(bucket, _)| bucket.clone()).collect(),
         };
-        // Which buckets clients will make can't be known.
+        // Buckets that clients create are unknown here.
         let known = (!serve.dynamic).then_some(buckets.as_slice());
         self.access(&mut serve, &value, access, known);
         serve
@@ -171,7 +170,7 @@ fn limits(value: &Value) -> Limits {
     }
 }
 
-/// The rule of S3 for bucket names that `name` breaks.
+/// The S3 rule for bucket names that `name` breaks, if any.
 pub(crate) fn bucket_name_problem(name: &str) -> Option<&'static str> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !(3..=63).contains(&name.len()) {

@@ -1,9 +1,9 @@
-//! Sizes and times with their units: `64MiB`, `2s`.
+//! Sizes and durations with units: `64MiB`, `2s`.
 
 use serde_json::Value;
 use std::time::Duration;
 
-/// Of two units of one size, the first is the one that is shown.
+/// The first five units are also used for display.
 const SIZES: &[(&str, u64)] = &[
     ("B", 1),
     ("KiB", 1 << 10),
@@ -23,7 +23,7 @@ const SIZES: &[(&str, u64)] = &[
 
 const TIMES: &[(&str, f64)] = &[("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
 
-/// A number of bytes: a whole number, or text such as `64MiB`.
+/// Parses a size in bytes: a whole number, or text such as `64MiB`.
 pub fn bytes(value: &Value) -> Result<u64, String> {
     match value.as_u64() {
         Some(bytes) => Ok(bytes),
@@ -31,8 +31,8 @@ pub fn bytes(value: &Value) -> Result<u64, String> {
     }
 }
 
-/// A number of bytes with its unit: as GNU tools have them, K and KiB are 1,024
-/// and KB is 1,000. Upper and lower case are the same; there are no bits here.
+/// Parses a size in bytes. As in GNU tools, K and KiB are 1,024 and KB is
+/// 1,000. Case does not matter; there are no bits.
 pub fn size(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!("{text:?} is not a size: write bytes, or 64K, 1.5GiB (of 1,024) or 2GB (of 1,000)")
@@ -42,7 +42,7 @@ pub fn size(text: &str) -> Result<u64, String> {
     let (_, factor) = known.ok_or_else(wrong)?;
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // A part of a byte is a mistake, and so are more digits than any unit has.
+    // Refuse fractions of a byte, and more digits than any unit needs.
     if !(digits(whole) && digits(part)) || part.len() > 9 || (number.contains('.') && *factor == 1)
     {
         return Err(wrong());
@@ -53,7 +53,7 @@ pub fn size(text: &str) -> Result<u64, String> {
     u64::try_from(bytes).map_err(|_| wrong())
 }
 
-/// A length of time: a number of seconds, or text such as `500ms`.
+/// Parses a duration: a number of seconds, or text such as `500ms`.
 pub fn duration(value: &Value) -> Result<Duration, String> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -68,14 +68,14 @@ pub fn duration(value: &Value) -> Result<Duration, String> {
         .ok_or_else(|| "is a number of seconds, or a time such as 2s (ms, s, m, h)".to_owned())
 }
 
-/// The number, and the unit behind it.
+/// Splits a number from its unit.
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     (number, unit.trim_start())
 }
 
-/// A size as people write it, in the largest unit that divides it.
+/// Formats a size in the largest binary unit that divides it.
 pub fn show_bytes(bytes: u64) -> String {
     let binary = SIZES.iter().take(5).rev();
     let fitting = binary.filter(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));

@@ -1,8 +1,9 @@
-//! A YAML document as a tree that knows the place of every node.
+//! A YAML document as a tree with the place of every node.
 //!
-//! Scalars mean what they mean to PyYAML's safe loader (YAML 1.1), which the
-//! files were written for: `yes` and `on` are true, `010` is eight. Anchors,
-//! aliases and merge keys (`<<`) work; tags and further documents do not.
+//! Scalars mean what PyYAML's safe loader (YAML 1.1) takes them for, since the
+//! files were written for it: `yes` and `on` are true, `010` is eight. But
+//! dates and base-60 numbers are text. Anchors, aliases and merge keys (`<<`)
+//! work; tags other than `!!str` and further documents don't.
 
 use super::Place;
 use super::problem::Problem;
@@ -13,13 +14,13 @@ use std::collections::HashMap;
 /// The most bytes of a file.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// The most nodes of a tree, counting what aliases repeat.
+/// The most nodes of a tree; an alias counts all nodes that it repeats.
 const MAX_NODES: usize = 500_000;
 
-/// How deep lists and mappings may be nested.
+/// The deepest nesting of lists and mappings.
 const MAX_DEPTH: usize = 64;
 
-/// A value with its place.
+/// A value with its place in the file.
 #[derive(Debug, Clone)]
 pub struct Node {
     pub place: Place,
@@ -28,9 +29,9 @@ pub struct Node {
 
 #[derive(Debug, Clone)]
 pub enum Data {
-    /// Not quoted: may be null, a boolean or a number.
+    /// Unquoted: may be null, a boolean or a number.
     Plain(String),
-    /// Quoted, or a block: always text.
+    /// Quoted or a block: always text.
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
@@ -45,12 +46,12 @@ impl Node {
         }
     }
 
-    /// Whether nothing is given here.
+    /// Whether the value is null or missing.
     pub fn is_null(&self) -> bool {
         matches!(&self.data, Data::Plain(text) if scalar(text) == Value::Null)
     }
 
-    /// What this is, for messages.
+    /// The kind of value, for messages.
     pub fn what(&self) -> &'static str {
         match &self.data {
             Data::List(_) => "a list",
@@ -66,7 +67,7 @@ impl Node {
     }
 }
 
-/// What a plain scalar means.
+/// The value of a plain scalar.
 pub fn scalar(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -110,7 +111,7 @@ fn integer(text: &str) -> Option<Number> {
 }
 
 fn float(text: &str) -> Option<Number> {
-    // As PyYAML: a float has a point.
+    // As in PyYAML, a float has a point.
     let plausible = |c: char| c.is_ascii_digit() || "+-._eE".contains(c);
     if !text.contains('.')
         || !text.contains(|c: char| c.is_ascii_digit())
@@ -121,7 +122,7 @@ fn float(text: &str) -> Option<Number> {
     Number::from_f64(text.replace('_', "").parse().ok()?)
 }
 
-/// Parses the one document of a file. `None`: it is empty.
+/// Parses the only document of a file; `None` if it is empty.
 pub fn parse(text: &str) -> Result<Option<Node>, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder =
@@ -146,7 +147,7 @@ pub fn parse(text: &str) -> Result<Option<Node>, Problem> {
 
 struct Builder<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    /// Nodes with an anchor, and how many nodes they have.
+    /// Anchored nodes, each with its number of nodes.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
 }
@@ -232,8 +233,8 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, Problem> {
         let mut map: Vec<(Node, Node)> = Vec::new();
-        // The line of each name: looking through the list instead would take
-        // hours for a large file.
+        // The line of each name. Searching the list instead would take hours
+        // for a large file.
         let mut lines: HashMap<String, usize> = HashMap::new();
         let mut merged: Vec<(Node, Node)> = Vec::new();
         loop {
@@ -261,7 +262,8 @@ impl<'a> Builder<'a> {
             }
             map.push((key, value));
         }
-        // Own entries win over merged ones, earlier merged ones over later.
+        // Own entries win over merged ones, earlier merged ones over later
+        // ones.
         for (key, value) in merged {
             let name = key.text().unwrap_or_default();
             if !lines.contains_key(name) {
