@@ -1,4 +1,4 @@
-//! What verbs share: the configuration, and how keys name stores.
+//! The common options of all verbs, and access to the configuration's stores.
 
 use super::exit::Outcome;
 use super::names::{Name, Word, name, unknown_store};
@@ -9,14 +9,14 @@ use anyhow::Context as _;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The options that every verb has.
+/// The options of every verb.
 pub struct Context {
     pub file: PathBuf,
     pub json: bool,
     pub quiet: bool,
 }
 
-/// What failed on which store and key; the cause is its source.
+/// A failed operation on a store and key; the cause is its source.
 #[derive(Debug)]
 pub struct StoreError {
     pub what: &'static str,
@@ -40,17 +40,17 @@ impl std::error::Error for StoreError {
     }
 }
 
-/// A place in a store: a key, or the prefix of keys.
+/// A store with a key or key prefix.
 #[derive(Clone)]
 pub struct At {
     pub objects: Objects,
     pub key: String,
-    /// That no store has this name, where it could have been meant.
+    /// A message that no store has this name, if one could be meant.
     pub unknown: Option<String>,
 }
 
 impl At {
-    /// Says where an error happened.
+    /// Adds store and key to an error.
     pub fn error(&self, what: &'static str, cause: Error) -> anyhow::Error {
         let key = Some(self.key.clone()).filter(|key| !key.is_empty());
         StoreError { what, store: self.objects.name().to_owned(), key, cause }.into()
@@ -58,7 +58,7 @@ impl At {
 }
 
 impl At {
-    /// Hands every chunk of the object, or of a range of it, to `take`.
+    /// Passes every chunk of the object, or of a range of it, to `take`.
     pub async fn stream(
         &self,
         what: &'static str,
@@ -79,7 +79,7 @@ impl At {
 }
 
 impl Context {
-    /// Reads the configuration, does the work, and closes every store.
+    /// Reads the configuration, runs `work`, and closes every store.
     pub async fn with<F: AsyncFnOnce(&StoreFactory) -> Outcome>(&self, work: F) -> Outcome {
         let factory = StoreFactory::from_yaml(&self.file)?;
         let outcome = work(&factory).await;
@@ -89,10 +89,10 @@ impl Context {
         Ok(code)
     }
 
-    /// As [`with`](Self::with), with two places; the names of the second are
-    /// those of `to_config`, where there is one, and what it stands on is made
-    /// where it is missing, unless nothing is to be changed. What was written is
-    /// closed before what was read.
+    /// Like [`with`](Self::with), for a source and a target. The target is
+    /// looked up in `to_config`, if given, and its missing directories and
+    /// files are created unless this is a dry run. The other configuration's
+    /// stores are closed first.
     pub async fn between(
         &self,
         from: &str,
@@ -108,10 +108,10 @@ impl Context {
         };
         self.with(async |source| {
             let from = name(source.config(), from, words.0)?;
-            // Whoever names a whole store means another one.
+            // With a whole store as source, the target must be a store, too.
             let word = if from.key.is_empty() { Word::Store } else { words.1 };
             let Some(file) = to_config.filter(|file| !same(file, &self.file)) else {
-                // Nothing is opened, and nothing made, before both have a meaning.
+                // Resolve both names before opening or creating anything.
                 let to = name(source.config(), to, word)?;
                 let from = existing(source, from).await?;
                 return work(from, target(source, to).await?).await;
@@ -137,22 +137,23 @@ impl Context {
     }
 }
 
-/// Whether both name one file.
+/// Whether both paths lead to the same file.
 pub fn same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The object that `text` names, to read it, or to change what there is.
+/// The object that `text` names, in an existing store.
 pub async fn at(factory: &StoreFactory, text: &str) -> anyhow::Result<At> {
     existing(factory, name(factory.config(), text, Word::Key)?).await
 }
 
-/// As [`at`], to write it: what its store needs is made where it is missing.
+/// Like [`at`], for writing: creates missing directories and files of the
+/// store.
 pub async fn new_at(factory: &StoreFactory, text: &str) -> anyhow::Result<At> {
     made(factory, name(factory.config(), text, Word::Key)?).await
 }
 
-/// As [`at`], where a store, or a path in one, is meant.
+/// Like [`at`], where `text` means a store or a path in one.
 pub async fn whole(factory: &StoreFactory, text: &str, word: Word) -> anyhow::Result<At> {
     let mut at = existing(factory, name(factory.config(), text, word)?).await?;
     at.unknown = unknown_store(factory.config(), text);

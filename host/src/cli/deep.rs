@@ -1,4 +1,4 @@
-//! `check --deep`: reads every object, and compares those of mirrors.
+//! `check --deep`: reads every object, and compares the children of mirrors.
 
 use super::context::{Context, StoreError};
 use super::exit::{self, DONE, Outcome, PARTLY};
@@ -14,7 +14,7 @@ use serde_json::json;
 use std::time::Duration;
 use storage_core::skipped::printable;
 
-/// Checks a store and the mirrors that it stands on; with an empty name, all.
+/// Checks a store and the mirrors below it; an empty name means all stores.
 pub async fn check(
     factory: &StoreFactory,
     store: &str,
@@ -38,14 +38,14 @@ pub async fn check(
     for name in &stores {
         let objects = match factory.open(name).await {
             Ok(objects) => objects,
-            // The others are read all the same.
+            // Read the other stores nevertheless.
             Err(error) => {
                 code = code.max(exit::report(Err(error), context));
                 continue;
             }
         };
         opened.push(name);
-        // A mirror was read as a whole.
+        // Comparing a mirror has read it completely.
         if mirrors.contains(name) {
             continue;
         }
@@ -69,8 +69,7 @@ pub async fn check(
     Ok(code)
 }
 
-/// Reads the objects of a store that are named, those of a mirror on all its
-/// children.
+/// Reads the given keys of a store; of a mirror, on all its children.
 pub async fn check_keys(
     factory: &StoreFactory,
     store: &str,
@@ -97,7 +96,7 @@ pub async fn check_keys(
     count.end(done)
 }
 
-/// Stores that no other stands on.
+/// The stores that are no other store's base.
 pub fn roots(factory: &StoreFactory) -> Vec<String> {
     let stores = &factory.config().stores;
     let used = |index: usize| stores.iter().any(|def| def.bases.contains(&index));
@@ -105,7 +104,7 @@ pub fn roots(factory: &StoreFactory) -> Vec<String> {
     roots.map(|(_, def)| def.name.clone()).collect()
 }
 
-/// What was found in one store.
+/// The findings in one store.
 struct Count<'a> {
     context: &'a Context,
     bar: ProgressBar,

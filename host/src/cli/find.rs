@@ -1,4 +1,4 @@
-//! `find`: keys by what is known of their objects.
+//! `find`: lists keys by size, time and pattern.
 
 use super::context::{Context, whole};
 use super::exit::{DONE, Outcome};
@@ -101,7 +101,7 @@ impl FindArgs {
     }
 }
 
-/// A time, in milliseconds since 1970.
+/// Parses a time to milliseconds since 1970.
 fn moment(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let seconds = match unit {

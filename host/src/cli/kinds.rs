@@ -1,4 +1,4 @@
-//! `kinds`: the store types, from the host and from the component.
+//! `kinds`: shows the store types of the host and of the component.
 
 use super::context::Context;
 use super::exit::{DONE, Outcome, Usage};
@@ -46,7 +46,7 @@ fn base(info: &TypeInfo) -> &'static str {
     }
 }
 
-/// A store type, for programs.
+/// A store type as JSON.
 pub fn as_json(info: &TypeInfo) -> Value {
     json!({
         "name": info.name, "aliases": info.aliases, "base": base(info),
@@ -54,7 +54,7 @@ pub fn as_json(info: &TypeInfo) -> Value {
     })
 }
 
-/// A store type, for people.
+/// A store type as text.
 pub fn as_text(info: &TypeInfo) -> String {
     let mut text = info.name.clone();
     if !info.aliases.is_empty() {

@@ -1,4 +1,4 @@
-//! The command line: one file per verb.
+//! The command line: one module per verb.
 
 mod cache;
 mod cat;
@@ -44,7 +44,7 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
-/// Keeps the options that all verbs have apart from a verb's own.
+/// The help heading that separates common options from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";
 
 /// Object stores with behaviour: validation, compression, caching, mirroring
@@ -134,8 +134,8 @@ pub fn main() -> ExitCode {
         _ => "debug,hyper=info",
     };
     let filter = EnvFilter::try_from_env("STORAGE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // The protocol's details have signatures in them, and those of presigned
-    // URLs open objects to whoever has them.
+    // The debug logs of the protocol contain signatures, and presigned URLs
+    // that let anyone read objects.
     let filter = match filter.max_level_hint() > Some(LevelFilter::INFO) {
         true => match "s3s=info".parse::<Directive>() {
             Ok(quiet) => filter.add_directive(quiet),
@@ -157,7 +157,7 @@ pub fn main() -> ExitCode {
     let context = Context { file: cli.config, json: cli.json, quiet: cli.quiet };
     let outcome = runtime.block_on(dispatch(cli.verb, &context));
     let code = exit::report(outcome, &context);
-    // Reads that nobody waits for any more must not hold up the end.
+    // Don't wait for reads whose results nobody needs.
     runtime.shutdown_background();
     ExitCode::from(code)
 }

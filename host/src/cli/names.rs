@@ -1,5 +1,5 @@
-//! How words of the command line name stores and keys; the one place where
-//! that is decided. `docs/cli.md` has the grammar for users.
+//! The grammar by which command-line words name stores and keys. `docs/cli.md`
+//! documents it for users.
 
 use super::exit::Usage;
 use crate::config::{Config, suggest};
@@ -11,16 +11,16 @@ pub struct Name<'a> {
     pub key: &'a str,
 }
 
-/// What a word without a colon means.
+/// The meaning of a word without a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// A key: verbs for single objects. The name of a store is refused, since
-    /// `put files report.pdf` lacks a colon.
+    /// A key, for verbs on single objects. A store's name is refused: `put
+    /// files report.pdf` lacks a colon.
     Key,
-    /// A store, or else a path of the main store: verbs that only look.
+    /// A store, or else a path of the main store, for verbs that only read.
     Place,
-    /// A store, unless there is a `/` in it: verbs that change what they find,
-    /// where a mistyped store must not turn into a path.
+    /// A store, unless it contains a `/`, for verbs that change things: a
+    /// mistyped store must not become a path.
     Store,
 }
 
@@ -47,14 +47,14 @@ pub fn name<'a>(config: &'a Config, text: &'a str, word: Word) -> Result<Name<'a
     if is_store(before) {
         return Ok(Name { store: before, key });
     }
-    // URLs are usual keys, and nobody mistypes a store with a slash in it.
+    // URLs are common keys, and nobody mistypes a store with a slash.
     if key.starts_with("//") || before.contains('/') {
         return Ok(Name { store: main, key: text });
     }
     Err(unknown(config, before, &format!(":{text}")))
 }
 
-/// That there is a store of this name.
+/// Fails unless a store has this name.
 pub fn check_store(config: &Config, name: &str) -> Result<(), Usage> {
     match config.stores.iter().any(|def| def.name == name) {
         true => Ok(()),
@@ -62,7 +62,7 @@ pub fn check_store(config: &Config, name: &str) -> Result<(), Usage> {
     }
 }
 
-/// That no store has the name `text`, where a store could have been meant.
+/// A message that no store is named `text`, if it could be meant as a store.
 pub fn unknown_store(config: &Config, text: &str) -> Option<String> {
     let word = !text.is_empty() && !text.contains([':', '/']);
     (word && check_store(config, text).is_err()).then(|| missing(config, text))

@@ -1,4 +1,4 @@
-//! What verbs write to standard output.
+//! Output to standard output and standard error.
 
 use crate::store::{Entry, ObjectInfo};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Writes a line to standard error. That nobody takes it stops nothing.
+/// Writes a line to standard error; ignores failures.
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -16,14 +16,14 @@ macro_rules! tell {
 }
 pub(super) use tell;
 
-/// Writes text; a reader that went away is an error, not a panic.
+/// Writes text to standard output. A closed pipe is an error, not a panic.
 pub fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// Whether somebody is watching.
+/// Whether standard error is a terminal.
 pub fn interactive() -> bool {
     std::io::stderr().is_terminal()
 }
@@ -34,7 +34,7 @@ pub fn modified(info: &ObjectInfo) -> Option<String> {
     OffsetDateTime::from(time).format(&Rfc3339).ok()
 }
 
-/// What is known of an object, for programs.
+/// An object's metadata as JSON.
 pub fn info(key: &str, info: &ObjectInfo) -> Value {
     let metadata: serde_json::Map<String, Value> =
         info.metadata.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
@@ -44,19 +44,19 @@ pub fn info(key: &str, info: &ObjectInfo) -> Value {
     })
 }
 
-/// One object of a listing: a line of text, or of JSON.
+/// The format of listed objects.
 #[derive(Clone, Copy)]
 pub struct Form {
-    /// As JSON.
+    /// As JSON, one line each.
     pub json: bool,
     /// With size, time and etag.
     pub long: bool,
-    /// Ended by NUL, and the key as it is.
+    /// With the key unescaped and ended by NUL.
     pub nul: bool,
 }
 
 impl Form {
-    /// Writes it.
+    /// Prints an object.
     pub fn print(self, entry: &Entry) -> std::io::Result<()> {
         let Entry { key, info: known } = entry;
         if self.json {
@@ -72,7 +72,7 @@ impl Form {
         print(&format!("{size:>14}  {time:<24}  {etag:<36}  {shown}{end}"))
     }
 
-    /// Writes a folder, whose name ends with a `/`.
+    /// Prints a folder, whose name ends with a `/`.
     pub fn print_folder(self, folder: &str) -> std::io::Result<()> {
         if self.json {
             return print(&format!("{}\n", json!({"prefix": folder})));
@@ -82,8 +82,8 @@ impl Form {
     }
 }
 
-/// A number of bytes, as `du -h` shows it: in the largest unit of 1,024, with a
-/// decimal where there is one digit before it.
+/// Formats bytes like `du -h`: in the largest unit of 1,024, with a decimal
+/// below 10.
 pub fn human(bytes: u64) -> String {
     let mut units = "KMGTPE".chars();
     let (mut value, mut unit) = (bytes as f64, None);
@@ -100,7 +100,7 @@ pub fn human(bytes: u64) -> String {
     }
 }
 
-/// A key as one line of text.
+/// A key on one line, with control characters escaped.
 pub fn line(key: &str) -> String {
     match key.chars().any(char::is_control) {
         true => key.escape_debug().to_string(),

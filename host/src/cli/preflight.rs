@@ -1,5 +1,7 @@
-//! What `run` refuses, before it binds an address: for `run` and for `check`,
-//! so that what a check lets pass can be served, ports aside.
+//! Checks that `run` makes before it binds an address.
+//!
+//! `check` makes them, too: a configuration that passes can be served, except
+//! that the port may be taken.
 
 use crate::config::{Config, Credentials, Scope, User};
 use crate::objects::Objects;
@@ -8,27 +10,27 @@ use anyhow::{Context, bail};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-/// Where `run` listens unless told otherwise.
+/// The default address of `run`.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 
-/// What the command line says of serving.
+/// The command-line options about serving.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wishes {
-    /// The address; absent: the configuration's.
+    /// The address; `None` means the configuration's.
     pub listen: Option<SocketAddr>,
-    /// Everybody may do everything.
+    /// Whether everybody may do everything.
     pub anonymous: bool,
 }
 
 impl Wishes {
-    /// Where to listen.
+    /// The address to listen on.
     pub fn address(&self, config: &Config) -> SocketAddr {
         self.listen.or(config.serve.listen).unwrap_or(DEFAULT)
     }
 }
 
-/// Checks all that can be checked without opening a store, and writes nothing.
-/// Gives a key pair for the run where the configuration has none and needs one.
+/// Checks everything that needs no open store, and writes nothing. Returns a
+/// new key pair if this run needs one.
 pub fn preflight(config: &Config, wishes: &Wishes) -> anyhow::Result<Option<Credentials>> {
     let listen = wishes.address(config);
     let made = made_for_this_run(config, listen, wishes.anonymous)?;
@@ -43,7 +45,7 @@ pub fn preflight(config: &Config, wishes: &Wishes) -> anyhow::Result<Option<Cred
     Ok(made)
 }
 
-/// Who may come in.
+/// The users that may send requests.
 pub fn users(config: &Config, made: Option<&Credentials>, anonymous: bool) -> Users {
     let serve = &config.serve;
     match (anonymous, made, serve.users.as_slice()) {
@@ -56,7 +58,7 @@ pub fn users(config: &Config, made: Option<&Credentials>, anonymous: bool) -> Us
     }
 }
 
-/// Buckets that clients make are prefixes of this store.
+/// Fails unless the main store can list: dynamic buckets are its prefixes.
 pub fn check_dynamic(main: &Objects) -> anyhow::Result<()> {
     if main.capabilities().list {
         return Ok(());
@@ -68,8 +70,8 @@ pub fn check_dynamic(main: &Objects) -> anyhow::Result<()> {
     )
 }
 
-/// A key pair for this run, where the configuration has none and none is
-/// needed by others.
+/// Generates a key pair for this run, if requests must be signed, no users are
+/// configured and only this machine can connect.
 fn made_for_this_run(
     config: &Config,
     listen: SocketAddr,
@@ -93,8 +95,8 @@ fn made_for_this_run(
     Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
 }
 
-/// That the directory can be written, or made: the first that exists of it and
-/// those that it lies in.
+/// Fails unless the directory, or its nearest existing ancestor, is a writable
+/// directory.
 fn check_staging(path: &Path) -> std::io::Result<()> {
     let named = |path: &&Path| !path.as_os_str().is_empty();
     let there = path.ancestors().filter(named).find(|path| path.exists());

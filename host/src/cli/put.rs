@@ -1,4 +1,4 @@
-//! `put`: a file or standard input to an object.
+//! `put`: writes a file or standard input to an object.
 
 use super::context::{Context, new_at};
 use super::exit::{DONE, Outcome, Usage};
@@ -51,7 +51,7 @@ impl PutArgs {
     pub async fn run(self, context: &Context) -> Outcome {
         context
             .with(async |factory| {
-                // A wrong name is told before anything is waited for.
+                // Report a wrong name before waiting for input.
                 name(factory.config(), &self.key, Word::Key)?;
                 let twice = |(at, (name, _)): (usize, &(String, String))| {
                     self.meta.iter().take(at).any(|(other, _)| other == name)

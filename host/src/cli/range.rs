@@ -1,8 +1,8 @@
-//! A part of an object, as a user writes it.
+//! Byte ranges as users write them.
 
 use crate::store::ByteRange;
 
-/// Reads `FIRST-LAST`, `FIRST-` or `-COUNT`.
+/// Parses `FIRST-LAST`, `FIRST-` or `-COUNT`.
 pub fn range(text: &str) -> Result<ByteRange, String> {
     let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is no number"));
     match text.split_once('-') {

@@ -43,7 +43,7 @@ impl RmArgs {
         }
         context
             .with(async |factory| {
-                // One wrong name, and nothing is deleted.
+                // With one wrong name, delete nothing.
                 for key in &self.keys {
                     if name(factory.config(), key, Word::Key)?.key.is_empty() {
                         bail!(Usage(format!("{key:?} has no key; `clear {key}` empties a store")));
