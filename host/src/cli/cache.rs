@@ -1,4 +1,4 @@
-//! `cache`: what can be done with the copies of a CachingStore.
+//! `cache`: removes the copies of a CachingStore.
 
 use super::context::Context;
 use super::exit::{DONE, Outcome, PARTLY, Usage};
@@ -71,7 +71,7 @@ impl ClearArgs {
     }
 }
 
-/// The name of the store that has the copies of this one.
+/// The name of the store with the copies of CachingStore `name`.
 fn cache_of<'a>(config: &'a Config, name: &str) -> Result<&'a str, Usage> {
     check_store(config, name)?;
     let stores = &config.stores;
@@ -97,7 +97,7 @@ fn cache_of<'a>(config: &'a Config, name: &str) -> Result<&'a str, Usage> {
     }
 }
 
-/// Whether what is below a store is in the memory of each process.
+/// Whether all backends below a store are in process memory.
 fn in_memory(stores: &[StoreDef], def: &StoreDef) -> bool {
     match def.bases.is_empty() {
         true => def.kind == "DictStore",

@@ -1,4 +1,4 @@
-//! `cat`: objects, one after another.
+//! `cat`: writes objects to standard output, one after another.
 
 use super::context::{Context, at};
 use super::exit::{DONE, Outcome};

@@ -1,5 +1,5 @@
-//! `check`: whether a configuration would work, without writing anything unless
-//! it is to repair.
+//! `check`: tells whether a configuration would work. Writes nothing unless
+//! asked to repair.
 
 use super::context::Context;
 use super::deep;
@@ -36,10 +36,10 @@ pub struct CheckArgs {
     skipped: SkippedArgs,
 }
 
-/// How a store is doing.
+/// The state of a store.
 enum State {
     Ready(String),
-    /// Its files are not there yet; the first start makes them.
+    /// Its files do not exist yet; the first start creates them.
     New(String),
     Failed(String),
 }
@@ -104,12 +104,12 @@ impl CheckArgs {
             } else {
                 format!("{word:<7} {} ({}): {text}\n", def.name, def.kind)
             })?;
-            // Of stores in between the outermost tells.
+            // The outermost stores report for those in between.
             let tells = def.bases.is_empty() || roots.contains(&def.name);
             if tells && matches!(state, State::Ready(_)) {
                 match check(&factory, &def.name, self.skipped, context).await {
                     Ok(found) => left_out = left_out.max(found),
-                    // The other stores are checked all the same.
+                    // Check the other stores nevertheless.
                     Err(error) => {
                         code = STORE;
                         exit::report(Err(error), context);
@@ -122,12 +122,12 @@ impl CheckArgs {
     }
 }
 
-/// Opens every store that is there as a start does, and closes it.
+/// Opens every existing store as a start would, and closes it.
 async fn repair(file: &Path) -> anyhow::Result<()> {
     let look = StoreFactory::from_yaml(file)?.check_only();
     let factory = StoreFactory::from_yaml(file)?;
     for def in &look.config().stores {
-        // What is not there is not made, and what fails is told by the check.
+        // Create nothing that is missing; the check itself reports failures.
         if let State::Ready(_) = reach(&look, &def.name).await {
             let _ = factory.open(&def.name).await;
         }
@@ -160,7 +160,8 @@ async fn reach(factory: &StoreFactory, name: &str) -> State {
         Ok(())
     };
     match probe {
-        // A rule that refuses the key of the probe was reached all right.
+        // A rule that refuses the probe's key proves that the store was
+        // reached.
         Ok(()) | Err(Error::InvalidKey(_)) => State::Ready(can.names().join(", ")),
         Err(error) => State::Failed(error.to_string()),
     }

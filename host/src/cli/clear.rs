@@ -1,4 +1,4 @@
-//! `clear`: deletes everything.
+//! `clear`: deletes every object of a store or path.
 
 use super::context::{Context, whole};
 use super::exit::{Outcome, Usage};

@@ -1,4 +1,4 @@
-//! `copy`: many objects to another place.
+//! `copy`: copies many objects to another store or path.
 
 use super::context::Context;
 use super::exit::Outcome;

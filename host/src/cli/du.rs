@@ -1,4 +1,4 @@
-//! `du`: how much there is.
+//! `du`: counts objects and their bytes.
 
 use super::context::{Context, whole};
 use super::exit::{DONE, Outcome};
@@ -87,7 +87,7 @@ impl DuArgs {
                 while let Some(entry) = entries.try_next().await.map_err(|e| at.error("list", e))? {
                     total.add(entry.info.size);
                     for folder in folders_of(&entry.key, below).take(self.depth) {
-                        // Most objects are in a folder that is known.
+                        // Avoid an allocation: most folders are already known.
                         if !folders.contains_key(folder) {
                             folders.insert(folder.to_owned(), Usage::default());
                         }
@@ -112,7 +112,7 @@ impl DuArgs {
     }
 }
 
-/// The folders of a key that lie below its first `below` bytes.
+/// The folders of a key below its first `below` bytes.
 fn folders_of(key: &str, below: usize) -> impl Iterator<Item = &str> {
     key.match_indices('/')
         .filter(move |(at, _)| *at >= below)

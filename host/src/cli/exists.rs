@@ -1,4 +1,4 @@
-//! `exists`: whether there is an object.
+//! `exists`: tells whether an object exists.
 
 use super::context::{Context, at};
 use super::exit::{DONE, NO, Outcome};

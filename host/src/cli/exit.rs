@@ -1,4 +1,4 @@
-//! How a run ends: exit codes, and errors for people or programs.
+//! Exit codes, and error reports for people and programs.
 
 use super::context::{Context, StoreError};
 use super::output::tell;
@@ -9,22 +9,22 @@ use crate::transfer::Failure;
 use serde_json::json;
 use std::fmt;
 
-/// Exit codes; documented in `docs/cli.md`, and stable.
+/// Success. The exit codes are stable and documented in `docs/cli.md`.
 pub const DONE: u8 = 0;
-/// No such object; the answer is no.
+/// There is no such object, or the answer is no.
 pub const NO: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
-/// The configuration is wrong, or a plug-in.
+/// The configuration or a plug-in is wrong.
 pub const CONFIG: u8 = 3;
-/// Some items failed, others did not.
+/// Some items failed, others succeeded.
 pub const PARTLY: u8 = 4;
 /// A store failed.
 pub const STORE: u8 = 5;
-/// Ended by the user.
+/// Interrupted by the user.
 pub const INTERRUPTED: u8 = 130;
 
-/// The command line can't be done; says why and what to write instead.
+/// A command line that can't be executed, with the reason and the fix.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Usage(pub String);
 
@@ -36,17 +36,17 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// An exit code, or what went wrong.
+/// An exit code or an error.
 pub type Outcome = anyhow::Result<u8>;
 
-/// Tells what went wrong, if anything; gives the exit code.
+/// Reports an error, if any, and returns the exit code.
 pub fn report(outcome: Outcome, context: &Context) -> u8 {
     let error = match outcome {
         Ok(code) => return code,
         Err(error) => error,
     };
     if broken_pipe(&error) {
-        // Whoever reads has seen enough.
+        // The reader has seen enough.
         return DONE;
     }
     let store = error.downcast_ref::<StoreError>();
@@ -88,7 +88,7 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
         }});
         tell!("{json}");
     } else if let Some(config) = config {
-        // Already a line for each problem, with its place.
+        // It already has a line with the place of each problem.
         tell!("error: the configuration can't be used\n{config}");
     } else {
         tell!("error: {error:#}");
@@ -99,11 +99,11 @@ pub fn report(outcome: Outcome, context: &Context) -> u8 {
     code
 }
 
-/// Tells of a command line that could not be read, or shows the help that was
-/// asked for; gives the exit code.
+/// Reports a command line that could not be parsed, or prints the requested
+/// help. Returns the exit code.
 pub fn report_arguments(error: &clap::Error, json: bool) -> u8 {
     if !(json && error.use_stderr()) {
-        // Whether anybody reads it makes no difference.
+        // Failing to print changes nothing.
         let _ = error.print();
     } else {
         let text = error.to_string();
@@ -116,7 +116,7 @@ pub fn report_arguments(error: &clap::Error, json: bool) -> u8 {
     if error.use_stderr() { USAGE } else { DONE }
 }
 
-/// A key that failed among others, for programs.
+/// One of several failed keys, as JSON.
 pub fn failure(failure: &Failure) -> serde_json::Value {
     serde_json::json!({"error": {
         "code": failure.cause.code(),
@@ -127,7 +127,7 @@ pub fn failure(failure: &Failure) -> serde_json::Value {
     }})
 }
 
-/// Whether the error is that there is no such object.
+/// Whether the cause is a missing object.
 pub fn is_not_found(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<Error>() == Some(&Error::NotFound))
 }

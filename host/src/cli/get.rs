@@ -1,4 +1,4 @@
-//! `get`: an object to a file or standard output.
+//! `get`: writes an object to a file or standard output.
 
 use super::context::{Context, at, same};
 use super::exit::{DONE, Outcome, Usage};
@@ -37,7 +37,7 @@ impl GetArgs {
                 let at = at(factory, &self.key).await?;
                 let mut target = None;
                 at.stream("get", self.range, |chunk| {
-                    // Not before the object is there.
+                    // Not before the object is known to exist.
                     let target = match &mut target {
                         Some(target) => target,
                         none => none.insert(Target::open(&self.file)?),
@@ -57,7 +57,8 @@ impl GetArgs {
 }
 
 impl GetArgs {
-    /// Refuses a FILE that is a directory or the configuration, or that a store keeps objects in.
+    /// Refuses a FILE that is a directory or the configuration, or where a
+    /// store keeps objects.
     fn spare(&self, factory: &StoreFactory, context: &Context) -> Result<(), Usage> {
         let shown = self.file.display();
         if self.file.is_dir() {
@@ -76,8 +77,8 @@ impl GetArgs {
     }
 }
 
-/// Standard output, what is no file and stays what it is (a device, a pipe), or a
-/// file that appears only when it is whole.
+/// Standard output, something other than a regular file (a device, a pipe), or
+/// a file that appears only when it is complete.
 enum Target {
     Stdout,
     Other(File, PathBuf),
@@ -96,7 +97,7 @@ impl Target {
             let other = other.with_context(|| path.display().to_string())?;
             return Ok(Target::Other(other, path.to_owned()));
         }
-        // Where a link leads, not in its place.
+        // Write to a link's target instead of replacing the link.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()

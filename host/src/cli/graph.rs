@@ -1,4 +1,4 @@
-//! `graph`: what the stores stand on.
+//! `graph`: draws the stores and their bases.
 
 use super::context::Context;
 use super::exit::{DONE, Outcome};

@@ -51,7 +51,7 @@ impl HealArgs {
                     let healed = self.one(&mirror, context);
                     let report = tokio::select! {
                         report = healed => report?,
-                        // What was done is done; the rest stays on record.
+                        // Completed repairs stay; the rest stays on record.
                         _ = tokio::signal::ctrl_c() => {
                             tell!("stopped: the same command goes on from here");
                             return Ok(INTERRUPTED);
@@ -97,7 +97,7 @@ impl HealArgs {
     }
 }
 
-/// What is shown while it runs.
+/// The progress shown while it runs.
 struct Show {
     bar: ProgressBar,
     mirror: String,

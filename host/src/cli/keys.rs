@@ -1,4 +1,4 @@
-//! Keys from a file, for stores that can't list and for choices of one's own.
+//! Keys read from a file, for stores that can't list and for custom selections.
 
 use super::exit::Usage;
 use crate::transfer::read_keys;
@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use tokio::io::BufReader;
 
-/// How keys in a file are read, for the help of a verb.
+/// The help text on key files.
 pub const KEYS: &str = "\
 The keys of --keys are those below the path of FROM, one a line and taken as they
 stand; with -0 each ends with NUL, as `find -0` writes them. Nothing is listed, and
@@ -29,7 +29,7 @@ pub struct KeysArgs {
 }
 
 impl KeysArgs {
-    /// The keys, if there is a file of them.
+    /// The keys of the file, if one is given; an empty file is an error.
     pub async fn open(&self) -> anyhow::Result<Option<BoxStream<'static, io::Result<Vec<u8>>>>> {
         let Some(path) = &self.keys else { return Ok(None) };
         let keys = match path.as_os_str() == "-" {
@@ -40,7 +40,7 @@ impl KeysArgs {
                 read_keys(BufReader::new(file), self.null).boxed()
             }
         };
-        // What should have written them may have failed.
+        // The command that should have written them may have failed.
         let mut keys = Box::pin(keys.peekable());
         if keys.as_mut().peek().await.is_none() {
             bail!(Usage(format!("there are no keys in {}", path.display())));

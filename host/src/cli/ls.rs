@@ -1,4 +1,4 @@
-//! `ls`: keys.
+//! `ls`: lists keys.
 
 use super::context::{At, Context, whole};
 use super::exit::{DONE, Outcome};
@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use std::collections::HashSet;
 use std::pin::pin;
 
-/// How many names are asked for at a time.
+/// How many names to request at a time.
 const PAGE: usize = 1000;
 
 /// List keys
@@ -64,7 +64,7 @@ impl LsArgs {
                         Item::Prefix(folder) => form.print_folder(&folder)?,
                     }
                 }
-                // Who looks at a few names has no time for a look at all.
+                // With a limit, don't read the whole store for this report.
                 let whole = listed < self.limit;
                 let full = self.show.show_skipped || (self.recursive && whole);
                 if full || whole {
@@ -95,8 +95,8 @@ impl LsArgs {
     }
 }
 
-/// What begins with `prefix`, up to the next `/`. Where a store lists in order,
-/// what lies in a folder is passed over.
+/// The items below `prefix`, up to the next `/`. In an ordered store, this
+/// skips the content of folders.
 fn folders(objects: Objects, prefix: String) -> BoxStream<'static, Result<Item, Error>> {
     let query = Query { prefix, delimiter: "/".to_owned(), after: String::new(), limit: PAGE };
     if !objects.capabilities().ordered {

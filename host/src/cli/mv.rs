@@ -1,4 +1,4 @@
-//! `mv`: one object, or many, to another place.
+//! `mv`: moves one object or many.
 
 use super::context::{At, Context};
 use super::exit::{Outcome, Usage};
@@ -36,8 +36,8 @@ pub struct MvArgs {
 
 impl MvArgs {
     pub async fn run(self, context: &Context) -> Outcome {
-        // `mv draft.pdf final.pdf` gives an object another key; in `mv files:a dtabase`
-        // somebody meant a store.
+        // `mv draft.pdf final.pdf` renames an object; `mv files:a dtabase` has
+        // a mistyped store.
         let named = self.from.contains(':') || self.target.to_config.is_some();
         let words = (Word::Place, if named { Word::Store } else { Word::Place });
         context

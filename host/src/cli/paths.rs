@@ -1,7 +1,7 @@
-//! Paths: what of a store a verb for many objects means.
+//! The part of a store that a path selects, for verbs on many objects.
 //!
-//! `a/` is what lies below, and `a` that and the object `a`, but not `ab`: a
-//! path ends where a segment of the key does.
+//! `a/` selects the objects below it; `a` selects those and the object `a`, but
+//! not `ab`: a path ends at a segment of the key.
 
 use super::context::{At, StoreError};
 use super::exit::Usage;
@@ -20,7 +20,7 @@ pub struct PathArgs {
 }
 
 impl PathArgs {
-    /// What `at` means.
+    /// The objects that `at` selects.
     pub fn side(&self, at: &At) -> Side {
         match self.raw_prefix || is_folder(&at.key) {
             true => Side::new(at.objects.clone(), &at.key),
@@ -28,7 +28,7 @@ impl PathArgs {
         }
     }
 
-    /// What lies below `at`, for keys that are named: nothing is listed.
+    /// The objects below `at`, for given keys. Lists nothing.
     pub fn below(&self, at: &At) -> Side {
         match self.raw_prefix || is_folder(&at.key) {
             true => Side::new(at.objects.clone(), &at.key),
@@ -36,7 +36,7 @@ impl PathArgs {
         }
     }
 
-    /// As [`side`](Self::side), where there is something.
+    /// Like [`side`](Self::side), but fails if there are no objects.
     pub async fn found(&self, at: &At) -> anyhow::Result<Side> {
         let side = self.side(at);
         if !at.key.is_empty() && at.objects.capabilities().list && !any(&side, at).await? {
@@ -45,8 +45,8 @@ impl PathArgs {
         Ok(side)
     }
 
-    /// What `from` and `to` mean together: an object goes into a folder, and
-    /// what lies below one path goes below the other.
+    /// The two sides of a transfer from `from` to `to`: an object goes into a
+    /// folder, and the objects below one path go below the other.
     pub async fn sides(&self, from: &At, to: &At) -> anyhow::Result<(Side, Side)> {
         let mut source = self.found(from).await?;
         let mut target = self.side(to);
@@ -84,12 +84,12 @@ impl PathArgs {
     }
 }
 
-/// Whether a key can only mean what lies below it.
+/// Whether a key can only mean the objects below it.
 pub fn is_folder(key: &str) -> bool {
     key.is_empty() || key.ends_with('/')
 }
 
-/// The key of an object that goes into a folder, or into a store.
+/// The key of an object that is put into a folder, or into a store.
 pub fn into(folder: &str, key: &str) -> String {
     let name = match folder {
         "" => key,
@@ -104,7 +104,8 @@ async fn any(side: &Side, at: &At) -> anyhow::Result<bool> {
 }
 
 impl At {
-    /// That nothing is there. A mistyped path must not pass for an empty one.
+    /// The error that a path selects nothing: a mistyped path must not pass for
+    /// an empty one.
     pub fn nothing(&self) -> anyhow::Error {
         let (store, key) = (self.objects.name().to_owned(), Some(self.key.clone()));
         let error = StoreError { what: "list", store, key, cause: Error::NotFound };

@@ -1,4 +1,4 @@
-//! `presign`: URLs for those who have no keys.
+//! `presign`: prints URLs for users without keys.
 
 use super::context::{Context, StoreError};
 use super::exit::{DONE, Outcome};

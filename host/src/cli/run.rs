@@ -30,17 +30,17 @@ pub struct RunArgs {
     anonymous: bool,
 }
 
-/// Everything that a configuration says of serving, opened.
+/// The opened stores of a configuration, and what is served.
 struct Opened {
     factory: Arc<StoreFactory>,
     exposed: Exposed,
     healing: Background,
-    /// Held by whatever still uses the stores.
+    /// Held by everything that still uses the stores.
     in_use: Arc<()>,
 }
 
 impl RunArgs {
-    /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+    /// Serves until SIGTERM or SIGINT; SIGHUP reloads the configuration.
     pub async fn run(self, default: &Path) -> anyhow::Result<()> {
         raise_file_limit();
         let file = self.file.clone().unwrap_or_else(|| default.to_owned());
@@ -49,7 +49,7 @@ impl RunArgs {
         let path = file.clone();
         let factory = load(move || StoreFactory::from_yaml(path)).await?;
         let wishes = Wishes { listen: self.listen, anonymous: self.anonymous };
-        // Before a store is opened, and made where it is missing.
+        // Before a store is opened, which may create it.
         let made = preflight(factory.config(), &wishes)?;
         let opened = open(factory).await?;
         let config = opened.factory.config();
@@ -102,8 +102,7 @@ impl RunArgs {
         current.factory.close().await
     }
 
-    /// Reads the configuration again and serves it, where nothing speaks
-    /// against it.
+    /// Reloads the configuration and serves it, unless that is impossible.
     async fn reopen(
         &self,
         current: &Opened,
@@ -132,7 +131,7 @@ impl RunArgs {
         }
     }
 
-    /// Says what a reload does not take over.
+    /// Warns of changed options that a reload can't apply.
     fn warn(&self, started: &ServeConfig, opened: &Opened) {
         let config = opened.factory.config();
         for option in config.serve.needs_restart(started) {
@@ -148,17 +147,18 @@ impl RunArgs {
     }
 }
 
-/// A stream has a connection and a file open; many systems begin at 1,024.
+/// Each stream needs a connection and a file; many systems limit files to
+/// 1,024.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    // What can't be raised is met as an error of whatever needs a file.
+    // If the limit can't be raised, whoever needs a file gets an error.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 async fn load(
     read: impl FnOnce() -> anyhow::Result<StoreFactory> + Send + 'static,
 ) -> anyhow::Result<StoreFactory> {
-    // Compiling a plug-in takes a while: requests go on meanwhile.
+    // Compiling a plug-in takes a while; requests go on meanwhile.
     tokio::task::spawn_blocking(read).await?
 }
 
@@ -168,7 +168,8 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
         tracing::info!(target: "storage", "{}", plugin.grants());
     }
     let opened = async {
-        // What is in memory stays while the configuration has it, served or not.
+        // Keep stores in memory open while they are configured, even if not
+        // served.
         for def in factory.config().stores.iter().filter(|def| def.kind == "DictStore") {
             factory.open(&def.name).await?;
         }
@@ -183,12 +184,12 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
     }
 }
 
-/// Looks after the mirrors that are served.
+/// Starts healing the mirrors that are served.
 async fn healing(factory: &StoreFactory) -> anyhow::Result<Background> {
     let mut mirrors = Vec::new();
     let config = factory.config();
     let served = config.serve.expose.iter().map(|(_, store)| *store);
-    // What is not served stays closed.
+    // Stores that are not served stay closed.
     let served = if config.serve.expose.is_empty() { vec![config.main] } else { served.collect() };
     let mut names = BTreeSet::new();
     for def in served.into_iter().filter_map(|store| config.stores.get(store)) {
@@ -218,8 +219,8 @@ async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
     Ok(Exposed::Fixed(buckets))
 }
 
-/// Closes the stores of a configuration that was replaced, when the last
-/// request that uses them has ended.
+/// Closes the stores of a replaced configuration once the last request that
+/// uses them has ended.
 fn retire(old: Opened) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         old.healing.stop().await;
@@ -232,7 +233,7 @@ fn retire(old: Opened) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// What a configuration offers to the clients of this run.
+/// What a configuration serves in this run.
 fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer {
     let config = opened.factory.config();
     Offer {
@@ -266,7 +267,7 @@ fn announce(file: &Path, url: &str, opened: &Opened, made: Option<&Credentials>)
     if let Some(Credentials { access_key, secret_key }) = made {
         let bucket = match &opened.exposed {
             Exposed::Fixed(buckets) => buckets.first().map_or("main", |(bucket, _)| bucket),
-            // Any name will do: the client makes the bucket.
+            // Any name will do: the client creates the bucket.
             Exposed::Dynamic(_) => "bucket",
         };
         text.push_str(&format!(
@@ -278,7 +279,7 @@ fn announce(file: &Path, url: &str, opened: &Opened, made: Option<&Credentials>)
         ));
     }
     text.push_str("\nCtrl-C or SIGTERM ends it, SIGHUP reads the configuration again.\n");
-    // Serving goes on whether or not anybody reads this.
+    // Serving does not depend on a reader of this output.
     let _ = super::output::print(&text);
 }
 

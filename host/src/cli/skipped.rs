@@ -1,4 +1,4 @@
-//! What a store holds beside its objects: how verbs tell of it.
+//! Reports of entries in a store that are not objects.
 
 use super::context::{Context, StoreError};
 use super::exit::{DONE, Outcome, PARTLY};
@@ -13,7 +13,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::pin::pin;
 
-/// Reasons that are told apart; a plug-in may think of any number.
+/// How many reasons to count separately; a plug-in may report any number.
 const MAX_REASONS: usize = 50;
 
 /// Whether each entry is named.
@@ -34,7 +34,7 @@ pub struct SkippedArgs {
     pub allow_skipped: bool,
 }
 
-/// Entries of one store, as they are told on standard error.
+/// The report on one store's entries, for standard error.
 pub struct Told {
     store: String,
     prefix: String,
@@ -42,7 +42,7 @@ pub struct Told {
     json: bool,
     quiet: bool,
     entries: u64,
-    /// Whether there may be more than were looked at.
+    /// Whether there may be more, beyond the pages read.
     more: bool,
     reasons: BTreeMap<String, u64>,
 }
@@ -61,13 +61,13 @@ impl Told {
         }
     }
 
-    /// Whose entries they are.
+    /// Sets the store and prefix of the entries.
     pub fn of(&mut self, store: &str, prefix: &str) {
         self.store = store.to_owned();
         self.prefix = prefix.to_owned();
     }
 
-    /// Counts one; gives the line that names it, where that is wanted.
+    /// Counts an entry. Returns the line that names it, if that is wanted.
     pub fn add(&mut self, skipped: &Skipped) -> Option<String> {
         self.entries += 1;
         let Skipped { entry, reason } = skipped;
@@ -86,7 +86,7 @@ impl Told {
         })
     }
 
-    /// How many there were, told by reason; nothing when there are none.
+    /// A summary by reason; `None` if there is nothing to report.
     pub fn end(&self, fails: bool) -> Option<String> {
         let Self { store, prefix, entries, reasons, .. } = self;
         if *entries == 0 || (self.quiet && !fails) {
@@ -125,13 +125,12 @@ impl Told {
     }
 }
 
-/// Pages that are looked at where a look at all would take longer than what was
-/// asked for.
+/// How many pages to read where reading all would take longer than the verb
+/// itself.
 pub const FIRST_PAGES: usize = 4;
 
-/// Tells on standard error of what lies in a side and is no object; gives how
-/// many there are, of at most so many pages. With a filter, only of what it
-/// keeps.
+/// Reports on standard error the entries in a side that are not objects and
+/// that the filter keeps, reading at most `pages` pages. Returns their number.
 pub async fn tell(
     side: &Side,
     filter: &Filter,
@@ -178,8 +177,8 @@ async fn told_of(
     Ok(told.entries)
 }
 
-/// Tells what a store holds that is no object; nothing is looked at where that is
-/// allowed and not to be shown.
+/// Reports the entries of a store that are not objects. Reads nothing if they
+/// are allowed and need not be shown.
 pub async fn check(
     factory: &StoreFactory,
     name: &str,

@@ -1,4 +1,4 @@
-//! `stat`: what is known of an object.
+//! `stat`: shows the metadata of an object.
 
 use super::context::{Context, at};
 use super::exit::{DONE, Outcome};

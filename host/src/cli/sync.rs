@@ -1,4 +1,4 @@
-//! `sync`: makes one place hold what another holds.
+//! `sync`: makes a target equal to a source.
 
 use super::context::Context;
 use super::exit::Outcome;

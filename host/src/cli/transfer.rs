@@ -1,17 +1,17 @@
-//! The options that verbs for many objects share.
+//! Options that verbs on many objects share.
 
 use super::skipped::SkippedArgs;
 use crate::transfer::{CONCURRENCY, Filter};
 use clap::Args;
 use std::path::PathBuf;
 
-/// How keys are chosen, for the help of a verb.
+/// The help text on patterns.
 pub const GLOBS: &str = "\
 A GLOB is matched against what follows the path and its /: * and ? stay within a segment
 of the key, ** crosses /, [ab] and {a,b} choose. What an --exclude matches is left
 alone; with --include, so is what none of them matches. Quote it for the shell.";
 
-/// What paths mean, for the help of a verb.
+/// The help text on paths.
 pub const PATHS: &str = "\
 A PATH is the object of that key and what lies below it: a is a and a/b, not ab.
 With a / at its end it is what lies below alone. What lies below FROM goes below TO,
@@ -30,7 +30,7 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// Whether something is left out.
+    /// Whether any pattern is given.
     pub fn any(&self) -> bool {
         !(self.include.is_empty() && self.exclude.is_empty())
     }

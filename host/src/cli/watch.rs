@@ -1,5 +1,4 @@
-//! A transfer on the command line: progress, Ctrl-C, and what is said at the
-//! end.
+//! Progress, Ctrl-C and the final report of a transfer.
 
 use super::context::{Context, StoreError};
 use super::exit::{self, DONE, INTERRUPTED, Outcome, PARTLY};
@@ -14,27 +13,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What a verb does, as far as it is shown.
+/// How to present a verb.
 #[derive(Clone, Copy)]
 pub struct Shape {
-    /// Objects are moved: they are not counted as copied and deleted.
+    /// Objects are moved, and not counted as copied and deleted.
     pub moves: bool,
-    /// Objects are carried: progress is in bytes, or else in objects, and what
-    /// is no object and stays behind is a failure.
+    /// Bytes are transferred: progress is in bytes instead of objects, and
+    /// entries that are not objects are a failure, since they stay behind.
     pub bytes: bool,
-    /// How to go on after it was stopped.
+    /// How to continue after an interruption.
     pub goes_on: &'static str,
 }
 
-/// The command that goes on is the one that was stopped.
+/// For verbs that continue by running the same command again.
 pub const SAME_COMMAND: &str = "the same command goes on from here";
 
-/// Progress and result of a transfer.
+/// The progress and result of a transfer.
 pub struct Watch {
     shape: Shape,
     show: Arc<Show>,
     control: Control,
-    /// Whether entries that are no objects are a failure.
+    /// Whether entries that are not objects are a failure.
     strict: bool,
 }
 
@@ -54,12 +53,12 @@ struct State {
     found: u64,
     done: u64,
     listed: bool,
-    /// Standard output can't be written.
+    /// The first error of writing to standard output.
     broken: Option<std::io::Error>,
 }
 
 impl Watch {
-    /// Shows progress on a terminal only.
+    /// Shows progress only on a terminal.
     pub fn new(context: &Context, run: &RunArgs, filter: Filter, shape: Shape) -> Self {
         let bar = match interactive() && !context.quiet && !context.json {
             true => ProgressBar::new(0),
@@ -72,7 +71,7 @@ impl Watch {
             false => "{spinner} {msg}, {per_sec}, {eta} left",
         });
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        // Without a length, there is nothing to add what is found to.
+        // Without a length, `inc_length` has no effect.
         bar.set_length(0);
         bar.enable_steady_tick(Duration::from_millis(100));
         let stop = Stop::default();
@@ -99,20 +98,20 @@ impl Watch {
         Self { shape, show, control, strict }
     }
 
-    /// Whose entries are told that are no objects.
+    /// Sets the side whose entries are reported if they are not objects.
     #[must_use]
     pub fn of(self, side: &Side) -> Self {
         self.show.told().of(side.objects.name(), &side.prefix);
         self
     }
 
-    /// What to give to the transfer.
+    /// The control to pass to the transfer.
     pub fn control(&self) -> &Control {
         &self.control
     }
 
-    /// Runs the transfer and tells what became of it. Ctrl-C (or SIGTERM) lets
-    /// what is under way finish; a second one does not.
+    /// Runs the transfer and reports its result. Ctrl-C (or SIGTERM) lets
+    /// objects under way finish; a second one stops at once.
     pub async fn over(
         &self,
         transfer: impl Future<Output = Result<Counts, Box<Aborted>>>,
@@ -153,7 +152,7 @@ impl Watch {
         }
     }
 
-    /// Prints what was done; gives the exit code.
+    /// Prints the result and returns the exit code.
     fn report(&self, counts: &Counts) -> Outcome {
         for failure in &counts.failed {
             match self.show.json {
@@ -252,7 +251,8 @@ impl Show {
         }
     }
 
-    /// What is not carried is not to be waited for.
+    /// Counts an object. One that was not transferred no longer counts in the
+    /// length.
     fn bar_done(&self, size: Option<u64>, done: Option<&Done>) {
         match (self.bytes, done, size) {
             (false, ..) => self.bar.inc(1),
@@ -281,7 +281,7 @@ impl Show {
             false => format!("{action} {}\n", line(key)),
         };
         if let Err(error) = self.bar.suspend(|| print(&text)) {
-            // Nobody reads any more.
+            // Nobody reads the output any more.
             state.broken = Some(error);
             self.stop.stop();
         }

@@ -1,4 +1,4 @@
-//! `plugin check`: whether the stores of a plug-in keep to the contract.
+//! `plugin check`: runs the conformance suite on the stores of a plug-in.
 
 use super::load::{Unusable, load};
 use super::suite::{Checked, Report, run};
@@ -67,7 +67,7 @@ fn time(text: &str) -> Result<Duration, String> {
     range.contains(&time).then_some(time).ok_or_else(|| "it is from 1s to 24h".to_owned())
 }
 
-/// The most bytes that one reader may give: many times what any case writes.
+/// The most bytes that one reader may return: far more than any case writes.
 const OBJECT_SIZE: u64 = 256 << 20;
 
 impl CheckArgs {
@@ -96,8 +96,8 @@ impl CheckArgs {
         Ok(code)
     }
 
-    /// What there is to check; every config that is not as its schema has it is
-    /// told of at once.
+    /// The store types to check. Reports all configs that violate their schemas
+    /// together.
     fn checked(&self, plugin: &Arc<Plugin>) -> anyhow::Result<Vec<Checked>> {
         let own = |info: &TypeInfo| plugin.kind(&info.name).to_owned();
         let known: Vec<String> = plugin.types.iter().map(own).collect();
@@ -148,8 +148,8 @@ impl CheckArgs {
         let values = match of_kind(&self.values, kind, known).unwrap_or("bytes") {
             "bytes" => Values::Any,
             "text" => Values::Text,
-            // With the space that Python writes: what makes JSON uniform is
-            // likely to do as Python does.
+            // With the space that Python writes: a store that normalises JSON
+            // is likely to write it like Python.
             "json" => Values::Between("{\"is\": \"", "\"}"),
             text => match text.split_once("{}") {
                 Some((before, after)) => Values::Between(kept(before), kept(after)),
@@ -164,17 +164,17 @@ impl CheckArgs {
     }
 }
 
-/// What a store must take of keys, in bytes: it may make them longer, and then
-/// long ones do not fit its base.
+/// The key length that a store must accept, in bytes. It may lengthen keys, and
+/// longer ones might not fit its base.
 const LONGEST: usize = 200;
 
-/// Text for as long as the process lives, which is as long as the check does.
+/// A string that lives as long as the process, which ends with the check.
 fn kept(text: &str) -> &'static str {
     text.to_owned().leak()
 }
 
 /// The value for a kind: the last `KIND=` with its name, else the last one
-/// that is for all of them.
+/// without a name.
 fn of_kind<'a>(given: &'a [String], kind: &str, known: &[String]) -> Option<&'a str> {
     let split = |text: &'a String| match text.split_once('=') {
         Some((name, value)) if known.iter().any(|kind| kind == name) => (Some(name), value),

@@ -1,4 +1,4 @@
-//! `plugin inspect`: what a plug-in is, offers and asks for.
+//! `plugin inspect`: shows what a plug-in offers and requires.
 
 use super::load::{Seen, load, look};
 use crate::cli::context::Context;

@@ -1,4 +1,4 @@
-//! A file of a plug-in without a configuration around it.
+//! Loading of a plug-in's file without a configuration.
 
 use crate::config::plugins::is_name;
 use crate::config::{Place, PluginDef, PluginLimits, Refusal};
@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Why a file is no plug-in that can be used.
+/// The reason why a file is not a usable plug-in.
 #[derive(Debug)]
 pub struct Unusable(pub String);
 
@@ -23,7 +23,7 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-/// What can be said of a file before anything in it runs.
+/// What is known of a file before any of its code runs.
 pub struct Seen {
     pub size: u64,
     /// In lower-case hex.
@@ -31,7 +31,7 @@ pub struct Seen {
     pub outline: Outline,
 }
 
-/// Looks at a file.
+/// Inspects a file without running it.
 pub fn look(file: &Path) -> Result<Seen, Unusable> {
     let bytes = read(file).map_err(Unusable)?;
     let found = outline(&bytes);
@@ -40,8 +40,8 @@ pub fn look(file: &Path) -> Result<Seen, Unusable> {
     Ok(Seen { size: bytes.len() as u64, sha256, outline })
 }
 
-/// Loads it as `run` would, under the name that its file has. What it says goes
-/// to the log.
+/// Loads a file as `run` would, as a plug-in with the file's name. Its output
+/// goes to the log.
 pub async fn load(file: &Path, limits: PluginLimits) -> anyhow::Result<Arc<Plugin>> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).filter(|stem| is_name(stem));
     let def = PluginDef {

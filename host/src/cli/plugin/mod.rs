@@ -1,4 +1,4 @@
-//! `plugin`: for those who write plug-ins, and those who take them from others.
+//! `plugin`: tools for authors and users of plug-ins.
 
 mod check;
 mod inspect;

@@ -1,4 +1,4 @@
-//! `plugin new`: a directory to start a plug-in from.
+//! `plugin new`: creates a plug-in from a template.
 
 use super::templates::{Template, WIT};
 use crate::cli::context::Context;
@@ -69,7 +69,7 @@ impl NewArgs {
     }
 }
 
-/// Why this is no name, if it is none: it becomes that of a package in each
+/// Why a name is invalid, if it is. It becomes the name of a package in each
 /// language, and of a plug-in in a configuration.
 fn problem(name: &str) -> Option<&'static str> {
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
@@ -81,7 +81,7 @@ fn problem(name: &str) -> Option<&'static str> {
     (name.len() > 50 || name.ends_with('-')).then_some("it has at most 50, and no \"-\" at its end")
 }
 
-/// `my-rules` brings `MyRulesStore`.
+/// The store type's name: `MyRulesStore` for `my-rules`.
 fn kind(name: &str) -> String {
     let parts = name.strip_suffix("-store").unwrap_or(name).split('-');
     let capital = |part: &str| {
@@ -97,7 +97,7 @@ fn write(directory: &Path, template: &Template, name: &str, kind: &str) -> anyho
     if let Some(parent) = directory.parent() {
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     }
-    // Not `create_dir_all`: what is there already is somebody's work.
+    // Not `create_dir_all`, which would accept someone's existing directory.
     match fs::create_dir(directory) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!("{shown} exists already, and is left as it is: choose another name")

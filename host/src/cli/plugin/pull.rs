@@ -1,4 +1,4 @@
-//! `plugin pull`: a component from a registry to a file.
+//! `plugin pull`: fetches a component from a registry into a file.
 
 use super::super::context::Context;
 use super::super::exit::{DONE, Outcome};
@@ -59,7 +59,7 @@ fn fetch(
 ) -> anyhow::Result<pull::Pulled> {
     let mut client = transport.client(reference, "pull")?;
     let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // It appears when it is whole and right.
+    // The file appears only when it is complete and verified.
     let mut whole = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
         .tempfile_in(parent)
@@ -70,10 +70,10 @@ fn fetch(
     Ok(pulled)
 }
 
-/// What to put into a configuration.
+/// The lines for a configuration.
 fn lines(name: &str, file: &Path, sha256: &str) -> String {
     let file = file.display().to_string();
-    // Text that YAML might take for something else is quoted as in JSON.
+    // Quote text, as in JSON, that YAML might take for something else.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
     let file = match file.chars().all(plain) && file.starts_with(['/', '.']) {
         true => file,

@@ -1,4 +1,4 @@
-//! `plugin push`: a component from a file into a registry.
+//! `plugin push`: puts a component from a file into a registry.
 
 use super::super::context::Context;
 use super::super::exit::{DONE, Outcome};

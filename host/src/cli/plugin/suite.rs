@@ -1,4 +1,4 @@
-//! The conformance suite over one store type of a plug-in.
+//! The conformance suite for one store type of a plug-in.
 
 use crate::backends::memory::Memory;
 use crate::blocking::{Blocking, Driver, runtime};
@@ -18,36 +18,36 @@ use storage_conformance::{cases, model};
 use storage_core::chain::{Base, Node};
 use tokio::runtime::Runtime;
 
-/// Random sequences follow from it: the same plug-in gets the same ones.
+/// The seed of the random sequences, fixed so that every run repeats them.
 const SEED: u64 = 20_261_123;
 
-/// How many random sequences there are.
+/// The number of random sequences.
 const SEQUENCES: u32 = 20;
 
-/// The random sequences, beside the cases.
+/// The name of the test with random sequences, which is not among the cases.
 const MODEL: &str = "test_model_random_operations";
 
-/// What is checked, and how.
+/// The store type to check, and the parameters.
 #[derive(Clone)]
 pub struct Checked {
     pub plugin: Arc<Plugin>,
     pub kind: TypeInfo,
-    /// JSON text.
+    /// As JSON text.
     pub config: String,
     pub dialect: Dialect,
-    /// When it has to be over.
+    /// The deadline.
     pub until: Instant,
 }
 
-/// How it went.
+/// The result.
 #[derive(Default)]
 pub struct Report {
-    /// What the store declares.
+    /// The capabilities that the store declares.
     pub capabilities: Vec<&'static str>,
     pub held: usize,
-    /// Cases, and what was wrong.
+    /// The failed cases with their messages.
     pub failed: Vec<(&'static str, String)>,
-    /// There was no time left for them.
+    /// The cases that the deadline prevented.
     pub not_run: Vec<&'static str>,
 }
 
@@ -57,9 +57,8 @@ impl Report {
     }
 }
 
-/// Runs every case that says something about the store and has `part` in its
-/// name. Blocks until
-/// `checked.until` at most; not to be called on a thread of a runtime.
+/// Runs every applicable case whose name contains `part`. Blocks until
+/// `checked.until` at most; must not be called on a runtime's thread.
 pub fn run(checked: &Checked, part: &str) -> anyhow::Result<Report> {
     let runtime = runtime().context("no threads to run on")?;
     let mut report = Report::default();
@@ -75,7 +74,7 @@ pub fn run(checked: &Checked, part: &str) -> anyhow::Result<Report> {
     drop(first);
     let pack = checked.plugin.outline.world == World::DecoratorPack;
     for (name, case) in BUILDING {
-        // Of a transformer the host builds the stores.
+        // The host builds the stores of a transformer.
         if pack && name.contains(part) {
             watch(checked, &mut report, name, || case(checked, &runtime));
         }
@@ -92,7 +91,7 @@ pub fn run(checked: &Checked, part: &str) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Runs one case, with an eye on what the sandbox sees meanwhile.
+/// Runs one case; also fails it if the sandbox counts a failure meanwhile.
 fn watch(
     checked: &Checked,
     report: &mut Report,
@@ -110,7 +109,7 @@ fn watch(
     let failures = checked.plugin.counts().failures() - before;
     match outcome {
         Err(error) => report.failed.push((name, format!("{error:#}"))),
-        // Where a case may go either way, a crash is still none of them.
+        // A case may accept either result, but never a crash.
         Ok(()) if failures > 0 => report.failed.push((
             name,
             format!("the answers were right, but {failures} call(s) crashed or broke a limit"),
@@ -126,14 +125,14 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 
 type Building = fn(&Checked, &Arc<Runtime>) -> anyhow::Result<()>;
 
-/// What a plug-in has to build, and what not. The cases are about stores, for
-/// which it is built already.
+/// Cases on what a plug-in must build and what it must refuse. All other cases
+/// start from a store that is already built.
 const BUILDING: [(&str, Building); 2] = [
     ("test_build_of_two_in_one_instance", test_build_of_two_in_one_instance),
     ("test_build_over_a_base_that_is_not_there", test_build_over_a_base_that_is_not_there),
 ];
 
-/// Neighbours of one plug-in stand in one instance, the lower one as the first
+/// Adjacent stores of one plug-in share an instance, the lower one as the first
 /// base of the other.
 fn test_build_of_two_in_one_instance(
     checked: &Checked,
@@ -161,9 +160,9 @@ fn test_build_over_a_base_that_is_not_there(
     }
 }
 
-/// A node of a name of its own.
+/// A node with a unique name.
 fn node(checked: &Checked, bases: Vec<Base>) -> Node {
-    // What is shared by the instances of a store goes by its name.
+    // The instances of a store share values by its name.
     static MADE: AtomicU32 = AtomicU32::new(0);
     Node {
         name: format!("checked-{}", MADE.fetch_add(1, Ordering::Relaxed)),
@@ -173,7 +172,7 @@ fn node(checked: &Checked, bases: Vec<Base>) -> Node {
     }
 }
 
-/// As many fresh stores as it takes, and their names.
+/// Fresh memory stores for all bases, and their names.
 fn memories(checked: &Checked) -> (Vec<String>, Vec<SharedStore>) {
     let count = match checked.kind.base.unwrap_or(BaseShape::One) {
         BaseShape::One => 1,
@@ -194,14 +193,14 @@ fn open(checked: &Checked, runtime: &Arc<Runtime>) -> anyhow::Result<Subject> {
     let chain = driver.wait(checked.plugin.chain(vec![node], bases)).context("build")?;
     let store = Blocking::driven(&driver, Arc::new(chain));
     let lasting = match checked.kind.base {
-        // What is in the cache comes and goes.
+        // A cache may evict at any time.
         Some(BaseShape::MainAndCache) => 1,
         _ => memories.len(),
     };
     let show = |memory: &SharedStore| Blocking::driven(&driver, memory.clone());
     let bases: Vec<_> = memories.iter().take(lasting).map(show).collect();
     let can = store.capabilities();
-    // A store that refuses some of it is looked at through what is under it.
+    // Examine a store that lacks some operations through its base.
     let beside = match bases.first() {
         Some(base) if !(can.read && can.write && can.replace && can.delete) => base.clone(),
         _ => store.clone(),

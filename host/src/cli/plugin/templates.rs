@@ -1,12 +1,12 @@
-//! What `plugin new` writes: `{{name}}` and `{{kind}}` stand for the plug-in's
-//! and its store type's names.
+//! The templates of `plugin new`, where `{{name}}` and `{{kind}}` stand for the
+//! names of the plug-in and its store type.
 
 use super::new::{Lang, NewWorld};
 
-/// Files by their paths.
+/// Files by path.
 type Files = &'static [(&'static str, &'static str)];
 
-/// A plug-in to start from.
+/// A template of a plug-in.
 pub struct Template {
     pub files: Files,
 }
@@ -23,7 +23,7 @@ macro_rules! wit {
     };
 }
 
-/// The contract.
+/// The WIT files of the contract.
 pub const WIT: Files = wit![
     "coordinator.wit",
     "decorators.wit",
@@ -34,7 +34,7 @@ pub const WIT: Files = wit![
     "worlds.wit",
 ];
 
-// Some names would mean something to the tools of this repository.
+// Some names differ, since they would affect the tools of this repository.
 const RUST: Files = template!["rust-transformer":
     "Cargo.toml" from "Cargo.toml.in",
     "Cargo.lock" from "Cargo.lock.in",
@@ -68,7 +68,7 @@ const RUST_PACK: Files = template!["rust-pack":
 ];
 
 impl Template {
-    /// The template for a language and a world, where there is one.
+    /// The template for a language and world, if there is one.
     pub fn of(lang: Lang, world: NewWorld) -> Option<Self> {
         let files = match (lang, world) {
             (Lang::Rust, NewWorld::Transformer) => RUST,

@@ -1,4 +1,4 @@
-//! How a registry is spoken to.
+//! The options that select how to connect to a registry.
 
 use crate::oci::{Client, Credentials, Reference};
 use clap::Args;
@@ -14,7 +14,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// A client for one repository, with whatever credentials there are.
+    /// A client for one repository, with credentials if there are any.
     pub fn client(&self, reference: &Reference, actions: &'static str) -> anyhow::Result<Client> {
         let credentials = Credentials::find(&reference.registry).map_err(anyhow::Error::msg)?;
         let plain = self.plain_http || reference.is_local() && !self.https;
