@@ -1,5 +1,5 @@
-//! Digests computed on other threads while the bytes are being processed: MD5
-//! alone takes as long as everything else together.
+//! Digests computed on other threads while the bytes are processed. MD5 alone
+//! takes as long as everything else together.
 
 use crate::objects::CHUNK;
 use crate::streaming::piece;

@@ -1,5 +1,5 @@
-//! An adapter that shows an async store as the sync trait, for code written
-//! against that trait, such as the conformance suite.
+//! An adapter that shows an async store as the sync trait. It serves code
+//! written against that trait, such as the conformance suite.
 
 use crate::store as host;
 use bytes::Bytes;

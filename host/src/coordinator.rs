@@ -1,4 +1,4 @@
-//! Named locks and small values that the instances of a chain share. Nothing
+//! Named locks and small values shared by the instances of a chain. Nothing
 //! here survives a restart.
 
 use crate::store::{Error, Result};

@@ -1,5 +1,6 @@
-//! Store identities, which let a reload keep stores whose definition (with
-//! variables expanded) and bases are unchanged.
+//! Store identities, compared when a configuration is reloaded. A store stays
+//! open if its definition (with variables expanded) and its bases are
+//! unchanged.
 
 use crate::backends::Backend;
 use crate::config::{PluginDef, StoreDef};

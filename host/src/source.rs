@@ -1,5 +1,5 @@
-//! Readers that prove where an object ends: the host's counterpart of
-//! [`storage_core::source`], which explains why the end matters.
+//! Readers that prove where an object ends. The counterpart in the guest,
+//! [`storage_core::source`], explains why the end matters.
 //!
 //! Everything that moves bytes in the host reads a [`Source`] and writes an
 //! [`Upload`], with the loops in this module.

@@ -1,6 +1,8 @@
-//! The async traits that every store implements: native backends, sandboxed
-//! chains and plug-ins. They mirror the interface
-//! `storage:object-store/object-store`, which documents their contract.
+//! The async traits that every store implements.
+//!
+//! Stores are native backends, sandboxed chains and plug-ins. The traits mirror
+//! the interface `storage:object-store/object-store`, which documents their
+//! contract.
 //!
 //! Implement them for a backend. To *use* a store, take [`crate::Objects`],
 //! which adds what every store would otherwise repeat.

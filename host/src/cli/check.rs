@@ -1,5 +1,4 @@
-//! `check`: tells whether a configuration would work. Writes nothing unless
-//! asked to repair.
+//! `check`: tells whether a configuration would work. Only `--repair` writes.
 
 use super::context::Context;
 use super::deep;

@@ -1,4 +1,4 @@
-//! The grammar by which command-line words name stores and keys. `docs/cli.md`
+//! The grammar of store and key names on the command line. `docs/cli.md`
 //! documents it for users.
 
 use super::exit::Usage;

@@ -1,5 +1,4 @@
-//! Access control lists: rights on buckets and objects, and their stored,
-//! request and response forms.
+//! Access control lists in their stored, request and response forms.
 
 use super::buckets::owner as shown_owner;
 use super::users::{User, Users};

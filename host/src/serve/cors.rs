@@ -1,5 +1,5 @@
-//! CORS: the rules of `serve.cors` for all buckets, and the rules of each
-//! bucket that clients create (the Fetch standard, as S3 implements it).
+//! CORS for all buckets (`serve.cors`) and for each bucket that clients create,
+//! as in the Fetch standard and S3.
 
 use super::buckets::Buckets;
 use http::header::{self, HeaderName};

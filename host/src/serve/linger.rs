@@ -1,5 +1,4 @@
-//! Request bodies that are drained when dropped, so that clients see the
-//! response.
+//! Request bodies that are drained when dropped.
 //!
 //! If a server closes a connection while the client still sends, the client's
 //! system discards the response and the client sees a broken connection. So the

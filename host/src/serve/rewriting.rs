@@ -1,5 +1,5 @@
-//! Changes to an object's metadata, made by rewriting the object, since stores
-//! can't change metadata in place.
+//! Changes to an object's metadata, made by rewriting the object. Stores can't
+//! change metadata in place.
 
 use super::buckets::Buckets;
 use super::error::{s3, s3_moved, s3_read};

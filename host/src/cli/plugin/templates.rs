@@ -1,5 +1,5 @@
-//! The templates of `plugin new`, where `{{name}}` and `{{kind}}` stand for the
-//! names of the plug-in and its store type.
+//! The templates of `plugin new`. `{{name}}` and `{{kind}}` stand for the names
+//! of the plug-in and its store type.
 
 use super::new::{Lang, NewWorld};
 
