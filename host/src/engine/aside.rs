@@ -1,9 +1,9 @@
-//! Where calls that compute for long are polled.
+//! Moves compute-heavy guest calls off threads that other tasks need.
 //!
-//! A guest computes on the thread that polls its call, and other tasks wait for
-//! that thread meanwhile. The code that is built in is not interrupted
-//! ([`Limits`](super::limits::Limits)), so what it has been given decides: once
-//! that is much, the rest of the call is polled where nobody waits.
+//! A guest computes on the thread that polls its call and blocks the other tasks there.
+//! Built-in decorators are not interrupted ([`Limits`](super::limits::Limits)), so the
+//! bytes passed to the guest decide: past [`MUCH`], the rest of the call is polled with
+//! `block_in_place`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,33 +11,33 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{block_in_place, yield_now};
 
-/// What is much: at the slowest (gzip at level 9) some 30 ms of work.
+/// The bytes from which a call is offloaded: some 30 ms of work at the slowest (gzip,
+/// level 9).
 const MUCH: usize = 512 * 1024;
 
 static ALLOWED: AtomicBool = AtomicBool::new(false);
 
-/// From now on calls that compute for long hand the other tasks of their thread
-/// to another one. Without it they wait for up to some hundred milliseconds,
-/// where an object of megabytes is compressed at once.
+/// Lets compute-heavy calls hand the other tasks of their thread to another thread.
+/// Until this is called, those tasks may wait some hundred milliseconds while an object
+/// of several megabytes is compressed.
 ///
-/// For programs that poll no store inside a `tokio::task::LocalSet`: that can
-/// hand nothing over, and panics when asked to. In a runtime of one thread
-/// there is no other, and nothing changes.
+/// Call it only if the program polls no store inside a `tokio::task::LocalSet`, where
+/// `block_in_place` panics. It has no effect in a current-thread runtime.
 pub fn compute_aside() {
     ALLOWED.store(true, Ordering::Relaxed);
 }
 
-/// How many bytes the guest was given in the call under way.
+/// Counts the bytes passed to the guest in the current call.
 #[derive(Clone, Default)]
 pub(super) struct Given(Arc<AtomicUsize>);
 
 impl Given {
-    /// Another call begins.
+    /// Starts a new call.
     pub fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// The guest gets more. Gives way each time when that comes to much.
+    /// Adds `bytes`, and yields each time the total passes another [`MUCH`].
     pub async fn add(&self, bytes: usize) {
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         if before / MUCH != before.saturating_add(bytes) / MUCH {
@@ -45,7 +45,7 @@ impl Given {
         }
     }
 
-    /// Awaits the call in which the guest gets all this.
+    /// Awaits the call, offloading it once the guest has received [`MUCH`] bytes.
     pub async fn aside<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
         std::future::poll_fn(|context| {
             if self.is_much() && has_others() {
@@ -62,7 +62,7 @@ impl Given {
     }
 }
 
-/// Whether another thread can take over the tasks of this one.
+/// Whether another thread can take over this thread's tasks.
 fn has_others() -> bool {
     let threads =
         Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);

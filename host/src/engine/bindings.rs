@@ -1,4 +1,4 @@
-//! What `wit/` generates.
+//! Host bindings generated from `wit/`.
 
 wasmtime::component::bindgen!({
     path: "../wit",

@@ -1,4 +1,4 @@
-//! A chain of decorators in the sandbox, as an object store of the host.
+//! A sandboxed chain of decorators as an [`ObjectStore`].
 
 use super::bindings::exports::storage::object_store::object_store::{
     GuestReader, GuestStore, GuestWriter,
@@ -19,20 +19,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::ResourceAny;
 
-/// The most bytes that go over the wall at once when streaming.
+/// The most bytes that cross the sandbox boundary in one call of a stream.
 const MAX_CHUNK: usize = 1024 * 1024;
 
-/// A run of decorators, built in instances of one component.
+/// A chain of decorators, built in instances of one component.
 pub struct Chain {
     pool: Arc<Pool>,
     capabilities: Capabilities,
-    /// Of the capabilities, the one that may go.
+    /// The current value of the one capability that can be withdrawn.
     conditional: AtomicBool,
     route: Option<Route>,
 }
 
-/// One call into a leased instance. On a trap the instance is gone and the
-/// error says so; otherwise it is back in the lease.
+/// Makes one call on a leased instance. A trap discards the instance and returns an
+/// error; otherwise the instance goes back into the lease.
 macro_rules! call {
     ($lease:expr, |$instance:ident| $call:expr) => {{
         let lease: &mut Lease = $lease;
@@ -53,22 +53,22 @@ macro_rules! call {
     }};
 }
 
-/// One call of a stream, in the instance where it sits.
+/// Makes one call on a stream, in the instance that its slot is in.
 macro_rules! on {
     ($seat:expr, |$instance:ident| $call:expr) => {
         $seat.call(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
     };
 }
 
-/// The call that opens a stream.
+/// Makes the call that opens a stream.
 macro_rules! opened {
     ($seat:expr, |$instance:ident| $call:expr) => {
         $seat.open(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
     };
 }
 
-/// One call on the root store, in an instance lent for it alone. The answer is
-/// made one of the host's by `$accept`, which may refuse it.
+/// Makes one call on the root store, in an instance leased for it alone. `$accept`
+/// converts the answer to a host type, and may reject it.
 macro_rules! once {
     ($self:ident, |$instance:ident, $store:ident| $call:expr, $accept:expr) => {{
         let mut lease = $self.pool.lend().await?;
@@ -92,19 +92,18 @@ macro_rules! once {
 }
 
 impl Chain {
-    /// Builds the chain once, to learn whether it can be built and what it
-    /// can do.
+    /// Builds the chain once to find out whether it can be built, and its capabilities.
     pub(super) async fn open(pool: Arc<Pool>, route: Option<Route>) -> Result<Self> {
         let capabilities = ask(&pool).await?;
         let conditional = AtomicBool::new(capabilities.conditional);
         Ok(Self { pool, capabilities, conditional, route })
     }
 
-    /// Looks again after a change with preconditions was refused: a base may
-    /// have found out that its server does not act on them.
+    /// Reads the capabilities again after a conditional change was refused: a base may
+    /// have found out that its server ignores preconditions.
     async fn refused(&self, refused: bool) {
         if refused && self.conditional.load(Ordering::Relaxed) {
-            // Others remember what the base said when they were made.
+            // Idle instances keep the capabilities from when they were built.
             self.pool.forget_idle();
             if let Ok(now) = ask(&self.pool).await {
                 self.conditional.store(now.conditional, Ordering::Relaxed);
@@ -121,7 +120,7 @@ impl Chain {
     }
 }
 
-/// What a chain can do.
+/// The capabilities that the guest reports.
 async fn ask(pool: &Arc<Pool>) -> Result<Capabilities> {
     let mut lease = pool.lend().await?;
     let capabilities = call!(&mut lease, |i| {
@@ -132,7 +131,7 @@ async fn ask(pool: &Arc<Pool>) -> Result<Capabilities> {
     Ok(convert::capabilities_in(capabilities))
 }
 
-/// Whether the answer to a change says that its preconditions can't be held.
+/// Whether a change failed because its preconditions can't be honoured.
 fn refuses<T>(conditional: bool, answer: &Result<T>) -> bool {
     conditional && matches!(answer, Err(Error::Unsupported(_)))
 }
@@ -268,20 +267,20 @@ fn guest_writer(exports: &super::bindings::DecoratorPack) -> GuestWriter<'_> {
     exports.storage_object_store_object_store().writer()
 }
 
-/// Sits in an instance until the end of the object.
+/// Holds a stream slot until the end of the object.
 struct ChainReader {
     pool: Arc<Pool>,
     seat: Option<Seat>,
     reader: ResourceAny,
     info: ObjectInfo,
-    /// Bytes that it gave so far, and that it has to give in all, where a
-    /// plug-in is held to it.
+    /// Bytes read so far, and the bytes that the reader must return in all. `expected`
+    /// is set where a plug-in's answers are checked.
     gave: u64,
     expected: Option<u64>,
 }
 
 impl ChainReader {
-    /// What is wrong with a chunk, given what came before.
+    /// What is wrong with a chunk, if anything, given the bytes before it.
     fn problem(&self, chunk: &[u8], max: usize) -> Option<String> {
         let (length, gave) = (chunk.len(), self.gave);
         if length > max {
@@ -322,7 +321,7 @@ impl Reader for ChainReader {
         let chunk = chunk.map_err(|error| self.pool.said(error))?;
         self.gave += chunk.len() as u64;
         if let Some(problem) = self.problem(&chunk, max) {
-            // Nobody may take what came for the whole.
+            // The caller must not take the bytes so far for the whole object.
             self.seat = None;
             return Err(self.pool.breach(&problem));
         }
@@ -335,13 +334,13 @@ impl Reader for ChainReader {
     }
 }
 
-/// Sits in an instance until `finish`. Dropped before, the unfinished writers
-/// of the backing stores are dropped, too.
+/// Holds a stream slot until `finish`. Dropping it before drops the unfinished writers
+/// of the base stores, too.
 struct ChainWriter {
     pool: Arc<Pool>,
     seat: Seat,
     writer: ResourceAny,
-    /// Bytes that some decorators hold until the end.
+    /// Bytes pushed so far; some decorators buffer them until the end.
     pushed: usize,
 }
 

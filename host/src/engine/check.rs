@@ -1,6 +1,5 @@
-//! Whether the answers of a plug-in keep to the contract. What passes here may
-//! still be wrong, but it can't take more than it was given, or look like
-//! something that it is not.
+//! Checks that a plug-in's answers conform to the contract. An answer that passes may
+//! still be wrong, but it can't exceed its limits or pass for something else.
 
 use super::plugin::voice::clean;
 use crate::store::{
@@ -13,16 +12,16 @@ const MAX_FIELD: usize = 1_024;
 /// The most bytes of the user metadata of one object.
 const MAX_METADATA: usize = 64 * 1024;
 
-/// The most bytes of the reason why an entry is left out.
+/// The most bytes of the reason for a skipped entry.
 const MAX_REASON: usize = 256;
 
-/// The most bytes of a message.
+/// The most bytes of an error message.
 const MAX_MESSAGE: usize = 2 * 1024;
 
-/// What is wrong with an answer, for people.
+/// A checked answer, or a description of what is wrong with it.
 pub type Checked<T> = Result<T, String>;
 
-/// What is known of an object.
+/// Checks an object's properties.
 pub fn info(info: ObjectInfo) -> Checked<ObjectInfo> {
     for (what, field) in [("etag", &info.etag), ("content type", &info.content_type)] {
         let Some(text) = field else { continue };
@@ -42,7 +41,7 @@ pub fn info(info: ObjectInfo) -> Checked<ObjectInfo> {
     Ok(info)
 }
 
-/// A whole object or range at once.
+/// Checks an object or range that was returned inline.
 pub fn inline(data: &[u8], known: &ObjectInfo, options: &ReadOptions) -> Checked<()> {
     if data.len() as u64 > MAX_INLINE_BYTES {
         return Err(format!("it gave {} bytes at once, at most {MAX_INLINE_BYTES}", data.len()));
@@ -55,7 +54,7 @@ pub fn inline(data: &[u8], known: &ObjectInfo, options: &ReadOptions) -> Checked
     }
 }
 
-/// How many bytes a reader has to give, where that is known.
+/// The bytes that a reader must return; `None` if the size is unknown.
 pub fn expected(known: &ObjectInfo, options: &ReadOptions) -> Checked<Option<u64>> {
     let Some(size) = known.size else { return Ok(None) };
     let Some(range) = options.range else { return Ok(Some(size)) };
@@ -65,10 +64,10 @@ pub fn expected(known: &ObjectInfo, options: &ReadOptions) -> Checked<Option<u64
     Ok(Some(resolved.1 - resolved.0))
 }
 
-/// A part of a listing.
+/// Checks a page of a listing.
 pub fn page(mut page: Page, asked: &ListOptions) -> Checked<Page> {
     let most = asked.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
-    // One that does not know the option lists objects, of which nothing is wanted.
+    // A plug-in that does not know the option lists objects, which were not asked for.
     match asked.skipped {
         true => page.entries.clear(),
         false => page.skipped.clear(),
@@ -103,7 +102,7 @@ pub fn page(mut page: Page, asked: &ListOptions) -> Checked<Page> {
     Ok(Page { entries: entries.collect::<Checked<_>>()?, skipped, next })
 }
 
-/// An error of a plug-in, with its message cut and on one line.
+/// A plug-in's error, with its message cut and put on one line.
 pub fn error(error: Error) -> Error {
     let clean = |text: String| clean(&text, MAX_MESSAGE);
     match error {
@@ -174,7 +173,7 @@ mod tests {
         assert_eq!(told[0].entry, "a\\r\\u{1b}[31m");
         assert!(told[0].reason.len() < 300);
         assert!(page(of(3), &asked).is_err());
-        // One that knows nothing of it lists its objects.
+        // A plug-in that does not know the option lists its objects.
         let objects = Page::of(vec![Entry::default()], None);
         assert!(page(objects, &asked).unwrap().entries.is_empty());
     }

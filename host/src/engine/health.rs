@@ -1,4 +1,4 @@
-//! How a plug-in is doing: what failed, and whether it rests.
+//! Failure counters and the circuit breaker of a plug-in.
 
 use crate::store::{Error, Result};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -7,31 +7,30 @@ use std::time::{Duration, Instant, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// This many failures in a row, without a call between them that went well,
-/// put a chain to rest.
+/// Failures in a row, with no successful call in between, that open the circuit breaker
+/// of a chain.
 const IN_A_ROW: u32 = 5;
 
-/// The first rest. Each further one is twice as long.
+/// The first rest. Each further one doubles.
 const FIRST_REST: Duration = Duration::from_secs(1);
 
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
-/// Why a call failed by the fault of the component.
+/// Why a call failed through the component's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It used up its time, or its processor time.
+    /// It exceeded its time or its processor time.
     Time,
-    /// It wanted more memory than it may have.
+    /// It exceeded its memory limit.
     Memory,
     /// A trap or a panic.
     Crash,
-    /// An answer that the contract does not allow.
+    /// An answer that breaks the contract.
     Breach,
 }
 
-/// What was counted of one plug-in, over all of its stores, since its
-/// configuration was read.
+/// Counters of one plug-in over all of its stores, since it was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     instances: AtomicU64,
@@ -44,30 +43,30 @@ pub(crate) struct Counters {
     dropped_lines: AtomicU64,
 }
 
-/// A reading of the counters of a plug-in. An instance whose call failed was
-/// discarded, so the failures are the discarded instances, too.
+/// A snapshot of a plug-in's counters. A failed call discards its instance, so the
+/// failures are also the discarded instances.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Instances made.
+    /// Instances created.
     pub instances: u64,
     /// Calls that ended in a trap or a panic.
     pub crashes: u64,
-    /// Calls that used more than their time or processor time.
+    /// Calls that exceeded their time or processor time.
     pub over_time: u64,
-    /// Calls that wanted more memory than there is.
+    /// Calls that exceeded their memory limit.
     pub over_memory: u64,
-    /// Answers that the contract does not allow.
+    /// Answers that broke the contract.
     pub breaches: u64,
-    /// How often one of its stores was put to rest.
+    /// How often one of its stores was suspended.
     pub rests: u64,
-    /// Calls that were turned away during a rest.
+    /// Calls refused during a rest.
     pub turned_away: u64,
-    /// Lines that it said beyond what the log takes.
+    /// Log lines dropped beyond the rate limit.
     pub dropped_lines: u64,
 }
 
 impl Counts {
-    /// All calls that failed by the plug-in's own fault.
+    /// All calls that failed through the plug-in's own fault.
     pub fn failures(&self) -> u64 {
         self.crashes + self.over_time + self.over_memory + self.breaches
     }
@@ -107,7 +106,7 @@ impl Counters {
     }
 }
 
-/// The health of one chain of a plug-in.
+/// The circuit breaker of one chain of a plug-in.
 pub(crate) struct Health {
     plugin: Arc<str>,
     store: String,
@@ -128,7 +127,7 @@ impl Health {
         Self { plugin, store, counters, in_a_row: AtomicU32::new(0), rest: Mutex::default() }
     }
 
-    /// Lets a call through, unless the chain rests.
+    /// Admits a call, or returns `Unavailable` while the chain rests.
     pub fn admit(&self) -> Result<()> {
         self.admit_at(Instant::now)
     }
@@ -150,7 +149,7 @@ impl Health {
         )))
     }
 
-    /// A call went well.
+    /// Records a successful call.
     pub fn well(&self) {
         if self.in_a_row.load(Ordering::Relaxed) != 0 {
             let mut rest = self.rest();
@@ -159,7 +158,7 @@ impl Health {
         }
     }
 
-    /// A call failed.
+    /// Records a failed call.
     pub fn failed(&self, fault: Fault, cause: &str) {
         self.failed_at(Instant::now(), fault, cause);
     }

@@ -1,5 +1,5 @@
-//! What a guest may call: its backing stores, the observer, the coordinator.
-//! Every number and string here is the guest's; nothing is trusted.
+//! The functions that a guest may call: its base stores, the observer, the coordinator.
+//! Every number and string comes from the guest and is not trusted.
 
 use super::bindings::storage::object_store::{coordinator, object_store, observer, types};
 use super::convert;
@@ -11,8 +11,8 @@ use storage_core::types::MAX_KEY_BYTES;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-/// The most bytes of the name of a lock or a shared value, since names are kept:
-/// a key, with the name of its store and what the lock is for.
+/// The most bytes of the name of a lock or shared value, since names are kept: room for
+/// a key, the store's name and the purpose of the lock.
 const MAX_NAME: usize = MAX_KEY_BYTES + 1024;
 
 type Answer<T> = Result<Result<T, types::Error>>;

@@ -1,37 +1,37 @@
-//! What the instances of a component may use.
+//! Resource limits of a component's instances.
 
 use super::TICK;
 use crate::config::PluginLimits;
 use std::time::Duration;
 
-/// Bounds of one instance, of one call, and of all instances of one chain.
+/// Limits of one instance, of one call, and of all instances of one chain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Bytes of linear memory of an instance.
+    /// Bytes of linear memory per instance.
     pub memory: usize,
-    /// Elements of a table.
+    /// Elements per table.
     pub table: usize,
-    /// Handles of host resources that an instance holds at a time.
+    /// Host resource handles that an instance may hold at a time.
     pub handles: usize,
-    /// Epochs of processor time that a call may use; `None`: it is not
-    /// interrupted, and its engine has no epochs.
+    /// Epochs of processor time per call. `None`: calls are not interrupted, and the
+    /// engine runs without epochs.
     pub ticks: Option<u32>,
-    /// How long a call may take; `None`: as long as its bases need.
+    /// How long a call may take. `None`: as long as its bases need.
     pub call: Option<Duration>,
-    /// Instances of one chain: the calls and streams that may be under way.
+    /// Instances per chain, and so calls and streams at a time.
     pub instances: usize,
-    /// Bytes that one reader may give.
+    /// Bytes that one reader may return.
     pub object_size: u64,
 }
 
 impl Limits {
-    /// Of the built-in decorators. They stream, so their need of memory does
-    /// not grow with the objects; JSON documents and whole small objects set
-    /// it. What a call does grows with what it is given, and that is at most a
-    /// chunk, a page or a small object: to look at the clock in each loop would
-    /// cost gzip a sixth of its speed ([decision 16]). Instances are more than
-    /// the endpoint takes requests by default: clients that stall must not hold
-    /// up those that don't.
+    /// Limits of the built-in decorators. They stream, so their memory does not grow
+    /// with the objects; JSON documents and small objects held whole set it. The work
+    /// of a call grows with its input, which is at most a chunk, a page or a small
+    /// object, so calls are not interrupted: checking the clock in each loop would cost
+    /// gzip a sixth of its speed ([decision 16]). There are more instances than the
+    /// endpoint takes requests by default, so that stalled clients do not hold up
+    /// others.
     ///
     /// [decision 16]: https://github.com/storage-host/storage-host/blob/main/docs/decisions/0016-our-own-guests-are-not-interrupted.md
     pub const BUILT_IN: Self = Self {

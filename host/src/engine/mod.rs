@@ -1,8 +1,8 @@
-//! The sandbox: chains of decorators in instances of a wasm component.
+//! Runs chains of decorators as instances of a sandboxed wasm component.
 //!
-//! A chain crosses the wall once on the way in and once per backing operation
-//! on the way out, however many decorators it has. Instances are disposable:
-//! everything that lasts is in the backing stores, everything shared in the
+//! A chain crosses the sandbox boundary once on the way in and once per operation on a
+//! base store, however many decorators it has. Instances are disposable: lasting data
+//! is in the base stores, shared state is in the
 //! [`Coordinator`](crate::coordinator::Coordinator).
 
 mod aside;
@@ -43,27 +43,26 @@ use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// The decorators, built with this crate.
+/// The built-in decorators, compiled to wasm with this crate.
 pub static DECORATORS: &[u8] = include_bytes!(env!("DECORATORS_WASM"));
 
-/// How often running guests are looked at.
+/// The length of an epoch: how often running guests are checked.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The most instances of all chains together.
+/// The most instances over all chains.
 const MAX_INSTANCES: u32 = 2_000;
 
-/// Compiles the decorators and makes chains of them.
+/// Compiles the built-in decorators and builds chains of them.
 pub struct Engine {
     pack: Arc<Pack>,
 }
 
 impl Engine {
-    /// Loads the built-in decorators: from the compilation cache where it can,
-    /// else compiling them once.
+    /// Loads the built-in decorators from the compilation cache, or compiles them.
     pub fn new() -> anyhow::Result<Arc<Self>> {
         let engine = wasmtime::Engine::new(&config(true))
-            // Pooling reserves address space ahead; where that is limited,
-            // instances are allocated one by one.
+            // Pooling reserves address space up front; where that is limited, allocate
+            // instances one by one.
             .or_else(|_| wasmtime::Engine::new(&config(false)))?;
         let component = Component::from_binary(&engine, DECORATORS)?;
         let mut linker = Linker::<State>::new(&engine);
@@ -74,17 +73,17 @@ impl Engine {
         Ok(Arc::new(Self { pack: Pack::new(pre, Limits::BUILT_IN, None) }))
     }
 
-    /// The store types of the component, as it describes them itself.
+    /// The store types that the component declares.
     pub fn kinds(&self) -> anyhow::Result<Vec<TypeInfo>> {
-        // Without a deadline there is no yielding, and with nothing outside
-        // to wait for the future is ready at once.
+        // Without a deadline the guest does not yield, and it has nothing outside to
+        // wait for, so the future is ready at once.
         let asked = self.pack.kinds(u64::MAX / 2);
         let kinds = asked.now_or_never().context("the component waits for something")??;
         kinds.into_iter().map(type_info).collect()
     }
 
-    /// Builds a chain over the given backing stores. `nodes` are in dependency
-    /// order, the last is the root.
+    /// Builds a chain over the given base stores. `nodes` are in dependency order; the
+    /// last one is the root.
     pub async fn chain(
         &self,
         nodes: Vec<storage_core::chain::Node>,
@@ -96,7 +95,7 @@ impl Engine {
 }
 
 impl Shared {
-    /// Shares with nobody, tells nobody.
+    /// Shares nothing and discards log lines and events.
     pub fn silent() -> Self {
         struct Silent;
         impl Observer for Silent {
@@ -109,20 +108,20 @@ impl Shared {
 
 fn config(pooling: bool) -> Config {
     let mut config = Config::new();
-    // The contract is sync; concurrency support doubles the cost of a call.
+    // The contract is synchronous; concurrency support doubles the cost of a call.
     config.concurrency_support(false);
     config.cache(cache::open());
     if pooling {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(MAX_INSTANCES)
-            // A component with the adapters of WASI has a few core instances.
+            // A component with WASI adapters has a few core instances.
             .total_core_instances(MAX_INSTANCES * 4)
             .total_memories(MAX_INSTANCES)
             .total_tables(MAX_INSTANCES * 4)
             .total_stacks(MAX_INSTANCES)
             .max_memory_size(MAX_MEMORY)
             .linear_memory_keep_resident(64 * 1024)
-            // Chains keep a few instances themselves.
+            // Chains pool a few instances themselves.
             .max_unused_warm_slots(16)
             .pagemap_scan(wasmtime::Enabled::Auto);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -130,7 +129,7 @@ fn config(pooling: bool) -> Config {
     config
 }
 
-/// Moves the epoch forward as long as the engine lives.
+/// Advances the epoch for as long as the engine lives.
 fn tick(engine: &wasmtime::Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {

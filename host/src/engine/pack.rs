@@ -1,4 +1,4 @@
-//! A component of the world `decorator-pack`: the built-in decorators, or a
+//! A compiled component of the world `decorator-pack`: the built-in decorators or a
 //! plug-in.
 
 use super::bindings::exports::storage::object_store::decorators as wit;
@@ -15,14 +15,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use wasmtime_wasi::WasiCtx;
 
-/// Compiled code, and what its instances may use.
+/// Compiled code and the limits of its instances.
 pub(crate) struct Pack {
     pre: DecoratorPackPre<State>,
     limits: Limits,
     plugin: Option<Watched>,
 }
 
-/// What watches over a plug-in.
+/// The counters and output of a plug-in.
 pub(crate) struct Watched {
     pub name: Arc<str>,
     pub counters: Arc<Counters>,
@@ -42,19 +42,19 @@ impl Pack {
         self.pre.engine()
     }
 
-    /// The plug-in's name; `None` for what is built in.
+    /// The plug-in's name; `None` for the built-in decorators.
     pub fn plugin(&self) -> Option<&str> {
         self.plugin.as_ref().map(|plugin| &*plugin.name)
     }
 
-    /// A watch over one chain, where it is a plug-in's.
+    /// A circuit breaker for one chain; `None` for the built-in decorators.
     pub fn health(&self, store: String) -> Option<Health> {
         let plugin = self.plugin.as_ref()?;
         Some(Health::new(plugin.name.clone(), store, plugin.counters.clone()))
     }
 
-    /// The surroundings of one instance. Nothing is inherited: no files,
-    /// environment, arguments or network.
+    /// The WASI context of one instance. It inherits nothing: no files, environment,
+    /// arguments or network.
     pub fn wasi(&self, store: &str) -> WasiCtx {
         match &self.plugin {
             None => WasiCtx::builder().build(),
@@ -72,8 +72,8 @@ impl Pack {
         self.pre.instantiate_async(store).await
     }
 
-    /// The store types of the component, as it describes them itself. May use
-    /// `ticks` epochs, without ever giving way to other tasks.
+    /// The store types that the component declares. May run for `ticks` epochs without
+    /// yielding to other tasks.
     pub async fn kinds(&self, ticks: u64) -> wasmtime::Result<Vec<wit::Kind>> {
         let wasi = self.wasi("kinds");
         let state = State::new(Arc::default(), Shared::silent(), self.limits, wasi);
@@ -85,8 +85,8 @@ impl Pack {
         exports.storage_object_store_decorators().call_kinds(&mut store).await
     }
 
-    /// Builds a chain over the given backing stores. `nodes` are in dependency
-    /// order, the last is the root.
+    /// Builds a chain over the given base stores. `nodes` are in dependency order; the
+    /// last one is the root.
     pub async fn chain(
         self: &Arc<Self>,
         nodes: Vec<storage_core::chain::Node>,
@@ -96,7 +96,7 @@ impl Pack {
         if nodes.is_empty() {
             return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
         }
-        // A plug-in's kinds may have any name.
+        // A plug-in may use the names of built-in kinds for other things.
         let route = if self.plugin.is_none() { Route::new(&nodes, &bases) } else { None };
         let nodes = nodes.into_iter().map(node).collect();
         Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared), route).await

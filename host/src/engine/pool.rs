@@ -1,4 +1,4 @@
-//! Instances of one chain: made, lent, taken back or thrown away.
+//! Creates, leases, reuses and discards the instances of one chain.
 
 use super::aside::Given;
 use super::bindings::exports;
@@ -19,16 +19,16 @@ use wasmtime::component::ResourceAny;
 
 pub(super) use exports::storage::object_store::decorators::Node;
 
-/// Linear memory that idle instances may keep together; what is over is
-/// thrown away, since making an instance costs microseconds.
+/// The most linear memory of all idle instances together. Instances beyond that are
+/// discarded, since creating one takes microseconds.
 const MAX_IDLE_MEMORY: usize = 32 * 1024 * 1024;
 
-/// The most that one call may move across the wall: an inline object and its
-/// keys and metadata, or a page of a listing.
+/// The most bytes that one call may move across the sandbox boundary: an inline object
+/// with its keys and metadata, or a page of a listing.
 const MAX_HOSTCALL: usize = 32 * 1024 * 1024;
 
-/// One instance with its chain built. Lent in a box: it is large, and each call
-/// hands it on several times.
+/// One instance with its chain built. Boxed, because it is large and each call moves it
+/// several times.
 pub(super) struct Instance {
     pub store: wasmtime::Store<State>,
     pub exports: super::bindings::DecoratorPack,
@@ -36,13 +36,13 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// What the guest is given in the call under way.
+    /// The byte count of the current call.
     pub fn given(&self) -> Given {
         self.store.data().given.clone()
     }
 }
 
-/// Makes and keeps the instances of one chain.
+/// The instances of one chain.
 pub(super) struct Pool {
     pack: Arc<Pack>,
     nodes: Vec<Node>,
@@ -51,16 +51,16 @@ pub(super) struct Pool {
     idle: Mutex<Idle>,
     permits: Arc<Semaphore>,
     pub seats: Seats,
-    /// Calls whose callers may be gone.
+    /// Calls that may outlive their callers.
     pub tasks: TaskTracker,
-    /// Whether streams may sit together. One that waits for what another holds
-    /// (a lock, say) must not keep it from going on.
+    /// Whether streams may share an instance. A stream that waits, for a lock say, must
+    /// not block the stream that holds it.
     pub shares: bool,
-    /// Of a plug-in's chain.
+    /// Set for a plug-in's chain.
     health: Option<Health>,
 }
 
-/// A call that was ended for using too much.
+/// A call that was ended for exceeding a limit.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Exceeded {
     #[error("the call used more than {0:?} of processor time")]
@@ -69,7 +69,7 @@ pub(super) enum Exceeded {
     Time(Duration),
 }
 
-/// Awaits a call, at most as long as it may take.
+/// Awaits a call for at most `limit`.
 pub(super) async fn within<T>(
     limit: Option<Duration>,
     call: impl Future<Output = wasmtime::Result<T>>,
@@ -85,7 +85,7 @@ pub(super) async fn within<T>(
 
 #[derive(Default)]
 struct Idle {
-    /// With the memory that each has.
+    /// Each with its memory in bytes.
     instances: Vec<(usize, Box<Instance>)>,
     memory: usize,
 }
@@ -101,8 +101,8 @@ impl Pool {
         let root = nodes.last().map(|node| node.name.clone()).unwrap_or_default();
         let health = pack.health(root);
         let (idle, seats, tasks) = (Mutex::default(), Seats::default(), TaskTracker::new());
-        // Stores with several bases lock. Of a plug-in nobody knows, and what
-        // one call does to its instance must not be another's loss.
+        // Stores with several bases take locks. A plug-in may hold locks, too, and one
+        // trap must not end other streams.
         let shares = health.is_none() && nodes.iter().all(|node| node.bases.len() == 1);
         Arc::new(Self { pack, nodes, bases, shared, idle, permits, seats, tasks, shares, health })
     }
@@ -111,19 +111,19 @@ impl Pool {
         &self.pack
     }
 
-    /// The chain's name in messages: its root's.
+    /// The chain's name in messages: the name of its root.
     pub fn name(&self) -> &str {
         self.nodes.last().map_or("", |node| &node.name)
     }
 
-    /// An instance for one call.
+    /// Leases an instance for one call.
     pub async fn lend(self: &Arc<Self>) -> Result<Lease> {
         let permit = self.permit().await?;
         let instance = self.instance().await?;
         Ok(Lease { instance: Some(instance), pool: self.clone(), _permit: permit })
     }
 
-    /// Leave for one call or one stream.
+    /// Waits until one more call or stream is allowed.
     pub async fn permit(&self) -> Result<OwnedSemaphorePermit> {
         if let Some(health) = &self.health {
             health.admit()?;
@@ -143,7 +143,7 @@ impl Pool {
         permit.map_err(|_| Error::Unavailable("the store is closed".to_owned()))
     }
 
-    /// An instance in which no handle but the root's is open.
+    /// An instance with no open handle but the root.
     pub async fn instance(&self) -> Result<Box<Instance>> {
         let idle = self.idle().take();
         match idle {
@@ -159,8 +159,7 @@ impl Pool {
         }
     }
 
-    /// Lets nobody in any more, waits for calls that were given up, and lets
-    /// go of idle instances.
+    /// Admits no more calls, waits for abandoned ones, and drops idle instances.
     pub async fn close(&self) {
         self.permits.close();
         self.tasks.close();
@@ -168,7 +167,7 @@ impl Pool {
         self.forget_idle();
     }
 
-    /// Lets go of idle instances: the next ones ask their bases anew.
+    /// Drops idle instances, so that new ones query their bases again.
     pub fn forget_idle(&self) {
         *self.idle() = Idle::default();
     }
@@ -185,9 +184,9 @@ impl Pool {
         store.limiter(|state| state);
         store.set_hostcall_fuel(MAX_HOSTCALL);
         if let Some(most) = limits.ticks {
-            // Epochs pass while a call waits for a backend, too, but a deadline
-            // that passed is noticed once, when the guest runs again: ticks
-            // count what the guest itself uses.
+            // Epochs also pass while a call waits for a backend, but the guest notices
+            // a missed deadline only once, when it runs again, so ticks count its own
+            // processor time.
             store.epoch_deadline_callback(move |mut context| {
                 let state = context.data_mut();
                 state.ticks += 1;
@@ -212,31 +211,31 @@ impl Pool {
         }
     }
 
-    /// An error that the component gave.
+    /// Converts an error that the component returned.
     pub fn said(&self, error: types::Error) -> Error {
         let error = convert::error_in(error);
         if self.health.is_some() { check::error(error) } else { error }
     }
 
-    /// Whether answers are checked: the built-in decorators are our own.
+    /// Whether answers are checked. The built-in decorators are trusted.
     pub fn wary(&self) -> bool {
         self.health.is_some()
     }
 
-    /// What is known of an object, as the component says.
+    /// Converts an object's properties, checking those from a plug-in.
     pub fn accept(&self, info: types::ObjectInfo) -> check::Checked<ObjectInfo> {
         let info = convert::info_in(info);
         if self.wary() { check::info(info) } else { Ok(info) }
     }
 
-    /// A call went well.
+    /// Records a successful call.
     pub fn well(&self) {
         if let Some(health) = &self.health {
             health.well();
         }
     }
 
-    /// What a caller hears of a trap. The log has the rest.
+    /// The caller's error for a trap. The log has the details.
     pub fn failure(&self, what: &str, starved: bool, error: &wasmtime::Error) -> Error {
         let store = self.name();
         let subject = self.subject();
@@ -265,7 +264,7 @@ impl Pool {
         }
     }
 
-    /// What a caller hears of an answer that can't be one.
+    /// The caller's error for an answer that breaks the contract.
     pub fn breach(&self, problem: &str) -> Error {
         let subject = self.subject();
         if let Some(health) = &self.health {
@@ -275,7 +274,7 @@ impl Pool {
         Error::Other(format!("{subject} broke the contract: {problem}; the instance was discarded"))
     }
 
-    /// Who is to blame.
+    /// The component to blame, for messages.
     fn subject(&self) -> String {
         let store = self.name();
         match self.pack.plugin() {
@@ -301,9 +300,9 @@ impl Idle {
     }
 }
 
-/// An instance on loan. A call takes the instance out and puts it back when
-/// it returned: one that trapped, or whose caller went away in the middle, is
-/// dropped and never used again.
+/// A leased instance. A call takes it out and puts it back when it returns. An instance
+/// that trapped, or whose caller went away during the call, is dropped and never
+/// reused.
 pub(super) struct Lease {
     instance: Option<Box<Instance>>,
     pool: Arc<Pool>,
@@ -311,7 +310,7 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Takes the instance for one call.
+    /// Takes the instance out for one call.
     pub fn take(&mut self) -> Result<Box<Instance>> {
         self.instance
             .take()
@@ -327,8 +326,8 @@ impl Lease {
         &self.pool
     }
 
-    /// Ends the loan. A lease dropped without it throws its instance away:
-    /// handles of the guest may still be open in it.
+    /// Returns the instance to the pool. A lease dropped without this discards its
+    /// instance, since guest handles may still be open in it.
     pub fn give_back(mut self) {
         self.pool.well();
         if let Some(instance) = self.instance.take() {

@@ -1,4 +1,4 @@
-//! Where the objects of a chain are that only renames them.
+//! Finds the base store and key behind a chain that only maps keys.
 
 use crate::store::{Error, Result, SharedStore};
 use std::collections::HashMap;
@@ -9,19 +9,18 @@ use storage_core::memory::Memory;
 use storage_core::types::{ListOptions, PutOptions};
 use storage_core::{SharedStore as Local, Store};
 
-/// Decorators that give every object another key and nothing else, and tell
-/// nobody.
+/// Decorators that do nothing but map keys, and report no events.
 const RENAMING: &[&str] =
     &["HashPrefixStore", "IdentityStore", "PrefixStore", "RegexRoutingStore", "UrlEncodingStore"];
 
-/// The way down a chain of such decorators.
+/// A chain of such decorators over one base.
 pub(super) struct Route {
     nodes: Vec<Node>,
     base: SharedStore,
 }
 
 impl Route {
-    /// `None`: the chain does more than rename.
+    /// Returns `None` if the chain does more than map keys.
     pub(super) fn new(nodes: &[Node], bases: &HashMap<String, SharedStore>) -> Option<Self> {
         let renames = nodes.iter().all(|node| RENAMING.contains(&node.kind.as_str()));
         let mut bases = bases.values();
@@ -31,8 +30,8 @@ impl Route {
         }
     }
 
-    /// The base, and what the decorators make of a key: the same code as in the
-    /// sandbox tells, by an empty object that is put through it.
+    /// Returns the base and the key in it. Writes an empty object through the same
+    /// decorators, over a store in memory, and reads back its key.
     pub(super) fn follow(&self, key: &str) -> Result<(SharedStore, String)> {
         let memory = Memory::default();
         let open = |_: &str| Ok(Rc::new(memory.clone()) as Local);

@@ -1,9 +1,8 @@
-//! Where streams run.
+//! Stream slots: assigns each open stream to an instance.
 //!
-//! While few are open, each stream has an instance of its own. From some
-//! number on they sit together: an instance costs some hundred kilobytes, and
-//! what many slow clients hold open at a time is what the memory of a server
-//! is spent on. Those that sit together take turns, call by call.
+//! While few streams are open, each has its own instance. Beyond [`ALONE`] they share:
+//! an instance costs some hundred kilobytes, which adds up when many slow clients hold
+//! streams open. Streams that share an instance take turns, call by call.
 
 use super::pool::{Instance, Pool, within};
 use crate::store::{Error, Result};
@@ -13,16 +12,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit};
 use wasmtime::component::ResourceAny;
 
-/// Instances that have one stream each, before any has two.
+/// Instances with one stream each before any gets two.
 const ALONE: usize = 32;
 
-/// The most streams of one instance.
+/// The most streams per instance.
 const TOGETHER: usize = 16;
 
-/// An instance, unless a call in it failed or was given up.
+/// An instance; `None` if a call in it failed or was abandoned.
 type Place = Arc<AsyncMutex<Option<Box<Instance>>>>;
 
-/// The instances of a chain that streams run in.
+/// The instances of a chain that serve streams.
 #[derive(Default)]
 pub(super) struct Seats(Mutex<Vec<Taken>>);
 
@@ -36,7 +35,7 @@ impl Seats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place beside other streams, if it is time for that.
+    /// An instance to share with other streams, once it is time to share.
     fn join(&self) -> Option<Place> {
         let mut list = self.list();
         let emptiest = match list.len() {
@@ -54,7 +53,7 @@ impl Seats {
         place
     }
 
-    /// Nobody else comes to this place.
+    /// Admits no further stream to this instance.
     fn forget(&self, place: &Place) {
         self.list().retain(|taken| !Arc::ptr_eq(&taken.place, place));
     }
@@ -63,7 +62,7 @@ impl Seats {
         self.list().iter().any(|taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1)
     }
 
-    /// Leaves if there is no other; then nobody comes any more.
+    /// Leaves and retires the instance, if no other stream is in it.
     fn leave_alone(&self, place: &Place) -> bool {
         let mut list = self.list();
         let alone = |taken: &Taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1;
@@ -71,7 +70,7 @@ impl Seats {
         found.map(|at| list.swap_remove(at)).is_some()
     }
 
-    /// Leaves the others alone.
+    /// Leaves an instance that others use.
     fn leave(&self, place: &Place) {
         let mut list = self.list();
         if let Some(taken) = list.iter_mut().find(|taken| Arc::ptr_eq(&taken.place, place)) {
@@ -80,27 +79,27 @@ impl Seats {
     }
 }
 
-/// What a stream holds: a place in an instance, and its handle there.
+/// A stream's slot: its share of an instance, and its handle there.
 pub(super) struct Seat {
-    /// Present until the seat is dropped.
+    /// Set until drop.
     sitting: Option<Sitting>,
     handle: Open,
-    /// Whether there is, or may come, something in `handle`.
+    /// Whether `handle` is set, or may yet be.
     is_open: bool,
 }
 
-/// The reader or writer of the guest. The call that opens it puts it here, and
-/// may do so after its caller went away.
+/// The guest's reader or writer. The call that opens it sets this, possibly after its
+/// caller went away.
 type Open = Arc<Mutex<Option<ResourceAny>>>;
 
 impl Seat {
-    /// Waits for a place.
+    /// Waits for a slot.
     pub async fn take(pool: &Arc<Pool>) -> Result<Self> {
         let sitting = Sitting::take(pool).await?;
         Ok(Self { sitting: Some(sitting), handle: Open::default(), is_open: false })
     }
 
-    /// The first call, which gives the handle.
+    /// Makes the first call, which returns the handle.
     pub async fn open<T: Send + 'static, E: Send + 'static>(
         &mut self,
         call: impl Call<Result<(ResourceAny, T), E>>,
@@ -125,8 +124,8 @@ impl Seat {
         Ok(opened)
     }
 
-    /// One call on the instance. After a trap the instance is gone, for
-    /// others who sit there, too.
+    /// Makes one call on the instance. A trap discards the instance, also for the other
+    /// streams in it.
     pub async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
         match &self.sitting {
             Some(sitting) => sitting.call(call).await,
@@ -134,7 +133,7 @@ impl Seat {
         }
     }
 
-    /// Lets go of the handle, and of the place.
+    /// Closes the handle and frees the slot.
     pub async fn close(mut self) -> Result<()> {
         self.call(closing(self.handle.clone())).await?;
         self.is_open = false;
@@ -180,7 +179,7 @@ impl<T, F> Call<T> for F where
 
 struct Sitting {
     pool: Arc<Pool>,
-    /// Absent once left.
+    /// `None` once left.
     place: Option<Place>,
     runtime: Handle,
     _permit: OwnedSemaphorePermit,
@@ -192,7 +191,7 @@ impl Sitting {
         let mut joined = None;
         while pool.shares && joined.is_none() {
             let Some(place) = pool.seats.join() else { break };
-            // A call that began before this stream came may have been given up.
+            // A call that began before this stream came may have been abandoned.
             if place.lock().await.is_some() {
                 joined = Some(place);
             } else {
@@ -222,8 +221,8 @@ impl Sitting {
                 Err(trap) => Some(Err((trap, instance.store.data().starved))),
             }
         };
-        // A call that is given up in the middle takes the instance with it.
-        // Where others would lose theirs, it runs to its end.
+        // A call dropped half-way takes the instance with it. If other streams share
+        // the instance, the call runs to its end in a task.
         let answer = if self.pool.seats.is_alone(place) {
             run.await
         } else {
@@ -237,8 +236,8 @@ impl Sitting {
         }
     }
 
-    /// Leaves with a handle open: an instance of one's own is thrown away,
-    /// since making one is cheaper than a detour to close the handle.
+    /// Leaves with a handle open. An unshared instance is discarded, since creating one
+    /// is cheaper than closing the handle.
     fn leave_open(mut self, handle: Open) {
         let Some(place) = &self.place else { return };
         if self.pool.seats.leave_alone(place) {
@@ -247,7 +246,7 @@ impl Sitting {
         }
         let (tasks, runtime) = (self.pool.tasks.clone(), self.runtime.clone());
         let close = async move {
-            // Where this fails, the instance is gone with all its handles.
+            // If this fails, the instance is gone with all its handles.
             let _ = self.call(closing(handle)).await;
         };
         tasks.spawn_on(close, &runtime);

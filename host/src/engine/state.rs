@@ -1,4 +1,4 @@
-//! What one instance of a chain has on the host's side.
+//! The host's state of one instance.
 
 use super::aside::Given;
 use super::limits::Limits;
@@ -11,36 +11,36 @@ use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-/// The most memory of an instance of the built-in decorators.
+/// The most linear memory of an instance of the built-in decorators, in bytes.
 pub const MAX_MEMORY: usize = 512 * 1024 * 1024;
 
-/// How often a guest asks its stores between two times that it gives way.
+/// Calls on its stores after which a guest yields to other tasks.
 const MANY: u32 = 64;
 
-/// Where log lines and events of chains go. Never blocks, never fails.
+/// Receives the log lines and events of chains. Must not block or fail.
 pub trait Observer: Send + Sync + 'static {
-    /// A line for the log, in the name of a store.
+    /// Logs a line under the name of a store.
     fn log(&self, level: Level, store: &str, message: &str);
-    /// A change, after the operation.
+    /// Reports a change, after the operation.
     fn changed(&self, event: Event);
 }
 
-/// What all instances of all chains of one configuration share.
+/// State shared by all instances of all chains of one configuration.
 #[derive(Clone)]
 pub struct Shared {
-    /// Where log lines and events go.
+    /// Receives log lines and events.
     pub observer: Arc<dyn Observer>,
-    /// Locks and small values.
+    /// Locks and small shared values.
     pub coordinator: Coordinator,
 }
 
-/// A backing store in the hands of a guest.
+/// A base store that a guest holds.
 pub struct Base(pub(super) SharedStore);
 
-/// A reader of a backing store in the hands of a guest.
+/// A reader of a base store that a guest holds.
 pub struct BaseReader(pub(super) Box<dyn Reader>);
 
-/// A writer of a backing store in the hands of a guest; empty once finished.
+/// A writer of a base store that a guest holds; `None` once finished.
 pub struct BaseWriter(pub(super) Option<Box<dyn Writer>>);
 
 /// The data of one `wasmtime::Store`.
@@ -48,17 +48,17 @@ pub(crate) struct State {
     pub table: ResourceTable,
     pub bases: Arc<HashMap<String, SharedStore>>,
     pub shared: Shared,
-    /// What the instance may use.
+    /// The instance's limits.
     pub limits: Limits,
-    /// Epochs that the call under way has used.
+    /// Epochs that the current call has used.
     pub ticks: u32,
-    /// How often the guest asked its stores.
+    /// Calls that the guest has made on its stores.
     asked: u32,
-    /// What the guest was given in the call under way.
+    /// Bytes passed to the guest in the current call.
     pub given: Given,
-    /// Bytes of linear memory that the instance has grown to.
+    /// Bytes of linear memory so far.
     pub memory: usize,
-    /// Whether it was refused more.
+    /// Whether it was refused more memory.
     pub starved: bool,
     wasi: WasiCtx,
 }
@@ -87,14 +87,13 @@ impl State {
         }
     }
 
-    /// A call into the instance begins.
+    /// Starts a call into the instance.
     pub fn begin(&mut self) {
         self.ticks = 0;
         self.given.reset();
     }
 
-    /// A store that the guest holds. A guest that asks its stores again and
-    /// again gives way to other tasks.
+    /// A store that the guest holds. Yields to other tasks every [`MANY`] calls.
     pub async fn base(&mut self, this: &Resource<Base>) -> Result<&SharedStore> {
         self.asked = self.asked.wrapping_add(1);
         if self.asked.is_multiple_of(MANY) {

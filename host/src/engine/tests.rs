@@ -55,7 +55,7 @@ async fn a_stream_dropped_in_the_middle_publishes_nothing_and_harms_nothing() {
     assert_eq!(chain.exists("half").await, Ok(false));
 }
 
-/// So many that some share an instance.
+/// Enough streams that some share an instance.
 const MANY: usize = 200;
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn streams_given_up_in_a_call_harm_no_other_and_leave_nothing_open() {
     for _ in 0..MANY {
         writers.push(chain.write("a", PutOptions::default()).await.unwrap());
     }
-    // One is given up while it is opened, one while it writes.
+    // One stream is abandoned while it opens, one while it writes.
     let opening = tokio::spawn({
         let chain = chain.clone();
         async move { chain.write("gated", PutOptions::default()).await.map(drop) }
@@ -109,7 +109,7 @@ async fn streams_given_up_in_a_call_harm_no_other_and_leave_nothing_open() {
 
     let pushes = writers.iter_mut().map(|writer| writer.push("b".into()));
     futures::future::try_join_all(pushes).await.unwrap();
-    // What was given up is closed in turn.
+    // Abandoned streams are closed in turn.
     while base.open.load(Ordering::Relaxed) > writers.len() {
         tokio::task::yield_now().await;
     }
@@ -119,14 +119,14 @@ async fn streams_given_up_in_a_call_harm_no_other_and_leave_nothing_open() {
     assert_eq!(base.memory.exists("gated").await, Ok(false));
 }
 
-/// A store in which what is called `gated` waits.
+/// A store that blocks on keys named `gated`.
 #[derive(Clone)]
 struct Gated {
     memory: Memory,
-    /// Counts who waits at the gate.
+    /// Counts calls that wait at the gate.
     reached: Arc<Semaphore>,
     go_on: Arc<Semaphore>,
-    /// Writers.
+    /// Open writers.
     open: Arc<AtomicUsize>,
 }
 
@@ -272,7 +272,7 @@ async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
 #[test]
 fn others_go_on_while_a_large_object_is_compressed() {
     compute_aside();
-    // The call and the others have the same thread, unless it hands them on.
+    // The call shares its only worker thread with the other tasks, unless it offloads.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let others = Arc::new(AtomicU64::new(0));
     let counted = others.clone();
@@ -300,7 +300,7 @@ fn others_go_on_while_a_large_object_is_compressed() {
         assert_eq!(got, large);
         meanwhile
     };
-    // In turns alone it would be a few, one for each time that the call gives way.
+    // Yielding alone would give a few, one per yield.
     let meanwhile = runtime.block_on(runtime.spawn(work)).unwrap();
     assert!(meanwhile.iter().all(|count| *count > 100), "{meanwhile:?}");
     runtime.shutdown_background();

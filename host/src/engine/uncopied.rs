@@ -1,7 +1,6 @@
-//! Answers that are bytes of the host's. The generated bindings take them as
-//! `Vec<u8>`, and to make one of bytes that are shared with others (a store in
-//! memory, a network's buffers) they are copied; here they go into the guest's
-//! memory from where they are.
+//! Zero-copy answers. The generated bindings take a `Vec<u8>`, so bytes that are shared
+//! (by a store in memory, by a network buffer) would be copied first; these functions
+//! write them straight into the guest's memory.
 
 use super::bindings::storage::object_store::types;
 use super::convert;
@@ -11,7 +10,7 @@ use bytes::Bytes;
 use wasmtime::Result;
 use wasmtime::component::{Linker, Resource};
 
-/// The interface that the functions are of.
+/// The interface of the two functions.
 const OBJECT_STORE: &str = "storage:object-store/object-store@0.1.0";
 
 /// An answer of the host, as the linker takes it.
@@ -19,8 +18,7 @@ type Answer<T> = (Result<T, types::Error>,);
 
 type Get = (Resource<Base>, String, types::ReadOptions);
 
-/// Takes the place of `store.get` and `reader.next` in a linker that has the
-/// generated ones.
+/// Replaces `store.get` and `reader.next` in a linker that has the generated ones.
 pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut interface = linker.instance(OBJECT_STORE)?;
@@ -61,7 +59,8 @@ impl State {
         this: Resource<BaseReader>,
         max: u32,
     ) -> Result<Answer<Bytes>> {
-        // The guest chose `max`: it must not choose how much the host holds.
+        // The guest controls `max`: clamp it, so that it does not control the host's
+        // memory.
         let max = u64::from(max).clamp(1, MAX_INLINE_BYTES);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let reader = &mut self.table.get_mut(&this)?.0;

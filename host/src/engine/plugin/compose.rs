@@ -1,18 +1,17 @@
-//! A pack of stores out of a transformer: its component and the one that the
-//! host brings for the other half become one component, in which nothing of
-//! the transformer's reaches the stores but through that half.
+//! Turns a transformer into a pack of stores by composing its component with an adapter
+//! that the host brings. The transformer reaches the stores only through the adapter.
 
 use anyhow::Context;
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, PackageId};
 
-/// The other half, built with this crate.
+/// The adapter, built with this crate.
 static TRANSFORMING: &[u8] = include_bytes!(env!("TRANSFORMING_WASM"));
 
-/// The interface where the halves meet, as [`TRANSFORMING`] imports it.
+/// The interface that joins the two, as [`TRANSFORMING`] imports it.
 const TRANSFORM: &str = "storage:object-store/transform@0.1.0";
 
-/// The component of the world `decorator-pack` that holds this transformer.
+/// Composes a component of the world `decorator-pack` from a transformer.
 pub fn compose(transformer: &[u8]) -> Result<Vec<u8>, String> {
     pack(transformer).map_err(|error| format!("no store can be made of it: {error:#}"))
 }
@@ -34,7 +33,7 @@ fn pack(transformer: &[u8]) -> anyhow::Result<Vec<u8>> {
     let own = graph.instantiate(own);
     let transform = graph.alias_instance_export(own, transform)?;
     let pack = graph.instantiate(pack);
-    // The causes say which function or type it is.
+    // The error's causes name the function or type.
     graph
         .set_instantiation_argument(pack, TRANSFORM, transform)
         .context("its transform is not that of the contract")?;

@@ -1,7 +1,7 @@
-//! Components that others wrote, as store types.
+//! Loads third-party components as store types.
 //!
-//! A plug-in is refused before it runs unless it is made for this contract and
-//! asks for nothing else; see `docs/plugins.md` for what it is given.
+//! A plug-in that targets another contract, or imports anything but it and WASI 0.2, is
+//! refused before it runs. `docs/plugins.md` lists what plug-ins get.
 
 mod compose;
 pub mod outline;
@@ -31,14 +31,14 @@ use storage_core::chain::Node;
 use voice::{Voice, Wary};
 use wasmtime::component::Component;
 
-/// The most bytes of a component. An interpreter of a scripting language with
-/// its library has 10 to 40 MB.
+/// The most bytes of a component. An interpreter of a scripting language with its
+/// library has 10 to 40 MB.
 pub const MAX_COMPONENT: u64 = 64 << 20;
 
-/// How long loading may take, which is compiling above all.
+/// How long loading may take; most of it is compilation.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A plug-in that is ready for use.
+/// A loaded plug-in.
 pub struct Plugin {
     /// Its entry in the configuration.
     pub def: PluginDef,
@@ -46,14 +46,14 @@ pub struct Plugin {
     pub sha256: String,
     /// The size of its file.
     pub size: u64,
-    /// What it asks for and offers.
+    /// Its world, imports and exports.
     pub outline: Outline,
-    /// The store types that it brings, named `PLUGIN/Kind`.
+    /// The store types that it provides, named `PLUGIN/Kind`.
     pub types: Vec<TypeInfo>,
     pack: Arc<Pack>,
     counters: Arc<Counters>,
     voice: Arc<Voice>,
-    /// Of this plug-in alone: names in it may be those of others.
+    /// This plug-in's own: others may use the same names.
     coordinator: Coordinator,
 }
 
@@ -64,8 +64,8 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Reads, checks and compiles a plug-in and asks it for its store types.
-    /// What it says goes to `observer`. Blocks, for a bounded time.
+    /// Reads, checks and compiles a plug-in and queries its store types. Its output
+    /// goes to `observer`. Blocks, for a bounded time.
     pub fn load(def: PluginDef, observer: Arc<dyn Observer>) -> Result<Arc<Self>, Refusal> {
         Self::load_with(def, observer, Coordinator::default())
     }
@@ -75,9 +75,8 @@ impl Plugin {
         observer: Arc<dyn Observer>,
         coordinator: Coordinator,
     ) -> Result<Arc<Self>, Refusal> {
-        // On a thread of its own, whatever runs here: nothing can be done
-        // about a compiler that does not end, and the component may want to
-        // wait for something.
+        // Always on a thread of its own: a compilation that does not end can't be
+        // stopped, and the component may block.
         let (send, receive) = mpsc::channel();
         let work = move || {
             let _ = send.send(load(def, observer, coordinator));
@@ -97,8 +96,8 @@ impl Plugin {
         loaded?.map(Arc::new)
     }
 
-    /// Builds a chain of stores of this plug-in, as [`Engine::chain`] does of
-    /// what is built in. The plug-in's locks and values are its own.
+    /// Builds a chain of this plug-in's stores, like [`Engine::chain`] for built-in
+    /// ones. Its locks and values are not shared with other plug-ins.
     ///
     /// [`Engine::chain`]: super::Engine::chain
     pub async fn chain(
@@ -109,7 +108,7 @@ impl Plugin {
         self.scoped_chain(nodes, bases, HashMap::new()).await
     }
 
-    /// As [`chain`](Self::chain); `scopes` are those of its stores' values.
+    /// Like [`chain`](Self::chain), with `scopes` for the values of its stores.
     pub(crate) async fn scoped_chain(
         &self,
         nodes: Vec<Node>,
@@ -126,8 +125,8 @@ impl Plugin {
         self.pack.chain(nodes, bases, shared).await
     }
 
-    /// Loads what `def` says now: this very plug-in, with its compiled code, its
-    /// locks and its values, unless the entry or the file has changed.
+    /// Loads what `def` describes. Returns this same plug-in, with its compiled code,
+    /// locks and values, unless the entry or the file has changed.
     pub fn reload(
         self: &Arc<Self>,
         def: PluginDef,
@@ -137,7 +136,7 @@ impl Plugin {
         if self.def.says_the_same(&def) && same() {
             return Ok(self.clone());
         }
-        // Old and new calls take turns; their values may mean something else.
+        // Old and new calls exclude each other, but values may have changed meaning.
         Self::load_with(def, observer, self.coordinator.same_locks())
     }
 
@@ -146,7 +145,7 @@ impl Plugin {
         &self.coordinator
     }
 
-    /// What it is and what it is given, in a line.
+    /// One line with its file, digest, limits and environment variables.
     pub fn grants(&self) -> String {
         let PluginDef { name, component, limits, config_env, .. } = &self.def;
         let (file, sha256) = (component.display(), &self.sha256);
@@ -174,7 +173,7 @@ impl Plugin {
         self.counters.read()
     }
 
-    /// Whether several of its stores may be in one instance.
+    /// Whether one instance may hold several of its stores.
     pub fn merges(&self) -> bool {
         self.outline.world == World::DecoratorPack
     }
@@ -210,7 +209,7 @@ fn load(
     let compiled = match outline.world {
         World::DecoratorPack => compile(&bytes, &outline),
         World::Transformer => {
-            // What the host adds to it may ask for more than it does itself.
+            // The adapter may import more than the transformer does.
             let composed = compose::compose(&bytes).map_err(refuse)?;
             let outline = outline::outline(&composed).map_err(refuse)?;
             compile(&composed, &outline)
@@ -228,7 +227,7 @@ fn load(
     Ok(Plugin { def, sha256, size, outline, types, pack, counters, voice, coordinator })
 }
 
-/// The bytes of a component.
+/// Reads a component's bytes.
 pub fn read(file: &Path) -> Result<Vec<u8>, String> {
     let failed = |error| format!("{} can't be read: {error}", file.display());
     regular::read(file, MAX_COMPONENT).map_err(failed)
@@ -244,9 +243,9 @@ fn compile(
     DecoratorPackPre::new(linker.instantiate_pre(&component)?)
 }
 
-/// The engine of all plug-ins. Apart from that of the built-in decorators, so
-/// that a plug-in can't use up their places; without a pool, since nobody
-/// knows how large plug-ins are.
+/// The engine of all plug-ins. It is separate from that of the built-in decorators, so
+/// that plug-ins can't use up its instances, and it does not pool, since the size of
+/// plug-ins is unknown.
 fn engine() -> wasmtime::Result<wasmtime::Engine> {
     static ENGINE: OnceLock<wasmtime::Engine> = OnceLock::new();
     if let Some(engine) = ENGINE.get() {
@@ -263,7 +262,7 @@ fn engine() -> wasmtime::Result<wasmtime::Engine> {
     Ok(engine)
 }
 
-/// Asks for the store types, on this thread.
+/// Queries the store types, on this thread.
 fn kinds(
     pack: &Pack,
     def: &PluginDef,

@@ -1,29 +1,28 @@
-//! What a file says of itself before anything of it is compiled: which world
-//! it is made for, which version of the contract, and what it asks for.
+//! Inspects a component before compilation: its world, its contract version, its
+//! imports and exports.
 
 use wasmparser::{Encoding, Parser, Payload};
 
 /// The package of the contract.
 const CONTRACT: &str = "storage:object-store/";
 
-/// The version of the contract that this host speaks, and what later patches
-/// of it add to.
+/// The contract version that this host supports, in any patch release.
 const SUPPORTED: &str = "0.1";
 
-/// What this host's contract has to import.
+/// The contract's interfaces that a plug-in may import.
 const CONTRACT_IMPORTS: [&str; 4] = ["types", "object-store", "observer", "coordinator"];
 
-/// The worlds of plug-ins.
+/// The worlds that a plug-in may target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum World {
-    /// A pack of stores.
+    /// A pack of store types.
     DecoratorPack,
     /// Pure functions.
     Transformer,
 }
 
 impl World {
-    /// As the contract names it.
+    /// The name in the contract.
     pub fn name(self) -> &'static str {
         match self {
             Self::DecoratorPack => "decorator-pack",
@@ -32,20 +31,20 @@ impl World {
     }
 }
 
-/// How an import is answered.
+/// How the host satisfies an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It is part of the contract.
+    /// Part of the contract.
     Contract,
-    /// WASI, answered by the sandbox itself: time, randomness, output to the
-    /// log, an empty environment.
+    /// WASI, provided by the sandbox: time, randomness, output to the log, an empty
+    /// environment.
     Sandbox,
-    /// WASI, and refused whenever it is called: files, network.
+    /// WASI, but every call is refused: files, network.
     Refused,
 }
 
 impl Answer {
-    /// In a word.
+    /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Contract => "contract",
@@ -55,20 +54,21 @@ impl Answer {
     }
 }
 
-/// What was found.
+/// A component's world, contract version, imports and exports.
 #[derive(Debug, Clone)]
 pub struct Outline {
-    /// What it is made for.
+    /// The world that it targets.
     pub world: World,
-    /// The version of the contract that it is made for.
+    /// The contract version that it targets.
     pub version: String,
-    /// The interfaces that it asks for.
+    /// The interfaces that it imports.
     pub imports: Vec<(String, Answer)>,
-    /// The interfaces that it offers.
+    /// The interfaces that it exports.
     pub exports: Vec<String>,
 }
 
-/// Reads the outermost level of a component.
+/// Inspects the outermost level of a component. Fails if it is not a plug-in for this
+/// contract, or imports something that no plug-in gets.
 pub fn outline(bytes: &[u8]) -> Result<Outline, String> {
     let (imports, exports) = names(bytes)?;
     let ours = imports.iter().chain(&exports).filter_map(|name| name.strip_prefix(CONTRACT));
@@ -118,7 +118,7 @@ pub fn outline(bytes: &[u8]) -> Result<Outline, String> {
     Ok(Outline { world, version: version.unwrap_or_default(), imports, exports })
 }
 
-/// Whether `name` is this interface of the package, in whatever version.
+/// Whether `name` is this interface of the package, in any version.
 fn is(name: &str, package: &str, interface: &str) -> bool {
     let rest = name.strip_prefix(package).and_then(|rest| rest.strip_prefix(interface));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
@@ -149,7 +149,7 @@ fn answer(name: &str) -> Option<Answer> {
     }
 }
 
-/// The names of imports and exports.
+/// The names of a component's imports and exports.
 pub(crate) fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
     if !bytes.starts_with(b"\0asm") {
         return Err("it is no wasm file".to_owned());
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// A component that asks for one interface and offers it as another.
+    /// A component that imports one interface and exports it under another name.
     fn component(asked: &str, offered: &str) -> Vec<u8> {
         let name = |name: &str| {
             let mut bytes = vec![0, u8::try_from(name.len()).unwrap()];
@@ -212,7 +212,7 @@ mod tests {
         let section = |id: u8, content: Vec<u8>| {
             [vec![id, u8::try_from(content.len()).unwrap()], content].concat()
         };
-        // An empty instance type; the import of one; the export of the same.
+        // An empty instance type; its import; its export.
         [
             b"\0asm\x0d\0\x01\0".to_vec(),
             section(7, vec![1, 0x42, 0]),

@@ -1,5 +1,5 @@
-//! Store types as plug-ins describe them. Configuration, messages and `kinds`
-//! show what stands here, so none of it is taken as it comes.
+//! Validates the store types that a plug-in declares. Configuration, messages and
+//! `kinds` show their texts, so nothing passes unchecked.
 
 use super::voice::clean;
 use crate::config::TypeInfo;
@@ -7,13 +7,13 @@ use crate::config::plugins::is_name;
 use crate::engine::{bindings::exports::storage::object_store::decorators as wit, shape};
 use std::collections::HashSet;
 
-/// The most store types of one plug-in, and other names of one type.
+/// The most store types per plug-in, and the most aliases per type.
 const MOST: usize = 64;
 
 /// The most bytes of one schema.
 const MAX_SCHEMA: usize = 64 * 1024;
 
-/// Every type, named `PLUGIN/Kind`; or what is wrong with one of them.
+/// Every type, named `PLUGIN/Kind`, or what is wrong with one of them.
 pub fn types(plugin: &str, kinds: Vec<wit::Kind>) -> Result<Vec<TypeInfo>, String> {
     if kinds.is_empty() || kinds.len() > MOST {
         return Err(format!("it offers {} store types; there are 1 to {MOST}", kinds.len()));

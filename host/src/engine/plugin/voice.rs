@@ -1,5 +1,5 @@
-//! What a plug-in says: log lines, standard output, events. All of it is
-//! bounded, marked as the plug-in's, and free of control characters.
+//! A plug-in's output: log lines, standard output, events. Lines are rate-limited,
+//! labelled with the plug-in's name, and free of control characters.
 
 use crate::engine::Observer;
 use crate::engine::health::Counters;
@@ -12,16 +12,16 @@ use storage_core::env::{Event, Level};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// Lines that a plug-in may say at once, having been quiet.
+/// Lines that a plug-in may log in a burst.
 const BURST: f64 = 200.0;
 
-/// Lines that it may say per second from then on.
+/// Lines per second after a burst.
 const PER_SECOND: f64 = 20.0;
 
 /// The most bytes of one line; the rest is cut.
 const MAX_LINE: usize = 2 * 1024;
 
-/// Says what one plug-in has to say.
+/// Forwards the output of one plug-in.
 pub(crate) struct Voice {
     plugin: Arc<str>,
     observer: Arc<dyn Observer>,
@@ -45,7 +45,7 @@ impl Voice {
         Arc::new(Self { plugin, observer, counters, budget })
     }
 
-    /// A line in the name of a store, if the budget allows.
+    /// Logs a line under a store's name, if the budget allows.
     pub fn say(&self, level: Level, store: &str, text: &str) {
         let Some(dropped) = self.spend() else { return self.counters.dropped_line() };
         let plugin = &self.plugin;
@@ -56,8 +56,8 @@ impl Voice {
         self.observer.log(level, store, &format!("plug-in {plugin}: {}", clean(text, MAX_LINE)));
     }
 
-    /// Takes one line from the budget; gives how many were dropped since the
-    /// last one, or nothing where the budget is used up.
+    /// Takes one line from the budget and returns how many were dropped since the last
+    /// one. `None` if the budget is used up.
     fn spend(&self) -> Option<u64> {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -73,7 +73,7 @@ impl Voice {
     }
 }
 
-/// Text of a guest, cut, on one line.
+/// Guest text, cut to `most` bytes, with control characters escaped.
 pub(crate) fn clean(text: &str, most: usize) -> String {
     let end = text.floor_char_boundary(most);
     let cut = if end < text.len() { "…" } else { "" };
@@ -85,11 +85,11 @@ pub(crate) fn clean(text: &str, most: usize) -> String {
     kept.chain(cut.chars()).collect()
 }
 
-/// The observer of one chain of a plug-in. It speaks in the names of its own
-/// stores alone: another's would set off handlers that are not its own.
+/// The observer of one chain of a plug-in. It reports only the chain's own stores, so
+/// that a plug-in can't trigger the handlers of others.
 pub(crate) struct Wary {
     pub voice: Arc<Voice>,
-    /// The name of the root.
+    /// The name of the root store.
     pub root: String,
     pub stores: HashSet<String>,
 }
@@ -146,7 +146,7 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        // A panic's last words may have no end of line.
+        // A panic's last line may lack a newline.
         if Arc::strong_count(&self.line) == 1 {
             let line =
                 std::mem::take(&mut *self.line.lock().unwrap_or_else(PoisonError::into_inner));

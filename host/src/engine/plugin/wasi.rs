@@ -1,5 +1,5 @@
-//! What a plug-in gets of WASI: a coarse clock, randomness, output to the log,
-//! an empty environment. Files and the network are refused when called.
+//! The part of WASI that plug-ins get: a coarse clock, randomness, output to the log,
+//! an empty environment. Calls to files and the network are refused.
 
 use super::outline::{Answer, Outline};
 use super::voice::{Output, Voice};
@@ -18,17 +18,17 @@ use wasmtime_wasi::p2::bindings::{cli, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
-/// The steps of both clocks: those of the contract's own `now`. Finer ones
-/// serve to measure what others do on the same processor.
+/// The resolution of both clocks, as of the contract's `now`. Finer clocks help to time
+/// other work on the same processor.
 const STEP: Duration = Duration::from_millis(1);
 
-/// The most random bytes of one call.
+/// The most random bytes per call.
 const MAX_RANDOM: u64 = 64 * 1024;
 
-/// A resource that no plug-in ever gets.
+/// A resource type of which no plug-in gets an instance.
 struct Withheld;
 
-/// Everything that the component imports and may have.
+/// A linker with every import that the component may have.
 pub fn linker(engine: &Engine, component: &Component, outline: &Outline) -> Result<Linker<State>> {
     let mut linker = Linker::<State>::new(engine);
     DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
@@ -70,13 +70,13 @@ fn refuse(
     let mut instance = linker.instance(interface)?;
     for (name, item) in items.exports(engine) {
         match item.ty {
-            // Of wasi:io, which is there.
+            // Resources of wasi:io, which is linked.
             ComponentItem::Resource(_)
                 if ["input-stream", "output-stream", "pollable", "error"].contains(&name) => {}
             ComponentItem::Resource(_) => {
                 instance.resource(name, ResourceType::host::<Withheld>(), |_, _| Ok(()))?;
             }
-            // Every C library asks for the directories that it starts with.
+            // Every C library asks for its preopened directories.
             ComponentItem::ComponentFunc(_) if name == "get-directories" => {
                 instance.func_new(name, |_, _, _, results| {
                     if let Some(result) = results.first_mut() {
@@ -97,7 +97,7 @@ fn refuse(
     Ok(())
 }
 
-/// The surroundings of one instance: nothing is inherited.
+/// The WASI context of one instance. It inherits nothing.
 pub fn context(voice: &Arc<Voice>, store: &Arc<str>) -> WasiCtx {
     WasiCtxBuilder::new()
         .stdout(Output::new(voice, store, Level::Info))
