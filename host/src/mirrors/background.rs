@@ -1,5 +1,5 @@
-//! Heals while the stores are served: what a child missed is copied to it when
-//! it answers again.
+//! Background healing while the stores are served: copies to a child what it missed,
+//! once it answers again.
 
 use super::heal::{Heal, heal};
 use super::report::{Event, Report};
@@ -10,18 +10,17 @@ use std::time::Duration;
 use storage_core::decorators::mirroring::record::BUCKETS;
 use tokio::task::JoinHandle;
 
-/// How long after a look the next one is, and after every failure twice as
-/// long as before,
+/// The pause between passes; it doubles after every failure,
 const PAUSE: Duration = Duration::from_secs(2);
 /// up to this.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// A task for each mirror; dropping it ends them.
+/// One task per mirror. Dropping this aborts them.
 #[derive(Default)]
 pub struct Background(Vec<(Arc<Mirror>, JoinHandle<()>)>);
 
 impl Background {
-    /// Looks after these mirrors.
+    /// Starts a task for each mirror.
     pub fn start(mirrors: Vec<Mirror>) -> Self {
         let task = |mirror: Mirror| {
             let mirror = Arc::new(mirror);
@@ -31,8 +30,8 @@ impl Background {
         Self(mirrors.into_iter().map(task).collect())
     }
 
-    /// Ends it. What is under way is given up, which leaves it on record;
-    /// records of writes that ended well go.
+    /// Stops the tasks. Unfinished keys stay on record; records of completed writes are
+    /// removed.
     pub async fn stop(mut self) {
         for (mirror, task) in std::mem::take(&mut self.0) {
             task.abort();
@@ -71,7 +70,7 @@ async fn look_after(mirror: &Mirror) {
                 PAUSE
             }
             Ok((report, why)) => {
-                // A child that is down was said to be.
+                // A child that is down was already logged.
                 if !told && !mirror.troubles().0.is_any_down() {
                     told = true;
                     tracing::warn!(
@@ -91,9 +90,9 @@ async fn look_after(mirror: &Mirror) {
     }
 }
 
-/// What was healed, and why one of the keys was not.
+/// Makes one healing pass. Returns its report, and why the first unhealed key was left.
 async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<(Report, String)> {
-    // Another process may have healed what is outstanding here.
+    // Another process may have healed some of the recorded keys.
     for (number, _) in mirror.book.all().await? {
         mirror.book.refresh(number).await?;
     }
@@ -116,7 +115,7 @@ async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<(R
             child.name, child.copied, child.removed
         );
     }
-    // Records of writes that ended well go when nobody writes there any more.
+    // Remove records of completed writes once no writer uses the bucket.
     for number in 0..BUCKETS {
         match mirror.book.idle(number).await? {
             Some(serial) if idle.insert(number, serial) == Some(serial) => {

@@ -1,5 +1,4 @@
-//! One object from a child to another, as it is: bytes, media type, metadata
-//! and etag.
+//! Copies one object between children unchanged: bytes, media type, metadata and etag.
 
 use crate::objects::{CHUNK, Objects};
 use crate::source::{self, Source};
@@ -9,15 +8,15 @@ use bytes::Bytes;
 /// What went wrong, and on which side.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// What was seen is not there any more: look again.
+    /// The object changed since it was seen: look again.
     Moved,
     Source(Error),
     Target(Error),
 }
 
-/// Copies the version `info` of an object over what was seen on the target,
-/// `None` where that has none; gives the bytes. Where the target checks and
-/// writes in one step, a newer object is never replaced.
+/// Copies version `info` of an object to the target and returns its bytes. `seen` is
+/// what the target had, or `None`. A target with conditional writes never loses a newer
+/// object to this.
 pub(super) async fn copy(
     from: &Objects,
     to: &Objects,
@@ -32,7 +31,7 @@ pub(super) async fn copy(
     let can = to.capabilities();
     let target = |error| match error {
         Error::NotFound | Error::PreconditionFailed | Error::AlreadyExists => Fault::Moved,
-        // It learnt only now that it can't: again, without preconditions.
+        // The target just found out that it has no conditional writes: retry without.
         Error::Unsupported(_) if can.conditional && !to.capabilities().conditional => Fault::Moved,
         error => Fault::Target(error),
     };
@@ -56,7 +55,7 @@ pub(super) async fn copy(
     }
 }
 
-/// Removes what was seen from the target.
+/// Removes `seen` from the target.
 pub(super) async fn remove(to: &Objects, key: &str, seen: &ObjectInfo) -> Result<(), Fault> {
     let if_match = seen.etag.clone().filter(|_| to.capabilities().conditional);
     let done = match to.store().delete(key, DeleteOptions { if_match }).await {
@@ -70,9 +69,9 @@ pub(super) async fn remove(to: &Objects, key: &str, seen: &ObjectInfo) -> Result
     }
 }
 
-/// Whether two copies are one: by size, by etag where both sides keep the one
-/// they are given, else by what goes with them and their bytes. `strict`: a
-/// target that keeps etags must have the source's.
+/// Whether two copies are equal: by size; by etag if the target keeps the etags that it
+/// is given; else by media type, metadata and bytes. With `strict`, a target that keeps
+/// etags must have the source's.
 pub(super) async fn same(
     from: &Objects,
     to: &Objects,
@@ -113,7 +112,7 @@ pub(super) async fn same(
             left = a.next(CHUNK).await.map_err(source)?;
         }
         if right.is_empty() {
-            // What a child can't read is not the same, and is replaced.
+            // A copy that the child can't read is different, and gets replaced.
             right = match b.next(CHUNK).await {
                 Err(Error::InvalidData(_)) => return Ok(false),
                 next => next.map_err(target)?,

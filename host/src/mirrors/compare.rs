@@ -1,5 +1,5 @@
-//! Reads everything: the objects of a mirror on all its children, to compare
-//! them, and those of any other store to their ends.
+//! Reads all objects to their ends: those of a mirror on every child, to compare them,
+//! or those of any other store.
 
 use super::union::union;
 use super::{CONCURRENCY, Mirror};
@@ -10,7 +10,7 @@ use futures::future::join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
 use md5::{Digest, Md5};
 
-/// What a child has under a key.
+/// What a child holds under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// Nothing.
@@ -24,7 +24,7 @@ pub enum Seen {
         /// Its etag.
         etag: Option<String>,
     },
-    /// An object that can't be read, and why.
+    /// An object that can't be read, with the error.
     Broken(Error),
 }
 
@@ -33,17 +33,17 @@ pub enum Seen {
 pub struct Finding {
     /// The key.
     pub key: String,
-    /// What each child has, by its name. Of a store that is no mirror, what
-    /// the store itself gives.
+    /// What each child holds, by its name. For a store that is no mirror, what the
+    /// store itself returns.
     pub seen: Vec<(String, Seen)>,
-    /// The children that are on record as behind for it.
+    /// The children on record as behind for this key.
     pub behind: Vec<String>,
-    /// The only child whose bytes have the MD5 that is the etag of all.
+    /// The only child whose bytes match the MD5 that all children have as etag.
     pub sound: Option<String>,
 }
 
-/// Compares every object over all children: sizes and bytes. Hears of each key
-/// that was read, and what is wrong with it.
+/// Compares the size and bytes of every object over all children. Calls `hear` for each
+/// key with the bytes read, and the finding if there is one.
 pub async fn compare(mirror: &Mirror, mut hear: impl FnMut(u64, Option<Finding>)) -> Result<()> {
     let mut compared =
         union(mirror)?.map_ok(|(key, _)| one(mirror, key)).try_buffer_unordered(CONCURRENCY / 2);
@@ -53,7 +53,7 @@ pub async fn compare(mirror: &Mirror, mut hear: impl FnMut(u64, Option<Finding>)
     Ok(())
 }
 
-/// As [`compare`], of the keys that are named.
+/// Like [`compare`], for the given keys only.
 pub async fn compare_keys(
     mirror: &Mirror,
     keys: impl Stream<Item = Result<String>> + Send,
@@ -64,7 +64,7 @@ pub async fn compare_keys(
         if bytes > 0 || finding.is_some() {
             return Ok::<_, Error>((bytes, finding));
         }
-        // They agree that it is empty, or that it is not there.
+        // All copies are empty, or there are none.
         let seen = join_all(mirror.children.iter().map(|child| look(child, &key))).await;
         if seen.iter().any(|seen| *seen != Seen::Absent) {
             return Ok((bytes, finding));
@@ -81,8 +81,7 @@ pub async fn compare_keys(
     Ok(())
 }
 
-/// As [`read_through`], of the keys that are named; one that is not there is a
-/// finding.
+/// Like [`read_through`], for the given keys only; a missing key is a finding.
 pub async fn read_keys_through(
     objects: &Objects,
     keys: impl Stream<Item = Result<String>> + Send,
@@ -119,7 +118,7 @@ pub async fn read_through(
             if let (Seen::Whole { size, .. }, Some(listed)) = (&seen, entry.info.size)
                 && *size != listed
             {
-                // It may have been replaced since it was listed.
+                // It may have been replaced since the listing.
                 let again = objects.stat(&entry.key).await;
                 if again.is_ok_and(|info| info.etag == entry.info.etag) {
                     let text = format!("it has {size} bytes and is listed with {listed}");
@@ -128,7 +127,7 @@ pub async fn read_through(
             }
             match seen {
                 Seen::Whole { size, .. } => bytes = size,
-                // Deleted since it was listed.
+                // Deleted since the listing.
                 Seen::Absent => {}
                 Seen::Broken(_) => {
                     let seen = vec![(objects.name().to_owned(), seen)];
@@ -153,7 +152,7 @@ async fn one(mirror: &Mirror, key: String) -> Result<(u64, Option<Finding>)> {
     if equal(&seen) {
         return Ok((bytes, None));
     }
-    // It may have been written meanwhile: what is wrong stays wrong.
+    // A write may be in progress: report only differences that last.
     let again = join_all(mirror.children.iter().map(|child| look(child, &key))).await;
     if equal(&again) || (again != seen && again.iter().all(|seen| !matches!(seen, Seen::Broken(_))))
     {
@@ -181,7 +180,7 @@ fn equal(seen: &[Seen]) -> bool {
     !broken && all.all(|other| other == first)
 }
 
-/// The only child whose bytes are those that every child's etag speaks of.
+/// The only child whose bytes match the etag that all children agree on.
 fn sound(seen: &[Seen]) -> Option<usize> {
     let mut etags = seen.iter().filter_map(|seen| match seen {
         Seen::Whole { etag, .. } => etag.clone(),

@@ -1,5 +1,5 @@
-//! Makes the children of a mirror equal again: for all keys on record, or with
-//! `full` for all that any of them lists.
+//! Makes the children of a mirror equal again: for the keys on record or, with `full`,
+//! for every key that any child lists.
 
 use super::mend::{Mended, Mending, all_equal};
 use super::report::{ChildCounts, Event, Report, Watcher};
@@ -12,22 +12,22 @@ use std::collections::{BTreeMap, HashSet};
 use storage_core::decorators::mirroring::Missed;
 use storage_core::decorators::mirroring::record::bucket_of;
 
-/// What to heal, and how.
+/// Options for healing.
 #[derive(Clone)]
 pub struct Heal {
     /// Compare complete listings, too.
     pub full: bool,
-    /// Change nothing; only tell what would be done.
+    /// Change nothing; only report what would be done.
     pub dry_run: bool,
-    /// Hears of everything.
+    /// Receives an event for everything that happens.
     pub watch: Watcher,
 }
 
-/// Heals one mirror. A key that can't be healed is counted and stays on
-/// record; the error is that of the journal, or of a listing.
+/// Heals one mirror. A key that can't be healed is counted and stays on record. Returns
+/// an error only if the journal or a listing fails.
 ///
-/// It may be ended at any moment and run again: a key is taken off the record
-/// when its children are equal.
+/// May be interrupted at any time and run again: a key stays on record until its
+/// children are equal.
 pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     let alive = Alive::new(mirror);
     let (dry_run, full) = (what.dry_run, what.full);
@@ -39,7 +39,7 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     let mut report =
         Report { children: mirror.children.iter().map(name).collect(), ..Report::default() };
     let mut together: BTreeMap<u32, Missed> = BTreeMap::new();
-    // They stay on record, and are not looked at twice.
+    // Keys that stay on record; don't look at them twice.
     let mut unhealed = HashSet::new();
     for (number, bucket) in mirror.book.all().await? {
         if !bucket.every.is_clean() {
@@ -60,8 +60,8 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
         welcome(mirror, &alive, &report);
         return Ok(report);
     }
-    // Keys that are not told apart, and with `full` all the others, are found
-    // in the listings.
+    // Keys recorded only by their bucket and, with `full`, all other keys come from the
+    // listings.
     let keeps =
         |child: usize| mirror.children.get(child).is_some_and(|c| c.capabilities().metadata);
     let buckets: Vec<u32> = together.keys().copied().collect();
@@ -97,7 +97,7 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     Ok(report)
 }
 
-/// Children that answered, and took what they missed, are left out no longer.
+/// Includes children again that answered and took all that they missed.
 fn welcome(mirror: &Mirror, alive: &Alive, report: &Report) {
     for (index, child) in report.children.iter().enumerate() {
         if alive.has_answered(index) && child.left == 0 {
@@ -106,7 +106,7 @@ fn welcome(mirror: &Mirror, alive: &Alive, report: &Report) {
     }
 }
 
-/// Mends keys, many at a time.
+/// Heals keys, many at a time.
 async fn each(
     mirror: &Mirror,
     keys: BoxStream<'_, Result<String>>,

@@ -1,5 +1,5 @@
-//! What children missed, as the host reads and clears it. The decorator's own
-//! side is `storage_core`'s `mirroring::dirty`; both write the same.
+//! The journal of changes that children missed, as the host reads and clears it. The
+//! decorator's side is `mirroring::dirty` in `storage_core`; both use the same format.
 
 use crate::coordinator::{Coordinator, Guard};
 use crate::objects::Objects;
@@ -10,7 +10,7 @@ use storage_core::decorators::mirroring::record::{
     BUCKETS, Bucket, Held, Recorded, Seen, bucket_of, decode, encode, image_key,
 };
 
-/// What the children of one mirror missed.
+/// The journal of one mirror.
 pub(super) struct Book {
     mirror: String,
     names: Vec<String>,
@@ -18,11 +18,11 @@ pub(super) struct Book {
     coordinator: Coordinator,
 }
 
-/// What was known of a key, and when.
+/// What the journal said about a key, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Noted {
     pub recorded: Recorded,
-    /// Changes when another process wrote the record.
+    /// Changes when another process writes the record.
     taken: u64,
 }
 
@@ -48,7 +48,7 @@ impl Book {
         self.coordinator.lock(&format!("{}/journal/{bucket:02x}", self.mirror)).await
     }
 
-    /// A bucket and the version of the shared value.
+    /// Loads a bucket, and the version of the shared value.
     async fn load(&self, bucket: u32) -> Result<(Held, u64)> {
         let name = self.name(bucket);
         loop {
@@ -98,7 +98,7 @@ impl Book {
         Ok(Held { bucket, seen, ..Held::default() })
     }
 
-    /// Changes what is in memory.
+    /// Changes the copy in memory.
     async fn swap(&self, bucket: u32, change: impl Fn(&mut Held)) -> Result<()> {
         let name = self.name(bucket);
         loop {
@@ -117,13 +117,13 @@ impl Book {
         }
     }
 
-    /// What is known of a key.
+    /// What is on record for a key.
     pub async fn of(&self, key: &str) -> Result<Noted> {
         let (held, _) = self.load(bucket_of(key)).await?;
         Ok(Noted { recorded: held.bucket.of(key), taken: held.taken })
     }
 
-    /// Every bucket that holds something.
+    /// Every bucket that is not empty.
     pub async fn all(&self) -> Result<Vec<(u32, Bucket)>> {
         let mut all = Vec::new();
         for number in 0..BUCKETS {
@@ -135,9 +135,9 @@ impl Book {
         Ok(all)
     }
 
-    /// Notes that only the children in `left` are behind for this key, and with
-    /// `deleted` that they missed a delete, if what is known of it is still what
-    /// was noted; `false`: look again.
+    /// Records that only the children in `left` are behind for this key and, with
+    /// `deleted`, that they missed a delete. Returns `false` if the record is no longer
+    /// `noted`: look again.
     pub async fn settle(
         &self,
         key: &str,
@@ -155,14 +155,13 @@ impl Book {
             .await
     }
 
-    /// Forgets what counted for every key of a bucket, if it is still this.
+    /// Clears the entry for all keys of a bucket, if it is still `every`.
     pub async fn settle_every(&self, number: u32, every: &Missed) -> Result<bool> {
         let same = |held: &Held| held.bucket.every == *every;
         self.note(number, same, |bucket| bucket.every = Missed::default()).await
     }
 
-    /// Takes what the journal says too much out of it, where nothing is
-    /// outstanding.
+    /// Removes a bucket's stale journal object if nothing is outstanding there.
     pub async fn tidy(&self, number: u32) -> Result<()> {
         let (held, _) = self.load(number).await?;
         let there = held.seen.as_ref().is_some_and(|seen| seen.there);
@@ -172,15 +171,15 @@ impl Book {
         Ok(())
     }
 
-    /// The serial number of what the journal has, where nothing is outstanding;
-    /// for whoever tidies up what is not in use.
+    /// The serial number of a bucket's journal object if nothing is outstanding there.
+    /// An unchanged serial means that the bucket is not in use.
     pub async fn idle(&self, number: u32) -> Result<Option<u64>> {
         let (held, _) = self.load(number).await?;
         let serial = held.seen.filter(|seen| seen.there).map(|seen| seen.serial);
         Ok(serial.filter(|_| held.bucket.is_empty()))
     }
 
-    /// Takes over what another process may have healed.
+    /// Takes over what another process wrote, such as healed keys.
     pub async fn refresh(&self, number: u32) -> Result<()> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let _turn = self.turn(number).await?;
@@ -227,7 +226,7 @@ impl Book {
                 self.swap(number, done).await?;
                 Ok(true)
             }
-            // Another process wrote it.
+            // Another process has written it.
             Err(Error::PreconditionFailed | Error::AlreadyExists | Error::NotFound) => {
                 let found = self.fetch(journal, number).await?;
                 self.swap(number, |held| held.take_over(found.clone())).await?;
@@ -241,8 +240,8 @@ impl Book {
         }
     }
 
-    /// Writes a bucket's object, or removes it where there is nothing to say,
-    /// if it is still the one that was seen.
+    /// Writes a bucket's object, or removes it if the bucket is empty, provided it is
+    /// still the one in `seen`.
     async fn replace(
         &self,
         journal: &Objects,
@@ -260,7 +259,7 @@ impl Book {
             let gone = Seen { there: false, etag: None, serial: seen.serial };
             match journal.store().delete(&key, DeleteOptions { if_match: if_match.clone() }).await {
                 Ok(()) => return Ok(gone),
-                // Then an empty one takes its place.
+                // Write an empty one instead.
                 Err(Error::Unsupported(_)) => {}
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! One key: looks at all children, decides which copy is right, and makes the
+//! Heals one key: looks at all children, decides which copy is right, and makes the
 //! others equal to it.
 
 use super::carry::{Fault, copy, remove, same};
@@ -9,19 +9,19 @@ use crate::store::{Error, ObjectInfo, Result};
 use futures::future::join_all;
 use storage_core::decorators::mirroring::record::Recorded;
 
-/// How often a key is looked at anew when it changes meanwhile.
+/// How often to retry a key that changes meanwhile.
 const TRIES: usize = 5;
 
-/// How to go about it.
+/// Options for healing a key.
 #[derive(Clone)]
 pub(super) struct Mending {
     pub dry_run: bool,
-    /// Compares keys that are not on record, too.
+    /// Compare keys that are not on record, too.
     pub full: bool,
     pub watch: Watcher,
 }
 
-/// What was done to one key, by child.
+/// What was done for one key, by child.
 #[derive(Debug, Default)]
 pub(super) struct Mended {
     pub copied: Vec<(usize, u64)>,
@@ -29,20 +29,20 @@ pub(super) struct Mended {
     pub left: Vec<Left>,
 }
 
-/// What became of one look at a key.
+/// The outcome of one attempt at a key.
 enum Look {
     Done,
-    /// It changed meanwhile.
+    /// The key changed meanwhile.
     Again,
 }
 
 impl Mirror {
-    /// Makes the children equal for one key: those that are on record as
-    /// behind, and all of them where a write was cut off or nothing is on
-    /// record. The error is that of the journal.
+    /// Makes the children equal for one key: those on record as behind, or all of them
+    /// if a write was cut off or nothing is on record. Returns an error only if the
+    /// journal fails.
     pub(super) async fn mend(&self, key: &str, alive: &Alive, how: &Mending) -> Result<Mended> {
         let mut mended = Mended::default();
-        // Nobody is to wait for a child that does not answer.
+        // Don't make writers wait for a child that does not answer.
         if let Some(left) = self.hopeless(key, alive, how).await? {
             self.tell(key, &left, how);
             mended.left = left;
@@ -50,7 +50,7 @@ impl Mirror {
         }
         for _ in 0..TRIES {
             mended.left.clear();
-            // Writers in this process wait; those in others are noticed.
+            // Writers in this process wait; a change by another process is detected.
             let _turn = self.coordinator.lock(&format!("{}/write/{key}", self.name)).await?;
             if let Look::Done = self.look(key, alive, how, &mut mended).await? {
                 self.tell(key, &mended.left, how);
@@ -70,7 +70,7 @@ impl Mirror {
         }
     }
 
-    /// Whether nothing can be done for this key now, and why.
+    /// Why nothing can be done for this key now; `None` if something can.
     async fn hopeless(&self, key: &str, alive: &Alive, how: &Mending) -> Result<Option<Vec<Left>>> {
         let noted = self.book.of(key).await?;
         if noted.recorded.is_clean() && !how.full {
@@ -102,7 +102,7 @@ impl Mirror {
     ) -> Result<Look> {
         let noted = self.book.of(key).await?;
         if noted.recorded.is_clean() && !how.full {
-            // A write has made it good meanwhile.
+            // A write has healed it meanwhile.
             return Ok(Look::Done);
         }
         let views = self.views(key, alive).await;
@@ -140,7 +140,7 @@ impl Mirror {
         }
     }
 
-    /// Makes one child equal to what is right.
+    /// Makes one child equal to the right copy.
     #[expect(clippy::too_many_arguments, reason = "what one look at a key knows")]
     async fn equalise(
         &self,
@@ -205,7 +205,7 @@ impl Mirror {
     }
 }
 
-/// The children that may have to change, and what they say.
+/// The children that may have to change, with what they returned.
 fn targets<'a>(
     recorded: &Recorded,
     truth: &'a Truth,
@@ -218,7 +218,7 @@ fn targets<'a>(
     })
 }
 
-/// Whether listings alone say that all copies are one.
+/// Whether the listings alone prove that all copies are equal.
 pub(super) fn all_equal(row: &[super::union::Listed], keeps: impl Fn(usize) -> bool) -> bool {
     let info = |listed: &super::union::Listed| match listed {
         super::union::Listed::Present(info) => Some(info.clone()),

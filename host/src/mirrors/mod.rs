@@ -1,10 +1,9 @@
-//! Mirrors from the outside: what their children missed, making them equal
-//! again, and comparing them.
+//! Maintenance of mirrors: tracks what children missed, heals them, and compares them.
 //!
-//! The decorator in the sandbox writes down what a child missed; here the
-//! children and the journal are opened one by one. Within one process both
-//! take the same locks and have the same memory; across processes, what is
-//! written is written only over what was seen, where a store can tell.
+//! The decorator in the sandbox records what a child missed; this module opens the
+//! children and the journal directly. Within a process both share locks and memory.
+//! Across processes, conditional writes keep one from overwriting another's changes,
+//! where the store has them.
 
 mod background;
 mod carry;
@@ -30,13 +29,13 @@ use journal::Book;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use storage_core::decorators::mirroring::troubles::{Troubles, shared_name};
 
-/// How many objects are under way at a time.
+/// Objects copied or compared at a time.
 const CONCURRENCY: usize = 16;
 
-/// A child that failed so often in a row is not asked any more in this pass.
+/// Failures in a row after which a pass no longer asks a child.
 const PATIENCE: u32 = 3;
 
-/// A MirroringStore, its children opened one by one.
+/// A MirroringStore whose children are opened directly.
 pub struct Mirror {
     name: String,
     children: Vec<Objects>,
@@ -45,7 +44,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// `journal` is the store that the mirror's config names, if it does.
+    /// `journal` is the store named in the mirror's config, if any.
     pub(crate) fn new(
         name: &str,
         children: Vec<Objects>,
@@ -57,12 +56,12 @@ impl Mirror {
         Self { name: name.to_owned(), children, coordinator, book }
     }
 
-    /// Its name in the configuration.
+    /// The store's name in the configuration.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether what children missed outlives a process.
+    /// Whether the record of what children missed survives a restart.
     pub fn has_journal(&self) -> bool {
         self.book.is_durable()
     }
@@ -76,7 +75,7 @@ impl Mirror {
         value.map_or_else(Default::default, |(value, version)| (Troubles::decode(&value), version))
     }
 
-    /// Tells whoever leaves a child out that it answers.
+    /// Marks a child as answering, so that operations no longer skip it.
     fn answers(&self, child: &str) {
         loop {
             let (mut troubles, version) = self.troubles();
@@ -89,17 +88,17 @@ impl Mirror {
                     tracing::info!(target: "storage", store, "child {child:?} answers again");
                     return;
                 }
-                // What can't be shared is found out by each operation itself.
+                // If this can't be shared, each operation finds it out for itself.
                 Ok(_) | Err(_) => return,
             }
         }
     }
 }
 
-/// Which children answer, in one pass over many keys.
+/// Which children answer, over one pass.
 struct Alive(Vec<Child>);
 
-/// What is known of one.
+/// One child's state.
 #[derive(Default)]
 struct Child {
     /// Failures in a row.

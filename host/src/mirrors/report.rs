@@ -1,28 +1,28 @@
-//! What healing tells: while it runs, and at the end.
+//! Events and the final report of a healing run.
 
 use std::sync::Arc;
 
-/// What was done to one child.
+/// Counts for one child.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChildCounts {
     /// The store's name.
     pub name: String,
-    /// Objects copied to it (with `dry_run`: that would be).
+    /// Objects copied to it (with `dry_run`, to be copied).
     pub copied: u64,
-    /// Their bytes (with `dry_run`, as far as they are known).
+    /// Bytes copied (with `dry_run`, as far as sizes are known).
     pub bytes: u64,
     /// Objects removed from it.
     pub removed: u64,
-    /// Keys for which it stays as it is, although it may differ.
+    /// Keys left unchanged on it, although they may differ.
     pub left: u64,
 }
 
-/// What was done to one mirror.
+/// Counts for one mirror.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The children, in their order.
+    /// The children, in configuration order.
     pub children: Vec<ChildCounts>,
-    /// Keys that were looked at.
+    /// Keys processed.
     pub keys: u64,
     /// Keys that could not be healed on every child.
     pub left: u64,
@@ -31,44 +31,43 @@ pub struct Report {
 /// Why a key could not be healed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
-    /// The child that may differ; `None` where it is not known which copy is
-    /// right.
+    /// The child that may differ; `None` if the right copy is unknown.
     pub child: Option<usize>,
     /// Why.
     pub why: String,
 }
 
-/// What happens to one key.
+/// An event for one key.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A child got the right copy (with `dry_run`: would get).
+    /// A child received the right copy (with `dry_run`, would receive it).
     Copied {
         /// The store's name.
         child: &'a str,
         /// The key.
         key: &'a str,
-        /// The object's bytes, where they are known.
+        /// The object's size in bytes, if known.
         bytes: u64,
     },
-    /// An object that was deleted elsewhere is removed from a child.
+    /// An object deleted elsewhere was removed from a child.
     Removed {
         /// The store's name.
         child: &'a str,
         /// The key.
         key: &'a str,
     },
-    /// A child stays as it is; without a name, all of them do.
+    /// A child is left unchanged.
     Left {
-        /// The store's name.
+        /// The store's name; `None` means all children.
         child: Option<&'a str>,
         /// The key.
         key: &'a str,
         /// Why.
         why: &'a str,
     },
-    /// A key was looked at.
+    /// A key has been processed.
     Done,
 }
 
-/// Who hears of it.
+/// Receives events.
 pub type Watcher = Arc<dyn Fn(Event<'_>) + Send + Sync>;

@@ -1,9 +1,9 @@
-//! Which of several copies is the right one.
+//! Decides which of several copies is the right one.
 
 use crate::store::{Error, ObjectInfo};
 use storage_core::decorators::mirroring::record::{Absence, Recorded};
 
-/// What a child says of a key.
+/// What a child returned for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum View {
     Absent,
@@ -12,7 +12,7 @@ pub(super) enum View {
     Failed(Error),
 }
 
-/// What all children should have.
+/// What all children should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Truth {
     Absent,
@@ -20,22 +20,22 @@ pub(super) enum Truth {
     As(usize, ObjectInfo),
 }
 
-/// Decides; the error says why it can't be.
+/// Decides which copy is right; the error says why that is impossible.
 ///
-/// - A key on record: the children that are not behind have the last
-///   acknowledged write or delete. Where a write was cut off, it is undecided
-///   whether it happened, and the answer is what a reader of the mirror sees
-///   already: the object of the first of these children that has one.
-/// - Where none of these children has one, that is right only if a delete is
-///   on record, or nobody has any. Else it was lost, and what the others hold
-///   may be the last copy.
-/// - Where the record no longer tells keys apart, could not be understood, or
-///   there is none: the copy that was changed last, by the children's clocks,
-///   of equals the first. A key that some child has is not taken for deleted.
+/// - A key on record: the children that are not behind have the last acknowledged write
+///   or delete. If a write was cut off, it may or may not have happened, and the answer
+///   is what a reader of the mirror already sees: the object of the first of these
+///   children that has one.
+/// - If none of these children has an object, that is right only if a delete is on
+///   record, or no child has one. Otherwise it was lost, and another child may hold the
+///   last copy.
+/// - If the record covers the whole bucket, can't be understood, or does not exist: the
+///   copy with the latest modification time by the children's clocks, and among equals
+///   the first. A key that any child has is not considered deleted.
 pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, String> {
     let behind = recorded.behind();
     let trusted: Vec<usize> = (0..views.len()).filter(|child| !behind.contains(child)).collect();
-    // What is on record of the key itself came after what is not understood.
+    // The key's own entry is newer than the part that can't be understood.
     let unknown = recorded.every.pending && recorded.own.children.is_empty();
     if recorded.is_clean() || unknown || trusted.is_empty() {
         return newest(views);
@@ -51,7 +51,7 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, Strin
     });
     match (present, failed.next()) {
         (Some((child, info)), None) => Ok(Truth::As(child, info)),
-        // Where no write was cut off, those that are not behind are equal.
+        // If no write was cut off, the children that are not behind are equal.
         (Some((child, info)), Some(_)) if !recorded.own.pending => Ok(Truth::As(child, info)),
         (None, None) => absent(recorded.absence(), views),
         (_, Some((_, error))) => {
@@ -60,8 +60,8 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, Strin
     }
 }
 
-/// Whether it is right that there is no object, where no child has one that
-/// should have it.
+/// Whether a missing object is right, when none of the children that should have it
+/// does.
 fn absent(absence: Absence, views: &[View]) -> Result<Truth, String> {
     let held = views.iter().any(|view| matches!(view, View::Present(_)));
     let failed = views.iter().find_map(|view| match view {
@@ -125,7 +125,7 @@ mod tests {
         Missed { children, pending, ..Missed::default() }
     }
 
-    /// These children missed a delete.
+    /// A record that these children missed a delete.
     fn deleted(children: &[usize]) -> Recorded {
         let own = Missed { deleted: true, ..missed(children, false) };
         Recorded { own, ..Recorded::default() }
@@ -139,7 +139,7 @@ mod tests {
         Recorded { every: missed(children, pending), ..Recorded::default() }
     }
 
-    /// The child whose copy is right; `None`: there is none.
+    /// The child with the right copy; `None` if the key should be absent.
     fn decided(recorded: &Recorded, views: &[View]) -> Result<Option<usize>, String> {
         decide(recorded, views).map(|truth| match truth {
             Truth::Absent => None,
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(decided(&none, &[View::Absent, copy(2)]), Ok(Some(1)));
         assert_eq!(decided(&none, &[View::Present(ObjectInfo::default()), copy(1)]), Ok(Some(1)));
         assert!(decided(&none, &[copy(1), down()]).is_err());
-        // The same where the record tells of no child that has the last one.
+        // The same if the record names no child that has the last version.
         assert_eq!(decided(&every(&[0, 1], false), &[copy(1), copy(2)]), Ok(Some(1)));
         assert_eq!(decided(&every(&[0], true), &[copy(2), copy(1)]), Ok(Some(0)));
     }

@@ -1,4 +1,4 @@
-//! What any child of a mirror lists, each key once.
+//! The merged listing of a mirror's children, each key once.
 
 use super::Mirror;
 use crate::store::{Entry, Error, ObjectInfo, Result};
@@ -6,20 +6,20 @@ use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 
-/// What a listing says of a key on one child.
+/// What one child's listing says about a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Listed {
     Present(ObjectInfo),
     Absent,
-    /// The child can't list.
+    /// The child can't be listed.
     Unknown,
 }
 
-/// A key, and what each child's listing says.
+/// A key, and what each child's listing says about it.
 pub(super) type Row = (String, Vec<Listed>);
 
-/// All rows. Where every listing is in order, none is held in memory. A
-/// listing that fails ends it: from half of one nothing can be concluded.
+/// Merges the listings. Ordered listings are not held in memory. If any listing fails,
+/// the stream ends with its error, since a partial listing proves nothing.
 pub(super) fn union(mirror: &Mirror) -> Result<BoxStream<'_, Result<Row>>> {
     let lists = |index: &usize| mirror.children.get(*index).is_some_and(|c| c.capabilities().list);
     let listing: Vec<usize> = (0..mirror.children.len()).filter(lists).collect();

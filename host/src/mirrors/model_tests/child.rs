@@ -1,5 +1,5 @@
-//! A child in memory that fails as told, for the decorator and for healing,
-//! and the coordinator for both.
+//! An in-memory child with injected faults, for the decorator and for healing, and the
+//! coordinator for both.
 
 use crate::coordinator::{Coordinator, Guard};
 use crate::store::*;
@@ -20,15 +20,15 @@ static CLOCK: AtomicU64 = AtomicU64::new(1);
 #[derive(Default)]
 pub(super) struct State {
     pub objects: BTreeMap<String, (ObjectInfo, Bytes)>,
-    /// Everything fails.
+    /// All operations fail.
     pub down: bool,
     /// Writes fail.
     pub full: bool,
-    /// Writes and deletes happen, and fail.
+    /// Writes and deletes take effect, but report failure.
     pub mute: bool,
 }
 
-/// A child in memory, with its faults. Clones are the same.
+/// A child in memory, with its faults. Clones share their state.
 #[derive(Clone, Default)]
 pub(super) struct Child(Arc<Mutex<State>>);
 
@@ -46,7 +46,7 @@ impl Child {
         if state.down { Err(fault()) } else { Ok(state) }
     }
 
-    /// What it holds of a key, whatever its faults.
+    /// The version that it holds of a key, whatever its faults.
     pub fn holds(&self, key: &str) -> Option<u64> {
         self.state().objects.get(key).map(|(_, data)| version(data))
     }
@@ -168,7 +168,7 @@ impl Writer for Upload {
     }
 }
 
-/// The same child for the decorator, which does not wait; nor does the child.
+/// The same child for the decorator, which is synchronous.
 pub(super) struct Plain<T: ?Sized>(pub Box<T>);
 
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -223,7 +223,7 @@ impl core::Writer for Plain<dyn Writer> {
     }
 }
 
-/// The host's coordinator for the decorator, with a clock of its own.
+/// The host's coordinator for the decorator, with its own clock.
 pub(super) struct Process {
     pub coordinator: Coordinator,
     pub runtime: Rc<tokio::runtime::Runtime>,
@@ -251,7 +251,7 @@ impl env::Coordinator for Process {
     }
 }
 
-/// Which version of an object these bytes are.
+/// The version number in an object's bytes.
 pub(super) fn version(data: &[u8]) -> u64 {
     std::str::from_utf8(data).unwrap().parse().unwrap()
 }

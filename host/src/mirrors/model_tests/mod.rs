@@ -1,9 +1,9 @@
-//! Mirrors against a model: children that lose objects, are full, fail, answer
-//! wrongly that they failed, and come back, under every policy, with and
-//! without a journal, with healing in between and processes that start anew.
+//! Tests mirrors against a model. Children lose objects, run full, fail, report failure
+//! after success, and recover, under every policy, with and without a journal, with
+//! healing and restarts in between.
 //!
-//! The decorator is the real one, run natively, and so is the healing; both
-//! have the same children, memory and locks, as in a server.
+//! The decorator is the real one, run natively, and so is the healing. Both share
+//! children, memory and locks, as in a server.
 
 mod child;
 
@@ -38,15 +38,15 @@ impl Random {
     }
 }
 
-/// What a key may be: the acknowledged state, and those of writes and deletes
-/// since that failed, and may have happened.
+/// The possible states of a key: the acknowledged one, and those of later writes and
+/// deletes that failed but may have happened.
 #[derive(Default)]
 struct Key {
     may_be: BTreeSet<Option<u64>>,
-    /// What is known was forgotten: any version that there ever was may be back.
+    /// The record was lost: any earlier version may be back.
     forgotten: bool,
     ever: BTreeSet<Option<u64>>,
-    /// The record may be too small to tell this key from others.
+    /// The record may be too small to list this key separately.
     crowded: bool,
 }
 
@@ -108,8 +108,8 @@ impl World {
         self.children.iter().map(|child| child.holds(key)).collect()
     }
 
-    /// Does something to the mirror that deletes nothing, but for `deleted`,
-    /// and looks whether the last copy of anything went.
+    /// Does something to the mirror that deletes nothing but `deleted`, and checks that
+    /// no last copy was lost.
     fn act(&mut self, what: String, deleted: &str, act: impl FnOnce(&mut Self)) {
         self.log.push(what);
         let before: Vec<_> = self.keys.keys().map(|key| self.held(key)).collect();
@@ -166,7 +166,7 @@ impl World {
             let state = world.keys.get_mut(&key).unwrap();
             match done {
                 Ok(()) => state.acknowledged(None),
-                // It is deleted all the same.
+                // It is deleted nevertheless.
                 Err(Error::NotFound) if allowed => state.acknowledged(None),
                 Err(Error::NotFound) => world.wrong(&format!("{key:?} is not found")),
                 Err(_) => state.attempted(None),
@@ -270,7 +270,7 @@ impl World {
             0 => state.down = !state.down,
             1 => state.full = !state.full,
             2 => state.mute = !state.mute,
-            // A journal that loses what it has is another matter.
+            // A journal that loses objects is out of scope.
             3 | 4 if number < self.children.len() => drop(state.objects.remove(&key)),
             _ => (state.down, state.full, state.mute) = (false, false, false),
         }
@@ -305,7 +305,7 @@ impl World {
     }
 }
 
-/// More long keys than what is on record of them together has room for.
+/// More long keys than one bucket's record can list.
 fn crowd() -> Vec<String> {
     let long = "x".repeat(900);
     let keys = (0..).map(|number| format!("{number}{long}"));
@@ -334,7 +334,8 @@ fn start(
     (process, MirroringStore::new(args).unwrap())
 }
 
-/// `STORAGE_MIRROR_HISTORIES` says how many; `STORAGE_MIRROR_SEED` repeats one.
+/// `STORAGE_MIRROR_HISTORIES` sets the number of histories; `STORAGE_MIRROR_SEED`
+/// repeats one.
 #[test]
 fn what_a_child_held_and_nobody_deleted_is_readable_or_an_error_and_never_missing() {
     let from = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
