@@ -1,5 +1,5 @@
-//! Builds the guests for wasm and hands their places to the crate, so that
-//! `cargo build` is all there is to do.
+//! Builds the wasm guests and passes their paths to the crate, so that a plain `cargo
+//! build` suffices.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,8 +8,7 @@ use std::process::{Command, exit};
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
-    // As this run has it: the path that the script was compiled with may be that
-    // of another checkout.
+    // Read at run time: a path compiled into the script may belong to another checkout.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = manifest.join("..");
     for path in
@@ -34,7 +33,7 @@ fn main() {
         .arg(root.join("guest/component/Cargo.toml"))
         .arg("--target-dir")
         .arg(&target_dir);
-    // The outer build's settings are for the host, not for the guest.
+    // Drop the outer build's settings, which are for the host target.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let ours = ["RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTDOC", "TARGET", "HOST", "PROFILE"];
@@ -45,7 +44,8 @@ fn main() {
             cargo.env_remove(&name);
         }
     }
-    // base64 and inflate are several times faster with it; every runtime has it.
+    // SIMD makes base64 and inflate several times faster, and every runtime supports
+    // it.
     cargo.env("RUSTFLAGS", "-C target-feature=+simd128");
 
     match build(&mut cargo) {
@@ -97,8 +97,8 @@ fn build(cargo: &mut Command) -> Result<(), Failure> {
     }
 }
 
-/// rust-toolchain.toml names the target; rustup adds it by itself only where
-/// it may install on its own.
+/// rustup adds the target from rust-toolchain.toml by itself only if automatic
+/// installation is enabled.
 fn add_target() -> bool {
     Command::new("rustup")
         .args(["target", "add", TARGET])

@@ -1,4 +1,4 @@
-//! Graphviz.
+//! Draws the configuration for Graphviz.
 
 use super::{details, role};
 use crate::config::Config;

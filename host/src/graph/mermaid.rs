@@ -1,4 +1,4 @@
-//! A Mermaid flowchart.
+//! Draws the configuration as a Mermaid flowchart.
 
 use super::{details, role};
 use crate::config::Config;

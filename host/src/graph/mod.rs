@@ -1,4 +1,4 @@
-//! Pictures of a configuration: which store stands on which.
+//! Diagrams of a configuration: the stores and their bases.
 
 mod dot;
 mod mermaid;
@@ -9,7 +9,7 @@ use crate::config::{Config, StoreDef};
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// How to draw.
+/// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Lines of text, for a terminal
@@ -32,7 +32,7 @@ pub fn draw(config: &Config, format: Format) -> String {
     }
 }
 
-/// Stores that no other stands on, the main one first.
+/// Stores that are no other store's base, the main one first.
 fn roots(config: &Config) -> Vec<usize> {
     let used: HashSet<usize> = config.stores.iter().flat_map(|def| &def.bases).copied().collect();
     let others = 0..config.stores.len();
@@ -40,7 +40,7 @@ fn roots(config: &Config) -> Vec<usize> {
     std::iter::once(config.main).chain(others).collect()
 }
 
-/// The config that tells stores apart: scalars, without secrets.
+/// The scalar config values that tell stores apart, without secrets.
 fn details(def: &StoreDef) -> Vec<String> {
     let shown = |(name, value): (&String, &Value)| {
         let secret = ["secret", "password", "token", "key"].iter().any(|word| name.contains(word));
@@ -57,7 +57,7 @@ fn details(def: &StoreDef) -> Vec<String> {
     def.config.iter().filter_map(shown).collect()
 }
 
-/// What a base is to its store, where that isn't plain.
+/// A base's role in its store, where it is not obvious.
 fn role(def: &StoreDef, position: usize) -> &'static str {
     match (def.kind.as_str(), position) {
         ("CachingStore", 0) => "main",

@@ -1,4 +1,4 @@
-//! A picture of its own: stores in layers, what they stand on below them.
+//! Draws the configuration as an SVG: stores in layers, above their bases.
 
 use super::{details, role};
 use crate::config::Config;
@@ -8,7 +8,7 @@ const HEIGHT: usize = 66;
 const GAP_X: usize = 30;
 const GAP_Y: usize = 50;
 const MARGIN: usize = 20;
-/// About as many characters as fit a box.
+/// The characters that roughly fit in a box.
 const FIT: usize = 32;
 
 pub fn draw(config: &Config) -> String {
@@ -69,12 +69,12 @@ pub fn draw(config: &Config) -> String {
     out
 }
 
-/// For each store, how far below the top it is drawn: under everything that
-/// stands on it.
+/// The layer of each store, counted from the top: below every store that is built on
+/// it.
 fn layers(config: &Config) -> Vec<usize> {
     let mut layers = vec![0; config.stores.len()];
-    // Bases come first in the order of stores, so from the end every store is
-    // final before its bases are looked at.
+    // Stores come after their bases, so going backwards each store is final before its
+    // bases.
     for (index, def) in config.stores.iter().enumerate().rev() {
         let below = layers.get(index).map_or(0, |layer| layer + 1);
         for base in &def.bases {

@@ -1,4 +1,4 @@
-//! Lines of text. A store that several stand on is drawn once.
+//! Draws the configuration as a tree of text lines. A shared base is drawn once.
 
 use super::{details, role, roots};
 use crate::config::Config;

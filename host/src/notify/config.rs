@@ -1,4 +1,4 @@
-//! The handlers of a notifying store, from its config.
+//! Parses the handlers of a notifying store from its config.
 
 use super::message::{Message, action_name};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use storage_core::env::Action;
 
-/// The longest that a delivery may be given, in seconds.
+/// The longest timeout of a delivery, in seconds.
 const MAX_TIMEOUT: f64 = 3_600.0;
 
 /// The most retries of a webhook.
@@ -88,7 +88,7 @@ impl Webhook {
         Duration::from_secs_f64(self.timeout)
     }
 
-    /// The server, without what may be secret in the URL.
+    /// The host name for messages, since the rest of the URL may hold secrets.
     pub(super) fn server(&self) -> String {
         let uri = self.url.parse::<http::Uri>().ok();
         uri.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_else(|| "?".to_owned())
@@ -119,7 +119,7 @@ impl LogLevel {
 }
 
 impl Handlers {
-    /// Relative paths start at `directory`.
+    /// Parses a store's config. Relative paths start at `directory`.
     pub(super) fn parse(config: &Value, directory: &Path) -> Result<Self, String> {
         let list = |name: &str| -> Result<Vec<Handler>, String> {
             let Some(given) = config.get(name) else { return Ok(Vec::new()) };
@@ -155,8 +155,8 @@ impl Handlers {
 }
 
 impl Handler {
-    /// With paths from the root on. A program that is named without a `/` is
-    /// looked for in `$PATH`, as a shell does.
+    /// Resolves relative paths against `directory`. A program named without a `/` is
+    /// looked up in `$PATH`.
     fn below(mut self, directory: &Path) -> Self {
         match &mut self {
             Handler::File(file) => file.path = directory.join(&file.path),
@@ -190,7 +190,7 @@ impl Handler {
 
 impl Webhook {
     fn check(&self) -> Result<(), String> {
-        // The URL itself may hold a secret, so it is not shown.
+        // The URL may hold a secret, so messages don't show it.
         let uri: http::Uri = self.url.parse().map_err(|e| format!("webhook: url: {e}"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
             return Err("webhook: url must begin with http:// or https://".to_owned());

@@ -1,4 +1,4 @@
-//! A command per event: no shell, the event as JSON on its standard input.
+//! Runs a command per event, without a shell, with the event as JSON on standard input.
 
 use super::Stop;
 use super::config::Exec;
@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often a running command is looked at.
+/// How often a running command is polled.
 const LOOK: Duration = Duration::from_millis(10);
 
 pub(super) fn run(exec: &Exec, message: &Message, stop: &Stop) -> Result<(), String> {
@@ -19,13 +19,13 @@ pub(super) fn run(exec: &Exec, message: &Message, stop: &Stop) -> Result<(), Str
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // A group of its own, so that what it starts can be ended with it.
+        // A process group of its own, so that its children can be killed with it.
         .process_group(0)
         .spawn()
         .map_err(|e| format!("the command {program:?} can't be run: {e}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // An event fits into the buffer of a pipe, so this does not wait. A
-        // command need not read it.
+        // An event fits into the pipe's buffer, so this does not block. The command
+        // need not read it.
         let _ = stdin.write_all(format!("{}\n", message.json).as_bytes());
     }
     let until = Instant::now() + stop.at_most(exec.timeout());

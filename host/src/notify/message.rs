@@ -1,4 +1,4 @@
-//! An event as handlers see it.
+//! An event in the form that handlers receive.
 
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::env::{Action, Event};
 
 pub(super) struct Message {
-    /// Unique, and the same however often the delivery is tried.
+    /// Unique per event; retries repeat it.
     pub id: String,
     pub event: Event,
-    /// One line of JSON.
+    /// The event as one line of JSON.
     pub json: String,
 }
 
-/// Time since 1970.
+/// The time since 1970.
 pub(super) fn now() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,9 +1,8 @@
-//! Delivery of the events of notifying stores: log lines, webhooks, commands,
-//! files.
+//! Delivers the events of notifying stores to log lines, webhooks, commands and files.
 //!
-//! Events wait in a bounded queue for one worker, so an operation never waits
-//! for a delivery. What does not fit is counted, logged and lost: this is
-//! notification, not replication.
+//! Events wait in a bounded queue for one worker, so operations never wait for a
+//! delivery. Events that do not fit are counted, logged and lost: this is notification,
+//! not replication.
 
 mod config;
 mod exec;
@@ -26,10 +25,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use storage_core::env::Event;
 
-/// How many events wait at most.
+/// The most events in the queue.
 const QUEUE: usize = 4_096;
 
-/// How long [`Notifier::close`] goes on delivering.
+/// How long [`Notifier::close`] keeps delivering.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Delivers events to the handlers of their stores.
@@ -42,9 +41,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Takes the name and config of every notifying store. Of the config,
-    /// `on_change`, `on_put` and `on_delete` are read; relative paths in them
-    /// start at `directory`.
+    /// Takes the name and config of every notifying store. Reads `on_change`, `on_put`
+    /// and `on_delete`; relative paths in them start at `directory`.
     pub fn new<'a>(
         stores: impl IntoIterator<Item = (&'a str, &'a serde_json::Value)>,
         directory: &Path,
@@ -80,7 +78,7 @@ impl Notifier {
         Ok(Self { stores, queue: Mutex::new(queue), worker: Mutex::new(worker), stop, lost })
     }
 
-    /// Takes an event for delivery. Never waits and never fails.
+    /// Queues an event for delivery. Never blocks and never fails.
     pub fn changed(&self, event: Event) {
         if !self.stores.get(&event.store).is_some_and(|handlers| handlers.wants(event.action)) {
             return;
@@ -95,7 +93,7 @@ impl Notifier {
             None => "closed".to_owned(),
         };
         let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
-        // A full queue stays full for a while: say it now and then.
+        // A full queue stays full for a while, so log this only now and then.
         if lost.is_power_of_two() {
             tracing::warn!(
                 target: "storage", store = refused, lost,
@@ -104,13 +102,12 @@ impl Notifier {
         }
     }
 
-    /// How many events were lost, because the queue was full or at the end.
+    /// Events lost because the queue was full or closed, or at shutdown.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Delivers what waits, for a few seconds at most, and stops. Later
-    /// events are lost.
+    /// Delivers queued events for up to [`DRAIN`] and stops. Later events are lost.
     pub async fn close(&self) {
         self.close_within(DRAIN).await;
     }
@@ -120,8 +117,8 @@ impl Notifier {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(worker) = worker else { return };
-        // The worker heeds the deadline by itself; a little is left for it to
-        // notice, and a name lookup that hangs is not waited for.
+        // The worker observes the deadline itself. Allow it a second more, but don't
+        // wait for a name lookup that hangs.
         let ended = tokio::task::spawn_blocking(move || worker.join().is_ok());
         let ended = tokio::time::timeout(time + Duration::from_secs(1), ended).await;
         if !matches!(ended, Ok(Ok(true))) {
@@ -134,7 +131,7 @@ impl Notifier {
     }
 }
 
-/// When the worker has to be done.
+/// The deadline of the worker.
 #[derive(Default)]
 struct Stop {
     deadline: Mutex<Option<Instant>>,
@@ -147,13 +144,13 @@ impl Stop {
         self.changed.notify_all();
     }
 
-    /// Of this time, what is left before the deadline.
+    /// `time`, cut to what is left before the deadline.
     fn at_most(&self, time: Duration) -> Duration {
         let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
         deadline.map_or(time, |d| time.min(d.saturating_duration_since(Instant::now())))
     }
 
-    /// Waits, but not past the deadline. `false` when that has come.
+    /// Sleeps, but not past the deadline. Returns `false` once that has passed.
     fn pause(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
         let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,11 +206,11 @@ fn deliver_all(
 
 fn append(path: &Path, message: &Message) -> Result<(), String> {
     let problem = |e: std::io::Error| format!("{}: {e}", path.display());
-    // A pipe that nobody reads is an error, not a wait.
+    // A pipe without a reader is an error, not a wait.
     let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let mut options = std::fs::OpenOptions::new();
     let options = options.create(true).append(true).custom_flags(no_wait);
     let mut file = options.open(path).map_err(problem)?;
-    // One write, so that lines of several processes don't mix.
+    // A single write, so that lines of several processes don't mix.
     file.write_all(format!("{}\n", message.json).as_bytes()).map_err(problem)
 }

@@ -26,7 +26,7 @@ impl Request {
     }
 }
 
-/// Answers one connection for each status, then gives what was asked.
+/// Answers one connection per status, then returns the requests.
 fn server(statuses: &'static [u16]) -> (String, JoinHandle<Vec<Request>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook?token=hidden", listener.local_addr().unwrap());
@@ -174,7 +174,7 @@ async fn what_does_not_fit_or_comes_too_late_is_counted() {
     for _ in 0..10 {
         notifier.changed(event(Action::Put, "k"));
     }
-    // One is with the worker at most, one waits.
+    // The worker holds at most one event, and the queue another.
     assert!(notifier.lost() >= 8);
     notifier.close_within(Duration::from_millis(50)).await;
     notifier.changed(event(Action::Put, "late"));

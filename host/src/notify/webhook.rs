@@ -1,8 +1,8 @@
-//! Events by HTTP.
+//! Delivers events as HTTP requests.
 //!
 //! With a secret, `X-Storage-Signature: sha256=…` is the HMAC-SHA256 of
-//! `{X-Storage-Timestamp}.{body}` in hex: a receiver that refuses old
-//! timestamps can't be fooled by a repeated request.
+//! `{X-Storage-Timestamp}.{body}` in hex. A receiver that rejects old timestamps is
+//! safe from replayed requests.
 
 use super::Stop;
 use super::config::Webhook;
@@ -12,10 +12,10 @@ use sha2::Sha256;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// The wait before the first retry; doubled for each further one.
+/// The delay before the first retry; it doubles for each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
-/// The longest wait between two tries.
+/// The longest delay between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Client {
@@ -23,7 +23,7 @@ pub(super) struct Client {
 }
 
 enum Failure {
-    /// Trying again may help.
+    /// A retry may succeed.
     Passing(String),
     Final(String),
 }
@@ -32,7 +32,7 @@ impl Client {
     pub(super) fn new() -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // A signed event goes to the server that was named, nowhere else.
+            // Signed events must not follow redirects to other servers.
             .max_redirects(0)
             .user_agent(concat!("storage-host/", env!("CARGO_PKG_VERSION")))
             .build();
@@ -111,7 +111,7 @@ pub(super) fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Between half of it and all of it, so that many senders don't return at
+/// A random part of `wait`, at least half of it, so that many senders don't retry at
 /// once.
 fn jitter(wait: Duration) -> Duration {
     // Seeded by the system for every instance.

@@ -1,6 +1,6 @@
-//! The protocol of OCI registries, as much of it as one artifact needs, and
-//! what a registry must not do to its client: answer without end, send it in
-//! circles, or from https to http.
+//! A client of the OCI distribution protocol, limited to what one artifact needs. It
+//! bounds the size, time and redirects of answers, and never follows from https to
+//! http.
 
 use super::reference::is_loopback;
 use super::{Credentials, Reference, shown};
@@ -13,33 +13,32 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-/// How often an answer may send elsewhere.
+/// The most redirects per request.
 const MOST_REDIRECTS: usize = 5;
 
-/// The most bytes of an answer that is held in memory: manifests, tokens,
-/// messages.
+/// The most bytes of an answer held in memory: manifests, tokens, messages.
 const MOST_AT_ONCE: u64 = 1 << 20;
 
-/// How long a connection may take, and then an answer to begin.
+/// Time limits for connecting, and then for the start of the answer.
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// How long nothing may come or go.
+/// The longest time without a byte in either direction.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How long one request may take with all of its bytes.
+/// The time limit of one request with its body.
 const REQUEST: Duration = Duration::from_secs(15 * 60);
 
-/// What is sent with a request.
+/// The body of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Sent<'a> {
-    /// Nothing.
+    /// No body.
     Nothing,
-    /// These bytes of this type.
+    /// These bytes, with this media type.
     Bytes(&'a [u8], &'a str),
 }
 
-/// Talks to one registry about one repository.
+/// A client for one repository of one registry.
 pub struct Client {
     agent: Agent,
     scheme: &'static str,
@@ -47,13 +46,13 @@ pub struct Client {
     name: String,
     credentials: Option<Credentials>,
     authorization: Option<String>,
-    /// What is to be done: `pull`, or `pull,push`.
+    /// The scope to request: `pull`, or `pull,push`.
     actions: &'static str,
 }
 
 impl Client {
-    /// For a reference; in `plain` http where nobody can listen on the way, or
-    /// the user says so.
+    /// Creates a client. It uses plain http if the registry is on this machine, or if
+    /// `plain` is set.
     pub fn new(
         reference: &Reference,
         credentials: Option<Credentials>,
@@ -62,7 +61,7 @@ impl Client {
     ) -> Self {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // Each is looked at here.
+            // `follow` checks each redirect.
             .max_redirects(0)
             .user_agent(concat!("storage-host/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT))
@@ -73,7 +72,7 @@ impl Client {
         if reference.is_local() {
             config = config.proxy(None);
         }
-        // Those of Mozilla are there without.
+        // Mozilla's roots are built in; these are the system's.
         let system = rustls_native_certs::load_native_certs().certs;
         if !system.is_empty() {
             let roots =
@@ -92,8 +91,8 @@ impl Client {
         }
     }
 
-    /// One request for something of the repository, and where it was answered
-    /// in the end. `from` begins with a slash.
+    /// Makes one request on the repository. Returns the answer and its final URL.
+    /// `from` begins with a slash.
     pub(super) fn ask(
         &mut self,
         method: &Method,
@@ -105,7 +104,7 @@ impl Client {
         self.ask_at(method, &url, accept, sent)
     }
 
-    /// As [`Client::ask`], at a place that the registry named.
+    /// Like [`Client::ask`], at a URL that the registry gave.
     pub(super) fn ask_at(
         &mut self,
         method: &Method,
@@ -121,7 +120,7 @@ impl Client {
         self.follow(method, url, accept, sent)
     }
 
-    /// Goes where the answers send it.
+    /// Follows redirects.
     fn follow(
         &self,
         method: &Method,
@@ -144,15 +143,15 @@ impl Client {
         Err(format!("{} sends elsewhere more than {MOST_REDIRECTS} times", self.registry))
     }
 
-    /// Where an answer points to.
+    /// The URL in an answer's `Location` header.
     pub(super) fn location(&self, answer: &Response<Body>, asked: &Uri) -> Result<Uri, String> {
         let text = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let text = text.ok_or_else(|| format!("{} does not say where to go", self.registry))?;
         self.checked(text, Some(asked))
     }
 
-    /// A place that may be asked: over https, or in plain http where the
-    /// registry itself is spoken to so, and then there or on this machine.
+    /// Checks a URL before it is requested. It must use https. Plain http is allowed
+    /// only if the registry uses it, and only to it or between loopback addresses.
     fn checked(&self, text: &str, relative_to: Option<&Uri>) -> Result<Uri, String> {
         let wrong = |why: &str| format!("{} sends to {:?}: {why}", self.registry, shown(text));
         let uri = match (relative_to, text.starts_with('/') && !text.starts_with("//")) {
@@ -185,7 +184,7 @@ impl Client {
         sent: Sent<'_>,
     ) -> Result<Response<Body>, String> {
         let mut request = http::Request::builder().method(method).uri(url).header("Accept", accept);
-        // Nobody else is told who asks.
+        // Send credentials to the registry only.
         let home = url.authority().is_some_and(|authority| authority.as_str() == self.registry);
         if let Some(authorization) = self.authorization.as_ref().filter(|_| home) {
             request = request.header(AUTHORIZATION, authorization);
@@ -205,7 +204,7 @@ impl Client {
         answer.map_err(|error| format!("{host} can't be asked: {error}"))
     }
 
-    /// What to send from now on, as an answer of 401 wants it.
+    /// The `Authorization` header that a 401 answer asks for.
     fn authorize(&self, answer: &Response<Body>) -> Result<String, String> {
         let wanted = answer.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
         let wanted = wanted.unwrap_or_default();
@@ -265,7 +264,7 @@ impl Client {
         }
     }
 
-    /// What an answer of failure means, and what to do.
+    /// A message for a failed answer: its meaning, and what to do.
     pub(super) fn failure(&self, what: &str, answer: Response<Body>) -> String {
         let status = answer.status();
         let told = at_once(answer, &self.registry).unwrap_or_default();
@@ -283,15 +282,15 @@ impl Client {
         format!("{what}: {} answered {status}{told}{hint}", self.registry)
     }
 
-    /// Where requests go, as a base for relative addresses.
+    /// The registry's root, as the base of relative URLs.
     pub(super) fn home(&self) -> Uri {
         let text = format!("{}://{}/", self.scheme, self.registry);
-        // The registry was an authority when the reference was read.
+        // The registry was validated as an authority with the reference.
         text.parse().unwrap_or_default()
     }
 }
 
-/// The whole of a short answer.
+/// Reads a short answer completely.
 pub(super) fn at_once(answer: Response<Body>, host: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let body = answer.into_body().into_reader();
@@ -304,7 +303,7 @@ pub(super) fn at_once(answer: Response<Body>, host: &str) -> Result<Vec<u8>, Str
     Ok(bytes)
 }
 
-/// `name="value"` or `name=value`, separated by commas.
+/// Parses `name="value"` and `name=value`, separated by commas.
 fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields = Vec::new();
     let mut rest = text.trim_start();

@@ -1,4 +1,4 @@
-//! Who asks a registry: the environment, or else what `docker login` left.
+//! Registry credentials from the environment, or else from `docker login`.
 
 use crate::regular;
 use data_encoding::BASE64;
@@ -6,14 +6,14 @@ use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
 
-/// The name of the user, and their password or token.
+/// The user's name, and their password or token.
 const USER: &str = "STORAGE_REGISTRY_USER";
 const PASSWORD: &str = "STORAGE_REGISTRY_PASSWORD";
 
-/// The most bytes of the file of docker that are read.
+/// The most bytes to read of docker's config file.
 const MOST: u64 = 1 << 20;
 
-/// A name and a password. In no message, and not in `Debug`.
+/// A name and a password. Never shown in messages or by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     user: String,
@@ -27,13 +27,13 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// As a header has them.
+    /// The value of the `Authorization` header.
     pub(super) fn basic(&self) -> String {
         let both = format!("{}:{}", self.user, self.password);
         format!("Basic {}", BASE64.encode(both.as_bytes()))
     }
 
-    /// For a registry, if there are any.
+    /// The credentials for a registry, if there are any.
     pub fn find(registry: &str) -> Result<Option<Self>, String> {
         let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         match (set(USER), set(PASSWORD)) {
@@ -49,7 +49,7 @@ impl Credentials {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{shown} can't be read: {error}")),
         };
-        // What serde says of a file may quote it.
+        // serde's message may quote the file.
         let config = serde_json::from_slice(&text)
             .map_err(|error| format!("{shown}, line {}: it is no JSON", error.line()))?;
         in_docker(&config, registry).map_err(|error| format!("{shown}: {error}"))

@@ -1,5 +1,5 @@
-//! A component as an artifact, as `wkg` lays it out: a manifest, its config,
-//! and one layer of WebAssembly.
+//! The layout of a component as an OCI artifact, compatible with `wkg`: a manifest, its
+//! config, and one WebAssembly layer.
 
 use super::{Digest, shown};
 use crate::engine::plugin::MAX_COMPONENT;
@@ -8,32 +8,32 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A manifest.
+/// The media type of a manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A list of manifests; asked for to be told apart.
+/// The media type of a list of manifests, requested only to recognize one.
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// The config of a manifest.
+/// The media type of the config.
 pub const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
-/// The layer.
+/// The media type of the layer.
 pub const LAYER: &str = "application/wasm";
 
-/// How a component begins: the magic of WebAssembly, a version, and the layer
-/// of components.
+/// The first bytes of a component: the WebAssembly magic, a version, and the layer
+/// number of components.
 pub const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// The layer of a manifest.
+/// A manifest's layer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Of its bytes.
+    /// The digest of its bytes.
     pub digest: Digest,
-    /// In bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
-/// Finds the component in a manifest. Errors say what it is instead.
+/// Finds the component in a manifest. Errors say what the manifest holds instead.
 pub fn layer(manifest: &[u8]) -> Result<Layer, String> {
     let manifest: Value =
         serde_json::from_slice(manifest).map_err(|error| format!("it is no JSON: {error}"))?;
@@ -69,7 +69,7 @@ pub fn layer(manifest: &[u8]) -> Result<Layer, String> {
     Ok(Layer { digest: Digest::parse(digest)?, size })
 }
 
-/// An artifact of a component: its config and its manifest.
+/// Builds the config and the manifest of a component.
 pub fn artifact(component: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
     if !component.starts_with(COMPONENT) {
         return Err("it is no component of WebAssembly".to_owned());

@@ -1,14 +1,14 @@
-//! Components in OCI registries, in the layout of `wkg`: a manifest with one
-//! layer of WebAssembly.
+//! WebAssembly components in OCI registries, in the layout of `wkg`: a manifest with
+//! one WebAssembly layer.
 //!
-//! - [`reference`]: how an artifact is named.
-//! - [`credentials`]: who asks.
-//! - [`client`]: the protocol, and what a registry must not do to its client.
+//! - [`reference`]: names of artifacts.
+//! - [`credentials`]: registry credentials.
+//! - [`client`]: the distribution protocol and its safety limits.
 //! - [`layout`]: manifests and their configs.
-//! - [`pull`] and [`push`]: one artifact down, or up.
+//! - [`pull`] and [`push`]: download and upload of one artifact.
 //!
-//! Nothing that a registry says is believed: answers are bounded, digests are
-//! computed here, and nobody is followed from https to http.
+//! Registries are not trusted: answers are bounded, digests are computed here, and
+//! redirects from https to http are refused.
 
 pub mod client;
 pub mod credentials;
@@ -24,22 +24,22 @@ pub use reference::Reference;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// A SHA-256 digest, as OCI writes it: `sha256:` and 64 digits in lower case.
+/// A SHA-256 digest in OCI form: `sha256:` and 64 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest(String);
 
 impl Digest {
-    /// Of these bytes.
+    /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_hash(Sha256::new_with_prefix(bytes))
     }
 
-    /// Of what was hashed.
+    /// The digest of a hasher's input.
     pub fn from_hash(hash: Sha256) -> Self {
         Self(format!("sha256:{}", hex::encode(hash.finalize())))
     }
 
-    /// From text.
+    /// Parses a digest.
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
         let hex = |digits: &&str| digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -64,7 +64,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// What a registry said, short enough for a message.
+/// A registry's text, shortened for a message.
 fn shown(text: &str) -> String {
     const MOST: usize = 200;
     let mut short: String =

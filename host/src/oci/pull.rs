@@ -1,4 +1,4 @@
-//! One artifact down.
+//! Downloads one artifact.
 
 use super::client::{Sent, at_once};
 use super::layout::{COMPONENT, INDEX, Layer, MANIFEST, layer};
@@ -7,19 +7,19 @@ use http::Method;
 use sha2::{Digest as _, Sha256};
 use std::io::{Read, Write};
 
-/// What was pulled.
+/// A downloaded component.
 #[derive(Debug)]
 pub struct Pulled {
-    /// Of the manifest: what to name to get this very artifact again.
+    /// The manifest's digest, which pins this exact artifact.
     pub manifest: Digest,
-    /// Of the component.
+    /// The component's digest.
     pub component: Digest,
-    /// Of the component, in bytes.
+    /// The component's size in bytes.
     pub size: u64,
 }
 
-/// Writes the component of an artifact to `to`. After an error, what was
-/// written is not to be used. Blocks.
+/// Downloads an artifact's component to `to`. After an error, discard what was written.
+/// Blocks.
 pub fn pull(
     client: &mut Client,
     reference: &Reference,
@@ -46,7 +46,7 @@ fn manifest(client: &mut Client, reference: &Reference) -> Result<(Digest, Layer
     if let Some(wanted) = reference.digest.as_ref().filter(|wanted| **wanted != digest) {
         return Err(format!("it has the digest {digest}, and not {wanted}"));
     }
-    // Other algorithms are not computed here.
+    // Only SHA-256 digests can be compared.
     let named = named.filter(|named| named.starts_with("sha256:"));
     if let Some(named) = named.filter(|named| *named != digest.to_string()) {
         return Err(format!(
@@ -64,7 +64,7 @@ fn component(client: &mut Client, found: &Layer, to: &mut impl Write) -> Result<
     if !answer.status().is_success() {
         return Err(client.failure("it can't be had", answer));
     }
-    // One more byte is one too many, and is enough to see it.
+    // One extra byte shows that the answer is too long.
     let mut body = answer.into_body().into_reader().take(found.size.saturating_add(1));
     let (mut hash, mut count) = (Sha256::new(), 0_u64);
     let mut chunk = vec![0; 64 * 1024];

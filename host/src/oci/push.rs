@@ -1,4 +1,4 @@
-//! One artifact up.
+//! Uploads one artifact.
 
 use super::client::Sent;
 use super::layout::{MANIFEST, artifact};
@@ -6,8 +6,8 @@ use super::{Client, Digest, Reference};
 use http::Method;
 use http::StatusCode;
 
-/// Puts a component into a registry; gives the digest of its manifest. What is
-/// there already is not sent again. Blocks.
+/// Uploads a component and returns its manifest's digest. Skips blobs that the registry
+/// has already. Blocks.
 pub fn push(
     client: &mut Client,
     reference: &Reference,
@@ -41,7 +41,7 @@ fn upload(client: &mut Client, blob: &[u8]) -> Result<(), String> {
     }
     let place = client.location(&begun, &client.home())?.to_string();
     let separator = if place.contains('?') { '&' } else { '?' };
-    // A colon is as good as %3A in a query.
+    // A query may contain an unescaped colon.
     let place = format!("{place}{separator}digest={digest}");
     let sent = Sent::Bytes(blob, "application/octet-stream");
     let answer = client.ask_at(&Method::PUT, &place, "*/*", sent)?;

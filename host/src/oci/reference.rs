@@ -1,29 +1,28 @@
-//! How an artifact is named: `REGISTRY/NAME:TAG`, `REGISTRY/NAME@sha256:…`, or
-//! both.
+//! Names of artifacts: `REGISTRY/NAME:TAG`, `REGISTRY/NAME@sha256:…`, or both.
 
 use super::Digest;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// The tag where none is given.
+/// The default tag.
 const LATEST: &str = "latest";
 
 /// The name of an artifact in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Host, and port where it is not the usual one.
+    /// The host, with a port unless it is the default.
     pub registry: String,
     /// The repository.
     pub name: String,
-    /// The tag; `latest` where neither it nor a digest is given.
+    /// The tag; `None` means `latest` if there is no digest either.
     pub tag: Option<String>,
-    /// The only manifest that is meant.
+    /// The digest of the manifest, if it is pinned.
     pub digest: Option<Digest>,
 }
 
 impl Reference {
-    /// How the manifest is asked for.
+    /// The tag or digest to request the manifest by.
     pub fn manifest(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.to_string(),
@@ -32,7 +31,7 @@ impl Reference {
         }
     }
 
-    /// Whether the registry is on this machine, where nobody listens on the way.
+    /// Whether the registry is on this machine, where plain http is safe.
     pub fn is_local(&self) -> bool {
         is_loopback(&self.registry)
     }
@@ -57,7 +56,8 @@ impl FromStr for Reference {
         let Some((registry, rest)) = text.split_once('/') else {
             return wrong("it names no registry");
         };
-        // As everywhere: a first part without a dot or a port is no registry.
+        // As usual for references: a first part without a dot or port is not a
+        // registry.
         let host = registry == "localhost" || registry.contains(['.', ':']);
         let authority = registry.parse::<http::uri::Authority>();
         if !host || registry.contains('@') || authority.is_err() {

@@ -1,4 +1,4 @@
-//! One object from a store to another.
+//! Copies or moves one object between stores.
 
 use super::Control;
 use super::each::Finished;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_core::RESERVED_METADATA;
 
-/// Carries objects from side to side. Clones are the same.
+/// Copies objects from one side to the other. Clones share their state.
 #[derive(Clone)]
 pub(super) struct Carrier {
     pub from: Side,
@@ -27,9 +27,7 @@ impl Carrier {
         Self { from, to, control, warned: Arc::default() }
     }
 
-    /// As [`carry`](Self::carry), by the rest of the key; with `overwrite`
-    /// off, an object that is there is left alone; `relocate` deletes it from
-    /// the source afterwards.
+    /// Like [`carry`](Self::carry), for the key `rest` below both prefixes.
     pub async fn one(
         self,
         rest: String,
@@ -42,7 +40,8 @@ impl Carrier {
         Finished { key, size: known.size, result }
     }
 
-    /// Carries one object, whose size may be known already.
+    /// Copies one object. Without `overwrite`, an existing object is left alone.
+    /// `relocate` then deletes the source. `size` is used by dry runs only.
     pub async fn carry(
         &self,
         key: &str,
@@ -73,7 +72,7 @@ impl Carrier {
         if !relocate {
             return Ok(Done::Copied(bytes));
         }
-        // What was written to the source since it was read is not to be lost.
+        // Don't delete a version that was written after the read.
         let from = &self.from.objects;
         let delete = |conditional| {
             let if_match = etag.clone().filter(|_| conditional);
@@ -85,8 +84,8 @@ impl Carrier {
         }
     }
 
-    /// Has the place that keeps both objects copy the one, where there is such a
-    /// place. `None`: nothing was done.
+    /// Lets the backend that holds both objects copy, if there is one. Returns `None`
+    /// if nothing was done.
     async fn within(
         &self,
         key: &str,
@@ -107,8 +106,8 @@ impl Carrier {
         }))
     }
 
-    /// Reads and writes the bytes, with media type and user metadata; gives
-    /// their number and the etag of what was read.
+    /// Streams the bytes, with media type and user metadata. Returns their number and
+    /// the etag of the source.
     async fn stream(
         &self,
         key: &str,
@@ -128,7 +127,7 @@ impl Carrier {
         }
     }
 
-    /// What goes with an object to a store that can keep it.
+    /// Put options with the media type and user metadata, if the target can keep them.
     fn kept(&self, info: &ObjectInfo) -> PutOptions {
         let mut metadata = info.metadata.clone();
         metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
@@ -147,7 +146,7 @@ impl Carrier {
     }
 }
 
-/// Deletes one object; that it is gone already is as good.
+/// Deletes one object; a missing one counts as deleted.
 pub(super) async fn remove(side: Side, key: String, size: Option<u64>, dry_run: bool) -> Finished {
     let deleted = match dry_run {
         true => Ok(()),

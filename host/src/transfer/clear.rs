@@ -8,7 +8,8 @@ use super::report::{Aborted, Counts, Event};
 use super::side::Side;
 use futures::TryStreamExt;
 
-/// Deletes. Keys that failed are counted; the error is that of the listing.
+/// Deletes the objects. Failed keys are counted; returns an error only if the listing
+/// fails.
 pub async fn clear(side: &Side, control: &Control) -> Result<Counts, Box<Aborted>> {
     let mut counts = Counts::default();
     let found =

@@ -12,21 +12,21 @@ use futures::TryStreamExt;
 /// What to copy.
 #[derive(Clone)]
 pub struct Copy {
-    /// From here
+    /// The source.
     pub from: Side,
-    /// to here, with this prefix instead of that.
+    /// The target; its prefix replaces that of the source.
     pub to: Side,
-    /// Replace what is there already.
+    /// Replace existing objects.
     pub overwrite: bool,
 }
 
-/// Copies. Keys that failed are counted; the error is that of the listing, or
-/// says that source and target overlap.
+/// Copies the objects. Failed keys are counted. Returns an error if the listing fails,
+/// or if source and target overlap.
 pub async fn copy(what: &Copy, control: &Control) -> Result<Counts, Box<Aborted>> {
     carry_all(what, control, "copy", false).await
 }
 
-/// Copies everything below, and with `relocate` deletes it from the source.
+/// Copies everything below the prefix and, with `relocate`, deletes it from the source.
 pub(super) async fn carry_all(
     what: &Copy,
     control: &Control,
@@ -50,8 +50,8 @@ pub(super) async fn carry_all(
     Ok(counts)
 }
 
-/// As [`copy`], of the objects that are named: each key is what follows the
-/// prefix. One that is not there counts as failed.
+/// Like [`copy`], for the given keys, which are relative to the prefix. A missing
+/// object counts as failed.
 pub async fn copy_keys(
     what: &Copy,
     keys: impl KeyList,

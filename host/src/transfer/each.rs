@@ -1,4 +1,4 @@
-//! The engine of every transfer: so many at a time, each counted once.
+//! The executor of all transfers: bounded concurrency, each item counted once.
 
 use super::Control;
 use super::report::{Counts, Done, Event, Failure, Fault};
@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt};
 use std::pin::pin;
 use tokio::task::JoinSet;
 
-/// A key that is done with.
+/// The result for one key.
 pub(super) struct Finished {
     pub key: String,
     pub size: Option<u64>,
@@ -14,16 +14,16 @@ pub(super) struct Finished {
 }
 
 impl Finished {
-    /// A key of which nothing else is known.
+    /// A failure of a key of unknown size.
     pub fn failed(failure: Failure) -> Self {
         Self { key: failure.key.clone(), size: None, result: Err(failure) }
     }
 }
 
-/// Does the work for each item, in tasks, so that all cores take part.
+/// Runs `work` for each item, in tasks, so that it uses all cores.
 ///
-/// When asked to stop, or when the items fail, nothing new is begun and what
-/// is under way is finished. Dropping the future aborts the tasks.
+/// If stopped, or if the items fail, it starts nothing new and completes what has
+/// begun. Dropping the future aborts the tasks.
 pub(super) async fn each<T, F>(
     control: &Control,
     counts: &mut Counts,
@@ -60,7 +60,7 @@ where
             Some(finished) = tasks.join_next() => {
                 let Finished { key, size, result } = match finished {
                     Ok(finished) => finished,
-                    // Nobody aborts the tasks: it is a panic, and goes on here.
+                    // Tasks are never aborted here, so this is a panic: propagate it.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 };
                 (control.watch)(Event::Done { key: &key, size, result: &result });

@@ -1,12 +1,12 @@
-//! Whether two objects are the same.
+//! Compares two objects.
 
 use super::report::Failure;
 use super::side::{Known, Side};
 use crate::objects::CHUNK;
 use bytes::Bytes;
 
-/// Whether the objects under `rest` are surely equal: by size, then by MD5
-/// where both sides have one, then by their bytes.
+/// Whether the objects at `rest` are equal: by size, then by MD5 if both sides have
+/// one, else by their bytes.
 pub(super) async fn equal(
     from: &Side,
     source: &Known,

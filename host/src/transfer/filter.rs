@@ -1,11 +1,11 @@
-//! Which keys a transfer touches.
+//! Include and exclude patterns for keys.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// Patterns of keys to take and to leave out, matched against what follows
-/// the prefix (and, of a [tree](super::Side::tree), the `/`). `*` and `?` stay within a segment, `**` crosses `/`. What an
-/// exclude pattern matches is left out; with include patterns, so is what none
-/// of them matches. The default leaves out nothing.
+/// Patterns of keys to include and exclude, matched against the key relative to the
+/// prefix (for a [tree](super::Side::tree), without the leading `/`). `*` and `?` match
+/// within a segment, `**` crosses `/`. A key is skipped if an exclude pattern matches
+/// it, or if there are include patterns and none does. The default skips nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     include: Option<GlobSet>,
@@ -13,13 +13,13 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Compiles patterns; the error names the one that is none.
+    /// Compiles the patterns; the error names the invalid one.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
         let include = if include.is_empty() { None } else { Some(set(include)?) };
         Ok(Self { include, exclude: set(exclude)? })
     }
 
-    /// Whether a key is taken; `rest` is what follows the prefix.
+    /// Whether to include a key; `rest` is the key relative to the prefix.
     pub fn keeps(&self, rest: &str) -> bool {
         self.include.as_ref().is_none_or(|set| set.is_match(rest)) && !self.exclude.is_match(rest)
     }

@@ -1,4 +1,4 @@
-//! Keys that somebody names, instead of a listing.
+//! Reads lists of keys, which replace a listing.
 
 use super::Control;
 use super::report::{Event, Failure, Fault};
@@ -9,16 +9,16 @@ use std::io;
 use storage_core::skipped::printable;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// The most bytes between two ends: more is no list of keys.
+/// The most bytes of one key; more means that the input is not a list of keys.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Keys as they were read.
+/// A stream of raw keys.
 pub trait KeyList: Stream<Item = io::Result<Vec<u8>>> + Send {}
 
 impl<S: Stream<Item = io::Result<Vec<u8>>> + Send> KeyList for S {}
 
-/// Reads keys, each ended by a newline, or with `null` by NUL; the last one may
-/// end with the list. Empty ones are passed over.
+/// Reads keys terminated by newlines or, with `null`, by NULs. The last terminator may
+/// be missing. Skips empty keys.
 pub fn read_keys(from: impl AsyncBufRead + Send + Unpin, null: bool) -> impl KeyList {
     let end = if null { b'\0' } else { b'\n' };
     futures::stream::try_unfold(from, move |mut from| async move {
@@ -53,8 +53,8 @@ async fn next(from: &mut (impl AsyncBufRead + Unpin), end: u8) -> io::Result<Opt
     }
 }
 
-/// The keys of a list that the filter keeps, without the prefix of the side;
-/// and what can be none.
+/// The keys of a list that the filter includes, relative to the side's prefix, and a
+/// failure for each invalid key.
 pub(super) fn named(
     side: &Side,
     keys: impl KeyList,
@@ -99,7 +99,7 @@ mod tests {
     use futures::TryStreamExt;
 
     async fn read(text: &[u8], null: bool) -> io::Result<Vec<Vec<u8>>> {
-        // Every way of its coming in parts.
+        // Read it in chunks of every small size.
         let whole: Vec<_> = read_keys(text, null).try_collect().await?;
         for size in 1..4 {
             let parts = tokio::io::BufReader::with_capacity(size, text);

@@ -1,13 +1,12 @@
-//! What the source holds that is no object there: it is left out, told and
-//! counted.
+//! Reports and counts entries of the source that are not objects and so are skipped.
 
 use super::Control;
 use super::report::{Counts, Event, Fault};
 use super::side::Side;
 use futures::StreamExt;
 
-/// Tells of every entry below the prefix that is no object, without those that
-/// the filter leaves out; `hear` is given what of its name follows the prefix.
+/// Reports every entry below the prefix that is not an object and that the filter
+/// includes. Calls `hear` with its name relative to the prefix.
 pub(super) async fn tell(
     side: &Side,
     control: &Control,

@@ -1,10 +1,9 @@
-//! Many objects at once: copy, sync, relocate, clear.
+//! Bulk transfers: copy, sync, move, clear.
 //!
-//! Bounded concurrency, streamed, counted exactly. One key that fails does not
-//! stop the others; a listing that fails ends everything after what is under
-//! way, since nothing can be concluded from half of one. What the source holds
-//! beside its objects (a symbolic link, a key that can be none) is counted as
-//! left out.
+//! Transfers stream with bounded concurrency and exact counts. A key that fails does
+//! not stop the others. A listing that fails ends the transfer after the objects in
+//! progress, since a partial listing proves nothing. Entries of the source that are not
+//! objects (a symbolic link, an invalid key) are skipped and counted.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -47,23 +46,22 @@ pub use sync::{Sync, sync, sync_keys};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// How many objects are under way at a time, unless told otherwise. Each has
-/// a chunk or two in memory. More than this gains little on a local disk;
-/// a store far away is worth 32 to 128.
+/// The default number of concurrent objects. Each has a chunk or two in memory. Higher
+/// values gain little on a local disk; for a distant store, 32 to 128 pay off.
 pub const CONCURRENCY: usize = 16;
 
-/// Asks a transfer to end early: what is under way is finished. Clones are
-/// the same.
+/// Asks a transfer to end early, after the objects in progress. Clones share their
+/// state.
 #[derive(Clone, Default)]
 pub struct Stop(CancellationToken);
 
 impl Stop {
-    /// Asks.
+    /// Requests the stop.
     pub fn stop(&self) {
         self.0.cancel();
     }
 
-    /// Whether somebody asked.
+    /// Whether a stop was requested.
     pub fn stopped(&self) -> bool {
         self.0.is_cancelled()
     }
@@ -73,24 +71,24 @@ impl Stop {
     }
 }
 
-/// Who is told what happens, while it does.
+/// Receives events as they happen.
 pub type Watcher = Arc<dyn Fn(Event<'_>) + Send + std::marker::Sync>;
 
-/// How a transfer runs.
+/// Options of a transfer.
 #[derive(Clone)]
 pub struct Control {
-    /// Only tell what would be done.
+    /// Only report what would be done.
     pub dry_run: bool,
-    /// How many objects are under way at a time; 0 counts as 1.
+    /// The number of concurrent objects; 0 means 1.
     pub concurrency: usize,
-    /// What is left alone.
+    /// Keys to include and exclude.
     pub filter: Filter,
-    /// Entries of the source that are no objects are well known: `sync` deletes
-    /// from the target in spite of them, though never what has their names.
+    /// Let `sync` delete from the target although the source has entries that are not
+    /// objects. It still spares the keys that have their names.
     pub allow_left_out: bool,
-    /// Ends early when asked to.
+    /// Ends the transfer early on request.
     pub stop: Stop,
-    /// Hears of everything.
+    /// Receives all events.
     pub watch: Watcher,
 }
 

@@ -1,4 +1,4 @@
-//! Two listings side by side.
+//! Merges the listings of source and target by key.
 
 use super::Filter;
 use super::report::Fault;
@@ -9,15 +9,15 @@ use futures::{StreamExt, TryStreamExt};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-/// What the two sides have under one name; at least one has something.
+/// A key relative to the prefixes, with what each side has; at least one has it.
 pub(super) struct Pair {
     pub rest: String,
     pub source: Option<Known>,
     pub target: Option<Known>,
 }
 
-/// Every name of either side, once. Where both sides list in order, neither
-/// listing is held in memory; otherwise that of the target is.
+/// Every key of either side, once. If both sides list in order, neither listing is held
+/// in memory; otherwise the target's is.
 pub(super) fn pairs(
     from: &Side,
     to: &Side,
@@ -30,7 +30,7 @@ pub(super) fn pairs(
     }
 }
 
-/// A listing in order, and its next entry.
+/// An ordered listing and its next entry.
 struct Head {
     side: Side,
     listing: Listing,
@@ -44,16 +44,16 @@ impl Head {
         Self { side: side.clone(), listing, next: None, done: false }
     }
 
-    /// Has the next entry ready, if there is one. `last` is the name that was
-    /// given out last.
+    /// Fetches the next entry, if there is one. `last` is the key that was returned
+    /// last.
     async fn fill(&mut self, last: Option<&str>) -> Result<(), Fault> {
         if self.done || self.next.is_some() {
             return Ok(());
         }
         self.next = self.listing.try_next().await?;
         self.done = self.next.is_none();
-        // Out of order, an object that is there would look as if it were not,
-        // and deleting would follow from that.
+        // In a listing out of order, existing objects would look missing, and sync
+        // could delete them.
         match (&self.next, last) {
             (Some((rest, _)), Some(last)) if rest.as_str() <= last => {
                 let problem = format!(
@@ -98,7 +98,7 @@ fn looked_up(
                 let target = there.remove(&rest);
                 return Ok(Some((Pair { rest, source: Some(known), target }, (source, there))));
             }
-            // The source is through: what is left has no counterpart.
+            // The source has ended: the remaining keys exist in the target only.
             let Some(rest) = there.keys().next().cloned() else { return Ok(None) };
             let target = there.remove(&rest);
             Ok(Some((Pair { rest, source: None, target }, (source, there))))

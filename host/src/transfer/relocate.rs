@@ -1,5 +1,4 @@
-//! Moves objects: each is deleted from the source once its copy is
-//! acknowledged.
+//! Moves objects: deletes each from the source once its copy is acknowledged.
 
 use super::Control;
 use super::carry::Carrier;
@@ -11,16 +10,17 @@ use crate::store::Error;
 /// What to move.
 #[derive(Clone)]
 pub struct Relocate {
-    /// From here
+    /// The source.
     pub from: Side,
-    /// to here, with this prefix (or key) instead of that.
+    /// The target; its prefix (or key) replaces that of the source.
     pub to: Side,
-    /// Replace what is there already; without, what is there stays, and what
-    /// would have replaced it stays in the source.
+    /// Replace existing objects. Otherwise they stay, and so do their counterparts in
+    /// the source.
     pub overwrite: bool,
 }
 
-/// Nothing is replaced in a target by what can't leave its source.
+/// Checks first that the source can delete, so that nothing in the target is replaced
+/// in vain.
 fn can_delete(from: &Side) -> Result<(), Box<Aborted>> {
     match from.objects.capabilities().delete {
         true => Ok(()),
@@ -31,16 +31,15 @@ fn can_delete(from: &Side) -> Result<(), Box<Aborted>> {
     }
 }
 
-/// Moves everything below a prefix. An object that changes in a source with
-/// conditional deletes while it is copied stays there, and is counted as
-/// failed.
+/// Moves everything below a prefix. If the source has conditional deletes, an object
+/// that changes while it is copied stays there and counts as failed.
 pub async fn relocate(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
     let Relocate { from, to, overwrite } = what.clone();
     can_delete(&from)?;
     carry_all(&Copy { from, to, overwrite }, control, "move", true).await
 }
 
-/// Moves one object; the prefixes are the keys, whole.
+/// Moves one object; the prefixes are complete keys.
 pub async fn relocate_one(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
     let Relocate { from, to, overwrite } = what;
     can_delete(from)?;

@@ -1,32 +1,32 @@
-//! What a transfer tells: while it runs, at the end, and when it can't go on.
+//! Events, counts and errors of a transfer.
 
 use crate::store::{Error, Skipped};
 use std::fmt;
 
-/// What was done.
+/// The counts of a transfer.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// Objects written to the target (with `dry_run`: that would be).
+    /// Objects written to the target (with `dry_run`, to be written).
     pub copied: u64,
     /// Objects written to the target and then deleted from the source.
     pub moved: u64,
-    /// Objects that were there already, or equal.
+    /// Objects that already existed or were equal.
     pub skipped: u64,
     /// Objects deleted.
     pub deleted: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// What failed, and why.
+    /// Keys that failed, and why.
     pub failed: Vec<Failure>,
-    /// Entries of the source that are no objects there, so that no listing has
-    /// them: nothing was done with them. Each was told as [`Event::LeftOut`].
+    /// Entries of the source that are not objects, and so were skipped. Each was
+    /// reported as [`Event::LeftOut`].
     pub left_out: u64,
-    /// Whether it was stopped before the end.
+    /// Whether it was stopped early.
     pub stopped: bool,
 }
 
 impl Counts {
-    /// Whether everything was done that could be; see `left_out`, too.
+    /// Whether nothing failed and it was not stopped; see `left_out`, too.
     pub fn complete(&self) -> bool {
         self.failed.is_empty() && !self.stopped
     }
@@ -48,14 +48,14 @@ impl Counts {
     }
 }
 
-/// What became of one key; with `dry_run`, what would.
+/// The outcome for one key; with `dry_run`, the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// Written to the target: so many bytes (with `dry_run`, as listed).
+    /// Written to the target, with its bytes (with `dry_run`, the listed size).
     Copied(u64),
     /// Written to the target and deleted from the source.
     Moved(u64),
-    /// There already, or equal.
+    /// Existed already, or was equal.
     Skipped,
     /// Deleted.
     Deleted,
@@ -64,7 +64,7 @@ pub enum Done {
 /// One key that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What was tried, such as `read`.
+    /// The failed operation, such as `read`.
     pub what: &'static str,
     /// The store's name.
     pub store: String,
@@ -83,12 +83,12 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// A transfer that could not go on, or not begin.
+/// A transfer that could not start or could not continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aborted {
-    /// What was done before.
+    /// What was done until then.
     pub counts: Counts,
-    /// What was tried, such as `list`.
+    /// The failed operation, such as `list`.
     pub what: &'static str,
     /// The store's name.
     pub store: String,
@@ -110,32 +110,31 @@ impl fmt::Display for Aborted {
 
 impl std::error::Error for Aborted {}
 
-/// Why a transfer can't go on; [`Aborted`] without what was done before.
+/// Why a transfer can't continue, with empty counts.
 pub(super) type Fault = Box<Aborted>;
 
-/// What happens, for whoever watches.
+/// An event of a transfer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A listing came upon an object that may have to be moved or deleted; its
-    /// size, where the listing tells.
+    /// A listing found an object to transfer or delete, with its size if the listing
+    /// has it.
     Found(Option<u64>),
-    /// No more objects will be found for what is being done now.
+    /// The current step will find no more objects.
     Listed,
-    /// So many bytes went on to the target.
+    /// Bytes passed on to the target.
     Bytes(u64),
-    /// A key is done with.
+    /// A key has been processed.
     Done {
-        /// The key, in the source when it was copied or moved, in the target
-        /// when it was deleted.
+        /// The key: in the source if copied or moved, in the target if deleted.
         key: &'a str,
         /// Its size, as given to `Found`.
         size: Option<u64>,
-        /// What became of it.
+        /// The outcome.
         result: &'a Result<Done, Failure>,
     },
-    /// The source holds something that is no object there.
+    /// The source holds an entry that is not an object.
     LeftOut(&'a Skipped),
-    /// Something that the user should know; each is told once.
+    /// A message for the user; each comes once.
     Warning(&'a str),
 }

@@ -1,4 +1,4 @@
-//! One side of a transfer.
+//! One end of a transfer: a store and a prefix.
 
 use super::Filter;
 use super::report::{Aborted, Counts, Failure, Fault};
@@ -8,24 +8,24 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use storage_core::skipped::printable;
 
-/// What a transfer reads or writes: all keys of a store that begin with a
-/// prefix, or one key and what lies below it.
+/// The source or target of a transfer: all keys of a store with a prefix, or one key
+/// and everything below it.
 #[derive(Clone)]
 pub struct Side {
     /// The store.
     pub objects: Objects,
-    /// What the keys begin with; empty for the whole store.
+    /// The prefix of the keys; empty for the whole store.
     pub prefix: String,
-    /// Whether the prefix ends where a segment of the key does: with `a`, the
-    /// object `a` and all below `a/`, and not `ab`.
+    /// Whether the prefix is a complete key or folder: `a` then means the object `a`
+    /// and all below `a/`, but not `ab`.
     pub tree: bool,
 }
 
-/// What a listing tells of an object, as far as a transfer needs it.
+/// The properties from a listing that a transfer needs.
 #[derive(Default)]
 pub(super) struct Known {
     pub size: Option<u64>,
-    /// Only where it says something of the bytes.
+    /// Set only if the etag is the MD5 of the bytes.
     pub md5: Option<String>,
 }
 
@@ -35,28 +35,28 @@ impl Known {
     }
 }
 
-/// Objects by the rest of their keys.
+/// Objects by their keys relative to the prefix.
 pub(super) type Listing = BoxStream<'static, Result<(String, Known), Fault>>;
 
 impl Side {
-    /// Everything of `objects` whose key begins with `prefix`.
+    /// All objects whose keys begin with `prefix`.
     pub fn new(objects: Objects, prefix: &str) -> Self {
         Self { objects, prefix: prefix.to_owned(), tree: false }
     }
 
-    /// The object of `objects` whose key is `key`, and everything below `key/`.
+    /// The object at `key` and everything below `key/`. An empty key means the whole
+    /// store.
     pub fn tree(objects: Objects, key: &str) -> Self {
-        // Below nothing is everything.
         Self { objects, prefix: key.to_owned(), tree: !key.is_empty() }
     }
 
-    /// Every object of this side, with what a listing tells of it.
+    /// Lists every object on this side.
     pub fn entries(&self) -> impl Stream<Item = Result<Entry, Error>> + Send + use<> {
         let own = self.tree.then_some((self.objects.clone(), self.prefix.clone()));
         let own = futures::stream::iter(own).then(|(objects, key)| async move {
             match objects.stat(&key).await {
                 Ok(info) => Ok(Some(Entry { key, info })),
-                // A store that takes no such key has no such object.
+                // A store that rejects the key has no such object.
                 Err(Error::NotFound | Error::InvalidKey(_)) => Ok(None),
                 Err(error) => Err(error),
             }
@@ -65,9 +65,8 @@ impl Side {
         own.chain(self.objects.entries(&self.extent()))
     }
 
-    /// What the store holds in this side that is no object, without what the
-    /// filter leaves out, in parts as they come: of each what of its name
-    /// follows the prefix, too.
+    /// The entries on this side that are not objects and that the filter includes, page
+    /// by page, each with its name relative to the prefix.
     pub fn skipped(
         &self,
         filter: &Filter,
@@ -83,18 +82,18 @@ impl Side {
         })
     }
 
-    /// What all keys begin with, but for that of a tree's own object.
+    /// The prefix of all keys, except that of a tree's own object.
     fn extent(&self) -> String {
         if self.tree { format!("{}/", self.prefix) } else { self.prefix.clone() }
     }
 
-    /// Whether the filter leaves a key of this side in.
+    /// Whether the filter includes a key on this side.
     pub fn keeps(&self, filter: &Filter, key: &str) -> bool {
         filter.keeps(self.relative(key.strip_prefix(&self.prefix).unwrap_or(key)))
     }
 
-    /// What filters see of a key: without the `/` behind the key of a tree,
-    /// and nothing of that key itself, whatever its name is on either side.
+    /// The key as filters see it: without the `/` after a tree's key, and empty for
+    /// that key itself, whatever its name on either side.
     fn relative<'a>(&self, rest: &'a str) -> &'a str {
         if self.tree { rest.strip_prefix('/').unwrap_or(rest) } else { rest }
     }
@@ -103,7 +102,7 @@ impl Side {
         format!("{}{rest}", self.prefix)
     }
 
-    /// What there is, without what the filter leaves out.
+    /// Lists the objects that the filter includes, by relative key.
     pub(super) fn listing(&self, filter: &Filter) -> Listing {
         let (side, filter) = (self.clone(), filter.clone());
         let at = self.clone();
@@ -126,9 +125,8 @@ impl Side {
         Box::new(Aborted { counts: Counts::default(), what, store, prefix, cause })
     }
 
-    /// Refuses a target that is the source, or lies in it, or holds it: what
-    /// is written would be listed and copied again, without end, or would
-    /// replace what is still to be read.
+    /// Refuses a target that is, contains or lies within the source: it would list and
+    /// copy what it has written, without end, or replace objects before they are read.
     pub(super) fn apart(&self, to: &Side, what: &'static str) -> Result<(), Fault> {
         if !self.objects.overlaps(&self.extent(), &to.objects, &to.extent()) {
             return Ok(());

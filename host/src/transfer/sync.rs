@@ -1,4 +1,4 @@
-//! Makes one store hold what another holds.
+//! Makes the target hold what the source holds.
 
 use super::Control;
 use super::carry::{Carrier, remove};
@@ -15,33 +15,33 @@ use std::collections::BTreeSet;
 use std::future::ready;
 use storage_core::skipped::plain;
 
-/// What to make equal.
+/// What to sync.
 #[derive(Clone)]
 pub struct Sync {
-    /// What to follow
+    /// The source.
     pub from: Side,
-    /// and what to change.
+    /// The target.
     pub to: Side,
-    /// A name that is there is enough: don't compare what is under it.
+    /// Skip keys that exist in the target, without comparing them.
     pub names_only: bool,
-    /// Delete what the source does not have.
+    /// Delete keys that the source does not have.
     pub delete: bool,
-    /// Change nothing when more than this many would be deleted.
+    /// Change nothing if more keys than this would be deleted.
     pub max_delete: Option<u64>,
 }
 
 impl Sync {
-    /// Copies what is missing or different, deletes nothing.
+    /// Copies missing and different objects, and deletes nothing.
     pub fn new(from: Side, to: Side) -> Self {
         Self { from, to, names_only: false, delete: false, max_delete: None }
     }
 }
 
-/// Syncs. Keys that failed are counted; the error is that of a listing, says
-/// that the sides overlap, or that deleting is refused.
+/// Syncs. Failed keys are counted. Returns an error if a listing fails, the sides
+/// overlap, or the deletion is refused.
 ///
-/// Nothing is deleted before both listings were read to their ends and
-/// everything else went well; nothing at all when the source is empty.
+/// Deletes only after both listings were read to their ends and everything was copied,
+/// and never if the source is empty.
 pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>> {
     what.from.apart(&what.to, "sync")?;
     let mut counts = Counts::default();
@@ -51,7 +51,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
             return Ok(counts);
         }
     }
-    // An object of the very name says nothing of what should lie below it.
+    // A tree's own object says nothing about the keys below it.
     let (mut surplus, mut seen) = (Vec::new(), false);
     let carrier = Carrier::new(&what.from, &what.to, control);
     let found = pairs(&what.from, &what.to, &control.filter).try_filter_map(|pair| {
@@ -63,7 +63,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
                 Some((rest, source, target))
             }
             None => {
-                // Names only, and only when they are needed.
+                // Store keys only, and only if needed.
                 if what.delete {
                     surplus.push(rest);
                 }
@@ -80,7 +80,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
     if counts.stopped {
         return Ok(counts);
     }
-    // What has the name of something that the source holds is no surplus.
+    // Spare keys with the name of a source entry that is not an object.
     let mut surplus: BTreeSet<String> = surplus.into_iter().collect();
     left_out::tell(&what.from, control, &mut counts, |name| spare(&mut surplus, name)).await?;
     if surplus.is_empty() || counts.stopped {
@@ -116,7 +116,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
     Ok(counts)
 }
 
-/// Takes out of what is to be deleted whatever has this name, or lies below it.
+/// Removes from `surplus` the key with this name, and all keys below it.
 fn spare(surplus: &mut BTreeSet<String>, entry: &str) {
     let Some(name) = plain(entry) else { return };
     surplus.remove(&name);
@@ -128,9 +128,9 @@ fn spare(surplus: &mut BTreeSet<String>, entry: &str) {
     }
 }
 
-/// As [`sync`], of the objects that are named: each key is what follows the
-/// prefix. One that the source does not have counts as failed; nothing can be
-/// deleted, since what is not named may well be there.
+/// Like [`sync`], for the given keys, which are relative to the prefix. A key that the
+/// source does not have counts as failed. Deletes nothing, since other keys may exist
+/// in the source.
 pub async fn sync_keys(
     what: &Sync,
     keys: impl KeyList,
@@ -172,8 +172,7 @@ async fn update_named(carrier: Carrier, rest: String, names_only: bool) -> Finis
     update(carrier, rest, source, target, names_only).await
 }
 
-/// Counts what would be deleted before anything is changed; `false` when
-/// asked to stop.
+/// Counts the keys to delete before anything changes. Returns `false` if stopped.
 async fn survey(what: &Sync, control: &Control) -> Result<bool, Fault> {
     let mut pairs = pairs(&what.from, &what.to, &control.filter);
     let (mut surplus, mut seen) = (0, false);
@@ -191,7 +190,7 @@ async fn survey(what: &Sync, control: &Control) -> Result<bool, Fault> {
     }
 }
 
-/// Refuses to delete what a mistake would delete.
+/// Refuses deletions that are probably a mistake.
 fn sane(what: &Sync, seen: bool, surplus: u64) -> Result<(), Fault> {
     let problem = match what.max_delete {
         _ if surplus == 0 => return Ok(()),

@@ -74,7 +74,7 @@ async fn sync_copies_what_differs_and_nothing_else_in_order_and_out_of_order() {
         let objects =
             [("equal", "same"), ("changed", "old"), ("aaa", "x"), ("more", "x"), ("z", "x")];
         let to = filled("to", odd(), &objects).await;
-        // An etag that says nothing of the bytes: they are compared.
+        // An etag that is not an MD5: the bytes are compared.
         let own = PutOptions { etag: Some("own-1".to_owned()), ..PutOptions::default() };
         to.put("equal", "same".into(), own).await.unwrap();
         let counts = sync(&whole(&from, &to), &Control::default()).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_tree_is_an_object_and_what_lies_below_it_and_no_longer_name() {
         assert_eq!((counts.copied, counts.deleted, counts.failed.len()), (3, 1, 0));
         let wanted = [("b", "1"), ("b/x", "3"), ("b/y/z", "4"), ("bc", "kept")];
         assert_eq!(contents(&to).await, pairs(&wanted));
-        // Filters see what follows the slash; the object itself has no name there.
+        // Filters see what follows the slash, so they never match the object itself.
         let counts = clear(&tree(&to, "b"), &filtered(&["x", "b"], &[])).await.unwrap();
         assert_eq!(counts.deleted, 1);
         let wanted = [("b", "1"), ("b/y/z", "4"), ("bc", "kept")];
@@ -352,7 +352,7 @@ async fn trees_beside_each_other_are_apart_and_one_inside_the_other_is_not() {
     }
 }
 
-/// A source that holds something beside its objects.
+/// A source with entries that are not objects.
 async fn with_left_out(left_out: &[&'static str], objects: &[(&str, &str)]) -> Objects {
     let odd = Odd { left_out: left_out.to_vec(), ..Odd::new() };
     filled("from", Arc::new(odd), objects).await

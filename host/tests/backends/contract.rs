@@ -1,4 +1,4 @@
-//! What every backend promises.
+//! The contract that every backend must meet.
 
 use super::{drain, keys, open, put, text, try_open};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use storage_host::store::{
     ByteRange, DeleteOptions, Error, ListOptions, PutOptions, ReadOptions, SharedStore, Trailer,
 };
 
-/// One test of each name for each backend.
+/// Runs each test once per backend.
 macro_rules! for_every_backend {
     ($($name:ident),* $(,)?) => {
         mod memory { $(#[tokio::test] async fn $name() { super::run("DictStore", super::$name).await })* }
@@ -406,8 +406,8 @@ async fn a_copy_has_the_bytes_of_the_version_that_was_meant_and_nothing_else_of_
     assert_eq!(left, ["folder/to", "from", "new"]);
 }
 
-/// A reload may leave two stores of one place open, and a configuration may
-/// name one twice.
+/// A reload may leave two stores on the same location open, and a configuration may
+/// list one twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_two_stores_of_one_place_one_alone_meets_a_condition() {
     for (kind, config) in [

@@ -1,4 +1,4 @@
-//! What is particular to files.
+//! Tests specific to the filesystem backends.
 
 use super::{files, keys, open, put, text, try_open};
 use bytes::Bytes;
@@ -86,7 +86,7 @@ async fn a_folder_that_becomes_a_link_in_mid_operation_leads_nowhere() {
     fs::create_dir(home.path().join("outside")).unwrap();
     fs::write(home.path().join("outside/k"), "secret").unwrap();
     let store = open(KIND, home.path()).await;
-    // The same names from the root and from beside it.
+    // The same names under the root and outside it.
     let (folder, link) = (home.path().join("root/folder"), home.path().join("link"));
     fs::create_dir_all(&folder).unwrap();
     symlink("../outside", &link).unwrap();
@@ -95,7 +95,7 @@ async fn a_folder_that_becomes_a_link_in_mid_operation_leads_nowhere() {
         let (over, exchanges) = (over.clone(), exchanges.clone());
         move || {
             while !over.load(Ordering::Relaxed) {
-                // The folder may be gone for a moment, when it is empty.
+                // The folder may be missing for a moment, when it is empty.
                 let done =
                     rustix::fs::renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE);
                 exchanges.fetch_add(usize::from(done.is_ok()), Ordering::Relaxed);
@@ -159,7 +159,7 @@ async fn a_folder_of_very_many_files_is_listed_whole_and_in_order() {
     let store = open(KIND, home.path()).await;
     let root = home.path().join("root/folder");
     let mut wanted = Vec::new();
-    // More than are kept in memory at a time.
+    // More than are held in memory at a time.
     for i in 0..40_000 {
         let name = format!("{i:05}");
         if i % 10_000 == 5_000 {
@@ -184,7 +184,7 @@ async fn a_folder_of_very_many_files_is_listed_whole_and_in_order() {
 async fn a_pipe_in_the_place_of_metadata_is_not_waited_for() {
     let home = tempfile::tempdir().unwrap();
     let store = open(KIND, home.path()).await;
-    // More than an attribute holds: it goes to the side directory.
+    // Too large for an extended attribute: it goes to the side directory.
     let metadata = vec![("n".to_owned(), "v".repeat(200_000))];
     let options = PutOptions { metadata, ..PutOptions::default() };
     store.put("k", Bytes::from_static(b"v"), options.clone()).await.unwrap();
@@ -239,7 +239,7 @@ async fn nothing_but_objects_is_below_the_root_and_dropped_writes_leave_nothing(
     let mut writer = store.write("a/k", PutOptions::default()).await.unwrap();
     writer.push(vec![1; 600_000].into()).await.unwrap();
     assert_eq!(files(&home.path().join("root")).len(), 0);
-    // One being written, which has no name where that is possible.
+    // The file being written, which has no name if the filesystem allows that.
     assert!(files(home.path()).len() <= 1);
     drop(writer);
     store.close().await.unwrap();

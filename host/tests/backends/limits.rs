@@ -1,5 +1,5 @@
-//! Disks that are full and directories that can't be written: each case runs
-//! in a child process that has really lost the room or the right.
+//! Full disks and read-only directories. Each case runs in a child process that really
+//! lacks the space or the permission.
 
 use super::{files, keys, put, text, try_open};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ fn config(kind: &str) -> Value {
     }
 }
 
-/// Where the child is to work; `None` in the parent.
+/// The child's working directory; `None` in the parent.
 fn home() -> Option<PathBuf> {
     std::env::var_os(HOME).map(PathBuf::from)
 }
@@ -31,11 +31,11 @@ fn again(program: &mut Command, home: &Path) {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-/// Runs the named test again where no file may pass 1 MiB.
+/// Reruns the named test with a file size limit of 1 MiB.
 fn again_without_room(test: &str, home: &Path) {
     let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" --exact \"$1\"";
     let me = std::env::current_exe().unwrap();
-    // bash counts in KiB, sh in half of that: either is far below the object.
+    // bash counts in KiB, sh in half of that; both are far below the object's size.
     again(Command::new("sh").args(["-c", script]).arg(me).arg(test), home);
 }
 
@@ -103,8 +103,8 @@ async fn a_database_without_room_leaves_the_old_object() {
     an_object_too_large_for_the_disk("SqliteStore", &home).await;
 }
 
-/// Runs the named test again in a directory that its user may only read.
-/// Permissions don't hold root back, so as root the child is somebody else.
+/// Reruns the named test in a directory that its user may only read. Permissions don't
+/// restrict root, so as root the child runs as another user.
 fn again_without_the_right(test: &str, home: &Path) {
     let program = home.join("test-program");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();

@@ -1,5 +1,4 @@
-//! The native backends: what all of them promise, and what is particular to
-//! each.
+//! Tests of the native backends: the common contract and the specifics of each.
 
 mod contract;
 mod filesystem;

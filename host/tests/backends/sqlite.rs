@@ -1,4 +1,4 @@
-//! What is particular to the database.
+//! Tests specific to the SQLite backend.
 
 use super::{files, keys, open, put, text, try_open};
 use bytes::Bytes;
@@ -26,7 +26,7 @@ async fn rows_of_another_program_are_objects_and_text_is_utf8() {
     assert_eq!(before.size, Some(5));
     assert!(before.etag.as_ref().unwrap().ends_with("-1"));
     assert_eq!(keys(&*store, "", 2).await, ["blob", "text"], "NULL is no object");
-    // What is no object is not changed, either.
+    // Values that are not objects are not modified, either.
     assert!(!store.exists("null").await.unwrap());
     let refused = store.put("null", "x".into(), Default::default()).await;
     assert!(matches!(refused, Err(Error::InvalidKey(_))), "{refused:?}");
@@ -118,7 +118,7 @@ async fn files_that_are_no_such_database_are_refused_and_left_alone() {
     }
 }
 
-/// A query without end, as an expression.
+/// An endless query, as an expression.
 const ENDLESS: &str = "(WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) \
     SELECT count(*) FROM n WHERE x < 0)";
 
@@ -169,7 +169,7 @@ async fn triggers_and_views_without_end_are_stopped_and_the_store_goes_on() {
     assert!(matches!(&error, Error::InvalidData(m) if m.contains("trigger")), "{error}");
     other.unwrap();
     assert_eq!(text(&*store, "k").await, "old");
-    // What another program changes while the store is open is no better.
+    // The same if another program changes the schema while the store is open.
     plain
         .execute_batch(&format!(
             "DROP TRIGGER endless; DROP TABLE storage_metadata; CREATE VIEW storage_metadata AS \
@@ -219,7 +219,7 @@ async fn a_database_locked_for_too_long_is_unavailable() {
 async fn an_object_over_the_limit_of_a_row_is_refused_at_once() {
     let home = tempfile::tempdir().unwrap();
     let store = open(KIND, home.path()).await;
-    // Never touched memory: the size alone is refused.
+    // The memory is never touched: the size alone is refused.
     let huge = Bytes::from(vec![0; 1_000_000_000]);
     let error = store.put("k", huge, PutOptions::default()).await.unwrap_err();
     assert!(matches!(&error, Error::LimitExceeded(m) if m.contains("1000000000 bytes")), "{error}");

@@ -1,4 +1,4 @@
-//! What `check` lets pass, `run` can serve; and sizes with units.
+//! A configuration that passes `check` works with `run`; and sizes with units.
 
 use super::Here;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What `put` reads.
+//! The sources that `put` reads.
 
 use super::Here;
 use std::fs;
@@ -42,7 +42,7 @@ fn put_without_a_file_refuses_an_input_that_is_empty_or_closed() {
     let output = Command::new("bash").args(["-c", &closed]).current_dir(here.path()).output();
     assert_eq!(output.unwrap().status.code(), Some(2));
     assert_eq!(here.ok(&["get", "k"]), "precious");
-    // Neither is anything made for what is not written.
+    // Nothing is created, either, when nothing is written.
     assert_eq!(here.fails(&["put", "files:k"]).0, 2);
     assert!(!here.path().join("files").exists());
 }
@@ -61,7 +61,7 @@ fn an_empty_object_is_written_where_it_is_asked_for() {
 #[test]
 fn put_says_on_a_terminal_what_it_waits_for() {
     let here = Here::new();
-    // `script` gives the program a terminal; its own input is what is typed.
+    // `script` runs the program in a terminal; its own input is what is typed.
     let command = format!("{} put k -", env!("CARGO_BIN_EXE_storage-host"));
     let typed = format!("printf 'typed\\n\\004' | script -qec '{command}' /dev/null");
     let output = Command::new("bash").args(["-c", &typed]).current_dir(here.path()).output();

@@ -1,4 +1,4 @@
-//! Transfers that end in the middle, and go on.
+//! Transfers that are interrupted and resumed.
 
 use super::Here;
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,7 +30,7 @@ fn text(i: usize) -> String {
     format!("{i:08}").repeat(SIZE / 8)
 }
 
-/// Every file of the target; each must be whole.
+/// Counts the target's files; each must be complete.
 fn whole_files(root: &Path) -> usize {
     let mut count = 0;
     for file in fs::read_dir(root).into_iter().flatten() {
@@ -42,7 +42,7 @@ fn whole_files(root: &Path) -> usize {
     count
 }
 
-/// Runs a verb, and sends it the signal when it has begun to write.
+/// Runs a verb, and sends the signal once it has begun to write.
 fn cut(here: &Here, args: &[&str], signal: Signal) -> Output {
     let child = Command::new(env!("CARGO_BIN_EXE_storage-host"))
         .args(args)

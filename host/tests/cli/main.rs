@@ -1,4 +1,4 @@
-//! The real binary, as a user runs it.
+//! End-to-end tests of the binary.
 
 mod checks;
 mod input;
@@ -52,12 +52,12 @@ impl Here {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A verb that takes no input may end before it is written.
+        // A verb without input may exit before it is written.
         let _ = child.stdin.take().unwrap().write_all(input);
         child.wait_with_output().unwrap()
     }
 
-    /// Runs a verb that must go well; gives what it printed.
+    /// Runs a verb that must succeed; returns its standard output.
     fn ok(&self, args: &[&str]) -> String {
         self.ok_with(args, b"")
     }
@@ -68,7 +68,7 @@ impl Here {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs a verb that must fail; gives its exit code and what it said.
+    /// Runs a verb that must fail; returns its exit code and standard error.
     fn fails(&self, args: &[&str]) -> (i32, String) {
         let output = self.run(args);
         let error = String::from_utf8(output.stderr).unwrap();
@@ -146,7 +146,7 @@ fn mistakes_get_a_message_a_hint_and_their_exit_code() {
 fn a_check_repairs_what_a_killed_process_left_only_when_it_is_to() {
     let here = Here::new();
     here.ok_with(&["put", "files:k"], b"1");
-    // As a process has them that is killed between two steps of a write.
+    // The leftovers of a process killed between two steps of a write.
     let left = here.path().join(".files.storage/writing-1-0123456789abcdef");
     fs::create_dir(&left).unwrap();
     fs::write(left.join("0"), "half of an obj").unwrap();
@@ -156,7 +156,7 @@ fn a_check_repairs_what_a_killed_process_left_only_when_it_is_to() {
     assert!(said.contains("ok      files") && !left.exists(), "{said}");
     assert_eq!(fs::read_dir(here.path().join(".files.storage")).unwrap().count(), 0);
     assert_eq!(here.ok(&["get", "files:k"]), "1");
-    // What a process still writes is left alone.
+    // Files that a process still writes are left alone.
     fs::create_dir(&left).unwrap();
     let lock = fs::File::open(&left).unwrap();
     lock.lock().unwrap();

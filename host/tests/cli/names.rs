@@ -1,4 +1,4 @@
-//! How stores and keys are named.
+//! Names of stores and keys on the command line.
 
 use super::Here;
 use std::fs;
@@ -40,7 +40,7 @@ fn a_store_that_is_not_there_is_an_error_in_every_verb_and_on_both_sides() {
         assert!(error.contains("there is no store \"fiels\" in stores.yaml"), "{args:?}: {error}");
         assert!(error.contains("did you mean \"files\"?"), "{args:?}: {error}");
     }
-    // A verb that only looks takes a word for a path, too; an empty answer is none.
+    // A read-only verb takes the word for a path, too; an empty result exits with 1.
     for verb in ["ls", "find", "du"] {
         let (code, error) = here.fails(&[verb, "fiels"]);
         assert_eq!(code, 1, "{verb}: {error}");

@@ -1,5 +1,5 @@
-//! Data of the Python library, with everything in it that can be no object
-//! here: whoever moves it is told of each.
+//! Data of the Python library with every kind of entry that can't be an object here:
+//! transfers report each of them.
 
 use super::Here;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, mknodat, openat};
@@ -22,7 +22,7 @@ stores:
 main: files
 ";
 
-/// What a store must tell: the entry, or its start, and the reason, or its start.
+/// A store's expected entry and reason, or the start of each.
 type Odd = (&'static str, &'static str);
 
 const FILES: &[Odd] = &[
@@ -90,7 +90,7 @@ fn bytes(folder: &Path, name: &[u8]) -> std::path::PathBuf {
     folder.join(OsStr::from_bytes(name))
 }
 
-/// A file whose path no single call could name.
+/// A file whose path is too long for a single call.
 fn far_below(root: &Path) {
     let name = "d".repeat(200);
     let mode = Mode::from_raw_mode(0o700);
@@ -129,7 +129,7 @@ fn fill_safe(root: &Path) {
 fn fill_hashed(root: &Path) {
     let folder = root.join("2c/f2/4d");
     fs::create_dir_all(&folder).unwrap();
-    // sha256("hello"): written by who keeps no index.
+    // sha256("hello"), written without an index.
     fs::write(folder.join("ba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"), "x")
         .unwrap();
     fs::write(root.join("stray"), "x").unwrap();
@@ -144,7 +144,7 @@ fn fill_database(path: &Path, table: &str, rows: &[&str]) {
     }
 }
 
-/// A zip archive of stored entries, whose names say that they are UTF-8.
+/// A zip archive of stored entries whose names are flagged as UTF-8.
 fn archive(names: &[&[u8]]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(b"x");
@@ -224,7 +224,7 @@ fn filled() -> Here {
     here
 }
 
-/// Whether the lines that name entries of a store are those that must be.
+/// Whether the lines about a store name exactly the expected entries.
 fn assert_told(store: &str, odd: &[Odd], error: &str) {
     let start = format!("left out  {store}: ");
     let told: Vec<_> = error.lines().filter_map(|line| line.strip_prefix(&start)).collect();
@@ -309,7 +309,7 @@ fn prefixes_and_globs_say_which_entries_matter() {
     assert_told("files", &inside, &String::from_utf8(output.stderr).unwrap());
     here.ok(&["copy", "files:folder/", "memory:", "--exclude", "link", "--exclude", "caf*/**"]);
     here.ok(&["copy", "files", "memory", "--include", "good"]);
-    // What is left out is nobody's to delete.
+    // Skipped entries are never deleted.
     here.ok(&["mv", "files", "memory:", "--allow-skipped"]);
     assert!(here.path().join("files/link").is_symlink());
     assert!(bytes(&here.path().join("files"), b"caf\xe9").exists());

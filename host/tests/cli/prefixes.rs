@@ -1,4 +1,4 @@
-//! Paths end where a segment of the key does.
+//! Paths match whole key segments.
 
 use super::transfers::{files, lines};
 use super::{Here, STORES};
@@ -13,7 +13,7 @@ fn here() -> Here {
     fs::write(here.path().join("stores.yaml"), STORES.replace("\nmain: main", plain)).unwrap();
     files(&here, "files", ALL);
     here.ok(&["copy", "files", "plain:f/"]);
-    // A database may have an object and a folder of one name.
+    // A database may have an object and a folder of the same name.
     here.ok_with(&["put", "plain:f/d", "-"], b"own");
     here
 }
@@ -33,7 +33,7 @@ fn ls_shows_one_level_and_everything_only_when_asked() {
     assert_eq!(json.lines().last(), Some("{\"prefix\":\"d/y/\"}"));
     assert!(here.ok(&["ls", "-l", "files:d/"]).ends_with(" d/y/\n"));
     assert_eq!(here.fails(&["ls", "files:nothing"]).0, 1);
-    // In no order, each folder is one line all the same.
+    // Even in an unordered listing, each folder is a single line.
     here.ok(&["copy", "files", "layout"]);
     here.ok(&["copy", "files", "layout:d/"]);
     assert_eq!(
@@ -62,7 +62,7 @@ fn copies_and_syncs_end_at_segments() {
     let counts = |n| format!("{n} copied, 0 skipped, 0 deleted, 0 failed\n");
     assert_eq!(here.ok(&["copy", "files:d", "main:one"]), counts(2));
     assert_eq!(lines(&here.ok(&["ls", "-r", "main:one"])), ["one/x", "one/y/z"]);
-    // The end of a path is one whether or not somebody wrote it.
+    // A trailing slash makes no difference.
     assert_eq!(here.ok(&["copy", "files:d/", "main:two"]), counts(2));
     assert_eq!(lines(&here.ok(&["ls", "-r", "main:two"])), ["two/x", "two/y/z"]);
     assert_eq!(here.ok(&["copy", "files:d", "main:three/"]), counts(2));
@@ -78,11 +78,11 @@ fn copies_and_syncs_end_at_segments() {
         lines(&here.ok(&["ls", "-r", "--raw-prefix", "main:raw"])),
         ["raw/x", "raw/y/z", "raw2/x", "rawx"]
     );
-    // What only looks alike is neither copied nor deleted.
+    // Keys that merely share the prefix are neither copied nor deleted.
     let synced = here.ok(&["sync", "files:d2", "main:raw", "--delete"]);
     assert_eq!(synced, "1 copied, 0 skipped, 1 deleted, 0 failed\n");
     assert_eq!(here.ok(&["get", "raw2/x"]), "5");
-    // Beside each other in one store, though one name begins with the other.
+    // Siblings in one store, though one name is a prefix of the other.
     assert_eq!(here.ok(&["copy", "files:d", "files:d3"]), counts(2));
     for verb in ["copy", "sync", "mv", "clear"] {
         let args: &[&str] = match verb {

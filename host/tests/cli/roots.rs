@@ -1,4 +1,4 @@
-//! Where relative paths start, and who makes what is missing.
+//! The base of relative paths, and the creation of missing directories.
 
 use super::Here;
 use std::fs;
@@ -26,7 +26,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("zip", "objects.zip"),
 ];
 
-/// A configuration in a folder below the working directory.
+/// A configuration in a subfolder of the working directory.
 fn nested() -> Here {
     let here = Here::new();
     let folder = here.path().join("etc");
@@ -49,7 +49,7 @@ fn relative_paths_start_at_the_file_that_names_them() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{said}");
         let root = here.path().join("etc/data").join(root);
-        // Said with its path from the root on.
+        // The message has the absolute path.
         assert!(
             root.exists()
                 && said.contains(&format!("{} does not exist; creating it", root.display()))
@@ -65,7 +65,7 @@ fn relative_paths_start_at_the_file_that_names_them() {
         fs::read_dir(here.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["etc", "stores.yaml"], "nothing lies in the working directory");
-    // From anywhere else it is the same data.
+    // The working directory does not matter.
     let output = Command::new(env!("CARGO_BIN_EXE_storage-host"))
         .args(["-c", here.path().join("etc/stores.yaml").to_str().unwrap(), "get", "sqlite:more"])
         .current_dir("/")

@@ -1,11 +1,11 @@
-//! Verbs for many objects.
+//! Verbs that transfer many objects.
 
 use super::Here;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// Files below `directory`, by path and text.
+/// Creates files below `directory`, by path and text.
 pub(super) fn files(here: &Here, directory: &str, files: &[(&str, &str)]) {
     for (path, text) in files {
         let path = here.path().join(directory).join(path);
@@ -106,7 +106,7 @@ main: files
     let (code, error) = here.fails(&["copy", "files", "main", "--to-config", "none.yaml"]);
     assert_eq!(code, 3);
     assert!(error.contains("none.yaml:1:1: the file can't be read"), "{error}");
-    // The same file under another name is no other place.
+    // Another name of the same file is not another location.
     let (code, error) = here.fails(&["copy", "files", "files", "--to-config", "./stores.yaml"]);
     assert!(code == 5 && error.contains("one inside the other"), "{error}");
 }
@@ -135,7 +135,7 @@ main: files
         assert!(code != 0 && error.contains(wanted), "{args:?}: {error}");
         assert!(!here.path().join("new").exists(), "{args:?}");
     }
-    // What can't leave its source replaces nothing.
+    // An object that can't be deleted from its source replaces nothing.
     fs::create_dir(here.path().join("new")).unwrap();
     files(&here, "new", &[("a", "newer")]);
     for args in [["mv", "look", "new"], ["mv", "look:a", "new:a"]] {
@@ -143,7 +143,7 @@ main: files
         assert!(error.contains("can't delete"), "{args:?}: {error}");
     }
     assert_eq!(here.ok(&["get", "new:a"]), "newer");
-    // A whole store is moved to a store, never below a mistyped name of one.
+    // A whole store moves only to a store, never below a mistyped store name.
     let (code, error) = here.fails(&["mv", "files", "nwe", "--raw-prefix"]);
     assert!(code == 2 && error.contains("there is no store"), "{error}");
 }
@@ -207,14 +207,14 @@ main: files
             }
         }
     }
-    // One object through two stores, too.
+    // The same object reached through two stores.
     for (from, to) in [("files:a", "zipped:a"), ("files:one/x/b", "one:x/b"), ("files:a", ":a")] {
         let (code, error) = here.fails(&["mv", from, to]);
         assert_eq!(code, 5, "{from} {to}: {error}");
         assert!(error.contains("the same object"), "{from} {to}: {error}");
     }
     assert!(fs::exists(here.path().join("files/a")).unwrap());
-    // What lies apart may be copied.
+    // Disjoint prefixes may be copied.
     let counts = "1 copied, 0 skipped, 0 deleted, 0 failed\n";
     assert_eq!(here.ok(&["copy", "one", "two"]), counts);
     here.ok_with(&["put", "hashed:a/x"], b"1");
@@ -246,7 +246,7 @@ fn one_object_or_many_are_moved() {
     let (code, error) = here.fails(&["mv", "files:d2", "files:d2"]);
     assert!(code == 5 && error.contains("the same object"), "{error}");
     assert_eq!(here.ok(&["get", "files:d2"]), "4");
-    // A copy that fails deletes nothing.
+    // A failed copy deletes nothing.
     assert_eq!(here.run(&["mv", "files:d2", "look:d3"]).status.code(), Some(4));
     assert_eq!(here.ok(&["get", "files:d2"]), "4");
 }
@@ -276,7 +276,7 @@ fn objects_and_bytes_are_counted_by_folder() {
     assert_eq!(here.ok(&["du", "files:d/", "--depth", "9"]), below);
     let json: Value = serde_json::from_str(&here.ok(&["--json", "du", "files:d/"])).unwrap();
     assert_eq!(json, serde_json::json!({"prefix": "d/", "objects": 2, "bytes": 5, "unknown": 0}));
-    // Compressed by someone else: its size is not known without reading.
+    // Compressed by another program: the size is unknown without reading.
     configure(
         &here,
         "gz.yaml",
@@ -359,7 +359,7 @@ main: files
     let told = here.ok(&["copy", "hashed", "files", "--keys", "keys"]);
     assert_eq!(told, "3 copied, 0 skipped, 0 deleted, 0 failed\n");
     assert_eq!(here.ok(&["get", "files:p/b c"]), "p/b c");
-    // Below a prefix, and from standard input; what is not there has failed.
+    // Below a prefix, and from standard input; missing keys count as failed.
     let args = ["copy", "hashed:p/", "files:q/", "--keys", "-", "-0", "--exclude", "d"];
     let output = here.run_with(&args, b"a\0missing\0d\0");
     assert_eq!(output.status.code(), Some(4));
@@ -367,7 +367,7 @@ main: files
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("read \"p/missing\" in store \"hashed\": no such object"), "{error}");
     assert_eq!(here.ok(&["get", "files:q/a"]), "p/a");
-    // Lines that can be no keys are told apart from keys that are not there.
+    // Invalid lines are reported differently from missing keys.
     let output = here.run_with(&["copy", "hashed", "files", "--keys", "-"], b"p/a\0p/d\0\n\xff\n");
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("-0") && error.contains("not UTF-8"), "{error}");

@@ -1,4 +1,4 @@
-//! A store for tests, in memory, that misbehaves as it is told.
+//! An in-memory store with injected faults, for tests.
 
 use crate::backends::memory::Memory;
 use crate::store::{
@@ -9,22 +9,22 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 
-/// A store in memory that misbehaves in one way.
+/// A store in memory with one fault.
 pub struct Odd {
     pub memory: Memory,
     pub capabilities: Capabilities,
-    /// Listing fails at this page.
+    /// Listing fails on this page.
     pub fails_at_page: Option<usize>,
-    /// Entries of a page, last first.
+    /// Pages list their entries in reverse.
     pub backwards: bool,
-    /// Readers announce more than they give.
+    /// Readers announce more bytes than they return.
     pub short: bool,
-    /// Every object changes when it has been read.
+    /// Every object changes once it has been read.
     pub restless: bool,
-    /// The most reads under way at once, and those under way now.
+    /// The most concurrent reads so far, and the current ones.
     pub reads: Arc<Mutex<(usize, usize)>>,
     pub pages: Mutex<usize>,
-    /// What it holds that is no object.
+    /// Its entries that are not objects.
     pub left_out: Vec<&'static str>,
 }
 
@@ -72,7 +72,7 @@ impl ObjectStore for Odd {
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
         if options.skipped {
-            // One for each page.
+            // One entry per page.
             let done = options.start_after.map_or(0, |token| token.parse().unwrap());
             let one = |entry: &&str| Skipped::new(entry.as_bytes(), "odd");
             let page = self.left_out.get(done).iter().copied().map(one).collect();
@@ -142,7 +142,7 @@ impl Reader for Counted {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes> {
-        // Others get a turn, so that all that may be under way is.
+        // Yield, so that all reads allowed at a time can start.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
