@@ -1,4 +1,4 @@
-//! An archive as a store, and as Python and unzip see it.
+//! A zip archive as a store, checked against Python and unzip.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -13,31 +13,31 @@ use tokio::runtime::Runtime;
 
 /// A directory with an archive.
 pub struct Archive {
-    /// What the store runs on.
+    /// The runtime of the store.
     pub runtime: Runtime,
-    /// Where the archive is.
+    /// The archive's directory.
     pub directory: TempDir,
 }
 
 impl Archive {
-    /// A directory without an archive.
+    /// Creates a directory without an archive.
     pub fn new() -> Result<Self> {
         Ok(Self { runtime: Runtime::new()?, directory: tempfile::tempdir()? })
     }
 
-    /// As Python makes it.
+    /// Creates an archive with Python.
     pub fn made(kind: &str) -> Result<Self> {
         let archive = Self::new()?;
         python(&["make", kind, archive.text()])?;
         Ok(archive)
     }
 
-    /// Where it is.
+    /// The archive's path.
     pub fn path(&self) -> PathBuf {
         self.directory.path().join("objects.zip")
     }
 
-    /// The same as text.
+    /// The archive's path as text.
     pub fn text(&self) -> &'static str {
         self.path().display().to_string().leak()
     }
@@ -47,7 +47,7 @@ impl Archive {
         Ok(Objects::new("archive", self.try_open()?))
     }
 
-    /// The same, for what should fail.
+    /// Like [`open`](Self::open), for archives that should be refused.
     pub fn try_open(&self) -> Result<SharedStore, Error> {
         let backend = BACKENDS.iter().find(|backend| backend.name == "ZipStore").unwrap();
         self.runtime.block_on((backend.open)(OpenArgs {
@@ -71,7 +71,7 @@ impl Archive {
         self.runtime.block_on(put).map(drop)
     }
 
-    /// The first keys.
+    /// The first page of keys.
     pub fn keys(&self, objects: &Objects) -> Result<Vec<String>> {
         let page = self.runtime.block_on(objects.list(ListOptions::default()))?;
         Ok(page.entries.into_iter().map(|entry| entry.key).collect())
@@ -83,24 +83,24 @@ impl Archive {
     }
 }
 
-/// The script that stands for Python.
+/// The Python script that reads and writes archives.
 pub fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python/archives.py")
 }
 
-/// Runs it; gives what it printed.
+/// Runs the script and returns what it printed.
 pub fn python(arguments: &[&str]) -> Result<String> {
     let output = Command::new("python3").arg(script()).args(arguments).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// What Python reads in the archive: SHA-256 by name.
+/// The SHA-256 of every entry that Python reads, by name.
 pub fn as_python_reads(archive: &Archive) -> Result<BTreeMap<String, Value>> {
     Ok(serde_json::from_str(&python(&["read", archive.text()])?)?)
 }
 
-/// Whether unzip finds the archive sound.
+/// Fails if unzip finds the archive damaged.
 pub fn check_with_unzip(archive: &Archive) -> Result<()> {
     match Command::new("unzip").arg("-tqq").arg(archive.path()).output() {
         Ok(Output { status, stderr, .. }) => {

@@ -1,5 +1,5 @@
-//! What embedders take: the component in three forms, the contract, and the
-//! cases as data.
+//! Builds the artifacts for embedders: the component in three forms, the contract, and
+//! the cases as data.
 
 use crate::clients::run;
 use crate::recorded::make::make;
@@ -15,13 +15,13 @@ use wit_parser::Resolve;
 /// The component for WASI 0.2, as the host runs it.
 pub const COMPONENT: &str = "decorators.wasm";
 
-/// The component that imports nothing but the contract.
+/// The component that imports only the contract.
 pub const BARE: &str = "decorators-bare.wasm";
 
 /// The core module of the bare component.
 pub const CORE: &str = "decorators-core.wasm";
 
-/// The contract as a package that registries take.
+/// The contract as a package for registries.
 pub const WIT: &str = "object-store.wasm";
 
 /// The cases as data.
@@ -29,7 +29,7 @@ pub const CASES: &str = "cases.json";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Makes everything in a directory. A file that is right already is left alone.
+/// Writes all artifacts to a directory. Leaves files alone that are up to date.
 pub fn write(directory: &Path) -> Result<()> {
     let core = core_module()?;
     let bare = ComponentEncoder::default()
@@ -50,7 +50,7 @@ pub fn write(directory: &Path) -> Result<()> {
     put(&directory.join(CASES), &serde_json::to_vec(&make()?)?)
 }
 
-/// Where the tests find them all: made once for each program of tests.
+/// The directory of the artifacts, written once per test program.
 pub fn directory() -> Result<PathBuf> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let made = MADE.get_or_init(|| make_directory().map_err(|error| format!("{error:#}")));
@@ -60,7 +60,7 @@ pub fn directory() -> Result<PathBuf> {
 fn make_directory() -> Result<PathBuf> {
     let directory = root().join("target/artifacts");
     fs::create_dir_all(&directory)?;
-    // Several test programs may come here at a time.
+    // Several test programs may run this at the same time.
     let lock = File::create(directory.join("lock"))?;
     lock.lock()?;
     write(&directory)?;
@@ -81,7 +81,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
-/// The decorators for a machine without WASI.
+/// The decorators without WASI.
 fn core_module() -> Result<Vec<u8>> {
     let target_dir = root().join("target/bare");
     let mut cargo = cargo();

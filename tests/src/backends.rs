@@ -1,4 +1,4 @@
-//! Subjects that are native backends, and chains described in YAML over them.
+//! Test subjects: native backends, and chains over them described in YAML.
 
 use crate::servers::{garage, moto, s3s_fs};
 use anyhow::{Context, Result};
@@ -12,26 +12,26 @@ use storage_host::StoreFactory;
 use storage_host::backends::{BACKENDS, Backend, OpenArgs};
 use storage_host::blocking::{Blocking, runtime};
 
-/// A backend as the suite opens it.
+/// How to open a backend for the suite.
 struct Entry {
     name: &'static str,
     variant: &'static str,
-    /// The config in a directory of its own.
+    /// Its config, given a fresh directory.
     config: fn(&Path) -> Result<Value>,
     dialect: Dialect,
     sequences: u32,
-    /// Cases that the server behind the backend fails by itself, and why.
+    /// Cases that fail because of the server behind the backend, with the reason.
     server: &'static [(&'static str, &'static str)],
 }
 
-/// What moto makes of requests.
+/// Known failures of moto.
 const MOTO: &[(&str, &str)] = &[
     ("test_put_every_strange_key", "keys with line breaks are lost"),
     ("test_put_strange_keys_are_never_aliased", "keys with line breaks are lost"),
     ("test_list_every_strange_key", "keys with line breaks are lost"),
 ];
 
-/// What s3s-fs makes of requests.
+/// Known failures of s3s-fs.
 const S3S_FS: &[(&str, &str)] = &[
     ("test_get_range_of_an_empty_object_is_refused", "it panics"),
     ("test_get_range_of_the_last_bytes", "more than there are is an internal error"),
@@ -122,7 +122,8 @@ const ENTRIES: &[Entry] = &[
         config: |_| {
             let mut config = s3s_fs::shared()?.bucket()?;
             config["retry_deadline"] = json!(2);
-            // It acts on those of one write after the other, as these cases are.
+            // It honours preconditions between sequential writes, which is all these
+            // cases do.
             config["conditional"] = json!(true);
             Ok(config)
         },
@@ -140,8 +141,7 @@ const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// The reference itself, and every backend there is. A backend without an
-/// entry is an error.
+/// The reference store and every backend. Fails if a backend has no entry.
 pub fn all() -> Result<Vec<Maker>> {
     let mut makers = vec![Maker::new("native/Memory", 100, || {
         Ok(Subject::new(Rc::new(Memory::default()), Dialect::PLAIN))
@@ -180,8 +180,8 @@ fn open(backend: &Backend, entry: &Entry) -> Result<Subject> {
     Ok(subject)
 }
 
-/// Chains as a user describes them; `DIR` is a fresh directory, `GARAGE` the
-/// config of a fresh bucket.
+/// Chains as a user describes them. `DIR` stands for a fresh directory, `GARAGE` for
+/// the config of a fresh bucket.
 const CHAINS: &[(&str, Dialect, &str)] = &[
     (
         "cached-sqlite-and-files",
@@ -240,7 +240,7 @@ main: main
 ",
     ),
     (
-        // The child that may refuse a key comes first: the others are then not touched.
+        // The child that may refuse a key comes first, so the others are not touched.
         "mirror-of-encoded-files-and-sqlite",
         Dialect::PATHS.up_to(60),
         "
@@ -255,8 +255,8 @@ main: main
     ),
 ];
 
-/// The chains of the table, from a file through the factory. Those whose
-/// store types are not all there fail, as they would for a user.
+/// The chains of the table, opened from a file by the factory. A chain with an unknown
+/// store type fails, as it would for a user.
 pub fn described() -> Vec<Maker> {
     let make = |(name, dialect, yaml): &'static (&str, Dialect, &str)| {
         Maker::new(format!("yaml/{name}"), 4, move || from_yaml(yaml, *dialect))

@@ -1,4 +1,4 @@
-//! Subjects made of decorators: natively over [`Memory`], and through the
+//! Test subjects made of decorators: natively over [`Memory`], and through the
 //! component over the host's memory store.
 
 use crate::kinds::{Beside, Entry, entries};
@@ -16,8 +16,8 @@ use storage_host::blocking::{Blocking, runtime};
 use storage_host::engine::Shared;
 use storage_host::store::SharedStore as HostStore;
 
-/// A chain: its nodes, how many stores stand under it, and which of those hold
-/// objects for good (and not copies that come and go).
+/// A chain: its nodes, its base stores, and which of those hold objects permanently
+/// rather than as cached copies.
 #[derive(Clone)]
 pub struct Plan {
     nodes: Vec<Node>,
@@ -27,7 +27,7 @@ pub struct Plan {
     beside: Beside,
 }
 
-/// The longest key that every chain takes, in bytes: each level may make it longer.
+/// The longest key that every chain accepts, in bytes; each level may lengthen it.
 pub const LONGEST: usize = 200;
 
 impl Plan {
@@ -73,7 +73,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// A chain as data describe it.
+    /// A chain from its description as data.
     pub fn described(
         nodes: Vec<Node>,
         bases: &[String],
@@ -102,22 +102,23 @@ impl Plan {
         })
     }
 
-    /// Its stores.
+    /// The chain's nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// The names of the stores under it.
+    /// The names of its base stores.
     pub fn base_names(&self) -> Vec<String> {
         (0..self.bases).map(base_name).collect()
     }
 
-    /// The names of those that hold objects for good.
+    /// The names of the bases that hold objects permanently.
     pub fn lasting_names(&self) -> Vec<String> {
         self.lasting.iter().map(|index| base_name(*index)).collect()
     }
 
-    /// The chain to look through from beside; absent: the whole.
+    /// The chain that gives direct access to the objects; `None` means the chain
+    /// itself.
     pub(crate) fn beside_nodes(&self) -> Option<&[Node]> {
         match self.beside {
             Beside::Itself => None,
@@ -125,7 +126,7 @@ impl Plan {
         }
     }
 
-    /// Over `storage_core`'s memory, without wasm.
+    /// Builds it over `storage_core`'s memory store, without wasm.
     pub fn native(&self) -> Result<Subject> {
         let bases: HashMap<String, Memory> =
             (0..self.bases).map(|i| (base_name(i), Memory::default())).collect();
@@ -145,7 +146,7 @@ impl Plan {
         Ok(Subject { store, beside, bases, dialect: self.dialect, keep: None })
     }
 
-    /// Over the host's memory, through the component.
+    /// Builds it over the host's memory store, through the component.
     pub fn sandboxed(&self) -> Result<Subject> {
         let bases = (0..self.bases)
             .map(|i| (base_name(i), Arc::new(HostMemory::new()) as HostStore))
@@ -153,7 +154,7 @@ impl Plan {
         self.sandboxed_over(bases)
     }
 
-    /// Over stores of the host's, through the component.
+    /// Builds it over stores of the host, through the component.
     pub fn sandboxed_over(&self, bases: HashMap<String, HostStore>) -> Result<Subject> {
         let runtime = runtime()?;
         let engine = storage_host::factory::engine()?;
@@ -189,7 +190,8 @@ fn label(entry: &Entry) -> String {
     }
 }
 
-/// The sandbox's subjects run fewer random sequences: the logic is the same.
+/// Random sequences per native and sandboxed subject. Sandboxed ones run fewer, since
+/// the logic is the same.
 const SEQUENCES: (u32, u32) = (40, 6);
 
 /// Every decorator alone, natively and sandboxed.

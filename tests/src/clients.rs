@@ -17,7 +17,7 @@ fn here(path: &str) -> PathBuf {
 /// `s5cmd`, `s3cmd` and `rclone`.
 pub fn bin() -> Result<PathBuf> {
     let bin = venv("venv", "python/requirements.txt")?;
-    // The package of rclone leaves the binary among its modules.
+    // rclone's package hides the binary among its modules.
     let rclone = bin.join("rclone");
     if !rclone.exists() {
         let lib = bin.join("../lib");
@@ -33,13 +33,13 @@ pub fn bin() -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// A `node_modules` with what `js/package-lock.json` names.
+/// A `node_modules` with the packages from `js/package-lock.json`.
 fn node_modules() -> Result<PathBuf> {
     Ok(npm("js", &here("js"))?.join("node_modules"))
 }
 
-/// A folder of `target/clients` with a package's `package.json` and the
-/// modules that its lock file names. Made once, and again when that changes.
+/// A folder below `target/clients` with a package's `package.json` and the modules from
+/// its lock file. Installed once, and again when the lock file changes.
 pub fn npm(name: &str, package: &Path) -> Result<PathBuf> {
     let version = Command::new("node").arg("--version").output();
     let version = version.map(|v| String::from_utf8_lossy(&v.stdout).trim().to_owned());
@@ -71,12 +71,12 @@ pub fn npm(name: &str, package: &Path) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// The executables of a Python environment with what a file of requirements
-/// names. Made once, and again when the requirements change.
+/// The `bin` folder of a Python environment with the packages from a requirements file.
+/// Installed once, and again when the requirements change.
 pub fn venv(name: &str, requirements: &str) -> Result<PathBuf> {
     let target = here("../target/clients");
     fs::create_dir_all(&target)?;
-    // Several test programs may come here at a time.
+    // Several test programs may run this at the same time.
     let lock = File::create(target.join("lock"))?;
     lock.lock()?;
     let venv = target.join(name);
@@ -93,13 +93,13 @@ pub fn venv(name: &str, requirements: &str) -> Result<PathBuf> {
     Ok(venv.join("bin"))
 }
 
-/// Runs a script of `tests/python`, `tests/shell` or `tests/js` against a
-/// server; gives what it printed.
+/// Runs a script from `tests/python`, `tests/shell` or `tests/js` against a server and
+/// returns what it printed.
 pub fn script(server: &Server, name: &str, args: &[&str]) -> Result<String> {
     script_with(server, name, args, &[])
 }
 
-/// As [`script`], with more in its environment.
+/// Like [`script`], with more environment variables.
 pub fn script_with(
     server: &Server,
     name: &str,
@@ -132,12 +132,12 @@ pub fn script_with(
     printed.with_context(|| format!("the server's log:\n{}", server.log()))
 }
 
-/// The operations that a script says it has seen to work.
+/// The operations that a script reports as working.
 pub fn operations(printed: &str) -> BTreeSet<&str> {
     printed.lines().filter_map(|line| line.strip_prefix("did: ")).collect()
 }
 
-/// Runs a program to its end; gives what it printed.
+/// Runs a program to its end and returns what it printed.
 pub fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,5 +1,5 @@
-//! A chain among other components (`examples/embed/wac`): they are plugged
-//! together as `wac plug` does it, and run with nothing but WASI under them.
+//! The examples in `examples/embed/wac`: composes a chain with other components, as
+//! `wac plug` does, and runs it on WASI alone.
 
 use crate::artifacts;
 use crate::chains::LONGEST;
@@ -24,18 +24,18 @@ use wasmtime_wasi::p2::bindings::sync::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-/// More than the application ever prints.
+/// More bytes than the application ever prints.
 const MOST_PRINTED: usize = 1 << 20;
 
-/// What is made here, once per process.
+/// The composed components, built once per process.
 #[derive(Clone)]
 struct Made {
-    /// The decorators over memory, chosen by configuration: a component that
-    /// exports `object-store` and imports nothing but WASI.
+    /// The decorators over memory, selected by configuration. Exports `object-store`
+    /// and imports only WASI.
     stores: PathBuf,
-    /// The application over those.
+    /// The application on top of `stores`.
     application: PathBuf,
-    /// What measures, over those, and over memory alone.
+    /// The benchmark on top of `stores`, and on top of memory alone.
     measures: [PathBuf; 2],
 }
 
@@ -65,7 +65,7 @@ fn make() -> Result<Made> {
         run(compose.arg(&out).arg(socket).args(plugs))?;
         Ok(out)
     };
-    // As the README has it.
+    // As in the README.
     let backed = plug("backed.wasm", &pack, &[part("memory"), part("surroundings")])?;
     let stores = plug("stores.wasm", &part("configured"), &[backed])?;
     let application = plug("app.wasm", &part("notes"), std::slice::from_ref(&stores))?;
@@ -76,7 +76,7 @@ fn make() -> Result<Made> {
     Ok(Made { stores, application, measures })
 }
 
-/// What a program has under it that runs components with WASI: nothing else.
+/// The state of an instance with WASI and nothing else.
 pub struct Plain {
     table: ResourceTable,
     wasi: WasiCtx,
@@ -93,7 +93,7 @@ pub struct Composed {
     pre: InstancePre<Plain>,
 }
 
-/// What an application printed, and whether it ended well.
+/// The output of an application, and whether it succeeded.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "as their names have it")]
 pub struct Printed {
@@ -103,19 +103,19 @@ pub struct Printed {
 }
 
 impl Composed {
-    /// The stores, ready to be opened.
+    /// The composed stores.
     pub fn stores() -> Result<Composed> {
         Composed::new(&made()?.stores)
     }
 
-    /// The application over them, ready to run.
+    /// The application over the stores.
     pub fn application() -> Result<Composed> {
         let file = made()?.application;
         imports_only_wasi(&std::fs::read(&file)?)?;
         Composed::new(&file)
     }
 
-    /// What measures a store: of the stores, and of memory alone.
+    /// The benchmark over the stores, and over memory alone.
     pub fn measures() -> Result<[Composed; 2]> {
         let [stores, memory] = made()?.measures;
         Ok([Composed::new(&stores)?, Composed::new(&memory)?])
@@ -134,7 +134,7 @@ impl Composed {
         wasmtime::Store::new(self.pre.engine(), plain)
     }
 
-    /// A new instance of the stores, with these variables.
+    /// Instantiates the stores with these environment variables.
     pub fn open(&self, variables: &[(&str, &str)]) -> Result<Shared<Plain>> {
         let mut store = self.store(WasiCtxBuilder::new().envs(variables));
         let instance = self.pre.instantiate(&mut store)?;
@@ -142,10 +142,10 @@ impl Composed {
         Ok(Rc::new(RefCell::new(Instance { store, exports })))
     }
 
-    /// A fresh subject, as the data describe it.
+    /// Builds a fresh subject from its description.
     pub fn subject(&self, chain: &Chain) -> Result<Subject> {
         let mut config = Configuration::of(&chain.nodes);
-        // A base is looked at through a store that changes nothing.
+        // Access a base through a store that changes nothing.
         let view = |base: &String| format!("view of {base}");
         for base in &chain.bases {
             config.add(&view(base), "IdentityStore", &text(base), "{}");
@@ -184,18 +184,18 @@ impl Composed {
         let mut store = self.store(&mut wasi);
         let command = CommandPre::new(self.pre.clone())?.instantiate(&mut store)?;
         let ended = command.wasi_cli_run().call_run(&mut store);
-        // An exit code is an error here.
+        // A non-zero exit code counts as failure.
         let well = ended.is_ok_and(|ended| ended.is_ok());
         let text = |pipe: MemoryOutputPipe| String::from_utf8(pipe.contents().into());
         Ok(Printed { well, stdout: text(stdout)?, stderr: text(stderr)? })
     }
 }
 
-/// A configuration as text. What is wrong in the nodes is wrong in it, too.
+/// A configuration as text. It passes on any errors in the nodes.
 pub struct Configuration(Vec<String>);
 
 impl Configuration {
-    /// Of these nodes.
+    /// The configuration of these nodes.
     pub fn of(nodes: &[Node]) -> Configuration {
         let mut config = Configuration(Vec::new());
         for node in nodes {
@@ -225,7 +225,7 @@ impl Configuration {
         self.0.push(format!("{name}:{{\"type\":{kind},\"base\":{base},\"config\":{config}}}"));
     }
 
-    /// All of it, with this main store.
+    /// The complete text, with this main store.
     pub fn main(&self, name: &str) -> String {
         format!("{{\"stores\":{{{}}},\"main\":{}}}", self.0.join(","), text(name))
     }
@@ -235,7 +235,7 @@ fn text(value: &str) -> String {
     serde_json::Value::from(value).to_string()
 }
 
-/// Refuses a component that asks for more than WASI.
+/// Fails if a component imports anything but WASI.
 fn imports_only_wasi(component: &[u8]) -> Result<()> {
     let decoded = wit_component::decode(component).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let wit_component::DecodedWasm::Component(resolve, world) = decoded else {
@@ -243,7 +243,7 @@ fn imports_only_wasi(component: &[u8]) -> Result<()> {
     };
     let world = &resolve.worlds[world];
     let names = world.imports.keys().map(|key| resolve.name_world_key(key));
-    // Types without functions ask for nothing.
+    // An interface with only types needs no implementation.
     let ours = |name: &String| {
         !name.starts_with("wasi:") && !name.starts_with("storage:object-store/types@")
     };

@@ -1,12 +1,11 @@
-//! Files for clients to move around: the same on every run.
+//! Files for clients to transfer, the same on every run.
 
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
 use storage_conformance::strange;
 
-/// Names that clients or servers tend to get wrong, and that every client
-/// here takes.
+/// Names that clients or servers tend to get wrong, but that every client here accepts.
 const NAMES: &[&str] = &[
     "with space.txt",
     "a+b=c",
@@ -21,11 +20,11 @@ const NAMES: &[&str] = &[
     "deep/er/est.txt",
 ];
 
-/// The size of `large.bin`: three parts of 5 MiB, the least that S3 takes.
+/// The size of `large.bin`: three parts of 5 MiB, the smallest part size of S3.
 const LARGE: usize = 12 * 1024 * 1024 + 1;
 
-/// Writes a tree of a few files of mixed sizes to `work/source`, and keys that
-/// need care to `work/keys.json`.
+/// Writes a small tree of files of mixed sizes to `work/source`, and tricky keys to
+/// `work/keys.json`.
 pub fn small_tree(work: &Path) -> Result<()> {
     let source = work.join("source");
     for (i, name) in NAMES.iter().enumerate() {
@@ -40,7 +39,7 @@ pub fn small_tree(work: &Path) -> Result<()> {
     fs::write(source.join("plain.txt"), "plain.txt\n")?;
     fs::write(source.join("empty"), "")?;
     fs::write(source.join("one.bin"), "x")?;
-    // Compressible in parts, and no two pieces of it are the same.
+    // Compressible in parts, without repeated blocks.
     let large = (0u64..).flat_map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15)).to_le_bytes());
     fs::write(source.join("large.bin"), large.take(LARGE).collect::<Vec<_>>())?;
     let keys: Vec<_> = strange::KEYS.iter().chain(strange::NO_PATHS).map(|(_, key)| key).collect();
@@ -48,8 +47,8 @@ pub fn small_tree(work: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes `count` files of a few bytes below `root`, a hundred to a folder;
-/// gives their names, in order.
+/// Writes `count` files of a few bytes below `root`, a hundred per folder, and returns
+/// their names in order.
 pub fn many_files(root: &Path, count: usize) -> Result<Vec<String>> {
     let mut names = Vec::with_capacity(count);
     for i in 0..count {

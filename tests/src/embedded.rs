@@ -1,4 +1,4 @@
-//! A chain that is embedded with wasmtime alone, shown as the sync trait.
+//! A chain embedded with plain wasmtime, as a synchronous store.
 
 use crate::chains::LONGEST;
 use crate::exported::{Exported, Instance, convert};
@@ -19,7 +19,7 @@ use storage_core::types as core;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
-/// The component, ready to be instantiated.
+/// A compiled component.
 pub struct Embedding {
     pre: DecoratorPackPre<Surroundings>,
 }
@@ -34,7 +34,7 @@ impl Embedding {
         Ok(Embedding { pre: DecoratorPackPre::new(linker.instantiate_pre(&component)?)? })
     }
 
-    /// Builds a chain in an instance of its own.
+    /// Builds a chain in a new instance.
     pub fn build(&self, nodes: &[Node], given: &HashMap<String, Memory>) -> Result<Built> {
         let given = given.iter().map(|(name, store)| (name.clone(), store.clone()));
         let mut store = wasmtime::Store::new(self.pre.engine(), Surroundings::new(given));
@@ -50,13 +50,13 @@ impl Embedding {
         Ok(Ok(Rc::new(Exported { instance, root })))
     }
 
-    /// A fresh subject, as the data describe it.
+    /// Builds a fresh subject from its description.
     pub fn subject(&self, chain: &Chain) -> Result<Subject> {
         let given: HashMap<_, _> =
             chain.bases.iter().map(|name| (name.clone(), Memory::default())).collect();
         let nodes: Vec<Node> = chain.nodes.iter().map(Node::from).collect();
         let store = self.build(&nodes, &given)??;
-        // A base is looked at through a chain that changes nothing.
+        // Access a base through a chain that changes nothing.
         let base = |name: &String| -> Result<SharedStore> {
             ensure!(given.contains_key(name), "there is no base {name:?}");
             let node = Node {
@@ -76,7 +76,7 @@ impl Embedding {
     }
 }
 
-/// The store, or why it was not built.
+/// The store, or why it could not be built.
 pub type Built = core::Result<SharedStore>;
 
 fn node(node: &Node) -> wit::Node {

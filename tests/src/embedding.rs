@@ -1,5 +1,5 @@
-//! The packages in `examples/embed`, installed and built below `target`, so
-//! that nothing of it lies among the sources.
+//! Installs and builds the packages of `examples/embed` below `target`, which keeps the
+//! sources clean.
 
 use crate::artifacts;
 use crate::clients::{npm, run};
@@ -9,9 +9,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A package of JavaScript, ready to run, and the shared cases.
+/// A JavaScript package, ready to run, and the shared cases.
 pub struct Package {
-    /// Where it lies, beside the others.
+    /// Its folder, next to those of the other packages.
     pub directory: PathBuf,
     /// The file of the shared cases.
     pub cases: PathBuf,
@@ -36,14 +36,13 @@ pub fn node() -> Result<Package> {
     Ok(package)
 }
 
-/// `examples/embed/browser`, beside the package that it uses.
+/// `examples/embed/browser`, next to the package that it uses.
 pub fn browser() -> Result<Package> {
     node()?;
     package("browser")
 }
 
-/// A Node.js that can suspend WebAssembly: the one in `PATH`, or one from the
-/// registry of packages.
+/// A Node.js that can suspend WebAssembly: from `PATH`, or from the npm registry.
 pub fn node_with_jspi() -> Result<PathBuf> {
     let program = "process.exit(typeof WebAssembly.Suspending === 'function' ? 0 : 1)";
     if Command::new("node").args(["-e", program]).status()?.success() {
@@ -67,11 +66,11 @@ fn package(name: &str) -> Result<Package> {
     let directory = npm(&format!("embed/{name}"), &from)?;
     copy(&from, &directory)?;
     let cases = artifacts::directory()?.join(artifacts::CASES);
-    // The scripts run elsewhere.
+    // The scripts run in other directories.
     Ok(Package { directory: fs::canonicalize(directory)?, cases: fs::canonicalize(cases)? })
 }
 
-/// Copies what differs, without what was installed or built in place.
+/// Copies changed files, and skips what was installed or built in place.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {

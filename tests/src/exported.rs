@@ -1,5 +1,4 @@
-//! The `object-store` that an instance exports, shown as the sync trait,
-//! whatever the instance runs in.
+//! The `object-store` interface that an instance exports, as a synchronous store.
 
 use embed_rust::bindings::exports::storage::object_store::object_store::Guest;
 use embed_rust::bindings::storage::object_store::types::Error as Refusal;
@@ -16,15 +15,15 @@ pub(crate) mod convert {
     storage_core::conversions!(embed_rust::bindings::storage::object_store::types);
 }
 
-/// An instance, and what it exports as `object-store`.
+/// An instance and its `object-store` exports.
 pub struct Instance<T: 'static> {
-    /// What it runs in.
+    /// The wasmtime store that it lives in.
     pub store: wasmtime::Store<T>,
     /// The interface.
     pub exports: Guest,
 }
 
-/// One instance for all stores and streams that come from it.
+/// The instance shared by all stores and streams from it.
 pub type Shared<T> = Rc<RefCell<Instance<T>>>;
 
 impl<T: 'static> Instance<T> {
@@ -34,7 +33,7 @@ impl<T: 'static> Instance<T> {
         Ok(Rc::new(Exported { instance: instance.clone(), root }))
     }
 
-    /// One call; a trap becomes an error that no case expects.
+    /// Makes one call; a trap becomes an error that no case expects.
     fn call<R>(
         &mut self,
         call: impl FnOnce(&mut wasmtime::Store<T>, &Guest) -> wasmtime::Result<Result<R, Refusal>>,

@@ -1,5 +1,5 @@
-//! Requests signed by hand in every detail (AWS signature version 4), as they
-//! should be or not: for what no client would send.
+//! Hand-made requests with AWS signature version 4, correct or forged, that no client
+//! would send.
 
 use crate::server::{ACCESS_KEY, SECRET_KEY};
 use crate::{http, signing};
@@ -7,51 +7,51 @@ use anyhow::Result;
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
-/// A request, and what its signature says.
+/// A request, and what its signature covers.
 #[derive(Clone)]
 pub struct Forged {
-    /// Of the server.
+    /// The server's port.
     pub port: u16,
     /// The method.
     pub method: &'static str,
-    /// The path, encoded.
+    /// The path, percent-encoded.
     pub path: String,
-    /// Headers that the signature covers beside the host, the date and the
-    /// hash of the body, by names in lower case.
+    /// Headers that the signature covers besides the host, the date and the body's
+    /// hash, with lower-case names.
     pub signed: Vec<(String, String)>,
-    /// Headers that it does not cover.
+    /// Headers that the signature does not cover.
     pub unsigned: Vec<(String, String)>,
-    /// What is sent.
+    /// The body as sent.
     pub body: Vec<u8>,
-    /// What the signature says of the body.
+    /// The body's hash as signed.
     pub payload: String,
-    /// When it was signed.
+    /// The time of the signature.
     pub time: OffsetDateTime,
-    /// The day of the scope; else that of `time`.
+    /// The day in the scope; `None` means that of `time`.
     pub day: Option<String>,
-    /// The region of the scope.
+    /// The region in the scope.
     pub region: &'static str,
-    /// The service of the scope.
+    /// The service in the scope.
     pub service: &'static str,
-    /// What ends the scope.
+    /// The end of the scope.
     pub end: &'static str,
 }
 
-/// A signature, and what it was made of.
+/// A signature and its parts.
 pub struct Signature {
-    /// Of the header `x-amz-date`.
+    /// The value of the `x-amz-date` header.
     pub time: String,
-    /// Without the access key.
+    /// The scope, without the access key.
     pub scope: String,
-    /// What signs with it.
+    /// The signing key.
     pub key: [u8; 32],
-    /// In hexadecimal digits.
+    /// The signature in hex.
     pub hex: String,
     names: String,
 }
 
 impl Forged {
-    /// As a client would sign it, for a server on 127.0.0.1.
+    /// A correct request to a server on 127.0.0.1.
     pub fn new(port: u16, method: &'static str, path: &str) -> Self {
         Self {
             port,
@@ -69,19 +69,19 @@ impl Forged {
         }
     }
 
-    /// With a body that the signature covers.
+    /// Adds a body that the signature covers.
     #[must_use]
     pub fn with(self, body: &[u8]) -> Self {
         Self { body: body.to_vec(), payload: hex::encode(Sha256::digest(body)), ..self }
     }
 
-    /// As signed this long ago, or in the future.
+    /// Dates the signature back by this time, or forward.
     #[must_use]
     pub fn ago(self, time: Duration) -> Self {
         Self { time: self.time - time, ..self }
     }
 
-    /// The signature in headers.
+    /// The signature for the headers.
     pub fn signature(&self) -> Result<Signature> {
         let time = stamp(self.time);
         let mut headers = self.signed.clone();
@@ -114,7 +114,7 @@ impl Forged {
         Ok(Signature { time, scope, key, hex, names })
     }
 
-    /// The headers that are sent, the signature among them.
+    /// All headers to send, with the signature.
     pub fn headers(&self) -> Result<Vec<(String, String)>> {
         let Signature { time, scope, hex, names, .. } = self.signature()?;
         let authorization = format!(
@@ -127,17 +127,17 @@ impl Forged {
         Ok(headers)
     }
 
-    /// Sends it; gives status and body.
+    /// Sends the request and returns status and body.
     pub fn send(&self) -> Result<(u16, String)> {
         self.send_as(&self.headers()?)
     }
 
-    /// Sends it with other headers than its own.
+    /// Sends the request with other headers.
     pub fn send_as(&self, headers: &[(String, String)]) -> Result<(u16, String)> {
         self.send_to(&self.path, headers)
     }
 
-    /// Its path with a signature in the query that holds for so many seconds.
+    /// The path with a signature in the query, valid for this many seconds.
     pub fn presigned(&self, seconds: u32) -> Result<String> {
         let time = stamp(self.time);
         let host = ("host".to_owned(), format!("127.0.0.1:{}", self.port));
@@ -152,7 +152,7 @@ impl Forged {
         Ok(format!("{}?{query}&X-Amz-Signature={}", self.path, signature.hex))
     }
 
-    /// Sends it to another path, with these headers alone.
+    /// Sends the request to another path, with these headers only.
     pub fn send_to(&self, path: &str, headers: &[(String, String)]) -> Result<(u16, String)> {
         let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let (status, _, body) = http::request(self.port, self.method, path, &headers, &self.body)?;

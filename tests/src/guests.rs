@@ -1,5 +1,5 @@
-//! Plug-ins that the tests build: one that does harm where its config says so
-//! (`tests/hostile`), and a transformer of many rules (`tests/transformer`).
+//! Builds the plug-ins of the tests: one that misbehaves as its config says
+//! (`tests/hostile`), and a transformer with many rules (`tests/transformer`).
 
 use crate::clients::run;
 use crate::wasm::{TARGET, cargo, root};
@@ -7,17 +7,17 @@ use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// A plug-in of the tests.
+/// A test plug-in.
 pub struct Guest {
     folder: &'static str,
     file: &'static str,
     built: OnceLock<Result<Vec<u8>, String>>,
 }
 
-/// A pack that does harm.
+/// A pack that misbehaves.
 pub static HOSTILE: Guest = Guest::new("hostile", "hostile_plugin.wasm");
 
-/// A transformer of many rules, which may do harm, too.
+/// A transformer with many rules, which can misbehave, too.
 pub static TRANSFORMER: Guest = Guest::new("transformer", "rules_transformer.wasm");
 
 impl Guest {
@@ -25,8 +25,8 @@ impl Guest {
         Self { folder, file, built: OnceLock::new() }
     }
 
-    /// The component; built once per process, which costs nothing when it is
-    /// there.
+    /// The component's bytes, built once per process; an up-to-date build costs
+    /// nothing.
     pub fn component(&self) -> Result<Vec<u8>> {
         let built = self.built.get_or_init(|| {
             let bytes = self.build().and_then(|file| Ok(std::fs::read(file)?));
@@ -35,7 +35,7 @@ impl Guest {
         built.clone().map_err(anyhow::Error::msg)
     }
 
-    /// Where the component is, built.
+    /// The path of the built component.
     pub fn file(&self) -> Result<PathBuf> {
         self.component()?;
         Ok(self.target().join(TARGET).join("release").join(self.file))
@@ -55,7 +55,7 @@ impl Guest {
         Ok(target.join(TARGET).join("release").join(self.file))
     }
 
-    /// The component, with every `from` in it replaced by `to`, of the same
+    /// The component with every `from` replaced by `to`, which must have the same
     /// length.
     pub fn altered(&self, from: &str, to: &str) -> Result<Vec<u8>> {
         ensure!(from.len() == to.len(), "{from:?} and {to:?} differ in length");

@@ -1,11 +1,11 @@
-//! Plain HTTP/1.1 by hand, for what no well-behaved client would do.
+//! Raw HTTP/1.1 requests that no well-behaved client would send.
 
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Sends one request on a connection of its own; gives status, head and body.
+/// Sends one request on a new connection and returns status, head and body.
 pub fn request(
     port: u16,
     method: &str,
@@ -43,7 +43,7 @@ pub fn open(
     Ok(stream)
 }
 
-/// The status of a GET, and the body if it is as long as its head says.
+/// The status of a GET, and the body if it has the announced length.
 pub fn get_whole(
     port: u16,
     path: &str,
@@ -51,7 +51,7 @@ pub fn get_whole(
 ) -> Result<(u16, Option<Vec<u8>>)> {
     let mut stream = open(port, "GET", path, headers, 0)?;
     let mut answer = Vec::new();
-    // What was cut off may end in an error, too.
+    // A truncated answer may also end with an error.
     let _ = stream.read_to_end(&mut answer);
     let end = answer.windows(4).position(|w| w == b"\r\n\r\n").context("no head")? + 4;
     let body = answer.split_off(end);

@@ -1,4 +1,4 @@
-//! A store whose objects don't end as they were announced.
+//! A store whose objects do not end as announced.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,46 +9,47 @@ use storage_host::store::{
     ReadOptions, Reader, Result, SharedStore, Writer,
 };
 
-/// How reading an object ends.
+/// How a read ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// As it should.
+    /// With all bytes and no error.
     Well,
-    /// All the announced bytes come, of which the first is wrong, and then an
-    /// error: as behind a checksum.
+    /// With an error after all the announced bytes, the first of which is wrong, as
+    /// after a failed checksum.
     Fails,
-    /// One byte too many comes.
+    /// One byte late.
     Longer,
-    /// One byte too few comes.
+    /// One byte early.
     Shorter,
 }
 
 impl Ending {
-    /// Every one that nobody may take for an object.
+    /// All endings that must not pass for a complete object.
     pub const ILL: [Ending; 3] = [Ending::Fails, Ending::Longer, Ending::Shorter];
 }
 
 /// A store in memory. Clones share objects and ending.
 #[derive(Clone)]
 pub struct Ill {
-    /// What it keeps.
+    /// The objects.
     pub memory: Arc<Memory>,
     ending: Arc<Mutex<Ending>>,
     range: bool,
 }
 
 impl Ill {
-    /// An empty one, still well; with `range`, it reads parts.
+    /// Creates an empty store that still behaves; with `range`, it supports range
+    /// reads.
     pub fn new(range: bool) -> Self {
         Self { memory: Arc::new(Memory::new()), ending: Arc::new(Mutex::new(Ending::Well)), range }
     }
 
-    /// From now on, reading what is under a key that ends in `k` ends like this.
+    /// Sets the ending of reads from now on, for keys that end in `k`.
     pub fn end(&self, ending: Ending) {
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = ending;
     }
 
-    /// As the host holds it.
+    /// The store as the host holds it.
     pub fn shared(&self) -> SharedStore {
         Arc::new(self.clone())
     }

@@ -1,5 +1,5 @@
-//! Fixtures of `tests/interop`: stores that the Python library `storage` wrote,
-//! with what a reader of them must get.
+//! Fixtures of `tests/interop`: stores written by the Python library `storage`, with
+//! the objects that a reader must get.
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
@@ -11,15 +11,15 @@ use std::process::{Command, Output};
 use std::{fs, io};
 use storage_host::{Objects, StoreFactory};
 
-/// A fixture, as its `expected.json` describes it.
+/// A fixture, as described in its `expected.json`.
 #[derive(Deserialize)]
 pub struct Fixture {
     /// The name of its folder.
     #[serde(skip)]
     pub name: String,
-    /// Whether the stores can list what they hold.
+    /// Whether the stores can list their objects.
     pub listable: bool,
-    /// Keys that are not there.
+    /// Keys that must not exist.
     pub missing: Vec<String>,
     /// Every object, by its key.
     pub objects: BTreeMap<String, Object>,
@@ -35,7 +35,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// What a reader must get.
+    /// The bytes that a reader must get.
     pub fn content(&self) -> Result<Vec<u8>> {
         let data = match (&self.text, &self.base64) {
             (Some(text), None) => text.clone().into_bytes(),
@@ -45,7 +45,7 @@ impl Object {
         Ok(data.repeat(self.repeat.unwrap_or(1)))
     }
 
-    /// What is written.
+    /// The bytes to write.
     pub fn written(&self) -> Result<Bytes> {
         match &self.input {
             Some(text) => Ok(text.clone().into()),
@@ -54,7 +54,7 @@ impl Object {
     }
 }
 
-/// The folder of scripts and fixtures.
+/// The folder with scripts and fixtures.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interop")
 }
@@ -70,7 +70,7 @@ pub fn fixtures() -> Result<Vec<Fixture>> {
 }
 
 impl Fixture {
-    /// The fixture in a folder.
+    /// Loads the fixture in a folder.
     pub fn load(folder: &Path) -> Result<Self> {
         let text = fs::read_to_string(folder.join("expected.json"))?;
         let fixture: Fixture =
@@ -79,7 +79,7 @@ impl Fixture {
         Ok(Fixture { name, ..fixture })
     }
 
-    /// A copy of the fixture in `to`: with its data, or with none.
+    /// Copies the fixture to `to`, with or without its data.
     pub fn copy(&self, to: &Path, data: bool) -> Result<PathBuf> {
         let (from, to) = (folder().join("fixtures").join(&self.name), to.join(&self.name));
         fs::create_dir_all(to.join("data"))?;
@@ -136,26 +136,26 @@ impl Fixture {
     }
 }
 
-/// Opens the stores of a copied fixture, whose paths are relative to its folder.
+/// Opens the stores of a copied fixture; their paths are relative to its folder.
 pub fn factory(copy: &Path) -> Result<StoreFactory> {
     StoreFactory::from_yaml(copy.join("stores.yaml"))
 }
 
-/// Runs a script of the folder with Python.
+/// Runs one of the folder's Python scripts.
 pub fn python(program: &Path, script: &str, args: &[&Path]) -> Result<Output> {
     let mut command = Command::new(program);
     let command = command.arg("-B").arg(folder().join(script)).args(args).env("PYTHONUTF8", "1");
     command.output().with_context(|| format!("{command:?}"))
 }
 
-/// Runs a command that must succeed, and prints what it says.
+/// Runs a command that must succeed, and prints its output.
 pub fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     said(&output)?;
     Ok(())
 }
 
-/// Prints what a command said; an error when it failed.
+/// Prints a command's output, and fails if it failed.
 pub fn said(output: &Output) -> Result<()> {
     print!("{}", String::from_utf8_lossy(&output.stdout));
     ensure!(

@@ -1,16 +1,16 @@
-//! How each decorator is configured here, and what it accepts.
+//! The test configuration of each decorator, and the keys and values that it accepts.
 
 use anyhow::{Context, Result};
 use storage_conformance::subject::Dialect;
 use storage_core::MAX_KEY_BYTES;
 use storage_core::decorators::KINDS;
 
-/// Where the objects under a store can be written, read and deleted.
+/// Where the tests can reach the objects of a store directly.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
     /// Through the store itself.
     Itself,
-    /// Through its base: the store refuses some of it.
+    /// Through its base, because the store refuses some operations.
     Base,
 }
 
@@ -18,16 +18,15 @@ pub enum Beside {
 pub struct Entry {
     /// The name of its kind.
     pub kind: &'static str,
-    /// What sets this entry apart from others of the kind; may be empty.
+    /// What distinguishes this entry from others of the kind; may be empty.
     pub variant: &'static str,
     /// Its config, as JSON text.
     pub config: &'static str,
-    /// What it accepts.
+    /// The keys and values that it accepts.
     pub dialect: Dialect,
-    /// Whether every key and value passes, so that it may stand anywhere in a
-    /// chain.
+    /// Whether it passes every key and value, and so may stand anywhere in a chain.
     pub composes: bool,
-    /// Where its objects are reached.
+    /// Where its objects can be reached directly.
     pub beside: Beside,
 }
 
@@ -40,12 +39,12 @@ const PLAIN: Entry = Entry {
     beside: Beside::Itself,
 };
 
-/// A decorator that takes any key and value.
+/// A decorator that accepts any key and value.
 const fn plain(kind: &'static str, variant: &'static str, config: &'static str) -> Entry {
     Entry { kind, variant, config, ..PLAIN }
 }
 
-/// A decorator that makes keys longer by up to so many bytes.
+/// A decorator that lengthens keys by up to this many bytes.
 const fn longer(bytes: usize, entry: Entry) -> Entry {
     Entry { dialect: entry.dialect.up_to(MAX_KEY_BYTES - bytes), ..entry }
 }
@@ -85,7 +84,7 @@ pub const ENTRIES: &[Entry] = &[
         ..plain("RegexValidatingStore", "", r#"{"pattern":"ok/"}"#)
     },
     Entry {
-        // Not everything makes a URL.
+        // Some keys do not make a valid URL.
         dialect: Dialect {
             key_prefix: "https://example.com/",
             may_refuse: |_| true,
@@ -109,8 +108,7 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// The entries of every kind there is. A kind without one is an error: nothing
-/// goes untested because nobody thought of it.
+/// The entries of all kinds. Fails if a kind has none, so that no kind goes untested.
 pub fn entries() -> Result<Vec<&'static Entry>> {
     for kind in KINDS {
         ENTRIES

@@ -1,30 +1,32 @@
-//! What the tests of the workspace share: stores for the conformance suite
-//! (`storage_conformance`) to run over, and the real binary with its clients.
+//! Test support of the workspace: stores for the conformance suite
+//! (`storage_conformance`), the real binary, and real clients and servers.
 //!
-//! - [`kinds`]: how each decorator is configured here, and what it accepts.
+//! - [`kinds`]: the test configuration of each decorator.
 //! - [`chains`]: subjects made of decorators, natively and in the sandbox.
 //! - [`backends`]: subjects that are native backends.
 //! - [`recorded`]: the cases as data, for other runtimes.
-//! - [`embedded`]: a chain in wasmtime alone, without the host; [`composed`]:
-//!   one among other components; [`exported`]: what both export.
-//! - [`artifacts`]: the component and what belongs to it, for embedders.
+//! - [`embedded`]: a chain in plain wasmtime, without the host; [`composed`]: one among
+//!   other components; [`exported`]: the interface that both export.
+//! - [`artifacts`]: the component and related files, for embedders.
 //! - [`embedding`]: the packages in `examples/embed`, installed and built.
-//! - [`interop`]: what the Python library wrote, and what it must be read as.
-//! - [`released`]: what earlier versions wrote, kept for later ones.
-//! - [`lying`]: a registry that answers as a test says; [`ill`]: a store whose objects don't end well.
-//! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to them.
+//! - [`interop`]: data of the Python library, and what a reader must get.
+//! - [`released`]: data of earlier versions.
+//! - [`lying`]: a registry with scripted answers; [`ill`]: a store whose objects end
+//!   wrongly.
+//! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to
+//!   them.
 //! - [`server`], [`clients`]: the real binary, and real clients against it.
-//! - [`templates`]: what `plugin new` writes, built as its README says.
+//! - [`templates`]: the output of `plugin new`, built as its README says.
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
-//! - [`mounts`]: filesystems that are mounted for a test.
+//! - [`mounts`]: filesystems mounted for a test.
 //! - [`plugins`]: the plug-ins in `examples/plugins`, built.
 //! - [`wasm`]: crates built for wasm.
-//! - [`figures`]: what the benches print, and where it is kept.
-//! - [`signing`]: signed requests by hand; [`forging`]: those of attackers.
-//! - [`strace`]: calls to the system that fail; [`tidy`]: what stores may leave behind.
-//! - [`linear`]: whether a history of requests is that of a whole store.
-//! - [`corpus`]: the files that they move around.
-//! - [`process`]: what the kernel says of a process, and how large tests are.
+//! - [`figures`]: helpers of the benchmarks, and their results in documents.
+//! - [`signing`]: hand-signed requests; [`forging`]: forged ones.
+//! - [`strace`]: system calls that fail; [`tidy`]: the files that a store may leave.
+//! - [`linear`]: a linearizability checker.
+//! - [`corpus`]: files that the clients transfer.
+//! - [`process`]: process statistics, and the size of long tests.
 
 pub mod archive;
 pub mod artifacts;

@@ -1,4 +1,4 @@
-//! A registry that answers as a test says, and keeps what it was asked.
+//! A registry with scripted answers, which records its requests.
 
 use anyhow::Result;
 use std::io::{Read, Write};
@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What an endless answer gives before it gives up.
+/// Bytes of an endless answer before it stops.
 const ENDLESS: usize = 8 << 20;
 const BLOCK: usize = 64 << 10;
 
@@ -21,34 +21,34 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// With only a status.
+    /// An answer with only a status.
     pub fn status(status: u16) -> Self {
         Self { status, headers: String::new(), body: Vec::new(), length: None, endless: false }
     }
 
-    /// These bytes.
+    /// A success with these bytes.
     pub fn ok(body: &[u8]) -> Self {
         Self { body: body.to_vec(), ..Self::status(200) }
     }
 
-    /// What is asked for is elsewhere.
+    /// A redirect.
     pub fn moved(location: &str) -> Self {
         Self::status(307).with("Location", location)
     }
 
-    /// With a header.
+    /// Adds a header.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers += &format!("{name}: {value}\r\n");
         self
     }
 
-    /// Says that it has so many bytes.
+    /// Announces this length instead of the real one.
     pub fn claims(mut self, length: usize) -> Self {
         self.length = Some(length);
         self
     }
 
-    /// Repeats its bytes as long as somebody reads.
+    /// Repeats the body for as long as the client reads.
     pub fn endless(mut self) -> Self {
         self.endless = true;
         self
@@ -72,29 +72,29 @@ impl Answer {
     }
 }
 
-/// A running one.
+/// A running registry.
 pub struct Lying {
     port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
-/// What it gives to whom.
+/// The registry's answers.
 struct Answers {
     manifest: Answer,
     blob: Answer,
-    /// Whether only who has a token is answered.
+    /// Whether a token is required.
     guarded: bool,
 }
 
 const TOKEN: &str = "token-of-the-tests";
 
 impl Lying {
-    /// Gives these to everybody.
+    /// Starts a registry that answers everybody.
     pub fn start(manifest: Answer, blob: Answer) -> Result<Self> {
         Self::serve(Answers { manifest, blob, guarded: false })
     }
 
-    /// Gives these to whoever has a token, which it gives to everybody.
+    /// Starts a registry that requires a token, which it issues to everybody.
     pub fn guarded(manifest: Answer, blob: Answer) -> Result<Self> {
         Self::serve(Answers { manifest, blob, guarded: true })
     }
@@ -110,19 +110,19 @@ impl Lying {
                 let head = head(&mut stream).unwrap_or_default();
                 let answer = answers.to(&head, port);
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(head);
-                // Whoever hangs up has seen enough.
+                // A client that hangs up has seen enough.
                 let _ = answer.send(&mut stream);
             }
         });
         Ok(Self { port, heads })
     }
 
-    /// As a reference begins.
+    /// The registry's part of a reference.
     pub fn name(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The heads of all requests until now.
+    /// The heads of all requests so far.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! Filesystems that are mounted for a test.
+//! Filesystems mounted for a test.
 
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
@@ -9,9 +9,8 @@ use std::process::Command;
 
 const ALONE: &str = "STORAGE_TEST_MOUNTS";
 
-/// Runs the named test of this program again in a process with mounts of its
-/// own, which go with it however it ends. `false` in that process: there the
-/// test is to be done.
+/// Reruns the named test of this program in a process with its own mounts, which end
+/// with it in any case. Returns `false` in that process, which has to do the test.
 pub fn elsewhere(test: &str) -> Result<bool> {
     if std::env::var_os(ALONE).is_some() {
         return Ok(false);
@@ -22,7 +21,7 @@ pub fn elsewhere(test: &str) -> Result<bool> {
         unshare.args(["--user", "--map-root-user"]);
     }
     unshare.arg(std::env::current_exe()?).args(["--exact", test, "--nocapture"]);
-    // What is mounted there can only be removed once it is not.
+    // The parent removes the directory, after the mounts are gone.
     let directory = tempfile::tempdir()?;
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
     let output = unshare.env(ALONE, "yes").env("TMPDIR", directory.path()).output();
@@ -36,10 +35,10 @@ pub fn elsewhere(test: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// The filesystems that there are here.
+/// The supported filesystems.
 pub const KINDS: &[&str] = &["tmpfs", "ext4"];
 
-/// Mounts a new filesystem; the directory is made. It goes with the process.
+/// Creates a directory and mounts a new filesystem there. It ends with the process.
 pub fn mount(kind: &str, at: &Path) -> Result<()> {
     std::fs::create_dir_all(at)?;
     match kind {
@@ -56,7 +55,7 @@ pub fn mount(kind: &str, at: &Path) -> Result<()> {
     }
 }
 
-/// Runs a program of the system.
+/// Runs a system program.
 pub fn command(program: &str, args: &[&OsStr]) -> Result<()> {
     let output = Command::new(program).args(args).output().with_context(|| program.to_owned())?;
     let error = String::from_utf8_lossy(&output.stderr);

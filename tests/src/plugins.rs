@@ -1,4 +1,4 @@
-//! The plug-ins in `examples/plugins`, built as its README says, below `target`.
+//! Builds the plug-ins in `examples/plugins` below `target`, as its README says.
 
 use crate::clients::{npm, run, venv};
 use crate::server::binary;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// The component of a crate there.
+/// The component of a Rust crate.
 pub fn rust(name: &str) -> Result<Vec<u8>> {
     let target = root().join("target/plugins");
     let mut cargo = cargo();
@@ -20,7 +20,7 @@ pub fn rust(name: &str) -> Result<Vec<u8>> {
     read(&target.join(TARGET).join("plugin").join(format!("{}.wasm", name.replace('-', "_"))))
 }
 
-/// The component of a package of JavaScript there.
+/// The component of a JavaScript package.
 pub fn javascript(name: &str) -> Result<Vec<u8>> {
     let package = modules(name)?;
     let source = format!("{name}.js");
@@ -36,12 +36,12 @@ pub fn javascript(name: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// A package's folder below `target`, with the modules that it needs.
+/// A package's folder below `target`, with its modules installed.
 fn modules(name: &str) -> Result<PathBuf> {
     Ok(fs::canonicalize(npm(&format!("plugins/{name}"), &sources(name))?)?)
 }
 
-/// The component of a module of Python there.
+/// The component of a Python module.
 pub fn python(name: &str) -> Result<Vec<u8>> {
     let sources = sources(name);
     let requirements = format!("../examples/plugins/{name}/requirements.txt");
@@ -61,15 +61,15 @@ fn sources(name: &str) -> PathBuf {
     root().join("examples/plugins").join(name)
 }
 
-/// Where the modules of a Python environment are.
+/// The `site-packages` folder of a Python environment.
 fn packages(bin: &Path) -> Result<PathBuf> {
     let lib = bin.join("../lib");
     let python = fs::read_dir(&lib)?.next().context("a Python environment without modules")??;
     Ok(python.path().join("site-packages"))
 }
 
-/// A component that a command makes; made again when one of its sources, or the
-/// contract, is another.
+/// Builds a component by a command, unless neither its sources nor the contract have
+/// changed.
 fn built(
     directory: &Path,
     sources: &Path,
@@ -78,7 +78,7 @@ fn built(
 ) -> Result<Vec<u8>> {
     fs::create_dir_all(directory)?;
     let directory = fs::canonicalize(directory)?;
-    // Several test programs may come here at a time.
+    // Several test programs may run this at the same time.
     let lock = File::create(directory.join("lock"))?;
     lock.lock()?;
     let mut digest = Sha256::new();
@@ -101,20 +101,20 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     fs::read(file).with_context(|| file.display().to_string())
 }
 
-/// A configuration in a directory of its own, with the component that it names.
+/// A configuration in a directory of its own, with the component that it uses.
 pub struct Example {
     directory: TempDir,
     environment: Vec<(String, String)>,
 }
 
 impl Example {
-    /// That of `examples/plugins`.
+    /// The configuration of a plug-in in `examples/plugins`.
     pub fn new(name: &str, component: &[u8]) -> Result<Self> {
         let stores = String::from_utf8(read(&sources(name).join("stores.yaml"))?)?;
         Self::of(&stores, &format!("{name}.wasm"), component)
     }
 
-    /// One of one's own.
+    /// A configuration with the given stores.
     pub fn of(stores: &str, file: &str, component: &[u8]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         fs::write(directory.path().join(file), component)?;
@@ -122,14 +122,14 @@ impl Example {
         Ok(Self { directory, environment: Vec::new() })
     }
 
-    /// With a variable in the environment.
+    /// Adds an environment variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Where it is.
+    /// The directory.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -143,7 +143,7 @@ impl Example {
         command.output().with_context(|| format!("{command:?}"))
     }
 
-    /// What a verb of the real binary prints; it must succeed.
+    /// Runs a verb of the real binary, which must succeed, and returns its output.
     pub fn ok(&self, args: &[&str]) -> Result<String> {
         let output = self.run(args)?;
         let error = String::from_utf8_lossy(&output.stderr);
@@ -151,7 +151,7 @@ impl Example {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// What a verb that must fail says.
+    /// Runs a verb that must fail, and returns its error output.
     pub fn refused(&self, args: &[&str]) -> Result<String> {
         let output = self.run(args)?;
         ensure!(!output.status.success(), "{args:?} succeeded");
@@ -164,7 +164,7 @@ impl Example {
         self.ok(&["put", key, "sent"]).map(drop)
     }
 
-    /// Fails to put an object; gives what is said.
+    /// Fails to put an object, and returns the error output.
     pub fn put_refused(&self, key: &str, data: impl AsRef<[u8]>) -> Result<String> {
         fs::write(self.path().join("sent"), data)?;
         self.refused(&["--json", "put", key, "sent"])

@@ -1,10 +1,10 @@
-//! What the kernel says of a process, and how large a test is to be.
+//! Process statistics from the kernel, and the size of long tests.
 
 use anyhow::{Context, Result};
 use std::fs;
 
-/// A number of `/proc/PID/FILE`, in KiB: `VmRSS` (resident now) and `VmHWM` (at
-/// most) of `status`, `Pss:` of `smaps_rollup`.
+/// A value from `/proc/PID/FILE` in KiB: `VmRSS` (current) and `VmHWM` (peak) in
+/// `status`, `Pss:` in `smaps_rollup`.
 pub fn kibibytes(pid: &str, file: &str, field: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
     let line = text.lines().find(|line| line.starts_with(field));
@@ -17,12 +17,12 @@ pub fn resident(pid: &str) -> Result<u64> {
     kibibytes(pid, "status", "VmRSS")
 }
 
-/// How many files and connections a process has open.
+/// The open files and connections of a process.
 pub fn open_files(pid: &str) -> Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
-/// A size that an environment variable may make larger than the short one.
+/// A test size: that of an environment variable, or the default for short runs.
 pub fn scale(variable: &str, short: u64) -> Result<u64> {
     match std::env::var(variable) {
         Ok(text) => text.parse().with_context(|| format!("{variable} must be a number")),

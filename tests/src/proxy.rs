@@ -1,4 +1,4 @@
-//! A proxy on the loopback that spoils connections.
+//! A loopback proxy that injects connection faults.
 
 use anyhow::Result;
 use std::io::{Read, Write};
@@ -7,30 +7,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What happens to a connection.
+/// A fault of one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// Bytes come after a pause.
+    /// Bytes arrive after a pause.
     Delay(Duration),
-    /// It is cut after this many bytes of answers.
+    /// The connection is cut after this many bytes of answers.
     CutAnswer(usize),
-    /// It is cut after this many bytes of requests.
+    /// The connection is cut after this many bytes of requests.
     CutRequest(usize),
-    /// The byte at this place of the answers is another.
+    /// The byte at this offset of the answers is changed.
     SpoilAnswer(usize),
-    /// The byte at this place of the requests is another.
+    /// The byte at this offset of the requests is changed.
     SpoilRequest(usize),
-    /// Requests arrive, answers don't.
+    /// Requests arrive, but answers don't.
     Mute,
     /// The answer is 503 with this `Retry-After`, in seconds.
     Busy(u32),
-    /// The request is passed on, its answer thrown away for a 500.
+    /// The request is forwarded, and its answer replaced by a 500.
     LoseAnswer,
 }
 
-/// A running proxy; the faults of a plan are used up, one a connection.
+/// A running proxy. It applies the planned faults in order, one per connection.
 pub struct Proxy {
     port: u16,
     plan: Arc<Mutex<Vec<Fault>>>,
@@ -39,7 +39,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts one before a server.
+    /// Starts a proxy in front of a server.
     pub fn start(server: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
@@ -62,30 +62,29 @@ impl Proxy {
         Ok(Self { port, plan, open, down })
     }
 
-    /// Where it listens.
+    /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What happens to the next connections, in order. Those that are open
-    /// are closed, so that the next request needs a new one.
+    /// Plans the faults of the next connections, in order. Closes open connections, so
+    /// that the next request needs a new one.
     pub fn plan(&self, faults: &[Fault]) {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = faults.to_vec();
         for stream in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // Time for the client to see it.
+        // Let the client notice.
         std::thread::sleep(Duration::from_millis(50));
     }
 
-    /// Cuts the way to the server, all connections that are open included, or
-    /// lets it be again.
+    /// Cuts off the server, with all open connections, or restores it.
     pub fn down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
         self.plan(&[]);
     }
 
-    /// Whether every planned fault has happened.
+    /// Whether all planned faults have occurred.
     pub fn is_done(&self) -> bool {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
@@ -106,7 +105,7 @@ fn serve(client: TcpStream, server: u16, fault: Fault) {
         Fault::CutAnswer(at) => pump(server, client, Some(at), None, None),
         Fault::SpoilAnswer(at) => pump(server, client, None, Some(at), None),
         Fault::Delay(pause) => pump(server, client, None, None, Some(pause)),
-        // Once the server has answered, what was asked is done.
+        // Once the server answers, it has processed the request.
         Fault::Mute | Fault::LoseAnswer => {
             let _ = { &server }.read(&mut [0; 1]);
             if fault == Fault::LoseAnswer {
@@ -151,11 +150,11 @@ fn pump(
     }
 }
 
-/// Answers without asking the server.
+/// Answers without contacting the server.
 fn busy(mut client: TcpStream, seconds: u32) {
     let _ = client.set_read_timeout(Some(Duration::from_millis(200)));
     let mut buffer = vec![0; 64 * 1024];
-    // The whole request, or else the client may not see the answer.
+    // Read the whole request, or the client may not see the answer.
     while matches!(client.read(&mut buffer), Ok(1..)) {}
     let answer = format!(
         "HTTP/1.1 503 Busy\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

@@ -1,10 +1,10 @@
-//! Data as each released version wrote it, in `tests/data/VERSION`, and how it
-//! is made: `cargo run -p storage-tests --bin released` before a release.
+//! Data written by each released version, in `tests/data/VERSION`. Run `cargo run -p
+//! storage-tests --bin released` before a release to write it.
 //!
-//! A folder holds the files of stores, `stores.yaml` (in which `DIR` is where
-//! they are), `expected.json` with what a reader must get, and
-//! `attributes.json` with what files have beside their bytes, which git does not
-//! keep.
+//! A folder holds the files of the stores, `stores.yaml` (where `DIR` stands for their
+//! location), `expected.json` with the objects that a reader must get, and
+//! `attributes.json` with the extended attributes and times of the files, which git
+//! does not keep.
 
 use crate::server::{Server, binary};
 use crate::{http, tidy};
@@ -22,7 +22,7 @@ use storage_conformance::cases::bytes;
 use storage_host::StoreFactory;
 use storage_host::store::PutOptions;
 
-/// Written by this process, closed in good order.
+/// Stores that this process writes and closes properly.
 const STORES: &str = "stores:
   files: {type: FilesystemStore, config: {root_path: DIR/files}}
   safe: {type: SafeFilesystemStore, config: {root_path: DIR/safe}}
@@ -38,13 +38,13 @@ const STORES: &str = "stores:
   cache: {type: FilesystemStore, config: {root_path: DIR/cache}}
 ";
 
-/// A mirror whose second child missed what was written.
+/// A mirror whose second child missed the writes.
 const MIRROR: &str = "  one: {type: FilesystemStore, config: {root_path: DIR/one}}
   journal: {type: FilesystemStore, config: {root_path: DIR/journal}}
   both: {type: MirroringStore, base: [one, two], config: {write: any, journal: journal}}
 ";
 
-/// The second child while it misses that: nobody is there.
+/// The second child during those writes: an unreachable server.
 const GONE: &str = "  two:
     type: BucketStore
     config:
@@ -58,15 +58,15 @@ const GONE: &str = "  two:
       connect_timeout: 1
 ";
 
-/// And when it is back.
+/// The second child afterwards.
 const BACK: &str = "  two: {type: FilesystemStore, config: {root_path: DIR/two}}\n";
 
-/// Written by a server that was killed.
+/// Stores of a server that was killed.
 const KILLED: &str = "  killed-database: {type: SqliteStore, config: {db_path: DIR/killed.db}}
   killed-archive: {type: ZipStore, config: {path: DIR/killed.zip}}
 ";
 
-/// The stores that a reader opens, each of which holds the same objects.
+/// The stores that a reader opens. All hold the same objects.
 pub const READABLE: &[&str] = &[
     "files",
     "safe",
@@ -81,12 +81,12 @@ pub const READABLE: &[&str] = &[
     "killed-archive",
 ];
 
-/// An object, and what belongs to it.
+/// An expected object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
-    /// How many bytes; they follow from the seed.
+    /// The number of bytes, which are made from the seed.
     pub length: usize,
-    /// See `length`.
+    /// The seed of the bytes.
     pub seed: u64,
     /// The MD5 of the bytes.
     pub etag: String,
@@ -103,23 +103,23 @@ impl Object {
     }
 }
 
-/// What a file has beside its bytes.
+/// A file's metadata.
 #[derive(Serialize, Deserialize)]
 struct Attributes {
     /// Nanoseconds since 1970.
     modified: u64,
-    /// What the store keeps with it.
+    /// The store's extended attribute.
     kept: serde_json::Value,
 }
 
 const ATTRIBUTE: &str = "user.storage.object";
 
-/// Where the data of all versions is.
+/// The folder with the data of all versions.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
 }
 
-/// Every version that there is data of.
+/// All versions with data.
 pub fn versions() -> Result<Vec<String>> {
     let entries = fs::read_dir(folder())?;
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
@@ -145,12 +145,12 @@ fn objects() -> BTreeMap<String, Object> {
     keys.into_iter().map(object).collect()
 }
 
-/// Writes the data of this version to a folder that is not there yet.
+/// Writes the data of this version to a folder that must not exist.
 pub async fn make(to: &Path) -> Result<()> {
     ensure!(!to.exists(), "{} is there already: data of a release is never changed", to.display());
     let work = tempfile::tempdir()?;
     let at = work.path();
-    // The server's files go where its own directory is, and are moved.
+    // The server's files are made in its own directory and then moved.
     let killed = killed(&objects())?;
     for entry in fs::read_dir(killed.path())? {
         let entry = entry?;
@@ -197,7 +197,7 @@ pub async fn make(to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A directory that a server left when it was killed right after its answers.
+/// The directory of a server that was killed right after its last answer.
 fn killed(objects: &BTreeMap<String, Object>) -> Result<tempfile::TempDir> {
     ensure!(binary().exists());
     let stores = format!("stores:\n{KILLED}main: killed-database").replace("DIR", ".");
@@ -221,7 +221,7 @@ fn killed(objects: &BTreeMap<String, Object>) -> Result<tempfile::TempDir> {
     server.crash()
 }
 
-/// A key in the path of a request.
+/// Percent-encodes a key for a request path.
 fn escaped(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
     let part = |byte| match plain(byte) {
@@ -231,13 +231,13 @@ fn escaped(key: &str) -> String {
     key.bytes().map(part).collect()
 }
 
-/// What readers of a version's data must get.
+/// The objects that readers of a version's data must get.
 pub fn expected(from: &Path) -> Result<BTreeMap<String, Object>> {
     let text = fs::read_to_string(from.join("expected.json"))?;
     Ok(serde_json::from_str(&text)?)
 }
 
-/// A copy of a version's data, as the disk of who upgrades has it.
+/// Copies a version's data to a fresh directory, as on a disk before an upgrade.
 pub fn unpack(from: &Path) -> Result<tempfile::TempDir> {
     let work = tempfile::tempdir()?;
     let attributes: BTreeMap<String, Attributes> =
@@ -246,7 +246,7 @@ pub fn unpack(from: &Path) -> Result<tempfile::TempDir> {
     ensure!(copied.success(), "{} can't be copied", from.display());
     for (path, Attributes { modified, mut kept }) in attributes {
         let path = work.path().join(path);
-        // It is bound to the file that it was written with.
+        // The attribute is bound to the inode of its file.
         kept["inode"] = fs::metadata(&path)?.ino().into();
         let flags = rustix::fs::XattrFlags::empty();
         rustix::fs::setxattr(&path, ATTRIBUTE, &serde_json::to_vec(&kept)?, flags)
@@ -258,7 +258,7 @@ pub fn unpack(from: &Path) -> Result<tempfile::TempDir> {
     Ok(work)
 }
 
-/// Has the configuration name its files where they are now.
+/// Sets the paths in the configuration to the current folder.
 fn settle(folder: &Path) -> Result<()> {
     let file = folder.join("stores.yaml");
     let here = folder.display().to_string();

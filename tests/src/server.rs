@@ -1,4 +1,4 @@
-//! The real binary, serving a configuration of its own directory.
+//! Runs the real binary with a configuration in a directory of its own.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -33,7 +33,7 @@ stores:
 main: cached
 ";
 
-/// How long a server may take to answer, or to end.
+/// How long a server may take to answer or to exit.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary, built with the tests.
@@ -48,7 +48,7 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A new certificate for this machine, as `cert.pem` and `key.pem`.
+/// Creates a self-signed certificate for this machine, as `cert.pem` and `key.pem`.
 pub fn certify(directory: &Path) -> Result<()> {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names)?;
@@ -72,42 +72,40 @@ pub struct Server {
 }
 
 impl Server {
-    /// Writes `stores` (the YAML without `serve:`) to a new directory and
-    /// serves it there.
+    /// Writes `stores` (the YAML without `serve:`) to a new directory and serves it.
     pub fn start(stores: &str) -> Result<Self> {
         Self::start_in(tempfile::tempdir()?, stores)
     }
 
-    /// As [`start`](Self::start), in a directory that may hold data already.
+    /// Like [`start`](Self::start), in a directory that may hold data.
     pub fn start_in(directory: TempDir, stores: &str) -> Result<Self> {
         Self::start_build(&binary(), directory, stores)
     }
 
-    /// As [`start_in`](Self::start_in), with another build of the binary.
+    /// Like [`start_in`](Self::start_in), with another build of the binary.
     pub fn start_build(binary: &Path, directory: TempDir, stores: &str) -> Result<Self> {
         let keys = format!("credentials: {{access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}");
         Self::launch_build(binary, directory, stores, &keys)
     }
 
-    /// As [`start`](Self::start), taking unsigned requests.
+    /// Like [`start`](Self::start), but accepts unsigned requests.
     pub fn start_anonymous(stores: &str) -> Result<Self> {
         Self::start_anonymous_in(tempfile::tempdir()?, stores)
     }
 
-    /// As [`start_anonymous`](Self::start_anonymous), in a directory that may
-    /// hold data already.
+    /// Like [`start_anonymous`](Self::start_anonymous), in a directory that may hold
+    /// data.
     pub fn start_anonymous_in(directory: TempDir, stores: &str) -> Result<Self> {
         Self::launch(directory, stores, "anonymous: true")
     }
 
-    /// As [`start`](Self::start), with these lines (indented by two spaces)
-    /// in the section `serve`. `${SECRET}` is [`SECRET_KEY`].
+    /// Like [`start`](Self::start), with these lines (indented by two spaces) in the
+    /// section `serve`. `${SECRET}` stands for [`SECRET_KEY`].
     pub fn start_serving(stores: &str, serve: &str) -> Result<Self> {
         Self::launch(tempfile::tempdir()?, stores, serve.trim_start())
     }
 
-    /// As [`start_serving`](Self::start_serving), in a directory that may hold
-    /// files already.
+    /// Like [`start_serving`](Self::start_serving), in a directory that may hold files.
     pub fn start_serving_in(directory: TempDir, stores: &str, serve: &str) -> Result<Self> {
         Self::launch(directory, stores, serve.trim_start())
     }
@@ -117,7 +115,7 @@ impl Server {
     }
 
     fn launch_build(binary: &Path, directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
-        // The system gives the port: one that was free before may not be now.
+        // Let the system choose the port: one found free earlier may be taken by now.
         let serve = format!("serve:\n  listen: 127.0.0.1:0\n  staging: staging\n  {auth}\n");
         fs::write(directory.path().join("stores.yaml"), format!("{stores}\n{serve}"))?;
         let log = fs::File::create(directory.path().join("server.log"))?;
@@ -152,23 +150,23 @@ impl Server {
         self.port
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn pid(&self) -> String {
         self.child.id().to_string()
     }
 
-    /// Where it runs.
+    /// Its working directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// All that it printed so far.
+    /// Its output so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
     }
 
-    /// How many files the server has open beside the objects of its
-    /// FilesystemStore in `files`; those that have no name yet, too.
+    /// The files that the server is writing for its FilesystemStore in `files`,
+    /// including those that have no name yet.
     pub fn being_written(&self) -> usize {
         let open = fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().flatten();
         let is_one = |path: &Path| {
@@ -180,8 +178,8 @@ impl Server {
         open.filter(|entry| is_one(&entry.path())).count()
     }
 
-    /// Puts other stores (the YAML without `serve:`) into its configuration,
-    /// which it has yet to read.
+    /// Replaces the stores (the YAML without `serve:`) in its configuration, without a
+    /// reload.
     pub fn configure(&self, stores: &str) -> Result<()> {
         let file = self.directory().join("stores.yaml");
         let text = fs::read_to_string(&file)?;
@@ -190,7 +188,7 @@ impl Server {
         Ok(())
     }
 
-    /// Has it read its configuration again, and waits until it serves that.
+    /// Makes it reload its configuration, and waits until it serves it.
     pub fn reload(&self) -> Result<()> {
         let count = |log: &str, text: &str| log.matches(text).count();
         let (read, refused) = ("stores.yaml: read again; serving", "stores.yaml: not taken over");
@@ -208,13 +206,13 @@ impl Server {
         }
     }
 
-    /// Sends a signal, by name.
+    /// Sends a signal.
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).context("kill")
     }
 
-    /// Ends it on the spot, as a crash would; gives back the directory.
+    /// Kills it, as in a crash, and returns the directory.
     pub fn crash(mut self) -> Result<TempDir> {
         self.child.kill()?;
         self.child.wait()?;
@@ -222,7 +220,7 @@ impl Server {
         Ok(std::mem::replace(&mut self.directory, replacement))
     }
 
-    /// Asks it to end, and waits; gives back the directory.
+    /// Asks it to exit, waits, and returns the directory.
     pub fn stop(mut self) -> Result<TempDir> {
         self.signal(rustix::process::Signal::TERM)?;
         let start = Instant::now();
@@ -238,7 +236,7 @@ impl Server {
     }
 }
 
-/// The port in the line that says what is served; it ends with the line.
+/// The port from the log line that announces it, once the line is complete.
 fn announced(log: &str) -> Option<u16> {
     let (_, rest) = log.split_once("://127.0.0.1:")?;
     rest.split_once('\n')?.0.trim().parse().ok()

@@ -1,5 +1,4 @@
-//! Signed requests (AWS signature version 4), with the least that can be
-//! signed: for clients that must cost little themselves.
+//! Minimal signed requests (AWS signature version 4), for clients that must be cheap.
 
 use anyhow::Result;
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,8 +8,8 @@ use time::OffsetDateTime;
 
 const PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
-/// Signs requests to one server with one key pair, all for the time when it
-/// was made: servers take them for some minutes.
+/// Signs requests to one server with one key pair, all with the time of its creation;
+/// servers accept that for some minutes.
 pub struct Signer {
     host: String,
     access_key: String,
@@ -20,7 +19,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// For a server on 127.0.0.1.
+    /// Creates a signer for a server on 127.0.0.1.
     pub fn new(port: u16, region: &str, access_key: &str, secret_key: &str) -> Result<Self> {
         let now = OffsetDateTime::now_utc();
         let day = format!("{:04}{:02}{:02}", now.year(), u8::from(now.month()), now.day());
@@ -35,14 +34,14 @@ impl Signer {
         })
     }
 
-    /// The head of a request with a body of `length` bytes. The path needs no
+    /// The head of a request with a body of `length` bytes. The path must need no
     /// encoding.
     pub fn head(&self, method: &str, path: &str, length: u64) -> Result<String> {
         self.head_with(method, path, length, &[])
     }
 
-    /// As [`head`](Self::head), with more headers. The path may have a query of
-    /// one name.
+    /// Like [`head`](Self::head), with more headers. The path may have a query of a
+    /// single name.
     pub fn head_with(
         &self,
         method: &str,
@@ -80,7 +79,7 @@ impl Signer {
     }
 }
 
-/// The key that signs in a scope, of its parts.
+/// Derives the signing key of a scope.
 pub fn key(secret_key: &str, scope: &[&str]) -> Result<[u8; 32]> {
     let mut key = format!("AWS4{secret_key}").into_bytes();
     for part in scope {

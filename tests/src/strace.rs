@@ -1,4 +1,4 @@
-//! Calls of a program to the system that fail as a test says, by strace.
+//! Injects system call failures into a program, using strace.
 
 use crate::servers::unpacked;
 use anyhow::{Context, Result, bail, ensure};
@@ -11,38 +11,37 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
-/// A call that fails.
+/// A system call to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The name of the call.
     pub call: String,
-    /// Which one of each thread; the first is 1.
+    /// The call's number within each thread, from 1.
     pub nth: usize,
-    /// How, as `errno` names it.
+    /// The error's `errno` name.
     pub error: &'static str,
 }
 
-/// A call that was made.
+/// A system call that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The thread that made it.
     pub thread: String,
     /// The name of the call.
     pub name: String,
-    /// With arguments and result, as strace writes it; handles have the paths
-    /// of their files.
+    /// The whole call as strace writes it, with arguments and result; file descriptors
+    /// show their paths.
     pub text: String,
 }
 
 impl Call {
-    /// Whether it was made to fail.
+    /// Whether the failure was injected.
     pub fn failed(&self) -> bool {
         self.text.ends_with("(INJECTED)")
     }
 }
 
-/// The program, and the libraries of its own that it needs: the one in `PATH`,
-/// or that of Debian's package.
+/// strace from `PATH`, or else from Debian's package with the libraries that it needs.
 fn strace() -> Result<Command> {
     let installed = Command::new("strace").arg("--version").output();
     if installed.is_ok_and(|done| done.status.success()) {
@@ -57,12 +56,11 @@ fn strace() -> Result<Command> {
     Ok(strace)
 }
 
-/// How long a program may take that is traced; then it is killed.
+/// How long a traced program may run before it is killed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a program to its end; gives its output, and those of the calls named in
-/// `calls` that it made. It runs in no directory in particular, since strace
-/// shows that with every call that could have to do with it.
+/// Runs a program to its end. Returns its output, and its calls of the names in
+/// `calls`. Its working directory is fixed, since strace shows it with many calls.
 pub fn run(
     program: &Path,
     args: &[&str],
@@ -78,7 +76,8 @@ pub fn run(
     }
     command.arg("--").arg(program).args(args).current_dir("/").stdin(Stdio::null());
     let mut output = to_its_end(&mut command)?;
-    // A thread that was in the call when the program ended: it did not fail.
+    // strace complains about a thread that was in the call at the program's end;
+    // nothing failed.
     let lost = |line: &[u8]| line.starts_with(b"strace: Failed to tamper with process");
     let lines = output.stderr.split_inclusive(|byte| *byte == b'\n');
     output.stderr = lines.filter(|line| !lost(line)).collect::<Vec<_>>().concat();
@@ -90,14 +89,14 @@ pub fn run(
     Ok((output, parse(&fs::read_to_string(log.path())?)))
 }
 
-/// A running process whose calls fail again and again, until this is stopped.
+/// A running process with recurring failures of its calls, until it is stopped.
 pub struct Disturbed {
     strace: Child,
     log: NamedTempFile,
 }
 
 impl Disturbed {
-    /// Has the calls named fail with this error, one of so many of each thread.
+    /// Makes the named calls fail with this error, every so many calls of each thread.
     pub fn start(pid: &str, calls: &[&str], error: &str, every: usize) -> Result<Self> {
         let log = NamedTempFile::new()?;
         let calls = calls.join(",");
@@ -116,7 +115,7 @@ impl Disturbed {
         Ok(disturbed)
     }
 
-    /// Lets the process be; gives how many calls failed.
+    /// Stops the failures and returns how many calls failed.
     pub fn stop(mut self) -> Result<usize> {
         let pid = rustix::process::Pid::from_child(&self.strace);
         rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
@@ -144,10 +143,10 @@ fn traced(pid: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Runs strace and what it traces to the end, or ends it after a while.
+/// Runs strace and its program to the end, or kills them after a while.
 fn to_its_end(command: &mut Command) -> Result<Output> {
     let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    // Of their own, so that both can be ended.
+    // A process group of their own, so that both can be killed.
     let command = command.process_group(0).stdout(out.try_clone()?).stderr(err.try_clone()?);
     let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
     let start = Instant::now();
@@ -169,8 +168,7 @@ fn to_its_end(command: &mut Command) -> Result<Output> {
     Ok(Output { status, stdout, stderr })
 }
 
-/// What strace wrote. A call during which another thread did something has two
-/// lines.
+/// Parses strace's log. A call that overlaps with another thread's has two lines.
 fn parse(log: &str) -> Vec<Call> {
     let (mut calls, mut open) = (Vec::new(), HashMap::new());
     for line in log.lines() {
@@ -191,8 +189,8 @@ fn parse(log: &str) -> Vec<Call> {
     calls
 }
 
-/// Which calls of their threads had `part` in their text, by name and number:
-/// these have to fail in turn.
+/// The calls with `part` in their text, by name and number within their thread: the
+/// ones to fail in turn.
 pub fn places(calls: &[Call], part: &str) -> BTreeSet<(String, usize)> {
     let (mut made, mut places) = (HashMap::<(&str, &str), usize>::new(), BTreeSet::new());
     for call in calls {
@@ -205,10 +203,10 @@ pub fn places(calls: &[Call], part: &str) -> BTreeSet<(String, usize)> {
     places
 }
 
-/// Runs a program that may write no file of more than so many bytes: what a
-/// write has beyond that is left out, and the next one fails.
+/// Runs a program with a limit on file size: a write beyond it is short, and the next
+/// one fails.
 pub fn run_with_small_files(program: &Path, args: &[&str], bytes: u64) -> Result<Output> {
-    // Whoever does not ignore the signal is ended by it.
+    // The signal kills a program that does not ignore it.
     let script = "trap '' XFSZ; limit=$1; shift; exec prlimit --fsize=$limit -- \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", &bytes.to_string()]).arg(program).args(args);

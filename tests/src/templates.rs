@@ -1,5 +1,4 @@
-//! The plug-ins that `plugin new` writes, made by the commands that their own
-//! README.md documents.
+//! Plug-ins created by `plugin new`, built by the commands in their own README.md.
 
 use crate::clients::run;
 use crate::server::binary;
@@ -8,13 +7,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A plug-in of a template, in a folder that keeps what was installed.
+/// A plug-in from a template, in a folder that keeps its installed dependencies.
 pub struct Started {
     /// The folder.
     pub directory: PathBuf,
     /// Its README.md.
     pub readme: String,
-    /// Nobody else uses the folder meanwhile.
+    /// Reserves the folder.
     _lock: File,
 }
 
@@ -37,7 +36,7 @@ pub fn started(name: &str, args: &[&str]) -> Result<Started> {
 }
 
 impl Started {
-    /// The first block of code in a section of the README.
+    /// The first code block in a section of the README.
     pub fn block(&self, section: &str) -> Result<&str> {
         let text = self.readme.split_once(&format!("## {section}\n")).map(|(_, text)| text);
         let block = text.and_then(|text| text.split("```").nth(1));
@@ -45,11 +44,11 @@ impl Started {
         block.with_context(|| format!("the README documents no commands under {section}"))
     }
 
-    /// Runs the commands that a section documents; gives what they printed.
+    /// Runs the commands in a section and returns what they printed.
     pub fn follow(&self, section: &str) -> Result<String> {
         let mut bash = Command::new("bash");
         bash.args(["-e", "-u", "-c", self.block(section)?]).current_dir(&self.directory);
-        // The settings of the outer build are for the host.
+        // The outer build's settings are for the host target.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&text.as_ref());
@@ -64,7 +63,7 @@ impl Started {
     }
 }
 
-/// Copies what differs: what is as it was need not be built again.
+/// Copies changed files only, so that the rest need not be built again.
 fn update(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

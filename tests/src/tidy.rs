@@ -1,9 +1,9 @@
-//! What may be in the directory of a store: its objects, and nothing else.
+//! Checks that the directory of a store holds its objects and nothing else.
 
 use anyhow::{Result, ensure};
 use std::path::Path;
 
-/// Every file below a directory, by its path in it, but those of a server.
+/// Every file below a directory by its relative path, except those of a server.
 pub fn files(directory: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut todo = vec![directory.to_owned()];
@@ -22,7 +22,7 @@ pub fn files(directory: &Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Fails on a file of another name.
+/// Fails if there are files with other names.
 pub fn only(directory: &Path, names: &[&str]) -> Result<()> {
     let found = files(directory)?;
     let stray: Vec<_> = found.iter().filter(|path| !names.contains(&path.as_str())).collect();
@@ -30,7 +30,7 @@ pub fn only(directory: &Path, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// As many files below `objects` as there are objects, and none being written.
+/// Fails unless there is one file per object below `objects`, and none being written.
 pub fn only_objects(directory: &Path, objects: usize) -> Result<()> {
     let found = files(directory)?;
     let (held, others): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! Subjects made of a transformer: a plug-in over the host's memory store.
+//! Test subjects made of a transformer: a plug-in over the host's memory store.
 
 use crate::guests::TRANSFORMER;
 use anyhow::{Context, Result, anyhow};
@@ -12,8 +12,8 @@ use storage_host::config::{Place, PluginDef, PluginLimits};
 use storage_host::engine::{Plugin, Shared};
 use storage_host::store::SharedStore;
 
-/// The rules of `tests/transformer` that every store must keep to, with what
-/// they accept.
+/// The rules of `tests/transformer` that every store must meet, with the keys and
+/// values that they accept.
 const RULES: &[(&str, &str, Dialect)] = &[
     ("nothing", r#"{"as":"nothing"}"#, Dialect::PLAIN),
     ("sealed", r#"{"as":"sealed"}"#, Dialect::PLAIN),
@@ -27,10 +27,10 @@ const RULES: &[(&str, &str, Dialect)] = &[
     ("all", r#"{"as":"all","chunk_size":10000}"#, LONGER),
 ];
 
-/// Keys become longer by one byte.
+/// Keys grow by one byte.
 const LONGER: Dialect = Dialect::PLAIN.up_to(storage_core::MAX_KEY_BYTES - 1);
 
-/// How many random sequences each gets.
+/// Random sequences per subject.
 const SEQUENCES: u32 = 4;
 
 /// The plug-in, loaded once per process.
@@ -55,7 +55,7 @@ pub fn plugin() -> Result<Arc<Plugin>> {
     LOADED.get_or_init(|| load().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)
 }
 
-/// One store of the transformer, over `base`.
+/// Opens a store of the transformer over `base`.
 pub async fn open(config: &str, base: SharedStore) -> Result<SharedStore> {
     let node = Node {
         name: "rules".to_owned(),
@@ -68,7 +68,7 @@ pub async fn open(config: &str, base: SharedStore) -> Result<SharedStore> {
     Ok(Arc::new(chain))
 }
 
-/// Every rule, through the component.
+/// A subject for every rule, through the component.
 pub fn all() -> Vec<Maker> {
     let maker = |(name, config, dialect): &(&str, &'static str, Dialect)| {
         let (config, dialect) = (*config, *dialect);

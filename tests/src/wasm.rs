@@ -1,4 +1,4 @@
-//! Crates built for WebAssembly by the tests.
+//! Builds of crates for WebAssembly.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// `cargo` without the settings of the outer build, which are for the host.
+/// `cargo` without the outer build's settings, which are for the host target.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {

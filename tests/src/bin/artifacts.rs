@@ -1,4 +1,4 @@
-//! Writes what embedders take into a directory.
+//! Writes the artifacts for embedders to a directory.
 
 use anyhow::{Result, bail};
 use std::path::Path;

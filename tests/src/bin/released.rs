@@ -1,5 +1,5 @@
-//! Writes data of this version for the tests of later ones, into
-//! `tests/data/VERSION` or the folder that is named.
+//! Writes data of this version for the tests of later versions, to `tests/data/VERSION`
+//! or a given folder.
 
 use anyhow::{Result, bail};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Blocks of a document that hold what a bench printed, between two comments:
+//! Blocks of a document that hold the output of a benchmark, between two comments:
 //!
 //! ```text
 //! <!-- figures: NAME -->
@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 
 const END: &str = "<!-- end of figures -->";
 
-/// A document with what a bench printed in its block `name`. A section
-/// replaces the one with its heading, or comes after the others: some of the
-/// cells can be measured again alone. Under each new heading stands `origin`.
+/// Returns the document with a benchmark's output in its block `name`. A section
+/// replaces the one with the same heading, or is appended, so single cells can be
+/// measured again. `origin` goes below each new heading.
 pub fn replace(document: &str, name: &str, printed: &str, origin: &str) -> Result<String> {
     let begin = format!("<!-- figures: {name} -->");
     let missing = || format!("the document has no block {begin} … {END}");
@@ -34,7 +34,7 @@ pub fn replace(document: &str, name: &str, printed: &str, origin: &str) -> Resul
     Ok(format!("{before}{begin}\n\n{sections}{END}{after}"))
 }
 
-/// The headings, and what is below each.
+/// The headings with the text below each.
 fn sections(text: &str) -> Vec<(String, String)> {
     let mut sections: Vec<(String, String)> = Vec::new();
     for line in text.lines() {

@@ -1,5 +1,5 @@
-//! What the benches share: their arguments, medians, tables in Markdown and builds; and
-//! [`blocks`], where a document keeps what they print.
+//! Helpers of the benchmarks: arguments, medians, Markdown tables and builds; and
+//! [`blocks`], which updates their results in documents.
 
 pub mod blocks;
 
@@ -8,17 +8,17 @@ use std::fmt::Display;
 use std::process::Command;
 use std::str::FromStr;
 
-/// What follows `name` among the arguments of this program.
+/// The program argument after `name`.
 pub fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|arg| arg != name).nth(1)
 }
 
-/// The number after `--rounds`: how often each cell is measured.
+/// The number after `--rounds`: measurements per cell.
 pub fn rounds(default: usize) -> Result<usize> {
     Ok(parsed("--rounds")?.unwrap_or(default).max(1))
 }
 
-/// What follows `name`, read as something.
+/// The program argument after `name`, parsed.
 pub fn parsed<T: FromStr>(name: &str) -> Result<Option<T>>
 where
     T::Err: std::error::Error + Send + Sync + 'static,
@@ -27,31 +27,31 @@ where
     text.parse().map(Some).with_context(|| format!("{name} {text}"))
 }
 
-/// Whether `name` is among those after `--only`, or nothing is said there.
+/// Whether `--only` lists `name`, or is absent.
 pub fn is_wanted(name: &str) -> bool {
     option("--only").is_none_or(|only| only.split(',').any(|one| one == name))
 }
 
-/// The arguments before the first that begins with a dash.
+/// The program arguments before the first option.
 pub fn names() -> Vec<String> {
     std::env::args().skip(1).take_while(|arg| !arg.starts_with('-')).collect()
 }
 
-/// The middle one; of an even number, the upper of two. `None` of nothing.
+/// The median; of an even number, the upper one. `None` if empty.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()
 }
 
-/// The median of the ratios of what was measured in the same round: a machine
-/// that is noisy is so to neighbours in time.
+/// The median of the ratios between measurements of the same round, since noise affects
+/// neighbours in time alike.
 pub fn median_ratio(over: &[f64], under: &[f64]) -> Option<f64> {
     let ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
     median(&ratios)
 }
 
-/// A ratio as it is printed; nothing where there is none.
+/// A ratio as it is printed; empty for `None`.
 pub fn ratio(ratio: Option<f64>) -> String {
     match ratio {
         None => String::new(),
@@ -61,7 +61,7 @@ pub fn ratio(ratio: Option<f64>) -> String {
     }
 }
 
-/// Prints the head of a table whose rows have a name and these columns.
+/// Prints the head of a table with a name column and these columns.
 pub fn print_head<T: Display>(columns: impl IntoIterator<Item = T>) {
     let columns: Vec<String> = columns.into_iter().map(|column| column.to_string()).collect();
     println!("| | {} |\n|---|{}", columns.join(" | "), "--:|".repeat(columns.len()));
@@ -72,8 +72,8 @@ pub fn print_row(name: impl Display, fields: impl IntoIterator<Item = String>) {
     println!("| {name} | {} |", fields.into_iter().collect::<Vec<_>>().join(" | "));
 }
 
-/// `cargo` with the settings of this build, and without what it says of this
-/// package: some build scripts look at that, and would run again.
+/// `cargo` with this build's settings, but without the variables that describe this
+/// package: some build scripts depend on them and would run again.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     for (name, _) in std::env::vars_os() {

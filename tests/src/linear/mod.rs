@@ -1,11 +1,10 @@
-//! Whether the history of an object could be that of one which does every
-//! operation at one instant, between its request and its answer:
-//! linearizability.
+//! A linearizability checker: whether each operation in an object's history can have
+//! happened at one instant between its request and its answer.
 //!
-//! The search is that of Wing and Gong: it puts the operations into an order,
-//! one by one, and takes back what leads nowhere. With Lowe's memory no
-//! situation is tried twice, so that histories of thousands of operations take
-//! milliseconds as long as few of them overlap.
+//! The search is that of Wing and Gong: it orders the operations one by one and
+//! backtracks from dead ends. With Lowe's memoization it tries no state twice, so
+//! histories of thousands of operations take milliseconds as long as few of them
+//! overlap.
 
 #[cfg(test)]
 mod tests;
@@ -13,67 +12,67 @@ mod tests;
 use std::collections::HashSet;
 use std::fmt;
 
-/// What tells the contents of one put from all others.
+/// Identifies the contents of one put.
 pub type Version = u64;
 
-/// What must hold for a change to happen.
+/// The condition of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// Nothing.
+    /// None.
     Always,
-    /// There is no object.
+    /// There must be no object.
     Absent,
-    /// The object is this one.
+    /// The object must be this version.
     Is(Version),
 }
 
-/// What was asked for.
+/// The requested operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// To keep this.
+    /// Store this version.
     Put(Version, When),
-    /// To remove what is there. Of nothing, that is done whatever was to hold.
+    /// Remove the object. Deleting a missing object succeeds, whatever the condition.
     Delete(When),
-    /// To tell what is there.
+    /// Read the object.
     Get,
 }
 
-/// What was answered.
+/// The answer to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is done.
+    /// It succeeded.
     Done,
-    /// The condition did not hold, and nothing was changed.
+    /// The condition did not hold, and nothing changed.
     Refused,
-    /// This was there.
+    /// It read this version, or no object.
     Saw(Option<Version>),
-    /// Nothing: it was done before the end, or never.
+    /// No answer: it happened before its end, or never.
     Unknown,
 }
 
-/// An operation, from its request to its answer. Where there was none, `end`
-/// is when it can't happen any more.
+/// An operation, from its request to its answer. Without an answer, `end` is when it
+/// can no longer happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Who asked.
+    /// The client that made it.
     pub client: usize,
-    /// When, on one clock for all clients.
+    /// The time of the request, on one clock for all clients.
     pub begin: u64,
-    /// When the answer was there.
+    /// The time of the answer.
     pub end: u64,
-    /// What was asked for.
+    /// The requested operation.
     pub action: Action,
-    /// What was answered.
+    /// The answer.
     pub outcome: Outcome,
 }
 
-/// Why a history is not that of one object.
+/// Why a history is not linearizable.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No order explains it. So many operations could be explained at most;
-    /// then one of these would have been the next.
+    /// No order explains it. Holds the most operations that could be explained, the
+    /// state after them, and the candidates for the next one.
     NoOrder(usize, Option<Version>, Vec<Operation>),
-    /// It was not decided within so many steps.
+    /// Undecided after this many steps.
     TooLong(usize),
 }
 
@@ -94,11 +93,11 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Situations that are looked at before it is given up.
+/// The most states to visit before giving up.
 const MOST: usize = 5_000_000;
 
-/// What is explained so far: all operations before `first`, and those in
-/// `more`, which is in order. Operations are in the order of their requests.
+/// The operations explained so far: all before `first`, and those in `more`, which is
+/// sorted. Operations are ordered by request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Situation {
     first: usize,
@@ -106,9 +105,9 @@ struct Situation {
     state: Option<Version>,
 }
 
-/// Checks the history of one object, which is absent at first.
+/// Checks the history of one object, which does not exist at first.
 pub fn check(history: &[Operation]) -> Result<(), Refusal> {
-    // What was seen without telling says nothing.
+    // An unanswered read proves nothing.
     let said = |o: &&Operation| (o.action, o.outcome) != (Action::Get, Outcome::Unknown);
     let mut history: Vec<Operation> = history.iter().filter(said).copied().collect();
     history.sort_by_key(|operation| (operation.begin, operation.end));
@@ -162,8 +161,8 @@ impl Situation {
     }
 }
 
-/// The operations that may be next: those that were asked for before any other
-/// that is left was answered.
+/// The operations that may be next: those requested before any other remaining one was
+/// answered.
 fn candidates(history: &[Operation], situation: &Situation) -> Vec<usize> {
     let mut more = situation.more.iter().peekable();
     let (mut answered, mut found) = (u64::MAX, Vec::new());
@@ -180,8 +179,8 @@ fn candidates(history: &[Operation], situation: &Situation) -> Vec<usize> {
     found
 }
 
-/// The ways on, the likeliest first: what nobody answered is needed rarely,
-/// and often has not happened.
+/// The possible next steps, likeliest first: unanswered operations come last, since
+/// they are rarely needed and often have not happened.
 fn next(history: &[Operation], situation: &Situation) -> Vec<(usize, Option<Version>)> {
     let (mut sure, mut doubtful) = (Vec::new(), Vec::new());
     for index in candidates(history, situation) {
@@ -195,8 +194,8 @@ fn next(history: &[Operation], situation: &Situation) -> Vec<(usize, Option<Vers
     sure
 }
 
-/// What the object may be after an operation with this answer; nothing when
-/// it can't have got that.
+/// The possible states after an operation with this answer; none if the answer is
+/// impossible.
 fn results(operation: &Operation, state: Option<Version>) -> [Option<Option<Version>>; 2] {
     let holds = |when| match when {
         When::Always => true,

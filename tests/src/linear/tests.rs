@@ -1,4 +1,4 @@
-//! Histories that are explained, and those that must not be.
+//! Histories that the checker must accept, and others that it must refuse.
 
 use super::Outcome::{Done, Refused, Saw, Unknown};
 use super::When::{Absent, Always, Is};
@@ -48,7 +48,7 @@ fn operations_that_overlap_may_have_any_order() {
         assert!(holds(&[puts[0], puts[1], get(11, 12, Some(seen))]));
     }
     assert!(holds(&[puts[0], get(1, 2, None), get(3, 4, Some(1))]));
-    // An answer at the instant of a request overlaps it.
+    // An answer at the instant of a request overlaps with it.
     assert!(holds(&[put(0, 5, 1, Always, Done), get(5, 6, None)]));
 }
 
@@ -94,7 +94,7 @@ fn two_winners_of_one_condition_are_refused() {
         put(2, 9, 2, Is(1), Done),
         put(2, 9, 3, Is(1), Done),
     ]));
-    // With a delete between them both may have won.
+    // With a delete in between, both may have won.
     assert!(holds(&[
         put(0, 9, 1, Absent, Done),
         put(0, 9, 2, Absent, Done),
@@ -127,16 +127,16 @@ fn what_has_no_answer_happened_before_its_end_or_never() {
     let seen = |a, b| [put(0, 1, 1, Always, Done), lost, get(11, 12, a), get(13, 14, b)];
     assert!(holds(&seen(Some(1), Some(1))));
     assert!(holds(&seen(Some(2), Some(2))));
-    // It came to be after its end, or went away again.
+    // The object appeared after the operation's end, or disappeared again.
     assert!(!holds(&seen(Some(1), Some(2))));
     assert!(!holds(&seen(Some(2), Some(1))));
-    // It explains why another was refused.
+    // An unanswered put may explain why another was refused.
     assert!(holds(&[put(0, 10, 1, Always, Unknown), put(11, 12, 2, Absent, Refused)]));
     assert!(!holds(&[put(0, 10, 1, Is(7), Unknown), put(11, 12, 2, Absent, Refused)]));
 }
 
-/// The definition itself: some order of all operations in which each comes
-/// before those that were asked for after its answer.
+/// The definition itself: some order of all operations in which each precedes those
+/// requested after its answer.
 fn by_definition(left: &[Operation], state: Option<Version>) -> bool {
     left.is_empty()
         || (0..left.len()).any(|index| {

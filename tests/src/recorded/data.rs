@@ -1,4 +1,4 @@
-//! The byte strings of the cases: each once, large ones by their recipe.
+//! The byte strings of the cases, each stored once; large ones as a recipe.
 
 use anyhow::{Context, Result, bail, ensure};
 use base64_simd::STANDARD;
@@ -11,40 +11,40 @@ use storage_conformance::subject::Values;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Data {
-    /// As it is.
+    /// The literal bytes.
     Base64(String),
-    /// What `cases::bytes` makes of a length and a seed, and in which form.
+    /// Bytes made by `cases::bytes` from a length and a seed, in some form.
     Made {
-        /// How many bytes to make, before the form.
+        /// The number of bytes to make, before the conversion.
         length: usize,
         /// The seed.
         seed: u64,
-        /// What becomes of them.
+        /// The conversion to apply.
         #[serde(rename = "as")]
         form: Form,
     },
-    /// A part of another.
+    /// A part of another string.
     Part {
-        /// The other's place in the list.
+        /// The other string's index in the list.
         of: usize,
-        /// The first byte.
+        /// The offset of the first byte.
         from: usize,
-        /// How many.
+        /// The number of bytes.
         length: usize,
     },
 }
 
-/// What is made of bytes, so that stores of text or JSON take them.
+/// A conversion of bytes for stores that take only text or JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// Nothing.
+    /// None.
     Bytes,
     /// Letters: `'a' + byte % 26`.
     Text,
-    /// `{"is":"` and the letters and `"}`.
+    /// `{"is":"`, the letters, and `"}`.
     Json,
-    /// The same with a space after the colon.
+    /// Like `Json`, with a space after the colon.
     SpacedJson,
 }
 
@@ -62,18 +62,18 @@ impl Form {
     }
 }
 
-/// Longer ones are told by recipe, where there is one.
+/// Longer strings are stored as a recipe if they have one.
 const SHORT: usize = 48;
 
-/// How many bytes at the start tell what a string was made from.
+/// The leading bytes that identify a string's seed and form.
 const TELLING: usize = 40;
 
-/// Seeds that cases use.
+/// The seeds that cases use.
 fn seeds() -> impl Iterator<Item = u64> {
     (0..1_000).chain(LENGTHS.iter().map(|length| *length as u64))
 }
 
-/// The list under construction.
+/// Builds the list of byte strings.
 pub struct Table {
     list: Vec<Data>,
     found: HashMap<Vec<u8>, usize>,
@@ -96,7 +96,7 @@ impl Default for Table {
 }
 
 impl Table {
-    /// The place of these bytes.
+    /// The index of these bytes, which are added if needed.
     pub fn place(&mut self, bytes: &[u8]) -> usize {
         if let Some(index) = self.found.get(bytes) {
             return *index;
@@ -130,16 +130,16 @@ impl Table {
         })
     }
 
-    /// The list.
+    /// The finished list.
     pub fn into_list(self) -> Vec<Data> {
         self.list
     }
 }
 
-/// What is longer is no byte string of a case.
+/// The most bytes of a string in a case.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// The bytes of every entry.
+/// The bytes of all entries.
 pub fn all(list: &[Data]) -> Result<Vec<Vec<u8>>> {
     let mut all: Vec<Vec<u8>> = Vec::with_capacity(list.len());
     for data in list {

@@ -1,4 +1,4 @@
-//! All cases over all chains.
+//! Records all cases over all chains.
 
 use super::data::Table;
 use super::record::record;
@@ -10,10 +10,10 @@ use storage_conformance::cases;
 use storage_conformance::subject::Subject;
 use storage_core::chain;
 
-/// Random chains come from this seed; there are so many of them.
+/// The seed and number of random chains.
 const RANDOM: (u64, usize) = (20_261_123, 10);
 
-/// Runs the suite natively over every chain and keeps what it did.
+/// Runs the suite natively over every chain and records it.
 pub fn make() -> Result<Cases> {
     let mut table = Table::default();
     let mut all = Vec::new();
@@ -26,7 +26,7 @@ pub fn make() -> Result<Cases> {
         for case in cases::all().filter(|case| (case.applies)(caps, beside)) {
             let recorded = record(case, plan.native()?, &mut table)
                 .with_context(|| format!("{name}: {}", case.name))?;
-            // Most chains answer alike.
+            // Most chains give the same answers.
             let text = serde_json::to_string(&recorded)?;
             passes.push(*known.entry(text).or_insert_with(|| {
                 all.push(recorded);
@@ -92,7 +92,7 @@ impl From<&Node> for chain::Node {
 }
 
 impl Chain {
-    /// A fresh subject through the component, over the host's memory.
+    /// Builds a fresh subject through the component, over the host's memory store.
     pub fn sandboxed(&self) -> Result<Subject> {
         let nodes = self.nodes.iter().map(chain::Node::from).collect();
         Plan::described(nodes, &self.bases, &self.lasting, self.beside.as_deref())?.sandboxed()

@@ -1,11 +1,11 @@
-//! The conformance cases as data, for runtimes that no Rust reaches: the suite
-//! runs over every chain of decorators, and what it asks and is answered is
-//! kept. `docs/embedding.md` describes the format.
+//! The conformance cases as data, for runtimes that Rust can't reach: runs the suite
+//! over every chain of decorators and records its calls and answers.
+//! `docs/embedding.md` describes the format.
 //!
-//! - [`data`]: the byte strings of the cases, each once.
-//! - [`record`]: a subject that keeps what a case does with it.
-//! - [`make`]: all cases over all chains.
-//! - [`replay`]: the way back: a chain must answer as it did.
+//! - [`data`]: the byte strings of the cases, each stored once.
+//! - [`record`]: a subject that records the calls of a case.
+//! - [`make`]: records all cases over all chains.
+//! - [`replay`]: runs recorded cases and compares the answers.
 
 pub mod data;
 pub mod make;
@@ -20,55 +20,55 @@ pub const FORMAT: u32 = 1;
 /// The whole file.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Cases {
-    /// [`FORMAT`].
+    /// Always [`FORMAT`].
     pub format: u32,
-    /// The contract that the cases are about.
+    /// The contract version of the cases.
     pub contract: String,
-    /// Byte strings, named by their place in this list.
+    /// Byte strings, referred to by index.
     pub data: Vec<data::Data>,
-    /// What to do, and what must come of it.
+    /// The calls to make, and their expected results.
     pub cases: Vec<Case>,
-    /// Which chains must pass which cases.
+    /// The chains, and the cases that each must pass.
     pub chains: Vec<Chain>,
     /// Chains that must not be built.
     pub refused: Vec<Refused>,
 }
 
-/// Steps over a fresh chain.
+/// Steps to run on a fresh chain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
-    /// The name of the case of the suite.
+    /// The case's name in the suite.
     pub name: String,
-    /// In order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// A chain over memory.
+/// A chain over stores in memory.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Chain {
     /// Its name in reports.
     pub name: String,
-    /// What to build.
+    /// The nodes to build.
     pub nodes: Vec<Node>,
-    /// The names of the stores in memory under it.
+    /// The names of its base stores, which are in memory.
     pub bases: Vec<String>,
-    /// Those of them whose objects a `snapshot` compares.
+    /// The bases whose objects a `snapshot` compares.
     pub lasting: Vec<String>,
-    /// The base that is meant by `beside`; absent: the chain itself.
+    /// The base for steps with `beside`; `None` means the chain itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
-    /// The cases that it must pass, by their place in the list.
+    /// The indexes of the cases that it must pass.
     pub cases: Vec<usize>,
 }
 
-/// A chain that is described wrongly.
+/// An invalid chain.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Refused {
     /// What is wrong with it.
     pub name: String,
-    /// What not to build.
+    /// The nodes that must not be built.
     pub nodes: Vec<Node>,
-    /// The code of the error.
+    /// The expected error code.
     pub error: String,
 }
 
@@ -96,27 +96,27 @@ pub enum Base {
     Name(String),
 }
 
-/// One call, or a few of one kind.
+/// One call, or a few of the same kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Whether the call goes around the chain.
+    /// Whether the call bypasses the chain.
     #[serde(default, skip_serializing_if = "is_false")]
     pub beside: bool,
-    /// What is called, and what it gives on success.
+    /// The call, with its result on success.
     #[serde(flatten)]
     pub call: Call,
-    /// The code of the error that it gives instead.
+    /// The expected error code instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// A number of an open reader or writer, or of a state.
+/// The number of an open reader or writer, or of a state.
 pub type Number = u32;
 
-/// A place in [`Cases::data`].
+/// An index into [`Cases::data`].
 pub type DataIndex = usize;
 
-/// What is called. `gives` is absent where an error comes instead.
+/// The call. `gives` is absent if an error is expected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the operations and arguments of the contract")]
@@ -160,14 +160,14 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         gives: Option<Page>,
     },
-    /// Opens a reader and gives it a number.
+    /// Opens a reader with this number.
     Read {
         key: String,
         #[serde(default, skip_serializing_if = "is_default")]
         options: ReadOptions,
         reader: Number,
     },
-    /// Opens a writer and gives it a number.
+    /// Opens a writer with this number.
     Write {
         key: String,
         #[serde(default, skip_serializing_if = "is_default")]
@@ -178,8 +178,8 @@ pub enum Call {
         reader: Number,
         gives: Info,
     },
-    /// `next(max)` until these bytes came, and then, at the end of the object,
-    /// once more.
+    /// Calls `next(max)` until these bytes have come, and once more at the end of the
+    /// object.
     Next {
         reader: Number,
         max: u32,
@@ -188,7 +188,7 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "is_false")]
         end: bool,
     },
-    /// `push` of the bytes, where `chunk` is given in pieces of that length.
+    /// Pushes the bytes, in pieces of length `chunk` if that is set.
     Push {
         writer: Number,
         data: DataIndex,
@@ -208,8 +208,7 @@ pub enum Call {
     DropWriter {
         writer: Number,
     },
-    /// Everything in the lasting bases, as one value that is the same for the
-    /// same number.
+    /// Reads all objects of the lasting bases; equal numbers mean equal states.
     Snapshot {
         state: Number,
     },
@@ -218,7 +217,7 @@ pub enum Call {
 /// An object with its bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Object {
-    /// What is known of it.
+    /// Its properties.
     pub info: Info,
     /// Its bytes, or those of the range.
     pub data: DataIndex,
@@ -280,8 +279,8 @@ pub struct ReadOptions {
     pub if_none_match: Option<String>,
 }
 
-/// `byte-range`. Decimal text: the numbers may be too large for JSON readers
-/// that keep them as floating point.
+/// `byte-range`, as decimal text: JSON readers with floating-point numbers would lose
+/// precision.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields of the contract")]

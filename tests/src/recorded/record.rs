@@ -1,4 +1,4 @@
-//! A subject that keeps what a case does with it.
+//! A subject that records the calls of a case.
 
 use super::data::Table;
 use super::{Call, Case, Entry, Info, Number, Object, Page, Range, Skipped, Step};
@@ -14,7 +14,7 @@ use storage_core::types::{
 };
 use storage_core::{Reader, SharedStore, Store, Writer};
 
-/// Runs a case over a fresh subject; gives what it did.
+/// Runs a case over a fresh subject and returns its recording.
 pub fn record(case: &cases::Case, subject: Subject, table: &mut Table) -> Result<Case> {
     let tape = Tape::default();
     let around = !Rc::ptr_eq(&subject.store, &subject.beside);
@@ -33,10 +33,10 @@ pub fn record(case: &cases::Case, subject: Subject, table: &mut Table) -> Result
     Ok(Case { name: case.name.to_owned(), steps })
 }
 
-/// A step whose bytes are not in the table yet.
+/// A recorded step whose bytes are not in the table yet.
 struct Taken {
     step: Step,
-    /// What goes where the step has a place in the table.
+    /// The bytes for the step's index into the table.
     bytes: Option<Vec<u8>>,
 }
 
@@ -59,9 +59,9 @@ struct Taking {
     taken: Vec<Taken>,
     readers: Number,
     writers: Number,
-    /// Etags that the case chose itself: these are kept as they are.
+    /// Etags that the case chose; they are recorded as they are.
     given: HashSet<String>,
-    /// All others, by a symbol.
+    /// The symbols of all other etags.
     symbols: HashMap<String, String>,
     states: Vec<Vec<Snapshot>>,
 }
@@ -80,7 +80,7 @@ impl Tape {
         self.0.borrow_mut().given.extend(etag.cloned());
     }
 
-    /// An etag as the file has it.
+    /// An etag as recorded.
     fn etag(&self, etag: &str) -> String {
         let mut taking = self.0.borrow_mut();
         if taking.given.contains(etag) {
@@ -90,7 +90,7 @@ impl Tape {
         taking.symbols.entry(etag.to_owned()).or_insert(next).clone()
     }
 
-    /// An etag in a question: unknown ones are the case's own.
+    /// An etag in a request; unknown ones were chosen by the case.
     fn asked(&self, etag: Option<&String>) -> Option<String> {
         let etag = etag?;
         Some(self.0.borrow().symbols.get(etag).unwrap_or(etag).clone())
@@ -129,7 +129,7 @@ impl Tape {
     }
 }
 
-/// A store, and whether it is the way around the chain.
+/// A store that records calls; `beside` if it bypasses the chain.
 struct Recorded {
     base: SharedStore,
     beside: bool,
@@ -148,7 +148,7 @@ impl Store for Recorded {
         let capabilities = self.base.capabilities();
         let gives = capabilities.names().into_iter().map(str::to_owned).collect();
         let call = Call::Capabilities { gives };
-        // Cases ask whenever they need to know; twice shows that it is constant.
+        // Cases call this often; two recordings suffice to show that it is constant.
         let asked = |taken: &&Taken| taken.step.call == call && taken.step.beside == self.beside;
         if self.tape.0.borrow().taken.iter().filter(asked).count() < 2 {
             self.keep(call, None, &Ok(()));
@@ -257,8 +257,8 @@ struct Reading {
 }
 
 impl Reading {
-    /// Whether the bytes belong to the step before: chunks may be cut
-    /// otherwise elsewhere, so only their sum counts.
+    /// Whether the bytes extend the previous step. Other runtimes may split chunks
+    /// differently, so only the concatenation counts.
     fn continues(&self, asked: u32, chunk: &[u8]) -> bool {
         let mut taking = self.tape.0.borrow_mut();
         let Some(Taken { step, bytes: Some(bytes) }) = taking.taken.last_mut() else {
@@ -317,7 +317,7 @@ struct Writing {
 }
 
 impl Writing {
-    /// Whether the bytes belong to the step before, as its next chunk.
+    /// Whether the bytes extend the previous step, as its next chunk.
     fn continues(&self, pushed: &[u8]) -> bool {
         let mut taking = self.tape.0.borrow_mut();
         let Some(Taken { step, bytes: Some(bytes) }) = taking.taken.last_mut() else {
@@ -374,8 +374,8 @@ impl Drop for Writing {
     }
 }
 
-/// Stands for all bases where a case compares them before and after: that is
-/// one step, since what a chain keeps there is its own affair.
+/// Stands for all bases when a case compares them before and after. That is a single
+/// step, since how a chain stores its objects is its own business.
 struct Watched {
     bases: Vec<SharedStore>,
     tape: Tape,
@@ -393,7 +393,7 @@ impl Store for Watched {
         Capabilities::ALL
     }
 
-    /// One entry that tells the state.
+    /// One entry that identifies the state.
     fn list(&self, _: &ListOptions) -> core::Result<core::Page> {
         let now = self.bases.iter().map(|base| snapshot(base.as_ref()));
         let now = now.collect::<core::Result<Vec<Snapshot>>>()?;
@@ -435,7 +435,7 @@ impl Store for Watched {
     }
 }
 
-/// An object of no bytes.
+/// A reader of an empty object.
 struct Nothing(ObjectInfo);
 
 impl Reader for Nothing {

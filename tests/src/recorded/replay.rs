@@ -1,4 +1,4 @@
-//! A chain must answer as the recorded one did.
+//! Replays recorded cases on a chain and compares the answers.
 
 use super::{Call, Case, Cases, Chain, Info, Number, Step};
 use anyhow::{Context, Result, bail, ensure};
@@ -10,8 +10,8 @@ use storage_core::types::{
 };
 use storage_core::{Reader, Store, Writer};
 
-/// Runs the steps of a case over a fresh subject. `data` is what
-/// [`super::data::all`] gives.
+/// Runs the steps of a case over a fresh subject. `data` comes from
+/// [`super::data::all`].
 pub fn replay(case: &Case, data: &[Vec<u8>], subject: &Subject) -> Result<()> {
     let mut replay = Replay {
         subject,
@@ -28,8 +28,8 @@ pub fn replay(case: &Case, data: &[Vec<u8>], subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Every case over every chain, each with a fresh subject; gives how many there
-/// were.
+/// Runs every case over every chain, each with a fresh subject, and returns how many
+/// ran.
 pub fn all(cases: &Cases, subject: impl Fn(&Chain) -> Result<Subject>) -> Result<usize> {
     let data = super::data::all(&cases.data)?;
     let mut passed = 0;
@@ -44,12 +44,12 @@ pub fn all(cases: &Cases, subject: impl Fn(&Chain) -> Result<Subject>) -> Result
     Ok(passed)
 }
 
-/// Etags by their symbols.
+/// The actual etags by their symbols.
 #[derive(Default)]
 struct Etags(HashMap<String, String>);
 
 impl Etags {
-    /// Whether this is the etag that the file means.
+    /// Checks that this is the etag that the recording means.
     fn agree(&mut self, wanted: Option<&str>, got: Option<&str>) -> Result<()> {
         let (symbol, got) = match (wanted, got) {
             (Some(wanted), Some(got)) if wanted.starts_with('$') => (wanted, got),
@@ -68,7 +68,7 @@ impl Etags {
         Ok(())
     }
 
-    /// The etag to ask with.
+    /// The etag to send in a request.
     fn asked(&self, etag: Option<&String>) -> Result<Option<String>> {
         match etag {
             Some(symbol) if symbol.starts_with('$') => {
@@ -89,7 +89,7 @@ struct Replay<'a> {
     states: HashMap<Number, Vec<Snapshot>>,
 }
 
-/// The result, or nothing where the error is the wanted one.
+/// The value, or `None` if the expected error came.
 fn outcome<T>(result: core::Result<T>, wanted: Option<&String>) -> Result<Option<T>> {
     match (result, wanted) {
         (Ok(value), None) => Ok(Some(value)),
@@ -166,7 +166,7 @@ impl Replay<'_> {
             }
             Call::Get { key, options, gives } => {
                 let result = store.get(key, &self.read_options(options)?);
-                // The contract lets a store choose whether to give much at once.
+                // The contract lets a store refuse large objects here.
                 if result.is_ok() && error.is_some_and(|code| code == "limit-exceeded") {
                     return Ok(());
                 }
@@ -269,7 +269,7 @@ impl Replay<'_> {
     }
 }
 
-/// Exactly these bytes, in whatever chunks, and then the end or the error.
+/// Reads exactly these bytes, in any chunks, and then the end or the error.
 fn next(
     reader: &mut dyn Reader,
     max: usize,

@@ -1,4 +1,4 @@
-//! Garage: one node, or a cluster of three that each keep everything.
+//! Garage: a single node, or a cluster of three full replicas.
 
 use super::{Process, cache, config, free_port, fresh_name, run};
 use crate::http;
@@ -11,25 +11,25 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 
 const VERSION: &str = "2.5.0";
-/// Of every node.
+/// The region of every node.
 pub const REGION: &str = "garage";
-/// Of every node.
+/// The access key of every node.
 pub const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
 /// See [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const RPC_SECRET: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 const ADMIN_TOKEN: &str = "tests";
 
-/// How the program is built.
+/// The build profile of the program.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Build {
-    /// It stores little: fast to build beats fast.
+    /// Quick to build; the tests store little.
     Quick,
-    /// Optimised as a release is.
+    /// Optimised like a release.
     Optimised,
 }
 
-/// The program, built from its registry when it is not in the cache.
+/// The program, built from the crate registry if it is not in the cache.
 fn binary(build: Build) -> Result<PathBuf> {
     let (suffix, level) = match build {
         Build::Quick => ("", "1"),
@@ -62,8 +62,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// One on its own, whose data is in `folder`. It syncs nothing unless told
-    /// to.
+    /// Starts a single node with its data in `folder`. It syncs files only with
+    /// `syncs`.
     pub fn alone(folder: &Path, build: Build, syncs: bool) -> Result<Self> {
         let node = Self::start(&binary(build)?, folder, 1, true, syncs)?;
         node.healthy()?;
@@ -105,7 +105,7 @@ impl Node {
         Ok(node)
     }
 
-    /// Waits until it can serve.
+    /// Waits until the node can serve.
     fn healthy(&self) -> Result<()> {
         let answer = || http::request(self.admin, "GET", "/health", &[], b"");
         self.process.wait(|| answer().is_ok_and(|(status, _, _)| status == 200))
@@ -123,7 +123,7 @@ impl Node {
             http::request(self.admin, method, path, &headers, body.as_bytes())?;
         let text = String::from_utf8_lossy(&answer);
         ensure!(status == 200, "{method} {path}: {status} {text}");
-        // The body may be chunked; the JSON is what is in braces.
+        // The body may be chunked: take what is in braces as the JSON.
         let json = text.find('{').zip(text.rfind('}')).and_then(|(a, b)| text.get(a..=b));
         serde_json::from_str(json.unwrap_or_default()).with_context(|| format!("{path}: {text}"))
     }
@@ -133,7 +133,7 @@ impl Node {
         config(self.s3, REGION, bucket, ACCESS_KEY, SECRET_KEY)
     }
 
-    /// Makes a new bucket; gives its name.
+    /// Creates a bucket and returns its name.
     pub fn bucket(&self) -> Result<String> {
         let name = fresh_name();
         let made = self.admin("POST", "/v2/CreateBucket", &json!({"globalAlias": name}))?;
@@ -144,8 +144,8 @@ impl Node {
         Ok(name)
     }
 
-    /// How many uploads to a key were begun and never ended. (The counters of
-    /// a bucket lag behind; this is the object's own entry.)
+    /// The number of unfinished uploads of a key, from the object's own entry, since
+    /// the bucket's counters lag behind.
     pub fn unfinished(&self, bucket: &str, key: &str) -> Result<usize> {
         let path = format!("/v2/GetBucketInfo?globalAlias={bucket}");
         let info = self.admin("GET", &path, &Value::Null)?;
@@ -156,18 +156,18 @@ impl Node {
         Ok(versions.iter().filter(|version| version["uploading"] == true).count())
     }
 
-    /// Where it serves S3.
+    /// Its S3 port.
     pub fn port(&self) -> u16 {
         self.s3
     }
 
-    /// Ends it on the spot.
+    /// Kills it.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()
     }
 }
 
-/// The one node that the tests of a process share.
+/// The node shared by the tests of a process.
 pub fn shared() -> Result<&'static Node> {
     static NODE: OnceLock<(Node, TempDir)> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -180,7 +180,7 @@ pub fn shared() -> Result<&'static Node> {
     Ok(&NODE.get_or_init(|| (node, folder)).0)
 }
 
-/// Three nodes, each with everything, and a bucket.
+/// Three nodes that each hold everything, and a bucket.
 pub struct Cluster {
     /// The nodes.
     pub nodes: Vec<Node>,
@@ -190,7 +190,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one.
+    /// Starts a cluster.
     pub fn start() -> Result<Self> {
         let binary = binary(Build::Quick)?;
         let folder = tempfile::tempdir()?;

@@ -1,6 +1,6 @@
-//! Real S3 servers and an OCI registry, each installed on first use into a cache that survives
-//! `cargo clean`, on free ports of the loopback. They end with the process
-//! that started them.
+//! Real S3 servers and an OCI registry, on free loopback ports. Each is installed on
+//! first use, into a cache that survives `cargo clean`, and ends with the process that
+//! started it.
 
 pub mod garage;
 pub mod moto;
@@ -22,12 +22,12 @@ use std::time::{Duration, Instant};
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A port that is free now.
+/// A port that is currently free.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// A name that no other bucket of this process has.
+/// A bucket name that is unique in this process.
 pub fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("bucket-{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -44,8 +44,8 @@ pub fn config(port: u16, region: &str, bucket: &str, access_key: &str, secret_ke
     })
 }
 
-/// A folder for what is installed. The second is a lock on it: several test
-/// programs may come at a time.
+/// A cache folder for installed programs, with a lock on it, since several test
+/// programs may run at the same time.
 fn cache(name: &str) -> Result<(PathBuf, File)> {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let root = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty());
@@ -57,8 +57,8 @@ fn cache(name: &str) -> Result<(PathBuf, File)> {
     Ok((folder.join(name), lock))
 }
 
-/// Packages of Debian, unpacked into a folder and not installed, so that no
-/// service is set up and nobody needs to be root. The first names the folder.
+/// Unpacks Debian packages into a folder, named after the first one. Nothing is
+/// installed, so no service is set up and root is not needed.
 pub(crate) fn unpacked(packages: &[&str]) -> Result<PathBuf> {
     let (root, _lock) = cache(packages.first().context("no package")?)?;
     if root.exists() {
@@ -85,15 +85,15 @@ pub(crate) fn unpacked(packages: &[&str]) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// A server process. It ends when this is dropped, and when the process that
-/// holds this ends however it ends: its shell waits for the end of a pipe.
+/// A server process. It ends when this is dropped, and also when this process ends in
+/// any way, since its shell waits for a pipe to close.
 pub struct Process {
     shell: Child,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts `command`, which may set environment and arguments.
+    /// Starts `command`, with its arguments and environment.
     fn start(command: &Command, log: PathBuf) -> Result<Self> {
         let file = File::create(&log)?;
         let script = "\"$@\" & server=$!; cat; kill -9 $server; wait $server";
@@ -113,12 +113,12 @@ impl Process {
         Ok(Self { shell, log })
     }
 
-    /// All that it printed.
+    /// Its output so far.
     fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Ends it on the spot, as a crash would.
+    /// Kills it, as in a crash.
     pub fn kill(&mut self) -> Result<()> {
         drop(self.shell.stdin.take());
         self.shell.wait().context("wait for the server's end")?;

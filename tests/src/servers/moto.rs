@@ -1,4 +1,4 @@
-//! moto: a Python imitation of AWS, which acts on most preconditions.
+//! moto: an AWS mock in Python, which honours most preconditions.
 
 use super::{Process, cache, config, free_port, fresh_name, listens, run};
 use crate::http;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 const REQUIREMENTS: &str = "moto[server]==5.2.5";
 
-/// Any would do.
+/// moto accepts any key.
 pub const ACCESS_KEY: &str = "tests";
 /// See [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "tests";
@@ -35,7 +35,7 @@ fn binary() -> Result<PathBuf> {
 }
 
 impl Moto {
-    /// Starts one that keeps everything in memory, and its log in `folder`.
+    /// Starts a server that keeps everything in memory, with its log in `folder`.
     pub fn start(folder: &Path) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(binary()?);
@@ -45,12 +45,12 @@ impl Moto {
         Ok(Self { process, port })
     }
 
-    /// Where it serves.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Makes a new bucket; gives its name.
+    /// Creates a bucket and returns its name.
     pub fn new_bucket(&self) -> Result<String> {
         let name = fresh_name();
         let (status, _, _) = http::request(self.port, "PUT", &format!("/{name}"), &[], b"")?;
@@ -58,13 +58,13 @@ impl Moto {
         Ok(name)
     }
 
-    /// Makes a new bucket; gives the config of a store over it.
+    /// Creates a bucket and returns the config of a store over it.
     pub fn bucket(&self) -> Result<Value> {
         Ok(config(self.port, "us-east-1", &self.new_bucket()?, ACCESS_KEY, SECRET_KEY))
     }
 
-    /// How many multipart uploads to a bucket were begun and never ended. Each
-    /// began in 2010, moto says.
+    /// The number of unfinished multipart uploads to a bucket. moto dates them all to
+    /// 2010.
     pub fn unfinished(&self, bucket: &str) -> Result<usize> {
         let (_, _, body) =
             http::request(self.port, "GET", &format!("/{bucket}?uploads"), &[], b"")?;
@@ -72,7 +72,7 @@ impl Moto {
     }
 }
 
-/// The one that the tests of a process share.
+/// The server shared by the tests of a process.
 pub fn shared() -> Result<&'static Moto> {
     static MOTO: OnceLock<Moto> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -81,7 +81,7 @@ pub fn shared() -> Result<&'static Moto> {
         return Ok(moto);
     }
     let moto = Moto::start(&std::env::temp_dir())?;
-    // The open file is enough for the rest of its life.
+    // The open file suffices for the rest of its life.
     let _ = fs::remove_file(&moto.process.log);
     Ok(MOTO.get_or_init(|| moto))
 }

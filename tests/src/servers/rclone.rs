@@ -1,16 +1,16 @@
-//! rclone, serving a folder as S3.
+//! rclone, serving a folder over S3.
 
 use super::{Process, free_port, listens};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
 
-/// Of every server.
+/// The access key of every server.
 pub const ACCESS_KEY: &str = "TESTS";
 /// See [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "tests";
 
-/// A running server; the folders in its folder are its buckets.
+/// A running server; its buckets are the folders in its folder.
 pub struct Rclone {
     _process: Process,
     port: u16,
@@ -29,7 +29,7 @@ impl Rclone {
         Ok(Self { _process: process, port })
     }
 
-    /// Where it serves.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }

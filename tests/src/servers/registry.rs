@@ -1,4 +1,4 @@
-//! An OCI registry: the reference implementation, as Debian packages it.
+//! The reference implementation of an OCI registry, from Debian's package.
 
 use super::{Process, free_port, listens, unpacked};
 use crate::server::certify;
@@ -10,15 +10,15 @@ use tempfile::TempDir;
 
 const PACKAGE: &str = "docker-registry";
 
-/// Of a guarded registry.
+/// The user of a guarded registry.
 pub const USER: &str = "tests";
 /// See [`USER`].
 pub const PASSWORD: &str = "correct horse";
-/// [`PASSWORD`] by bcrypt, the only form that it takes.
+/// [`PASSWORD`] hashed with bcrypt, the only form that the registry accepts.
 const HASH: &str = "$2y$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
 
-/// The program: the one in `PATH`, or that of the package, which is unpacked
-/// and not installed, so that no service is set up.
+/// The program from `PATH`, or else from the package, which is unpacked and not
+/// installed, so that no service is set up.
 fn binary() -> Result<PathBuf> {
     if Command::new(PACKAGE).arg("--version").output().is_ok_and(|done| done.status.success()) {
         return Ok(PACKAGE.into());
@@ -44,17 +44,17 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// One that anybody may write to.
+    /// Starts a registry that anybody may write to.
     pub fn open() -> Result<Self> {
         Self::start(Kind::Open)
     }
 
-    /// One that wants [`USER`] and [`PASSWORD`].
+    /// Starts a registry that requires [`USER`] and [`PASSWORD`].
     pub fn guarded() -> Result<Self> {
         Self::start(Kind::Guarded)
     }
 
-    /// One over TLS.
+    /// Starts a registry with TLS.
     pub fn secured() -> Result<Self> {
         Self::start(Kind::Secured)
     }
@@ -90,17 +90,17 @@ impl Registry {
         Ok(Self { _process: process, folder, port })
     }
 
-    /// As a reference begins.
+    /// The registry's part of a reference.
     pub fn name(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The certificate of a secured one.
+    /// The certificate of a registry with TLS.
     pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
 
-    /// The file in which it keeps what has this SHA-256.
+    /// The file that holds the blob with this SHA-256.
     pub fn blob(&self, hex: &str) -> PathBuf {
         let start = hex.get(..2).unwrap_or_default();
         let blobs = self.folder.path().join("data/docker/registry/v2/blobs/sha256");

@@ -1,4 +1,4 @@
-//! s3s-fs: an S3 server over a folder, as a library.
+//! s3s-fs: an S3 server over a folder, used as a library.
 
 use super::{config, fresh_name};
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// Of every server.
+/// The access key of every server.
 pub const ACCESS_KEY: &str = "TESTS";
 /// See [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "tests";
@@ -25,7 +25,7 @@ pub struct S3sFs {
 }
 
 impl S3sFs {
-    /// Makes a new bucket; gives the config of a store over it.
+    /// Creates a bucket and returns the config of a store over it.
     pub fn bucket(&self) -> Result<Value> {
         let name = fresh_name();
         std::fs::create_dir(self.root.path().join(&name))?;
@@ -33,7 +33,7 @@ impl S3sFs {
     }
 }
 
-/// The one that the tests of a process share.
+/// The server shared by the tests of a process.
 pub fn shared() -> Result<&'static S3sFs> {
     static SERVER: OnceLock<S3sFs> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -49,8 +49,7 @@ pub fn shared() -> Result<&'static S3sFs> {
     Ok(SERVER.get_or_init(|| S3sFs { port, root }))
 }
 
-/// Serves a folder as the program `s3s-fs` does, for as long as the process
-/// lives.
+/// Serves a folder as the program `s3s-fs` does, until the process ends.
 pub fn serve(folder: &Path, listener: std::net::TcpListener) -> Result<()> {
     let files = FileSystem::new(folder).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let mut service = S3ServiceBuilder::new(files);

@@ -1,5 +1,5 @@
-//! A small S3 server in memory that treats preconditions of writes as a test
-//! says, and remembers what it was asked. It checks no signatures.
+//! A minimal S3 server in memory with configurable handling of preconditions. It
+//! records its requests and checks no signatures.
 
 use anyhow::Result;
 use md5::{Digest, Md5};
@@ -13,11 +13,11 @@ use std::time::Duration;
 /// What the server does with `If-Match` and `If-None-Match`.
 #[derive(Clone, Copy, Debug)]
 pub enum Preconditions {
-    /// Checks and writes in one step.
+    /// Checks and writes atomically.
     InOneStep,
-    /// Checks, waits so long, and writes.
+    /// Checks, waits this long, and writes.
     Before(Duration),
-    /// Takes no notice.
+    /// Ignores them.
     Ignored,
 }
 
@@ -31,7 +31,7 @@ struct State {
     failing: bool,
 }
 
-/// A running one. It runs as long as the process.
+/// A running server, which lasts as long as the process.
 pub struct Small {
     port: u16,
     state: Arc<Mutex<State>>,
@@ -46,12 +46,12 @@ struct Request {
 }
 
 impl Small {
-    /// Starts one on a free port.
+    /// Starts a server on a free port.
     pub fn start(preconditions: Preconditions) -> Result<Self> {
         Self::start_on(super::free_port()?, preconditions)
     }
 
-    /// Starts one on this port.
+    /// Starts a server on this port.
     pub fn start_on(port: u16, preconditions: Preconditions) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let state: Arc<Mutex<State>> = Arc::default();
@@ -65,7 +65,7 @@ impl Small {
         Ok(Self { port, state })
     }
 
-    /// Where it listens.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -75,19 +75,19 @@ impl Small {
         config(self.port)
     }
 
-    /// Puts an object there.
+    /// Stores an object directly.
     pub fn put(&self, key: &str, data: &[u8]) {
         lock(&self.state).objects.insert(key.to_owned(), (data.to_vec(), md5(data)));
     }
 
-    /// Begins an upload there.
+    /// Begins a multipart upload directly.
     pub fn begin(&self, key: &str) {
         let mut state = lock(&self.state);
         let id = format!("begun-{}", state.uploads.len());
         state.uploads.insert(id, (key.to_owned(), Parts::new()));
     }
 
-    /// Has everything fail from now on, or no more.
+    /// Makes all requests fail from now on, or stops that.
     pub fn fail(&self, failing: bool) {
         lock(&self.state).failing = failing;
     }
@@ -97,13 +97,13 @@ impl Small {
         lock(&self.state).objects.keys().cloned().collect()
     }
 
-    /// How many uploads were neither completed nor aborted.
+    /// The number of uploads that were neither completed nor aborted.
     pub fn uploads(&self) -> usize {
         lock(&self.state).uploads.len()
     }
 
-    /// What was asked since the last call: methods (`ABORT` for the end of an
-    /// upload) and keys.
+    /// The requests since the last call: methods (`ABORT` for an aborted upload) and
+    /// keys.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.state).requests)
     }
@@ -246,7 +246,7 @@ fn answer(request: &Request, state: &Mutex<State>, preconditions: Preconditions)
     }
 }
 
-/// Whether it was written.
+/// Writes an object if its preconditions hold; returns whether it did.
 fn write(
     request: &Request,
     state: &Mutex<State>,
@@ -273,7 +273,7 @@ fn write(
     true
 }
 
-/// A key as XML has it: as it is, unless it was asked for encoded.
+/// A key as XML shows it: unchanged, unless the request asked for encoding.
 fn shown(query: &BTreeMap<String, String>, key: &str) -> String {
     match query.get("encoding-type").map(String::as_str) {
         Some("url") => key.bytes().map(|byte| format!("%{byte:02X}")).collect(),
