@@ -1,4 +1,4 @@
-//! ZipStore and other programs: Python's zipfile, unzip, a second process.
+//! ZipStore together with other programs: Python's zipfile, unzip, a second process.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn what_python_wrote_is_read_and_added_to() -> Result<()> {
     check_with_unzip(&archive)?;
     let whole = std::fs::read(archive.path())?;
     ensure!(whole.ends_with(b"kept as it is"), "the comment is gone");
-    // Python writes the directory anew; what it does not know stays.
+    // Python rewrites the directory; entries that it does not understand stay.
     python(&["append", archive.text(), "later"])?;
     let objects = archive.open()?;
     assert_eq!(archive.runtime.block_on(objects.stat("neu/ü"))?, info);
@@ -214,7 +214,7 @@ fn damaged_archives_are_errors_that_name_them_and_stay_as_they_are() -> Result<(
                 ensure!(message.contains("objects.zip"), "{what}: {message}");
             }
             Err(error) => anyhow::bail!("{what}: {error:?}"),
-            // What is readable is; the rest is an error when it is read.
+            // The store opens as far as it is readable; the rest fails when it is read.
             Ok(store) => {
                 let objects = Objects::new("archive", store);
                 let error = archive.get(&objects, "stored").unwrap_err();

@@ -1,4 +1,4 @@
-//! Bad input: the exact error, and nothing lost or half-written.
+//! Bad input: the exact error, with nothing lost or half-written.
 
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use storage_host::source::Ended;
 use storage_host::store::{Error, ListOptions, PutOptions};
 use storage_host::{Objects, StoreFactory};
 
-/// What a broken file is refused with, without the directory it lies in.
+/// The error for a broken file, without its directory.
 fn refusal(yaml: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("stores.yaml");
@@ -18,7 +18,7 @@ fn refusal(yaml: &str) -> String {
     }
 }
 
-/// Everything under a directory: paths, and what the files hold.
+/// Everything below a directory: paths and file contents.
 fn tree(directory: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -33,7 +33,7 @@ fn tree(directory: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     found
 }
 
-/// A factory over YAML in which `DIR` is the directory.
+/// A factory over YAML in which `DIR` stands for the directory.
 fn factory(directory: &Path, yaml: &str) -> Result<StoreFactory> {
     let file = directory.join("stores.yaml");
     std::fs::write(&file, yaml.replace("DIR", &directory.display().to_string()))?;
@@ -146,7 +146,7 @@ fn every_problem_of_a_file_is_told_at_once() {
 
 #[test]
 fn a_file_with_any_number_of_problems_is_refused_with_the_first_hundred() {
-    // Each of them would otherwise be searched for among all names.
+    // Each of these names would otherwise be compared with all others for suggestions.
     let stores = |base: &str| {
         let store = |n| format!("  s{n}: {{type: IdentityStore, base: {base}{n}}}\n");
         (0..40_000).map(store).collect::<String>()

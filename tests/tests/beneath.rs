@@ -1,6 +1,5 @@
-//! A store that lies below a decorator, used by itself: its objects have the
-//! etags of what the decorator was given, and nobody may take these for the MD5
-//! of the bytes that are there.
+//! Direct access to a store below a decorator. Its objects carry the etags of the
+//! decorated bytes, which must not pass for the MD5 of the stored bytes.
 
 use anyhow::{Context, Result, ensure};
 use md5::{Digest, Md5};
@@ -47,7 +46,7 @@ fn the_endpoint_shows_no_md5_that_is_of_other_bytes() -> Result<()> {
     let (.., listing) = ask(&server, "GET", "/packed?list-type=2", &[], b"")?;
     ensure!(String::from_utf8_lossy(&listing).contains(&etag), "{listing:?}");
 
-    // What was shown is what conditions are about.
+    // Conditions refer to the etag that was returned.
     for (header, value, expected) in [
         ("if-match", etag.as_str(), 200),
         ("if-match", &plain, 412),
@@ -57,12 +56,12 @@ fn the_endpoint_shows_no_md5_that_is_of_other_bytes() -> Result<()> {
         let (status, ..) = ask(&server, "GET", "/packed/k", &[(header, value)], b"")?;
         ensure!(status == expected, "GET with {header}: {value} gives {status}");
     }
-    // A copy is an object of its own, of the bytes as they are.
+    // A copy is a separate object with the stored bytes.
     let from = [("x-amz-copy-source", "packed/k")];
     ensure!(ask(&server, "PUT", "/packed/copy", &from, b"")?.0 == 200);
     let (_, copied, body) = ask(&server, "GET", "/packed/copy", &[], b"")?;
     ensure!(body == packed && copied == md5(&packed), "{copied}");
-    // Tags change nothing of what is known of the plain bytes.
+    // Tags do not affect what is known of the plain bytes.
     let tags = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
     ensure!(ask(&server, "PUT", "/packed/k?tagging", &[], tags)?.0 == 200);
     ensure!(ask(&server, "GET", "/packed/k", &[], b"")?.1 == etag);
@@ -71,7 +70,7 @@ fn the_endpoint_shows_no_md5_that_is_of_other_bytes() -> Result<()> {
 
     for (method, body) in [("PUT", b"other bytes".as_slice()), ("DELETE", b"")] {
         for (value, expected) in [("0123456789abcdef0123456789abcdef-0", 412), (&etag, 200)] {
-            // For the second method, a fresh one.
+            // A fresh object for the second method.
             if expected == 200 {
                 ask(&server, "PUT", "/plain/k", &[], &data)?;
             }

@@ -1,4 +1,4 @@
-//! BucketStore against real servers: what the conformance suite doesn't ask.
+//! BucketStore against real servers, beyond the conformance suite.
 
 #[path = "bucket/conditions.rs"]
 mod conditions;
@@ -43,7 +43,7 @@ async fn open(config: Value) -> Result<SharedStore> {
     Ok(try_open(config, false).await?)
 }
 
-/// `config` with more in it.
+/// `config` with more settings.
 fn with(mut config: Value, more: Value) -> Value {
     for (name, value) in more.as_object().into_iter().flatten() {
         config[name] = value.clone();
@@ -197,7 +197,7 @@ async fn writes_that_are_dropped_or_fail_leave_no_upload() -> Result<()> {
     ensure!(node.unfinished(&bucket, "dropped")? == 1, "there is no upload yet");
     drop(dropped);
     let mut cancelled = store.write("cancelled", PutOptions::default()).await?;
-    // Asked once, it mostly waits for the upload to begin; then it is dropped.
+    // Polled once, it usually waits for the upload to begin; then it is dropped.
     match cancelled.push(random(4 * PART, 1).into()).now_or_never() {
         None => {
             let finished = cancelled.finish(Trailer::default()).await;
@@ -213,7 +213,7 @@ async fn writes_that_are_dropped_or_fail_leave_no_upload() -> Result<()> {
         ensure!(node.unfinished(&bucket, key)? == 0, "an upload of {key} was left behind");
     }
 
-    // The bytes stop to come through; the upload is given up and aborted.
+    // Bytes stop coming through; the upload is abandoned and aborted.
     let proxy = Proxy::start(node.port())?;
     let endpoint = format!("http://127.0.0.1:{}", proxy.port());
     let through = json!({"endpoint_url": endpoint, "retry_deadline": 0, "conditional": false});
@@ -240,7 +240,7 @@ async fn uploads_that_others_left_behind_are_aborted_where_that_is_asked_for() -
     let store = open(config.clone()).await?;
     let mut left = store.write("left", PutOptions::default()).await?;
     left.push(random(2 * PART, 1).into()).await?;
-    // As a process that was killed.
+    // Like a process that was killed.
     std::mem::forget(left);
     ensure!(moto.unfinished(&name)? == 1, "there is no upload");
     open(config.clone()).await?.close().await?;
@@ -250,7 +250,7 @@ async fn uploads_that_others_left_behind_are_aborted_where_that_is_asked_for() -
     Ok(())
 }
 
-/// What must come of an operation: success, or a clean failure.
+/// Whether an operation succeeded; any failure must be a clean one.
 fn clean<T>(outcome: &storage_host::Result<T>, fault: Fault) -> Result<bool> {
     match outcome {
         Ok(_) => Ok(true),
@@ -340,7 +340,7 @@ async fn a_busy_server_is_asked_again_when_it_said_so() -> Result<()> {
     ensure!(proxy.is_done(), "it was not asked three times");
     put(&store, "k", b"v").await?;
 
-    // Longer than the deadline: given up at once.
+    // Longer than the deadline: fails at once.
     let short = with(config, json!({"retry_deadline": 3}));
     proxy.plan(&[Fault::Busy(60)]);
     let refused = try_open(short, true).await;
@@ -429,7 +429,7 @@ async fn nothing_is_lost_when_one_of_three_nodes_is_killed() -> Result<()> {
             while !stop.load(Ordering::Relaxed) {
                 let length = if count % 20 == 19 { 2 * PART + 1 } else { 10_000 + count };
                 let data = random(length, (number * 1_000_000 + count) as u64);
-                // Some keys are written again and again.
+                // Some keys are overwritten repeatedly.
                 let key = format!("{number}/{}", count % 50);
                 count += 1;
                 match write(&store, &key, &data, Trailer::default()).await {
@@ -451,7 +451,7 @@ async fn nothing_is_lost_when_one_of_three_nodes_is_killed() -> Result<()> {
         let (count, kept) = writer.await??;
         total += count;
         for (key, data) in kept {
-            // A write that failed may have happened; all others did.
+            // A failed write may have happened; all others did.
             let Some(data) = data else { continue };
             ensure!(read(&store, &key).await? == data, "{key} is lost or another");
             checked += 1;
@@ -510,7 +510,7 @@ async fn small_objects_are_copied_by_the_server_and_others_left_to_be_carried() 
             );
             ensure!(found.content_type == options.content_type, "{found:?}");
             ensure!(read(store, "to/a copy").await? == data, "other bytes");
-            // What another etag is of, and what is to have other metadata, is not.
+            // A copy with another etag or other metadata is not made.
             let other = PutOptions { content_type: None, ..options.clone() };
             for (etag, options) in [("0", options.clone()), (&etag, other)] {
                 ensure!(store.copy(from, etag, "none", options).await?.is_none());
@@ -544,7 +544,7 @@ async fn an_etag_that_looks_like_the_md5_of_the_bytes_is_kept_whether_it_is_or_n
         let data = random(MIB, 1);
         let right = hex::encode(Md5::digest(&data));
         let wrong = hex::encode(Md5::digest("other bytes"));
-        // Right ones again after a wrong one, since that is remembered.
+        // Right etags again after a wrong one, since the store remembers it.
         for (number, etag) in [&right, &wrong, &right, &wrong].into_iter().enumerate() {
             let key = number.to_string();
             let options = PutOptions { etag: Some(etag.clone()), ..PutOptions::default() };

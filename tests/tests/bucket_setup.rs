@@ -1,4 +1,4 @@
-//! How a BucketStore finds its server and its keys.
+//! How a BucketStore finds its server and its credentials.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -19,7 +19,7 @@ stores:
 main: main
 ";
 
-/// A directory with a YAML whose main store is a bucket with this config.
+/// A directory with a YAML file whose main store is a bucket with this config.
 fn bucket(config: &str) -> Result<tempfile::TempDir> {
     let directory = tempfile::tempdir()?;
     let yaml = format!(
@@ -29,7 +29,7 @@ fn bucket(config: &str) -> Result<tempfile::TempDir> {
     Ok(directory)
 }
 
-/// Runs the binary there, with nothing of AWS in the environment but `env`.
+/// Runs the binary there, with no AWS variables in the environment except `env`.
 fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Output> {
     let mut command = Command::new(binary());
     command.current_dir(directory).args(args).stdin(Stdio::null());
@@ -51,7 +51,7 @@ fn works(directory: &Path, env: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// What the binary says when it can't.
+/// The error message of a failing run.
 fn complaint(directory: &Path, env: &[(&str, &str)]) -> Result<String> {
     let output = run(directory, &["exists", "k"], env)?;
     ensure!(!output.status.success(), "it works");
@@ -88,7 +88,7 @@ fn a_server_with_a_certificate_of_its_own_is_trusted_where_ca_file_has_it() -> R
 fn a_command_says_that_nobody_is_there_and_that_it_tries_again() -> Result<()> {
     let keys = format!("s3_access_key: {ACCESS_KEY}, s3_secret_key: {SECRET_KEY}");
     let at = |port| format!("bucket_name: main, endpoint_url: 'http://127.0.0.1:{port}', {keys}");
-    // With a deadline of a minute, which nobody waits for.
+    // It does not wait for the deadline of a minute.
     let said = complaint(bucket(&at(free_port()?))?.path(), &[])?;
     ensure!(said.contains("refused") && !said.contains("retrying"), "{said}");
     let server = Small::start(Preconditions::InOneStep)?;
@@ -103,7 +103,7 @@ fn a_command_says_that_nobody_is_there_and_that_it_tries_again() -> Result<()> {
 fn the_bucket_may_be_that_of_another_host_with_large_objects_and_etags_of_their_own() -> Result<()>
 {
     let below = Server::start(DICT)?;
-    // A GzipStore gives the bucket an etag that is not that of its bytes.
+    // A GzipStore gives the bucket an etag that does not match the stored bytes.
     let stores = format!(
         "stores:
   bucket:
@@ -222,7 +222,7 @@ fn the_endpoint_serves_a_bucket_of_another_server_with_all_that_it_keeps() -> Re
         ("x-amz-meta-colour", "red"),
         ("x-amz-tagging", "a=b"),
     ];
-    // At once, and in parts.
+    // In one piece, and in parts.
     for length in [0, 1_000, 20_000_000] {
         let (path, body) = (format!("/main/{length}"), bytes(length, 1));
         let (status, head, _) = http::request(port, "PUT", &path, &headers, &body)?;

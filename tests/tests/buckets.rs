@@ -1,5 +1,4 @@
-//! What the endpoint keeps of buckets and objects, and says of it, by real
-//! clients and by plain HTTP.
+//! The endpoint's metadata on buckets and objects, seen by real clients and plain HTTP.
 
 use anyhow::Result;
 use std::fs;
@@ -28,7 +27,7 @@ stores:
 main: main
 ";
 
-/// Not in the order of its keys, and with other bytes below.
+/// A chain that stores other bytes, in another order than that of the keys.
 const CHAIN: &str = "
 stores:
   database:
@@ -61,7 +60,7 @@ fn clients_make_and_remove_buckets_in_every_kind_of_store() -> Result<()> {
 #[test]
 fn what_lies_below_a_buckets_name_already_is_a_bucket() -> Result<()> {
     let directory = tempfile::tempdir()?;
-    // Neither a name that no bucket can have nor a lone object is one.
+    // Neither an invalid bucket name nor an object at the top is a bucket.
     for path in ["files/found/a", "files/No Bucket"] {
         fs::create_dir_all(directory.path().join(path))?;
     }
@@ -69,7 +68,7 @@ fn what_lies_below_a_buckets_name_already_is_a_bucket() -> Result<()> {
         fs::write(directory.path().join("files").join(path), text)?;
     }
     let server = Server::start_serving_in(directory, FILES, DYNAMIC)?;
-    // The script begins where there is no bucket yet.
+    // The script must start without any buckets.
     let found = server.directory().join("files/found");
     let aside = server.directory().join("found");
     fs::rename(&found, &aside)?;
@@ -167,7 +166,7 @@ fn pages_of_other_origins_may_do_what_a_rule_allows_and_no_more() -> Result<()> 
     }
     assert_eq!(ask("OPTIONS", &[origin])?.0, 400, "no method is named");
 
-    // A real request is answered, with or without the headers that a page needs.
+    // A real request is answered, with or without the CORS headers.
     let (status, head, _) = ask("PUT", &[origin])?;
     assert_eq!(status, 200, "{head}");
     assert_eq!(header(&head, "access-control-expose-headers"), Some("etag"));
@@ -252,7 +251,7 @@ fn requests_of_old_clients_are_taken_as_they_are_meant() -> Result<()> {
     Ok(())
 }
 
-/// What stands between two marks, wherever they are.
+/// The texts between two markers.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|rest| rest.split(end).next()).collect()
 }

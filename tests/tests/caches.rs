@@ -1,9 +1,8 @@
-//! Caches under load: many readers of one object make one fetch, the bytes of
-//! the copies stay within their bound, and a cache that fails slows things
-//! down and fails nothing.
+//! Caches under load: concurrent readers of one object share one fetch, the copies stay
+//! within their size limit, and a failing cache slows operations down but fails none.
 //!
-//! 150 operations of each client; `STORAGE_CACHE_OPERATIONS` sets another
-//! number. That nobody sees what was replaced is in `linearizable.rs`.
+//! 150 operations per client; `STORAGE_CACHE_OPERATIONS` sets another number. That no
+//! client sees replaced data is tested in `linearizable`.
 
 use anyhow::{Context, Result, ensure};
 use std::io::Read;
@@ -25,8 +24,8 @@ fn operations() -> Result<u64> {
     }
 }
 
-/// Reads an object to its end, without keeping it; gives the answer's head when
-/// it is not `wanted`.
+/// Reads an object to its end without holding it in memory. Fails with the answer's
+/// head if it is not `wanted`.
 fn reads(port: u16, key: &str, wanted: &[u8]) -> Result<()> {
     let mut stream = http::open(port, "GET", &format!("/main/{key}"), &[], 0)?;
     let (mut buffer, mut head) = (vec![0; 64 * 1024], Vec::new());
@@ -51,7 +50,7 @@ fn reads(port: u16, key: &str, wanted: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Has so many clients read at the same moment, all of which must get it.
+/// Makes this many clients read at the same time; all must succeed.
 fn together(readers: usize, port: u16, key: &str, wanted: &[u8]) -> Result<()> {
     let begin = std::sync::Barrier::new(readers);
     std::thread::scope(|scope| {
@@ -75,7 +74,7 @@ fn random(state: &mut u64, below: u64) -> u64 {
     *state % below
 }
 
-/// Bytes of the files below a directory; those that vanish meanwhile don't count.
+/// The bytes of all files below a directory, ignoring files that vanish meanwhile.
 fn size_of(directory: &Path) -> u64 {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let size = |entry: std::fs::DirEntry| match entry.metadata() {
@@ -109,7 +108,7 @@ main: main";
         let put = run(directory.path(), &["put", &format!("kept:{key}"), "input"]);
         ensure!(put.status.success(), "{}", String::from_utf8_lossy(&put.stderr));
     }
-    // More than there are: none is to hear that it should come back later.
+    // More than the clients, so that none is told to retry later.
     let serve = "anonymous: true\n  limits: {requests: 1100}";
     let server = Server::start_serving_in(directory, stores, serve)?;
     for (key, data) in &objects {
@@ -159,7 +158,7 @@ main: main"
                             let (status, ..) = match random(&mut state, 10) {
                                 0..4 => http::request(port, "PUT", &key, &[], &bytes(length, 1))?,
                                 4 => http::request(port, "DELETE", &key, &[], b"")?,
-                                // Goes away before it has its answer.
+                                // Hangs up before the answer arrives.
                                 5 => {
                                     http::open(port, "GET", &key, &[], 0)?
                                         .shutdown(Shutdown::Both)?;
@@ -187,17 +186,17 @@ main: main"
         })?;
         let (peak, end) = (peak.into_inner(), size_of(&cache));
         println!("bound {MOST}: {end} bytes of copies at the end, {peak} at most");
-        // What is just being put in is not removed yet.
+        // A copy that is being added is not evicted yet.
         ensure!(peak <= MOST + CLIENTS * LARGEST, "{peak} bytes at a time");
         ensure!(end <= MOST, "{end} bytes at the end");
         ensure!(end >= MOST / 4, "{end} bytes at the end: hardly anything is cached");
-        // The next life has to find out what there is.
+        // The restarted server has to find the existing copies.
         server = Server::start_anonymous_in(server.crash()?, &stores)?;
     }
     Ok(())
 }
 
-/// Puts, gets and deletes that must all go well.
+/// Puts, gets and deletes that must all succeed.
 fn everything_works(port: u16, round: u64) -> Result<()> {
     for number in 0..12 {
         let (path, key) = (format!("/main/{number}"), number.to_string());
@@ -250,7 +249,7 @@ main: main",
     everything_works(server.port(), 2)?;
     ensure!(server.log().contains("can't be copied to the cache"), "nobody is told");
     proxy.down(false);
-    // Readers make copies again, if not at once, and never of what was before.
+    // Reads make copies again, possibly with a delay, and never of old bytes.
     let start = Instant::now();
     let data = bytes(5_000, 205);
     while std::fs::read(copies.join("5")).ok().as_ref() != Some(&data) {
@@ -281,7 +280,7 @@ main: main",
     Ok(())
 }
 
-/// Beside a server that knows of every copy, and counts their bytes.
+/// Next to a server that tracks every copy and counts their bytes.
 #[test]
 fn copies_are_cleared_beside_a_server_and_nothing_else_is() -> Result<()> {
     let stores = "
@@ -329,7 +328,7 @@ main: main
     cli(&["--json", "cache", "clear", "main"], 0, "\"cleared\":2")?;
     cli(&["cache", "clear", "main", "foreign"], 0, "0 copies")?;
     ensure!(std::fs::read(near.join("foreign"))? == b"no copy");
-    // What others change in the main store shows once its copy is cleared.
+    // Changes by others in the main store become visible once the copy is cleared.
     served()?;
     std::fs::write(at.join("files/a"), "theirs")?;
     ensure!(http::request(port, "GET", "/main/a", &[], b"")?.2 == b"value");

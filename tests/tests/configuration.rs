@@ -1,4 +1,4 @@
-//! The YAML of the Python library loads and works, and no text panics.
+//! Configurations of the Python library load and work, and no text causes a panic.
 
 use anyhow::Result;
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ async fn the_shapes_of_the_python_library_load_and_work() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("stores.yaml");
     let here = directory.path().display().to_string();
-    // A number in quotes is text, and not what `hash_length` takes.
+    // A quoted number is text, which `hash_length` does not accept.
     std::fs::write(&file, SHAPES.replace("@DIR@", &here))?;
     let error = StoreFactory::from_yaml(&file).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(error.ends_with("hash_length must be a whole number, not text"), "{error}");
@@ -55,7 +55,7 @@ async fn the_shapes_of_the_python_library_load_and_work() -> Result<()> {
 
     let main = factory.build().await?;
     main.put("a b/c", "text".into(), Default::default()).await?;
-    // The first four digits of sha256("a b/c"), a hyphen, and the key, encoded.
+    // The first four digits of sha256("a b/c"), a hyphen, and the encoded key.
     let stored = "5391-a%20b/c";
     assert_eq!(std::fs::read_to_string(directory.path().join("files").join(stored))?, "text");
     let database = factory.open("database").await?;

@@ -1,7 +1,6 @@
-//! Every store against every case, as one list of tests.
+//! Runs every conformance case on every store, as one list of tests.
 //!
-//! Random parts follow from a seed that is printed; `STORAGE_TEST_SEED` sets
-//! another.
+//! Random parts follow from a seed, which is printed; `STORAGE_TEST_SEED` sets it.
 
 use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -14,7 +13,7 @@ use storage_tests::{backends, chains, transformers};
 
 const SEED: u64 = 20_261_123;
 
-/// How many random chains there are.
+/// The number of random chains.
 const CHAINS: usize = 10;
 
 fn main() -> ExitCode {
@@ -75,7 +74,7 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
-/// Which case says something about which backend.
+/// Prints which cases run on which backends.
 fn print_matrix(backends: &[(String, Vec<String>)]) {
     println!(
         "  backends by case (x: runs; -: the backend does not declare what it needs, or its server fails it):"
@@ -94,10 +93,10 @@ fn print_matrix(backends: &[(String, Vec<String>)]) {
     }
 }
 
-/// The random operations, beside the cases.
+/// The test with random operations, which is not one of the cases.
 const MODEL: &str = "test_model_random_operations";
 
-/// Adds every case that says something about a store with these capabilities.
+/// Adds every case that applies to a store with these capabilities.
 fn pick(
     trials: &mut Vec<Trial>,
     maker: &Maker,

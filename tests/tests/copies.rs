@@ -1,12 +1,12 @@
-//! Copies through the endpoint and on the command line: made where the objects
-//! are, or read and written, they are the same to whoever looks.
+//! Copies through the endpoint and the command line. Whether the backend copies or the
+//! bytes are read and written, the results are the same.
 
 use anyhow::{Context, Result, ensure};
 use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::server::{Server, run};
 
-/// What is served.
+/// The stores to serve.
 const STORES: &[&str] = &[
     "main: {type: DictStore}",
     "main: {type: FilesystemStore, config: {root_path: objects}}",
@@ -16,13 +16,13 @@ const STORES: &[&str] = &[
     "main: {type: PrefixStore, base: layout, config: {prefix: a/}}
   layout: {type: HashPrefixStore, base: files}
   files: {type: FilesystemStore, config: {root_path: objects}}",
-    // These are read and written.
+    // These read and write the bytes.
     "main: {type: GzipStore, base: files}
   files: {type: FilesystemStore, config: {root_path: objects}}",
     "main: {type: ZipStore, config: {path: objects.zip}}",
 ];
 
-/// The headers that say what an object is.
+/// The headers that describe an object.
 const TELLING: &[&str] = &[
     "etag",
     "content-length",
@@ -35,7 +35,7 @@ const TELLING: &[&str] = &[
     "x-amz-tagging-count",
 ];
 
-/// Headers, by name in lower case.
+/// Headers, with names in lower case.
 type Told = Vec<(String, String)>;
 
 fn told(head: &str) -> Told {
@@ -50,7 +50,7 @@ fn header<'a>(told: &'a [(String, String)], name: &str) -> Option<&'a str> {
     told.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
 }
 
-/// What GET tells and gives of an object.
+/// The headers and body of a GET.
 fn got(port: u16, path: &str) -> Result<(Told, Vec<u8>)> {
     let sums = [("x-amz-checksum-mode", "ENABLED")];
     let (status, head, body) = http::request(port, "GET", path, &sums, b"")?;

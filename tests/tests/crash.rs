@@ -1,10 +1,9 @@
-//! `kill -9` in the middle of everything: eight clients put, overwrite and
-//! delete, the server is killed at a random moment and started again, and
-//! whatever was acknowledged must be there, whole, and nothing else.
+//! Crash test with `kill -9`: eight clients put, overwrite and delete while the server
+//! is killed at a random moment and restarted. Every acknowledged change must then be
+//! there, complete, and nothing else.
 //!
-//! 20 rounds for each backend; `STORAGE_CRASH_ROUNDS` sets another number.
-//! Random parts follow from a seed that is printed; `STORAGE_TEST_SEED` sets
-//! another.
+//! 20 rounds per backend; `STORAGE_CRASH_ROUNDS` sets another number. Random parts
+//! follow from a seed, which is printed; `STORAGE_TEST_SEED` sets it.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +28,7 @@ struct Backend {
     /// Whether objects can be replaced and deleted.
     changes: bool,
     list: bool,
-    /// Fails on a file that should not be there; `objects` are held.
+    /// Fails if there are unexpected files, given the number of objects.
     tidy: fn(directory: &Path, objects: usize) -> Result<()>,
 }
 
@@ -161,14 +160,14 @@ fn a_cache_over_a_durable_store_survives_being_killed() -> Result<()> {
     })
 }
 
-/// What one client did and saw.
+/// What one client did and observed.
 #[derive(Default)]
 struct Client {
-    /// Seeds of the objects that are there, by key.
+    /// The contents of the objects that exist, by key.
     held: BTreeMap<String, Content>,
-    /// Keys that it touched since the last check.
+    /// Keys changed since the last check.
     recent: BTreeSet<String>,
-    /// What it asked for last, without an answer: it may have happened.
+    /// The last request, which was not answered and so may have happened.
     asked: Option<(String, Option<Content>)>,
     random: u64,
     acknowledged: usize,
@@ -185,7 +184,7 @@ impl Client {
         self.random % below
     }
 
-    /// Asks until nobody answers.
+    /// Sends requests until the server stops answering.
     fn run(&mut self, number: usize, port: u16, changes: bool) -> Result<()> {
         loop {
             let seed = self.random(u64::MAX);
@@ -218,8 +217,8 @@ impl Client {
         }
     }
 
-    /// Compares what was touched, or everything, with what is there, and goes
-    /// on from that.
+    /// Compares the changed keys, or all keys, with the server, and continues from what
+    /// is there.
     fn check(&mut self, port: u16, everything: bool) -> Result<()> {
         let asked = self.asked.take();
         let mut keys = std::mem::take(&mut self.recent);
@@ -307,7 +306,7 @@ fn survives_in(directory: TempDir, backend: &Backend) -> Result<()> {
     Ok(())
 }
 
-/// The listing has this many objects.
+/// Checks that the listing has this many objects.
 fn listed(port: u16, objects: usize) -> Result<()> {
     let (mut found, mut after) = (0, String::new());
     loop {
@@ -326,8 +325,8 @@ fn listed(port: u16, objects: usize) -> Result<()> {
     Ok(())
 }
 
-/// `heal` makes the children equal, beside the server, and leaves nothing to
-/// do for a second time.
+/// Checks that `heal` makes the children equal, next to the server, and that a second
+/// run has nothing to do.
 fn healed(directory: &Path, objects: usize) -> Result<()> {
     let cli = |args: &[&str]| -> Result<String> {
         let output = run(directory, args);
@@ -337,7 +336,7 @@ fn healed(directory: &Path, objects: usize) -> Result<()> {
         Ok(text)
     };
     cli(&["heal"])?;
-    // The server heals as well, and may have put down what it did not see.
+    // The server heals, too, and may have recorded keys that it missed.
     let done = (0..3)
         .map(|_| cli(&["heal"]))
         .find(|again| again.as_ref().map_or(true, |text| text.contains(": 0 keys looked at")));
@@ -350,7 +349,7 @@ fn healed(directory: &Path, objects: usize) -> Result<()> {
     Ok(())
 }
 
-/// The archive is sound in Python's eyes and has this many entries.
+/// Checks that Python can read the archive and that it has this many entries.
 fn readable_by_python(archive: &Path, objects: usize) -> Result<()> {
     let script = "import sys, zipfile\n\
         z = zipfile.ZipFile(sys.argv[1])\n\

@@ -1,11 +1,11 @@
-//! What the documentation says of the code, and a test can know.
+//! Checks statements of the documentation against the code.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates that are shipped, by folder.
+/// The folders of the published crates.
 const SHIPPED: &[&str] =
     &["host", "conformance", "guest/core", "guest/sdk", "guest/component", "guest/transforming"];
 
@@ -17,13 +17,13 @@ fn read(path: &str) -> Result<String> {
     fs::read_to_string(here(path)).with_context(|| path.to_owned())
 }
 
-/// The part of a document below a heading.
+/// The section of a document under a heading.
 fn section<'a>(text: &'a str, heading: &str) -> Result<&'a str> {
     let (_, rest) = text.split_once(&format!("\n## {heading}\n")).context(heading.to_owned())?;
     Ok(rest.split("\n## ").next().unwrap_or(rest))
 }
 
-/// What stands between backticks.
+/// The texts in backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -89,7 +89,7 @@ fn unsafe_code_is_denied_everywhere_but_in_the_modules_that_are_listed() -> Resu
     Ok(())
 }
 
-/// The names in the sections of a manifest that list dependencies.
+/// The dependency names in a manifest.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut inside = false;

@@ -1,4 +1,4 @@
-//! XML of attackers: it costs little, reads nothing and changes nothing.
+//! Malicious XML documents: they cost little, read nothing and change nothing.
 
 use anyhow::{Context, Result, ensure};
 use storage_tests::http;
@@ -6,11 +6,12 @@ use storage_tests::server::{SECRET_KEY, Server};
 
 const STORE: &str = "stores: {main: {type: DictStore}}\nmain: main\n";
 
-/// The most memory that the server may take for all of it, in MiB: documents
-/// of 8 MiB are allowed, four times as much when parsed, and several at a time.
+/// The server's memory limit for all of them, in MiB. Documents of 8 MiB are allowed;
+/// each takes four times that when parsed, and there may be several at a time.
 const MOST: usize = 400;
 
-/// Entities that stand for ten others each, nine times: ten gigabytes.
+/// "Billion laughs": nine levels of entities that each expand to ten, some ten
+/// gigabytes.
 fn laughs() -> String {
     let mut entities = "<!ENTITY e0 \"aaaaaaaaaa\">".to_owned();
     for i in 1..10 {
@@ -20,7 +21,8 @@ fn laughs() -> String {
     format!("<!DOCTYPE d [{entities}]>")
 }
 
-/// Each with the inside of a document that is well-formed but for that.
+/// Attacks, each with a document type and the content of an otherwise well-formed
+/// document.
 fn bombs() -> Vec<(&'static str, String, String)> {
     let deep = 500_000;
     let long = 2_000_000;
@@ -100,7 +102,7 @@ fn no_document_costs_much_or_reads_a_file() -> Result<()> {
             let (status, _, body) = http::request(port, method, path, &[], document.as_bytes())?;
             let body = String::from_utf8_lossy(&body);
             let told = format!("{what} to {path}: {status} {}", body.get(..500).unwrap_or(&body));
-            // Keys may be long and odd: that there is none like it is an answer, too.
+            // Keys may be long and odd, so an answer that none matches is fine, too.
             ensure!(status == 200 || (400..500).contains(&status), "{told}");
             ensure!(!body.contains("root:") && !body.contains(SECRET_KEY), "{told}");
             ensure!(!body.contains("DictStore"), "{told}");

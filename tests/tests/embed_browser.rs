@@ -1,5 +1,5 @@
-//! The component in a browser: the page in `examples/embed/browser`, in
-//! headless Chromium.
+//! The component in a browser: runs the page in `examples/embed/browser` in headless
+//! Chromium.
 
 use anyhow::Result;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! What embedders take is what it says it is, and the cases as data say what
-//! the suite says.
+//! The artifacts for embedders are what they claim to be, and the cases as data match
+//! the suite.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -14,7 +14,7 @@ fn cases() -> Result<Cases> {
     Ok(serde_json::from_slice(&fs::read(artifacts::directory()?.join(CASES))?)?)
 }
 
-/// The names of what a component imports.
+/// The names of a component's imports.
 fn imports(component: &[u8]) -> Result<Vec<String>> {
     let decoded = wit_component::decode(component).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
@@ -69,7 +69,7 @@ fn a_wrong_answer_to_any_step_is_noticed() -> Result<()> {
     let mut changed = 0;
     for case in &chain.cases {
         let case = cases.cases.get(*case).context("a case is missing")?;
-        // The first steps and the last: all of them would take minutes.
+        // The first steps and the last: checking all of them would take minutes.
         for at in (0..case.steps.len().min(4)).chain(case.steps.len().checked_sub(2)) {
             let mut wrong = case.clone();
             let step = &mut wrong.steps[at];

@@ -1,4 +1,4 @@
-//! The component in Node.js: the package in `examples/embed/node`.
+//! The component in Node.js: tests the package in `examples/embed/node`.
 
 use anyhow::Result;
 use std::path::Path;
@@ -10,7 +10,7 @@ fn node(package: &Package, node: &Path, arguments: &[&str]) -> Result<String> {
     run(Command::new(node).args(arguments).current_dir(&package.directory))
 }
 
-/// The package's own tests, and the shared cases.
+/// Runs the package's own tests and the shared cases.
 fn holds(on: &Path, bindings: &str) -> Result<()> {
     let package = embedding::node()?;
     let files = ["test/stores.test.mjs", "test/fs-backend.test.mjs", "test/promises.test.mjs"];

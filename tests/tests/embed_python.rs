@@ -1,5 +1,5 @@
-//! The Python package of `examples/embed/python`, run by Python: its own tests,
-//! the shared cases, and that its description of the contract is the contract.
+//! The Python package in `examples/embed/python`: its own tests, the shared cases, and
+//! that its description of the contract is accurate.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -28,11 +28,11 @@ fn artifact(name: &str) -> Result<PathBuf> {
 
 fn interpreter() -> Result<PathBuf> {
     let bin = clients::venv("embed-python", "../examples/embed/python/requirements.txt")?;
-    // Not through the link `python`: the environment is found by this path.
+    // Not the link `python`: this path determines the environment.
     Ok(fs::canonicalize(bin)?.join("python"))
 }
 
-/// Runs Python in the folder of the package; gives what it printed.
+/// Runs Python in the package's folder and returns what it printed.
 fn python(args: &[&str]) -> Result<String> {
     let mut command = Command::new(interpreter()?);
     command
@@ -113,7 +113,7 @@ fn the_description_of_the_contract_is_that_of_wit() -> Result<()> {
     Ok(())
 }
 
-/// Every type and function of the world `decorator-pack`, a line each.
+/// Every type and function of the world `decorator-pack`, one per line.
 fn contract() -> Result<BTreeSet<String>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(root().join("wit"))?;
@@ -181,14 +181,14 @@ fn definition(resolve: &Resolve, name: &str, id: TypeId) -> Result<Option<String
         TypeDefKind::Flags(flags) => {
             ("flags", flags.flags.iter().map(|flag| flag.name.clone()).collect())
         }
-        // Resources are in the functions; a `use` is told where it comes from.
+        // The functions cover resources; a `use` is described at its definition.
         TypeDefKind::Resource | TypeDefKind::Type(_) => return Ok(None),
         other => anyhow::bail!("{name} is of a kind that is not described: {other:?}"),
     };
     Ok(Some(format!("{what} {name} {{{}}}", parts.join(", "))))
 }
 
-/// A type as WIT spells it.
+/// A type in WIT syntax.
 fn spelled(resolve: &Resolve, of: &Type) -> Result<String> {
     let id = match of {
         Type::Id(id) => *id,

@@ -1,4 +1,4 @@
-//! The component in a Rust program, with wasmtime and nothing of the host.
+//! The component in a Rust program, with wasmtime and without the host.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;

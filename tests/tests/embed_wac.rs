@@ -1,5 +1,5 @@
-//! The component inside other components: a wasm application that imports a
-//! store is composed with the decorators, and runs with nothing but WASI.
+//! The component composed with others: a wasm application that imports a store is
+//! composed with the decorators and runs on WASI alone.
 
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -12,7 +12,7 @@ fn cases() -> Result<Cases> {
     Ok(serde_json::from_slice(&std::fs::read(artifacts::directory()?.join(CASES))?)?)
 }
 
-/// Where the application's configuration lies.
+/// The folder of the application's configuration.
 fn example() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/embed/wac")
 }
@@ -42,7 +42,7 @@ fn chains_that_are_described_wrongly_are_refused() -> Result<()> {
 
 #[test]
 fn a_wasm_application_has_decorated_storage_and_no_host_of_ours() -> Result<()> {
-    // It imports nothing but WASI, or is not taken.
+    // This fails if it imports anything but WASI.
     let composed = Composed::application()?;
     let text = "to be or not to be, ".repeat(50);
     let put = format!("today={text}");
@@ -51,7 +51,7 @@ fn a_wasm_application_has_decorated_storage_and_no_host_of_ours() -> Result<()> 
     ensure!(well, "{stderr}");
     let mut lines = stdout.lines();
     ensure!(lines.next() == Some(&*text), "{stdout}");
-    // Compressed objects don't tell their size.
+    // The size of compressed objects is unknown.
     let names: Vec<_> = lines.clone().filter_map(|line| line.split(' ').next()).collect();
     ensure!(names == ["later", "today", "notes/later", "notes/today"], "{stdout}");
     let kept = lines.last().and_then(|line| line.split(' ').nth(1)).context(stdout.clone())?;
@@ -90,7 +90,7 @@ fn a_configuration_that_can_t_be_used_says_what_to_do() -> Result<()> {
         ("{stores: {a: {type: GzipStore, base: memory}}, main: b}", "there is no store"),
         ("{stores: {a: {type: GzipStore, base: memory}}, plugins: {}}", "plugins"),
     ] {
-        // A variable that is set but empty is an empty configuration.
+        // An empty variable would mean an empty configuration.
         let variables = [("STORAGE_STORES", text)];
         let variables = if text.is_empty() { &[][..] } else { &variables };
         let printed = composed.run(None, variables, &["key"])?;

@@ -1,4 +1,4 @@
-//! The running server: configuration, signals, and clients that misbehave.
+//! The running server: configuration, signals, and misbehaving clients.
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -22,7 +22,7 @@ stores:
 main: compressed
 ";
 
-/// Waits until `holds`; what changes after a signal takes a moment.
+/// Waits until `holds` is true, since changes after a signal take a moment.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -31,7 +31,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Every file below a directory, hidden ones, too, but for locks.
+/// Every file below a directory, including hidden ones, except locks.
 fn files(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut todo = vec![directory.to_owned()];
@@ -53,7 +53,7 @@ fn a_client_that_disconnects_in_mid_upload_leaves_nothing_behind() -> Result<()>
     let server = Server::start_anonymous(FILES)?;
     let before = files(server.directory());
     let mut upload = http::open(server.port(), "PUT", "/main/half", &[], 10_000_000)?;
-    // What compresses well would be gathered for long.
+    // Compressible bytes would be buffered for long.
     upload.write_all(&bytes(3_000_000, 1))?;
     eventually("the upload has begun", || server.being_written() == 1);
     drop(upload);
@@ -201,8 +201,8 @@ fn an_address_that_others_reach_needs_credentials() -> Result<()> {
     Ok(())
 }
 
-/// S3 gives a key 1,024 bytes, stores hold longer ones: nobody is to take an
-/// object for absent that only can't be named here.
+/// S3 keys have up to 1,024 bytes, and stores may hold longer ones. An object whose key
+/// is too long for S3 must not look absent.
 #[test]
 fn keys_longer_than_those_of_s3_are_listed_and_refused_wherever_they_come_in() -> Result<()> {
     let (longest, longer) = ("k".repeat(1_024), "k".repeat(1_025));

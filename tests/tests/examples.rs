@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use storage_host::{Error, StoreFactory};
 
-/// The examples, with an object that each takes, or `None` when it takes none.
+/// The examples, each with an object that it accepts, or `None` if it accepts none.
 const EXAMPLES: &[(&str, Option<(&str, &str)>)] = &[
     ("layout.yaml", Some(("a b/ü", "text"))),
     ("mirroring.yaml", Some(("key", "text"))),
@@ -35,7 +35,7 @@ fn every_example_takes_an_object_and_gives_it_back_after_a_restart() -> Result<(
         let data = tempfile::tempdir()?;
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
         let text = std::fs::read_to_string(&file)?;
-        // Data goes to a directory of the test's own.
+        // The data goes to a directory of this test.
         let here = data.path().join("data").display().to_string();
         let copy = data.path().join(name);
         std::fs::write(&copy, text.replace("${STORAGE_DATA:-storage-data}", &here))?;

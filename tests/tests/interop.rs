@@ -1,7 +1,7 @@
-//! Data goes both ways between these stores and the Python library `storage`.
+//! Compatibility with data of the Python library `storage`, in both directions.
 //!
-//! What the library wrote is in `interop/fixtures`. To have it read what is
-//! written here, name the folder of its source in `STORAGE_PYTHON_LIBRARY`.
+//! `interop/fixtures` holds what the library wrote. To let it read what this project
+//! writes, set `STORAGE_PYTHON_LIBRARY` to its source folder.
 
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 const LIBRARY: &str = "STORAGE_PYTHON_LIBRARY";
 
-/// Every fixture: the library wrote it, and wrote what is written here the same.
+/// All fixtures: each was written by the library, and these stores must write it alike.
 const FORMATS: &[&str] = &[
     "base64",
     "caching",
@@ -129,8 +129,8 @@ fn the_python_library_writes_the_fixtures_again_as_they_are() -> Result<()> {
     said(&python(&python3, "same_fixtures.py", &[&old, &new])?)
 }
 
-/// An interpreter with what the library needs, and the library; says so when
-/// the library is not here.
+/// A Python interpreter with the library's dependencies, and the library. Prints a
+/// notice if the library is not available.
 fn library() -> Result<Option<(PathBuf, PathBuf)>> {
     let Some(library) = std::env::var_os(LIBRARY).map(PathBuf::from) else {
         println!("not run: the Python library is not here; set {LIBRARY}");
@@ -138,7 +138,7 @@ fn library() -> Result<Option<(PathBuf, PathBuf)>> {
     };
     let module = library.join("storage/config_builder.py");
     ensure!(module.is_file(), "{LIBRARY} is set, and there is no {}", module.display());
-    // What it needs beside boto3, which it does without.
+    // The dependencies without boto3, which is optional.
     let bin = storage_tests::clients::venv("library", "interop/requirements.txt")?;
     Ok(Some((bin.join("python"), library)))
 }

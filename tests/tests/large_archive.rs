@@ -1,5 +1,5 @@
-//! An archive of many entries; alone in its process, since what the process
-//! reads is counted.
+//! An archive with many entries, in a test process of its own because it counts the
+//! bytes that the process reads.
 
 use anyhow::{Context, Result, ensure};
 use storage_host::store::ListOptions;

@@ -1,6 +1,6 @@
-//! Objects far larger than memory, by a real client through the real binary.
+//! Objects far larger than memory, through a real client and the real binary.
 //!
-//! A test program of its own: what these move would slow down every other.
+//! A separate test program, since the load would slow down all other tests.
 
 use anyhow::Result;
 use storage_tests::clients;

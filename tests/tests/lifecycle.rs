@@ -1,5 +1,5 @@
-//! From start to end: stores that can't open, what a clean end leaves, and
-//! what a reload hands over.
+//! Startup, shutdown and reload: stores that can't open, files left after a clean
+//! shutdown, and the handover in a reload.
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
@@ -42,7 +42,7 @@ fn a_store_that_can_not_open_fails_check_and_run_with_its_name_and_the_reason() 
     Ok(())
 }
 
-/// Names in a directory, but for the server's own.
+/// The names in a directory, except the server's own files.
 fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -92,7 +92,7 @@ fn after_a_reload_an_archive_is_written_on() -> Result<()> {
     for n in 1..4 {
         server.signal(Signal::HUP)?;
         let start = Instant::now();
-        // While the old configuration drains it has the archive.
+        // The old configuration has the archive until it is drained.
         while put(n)? != 200 {
             ensure!(start.elapsed() < Duration::from_secs(30), "{}", server.log());
             std::thread::sleep(Duration::from_millis(20));

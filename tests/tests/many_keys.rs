@@ -1,4 +1,4 @@
-//! Ten thousand keys: put by one client, listed by all, deleted by one.
+//! Ten thousand keys, put by one client, listed by all, and deleted by one.
 
 use anyhow::{Context, Result};
 use storage_tests::server::Server;
@@ -12,7 +12,7 @@ stores:
 main: database
 ";
 
-/// Each client, with the script that lists with it.
+/// The clients, each with its listing script.
 const LISTERS: &[(&str, &str)] = &[
     ("boto3", "list_all.py"),
     ("minio", "list_all.py"),
@@ -36,7 +36,7 @@ fn every_client_lists_the_same_ten_thousand_keys_and_bulk_deletes_leave_none() -
         let printed = clients::script(&server, script, &[client, "main", what])
             .with_context(|| format!("{what} with {client}"))?;
         let mut lines: Vec<_> = printed.lines().map(str::to_owned).collect();
-        // rclone lists folders as it comes to them.
+        // rclone lists folders in no particular order.
         lines.sort_unstable();
         Ok(lines)
     };

@@ -1,4 +1,4 @@
-//! How much memory the server needs while many large objects are on their way.
+//! The server's memory while it transfers many large objects.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -11,10 +11,10 @@ use storage_tests::server::{Server, run};
 
 const MIB: usize = 1024 * 1024;
 
-/// Large objects in a chain.
+/// The size of the large objects, in a chain.
 const LARGE: usize = 64 * MIB;
 
-/// How far each stream gets before all of them wait for each other.
+/// The bytes of each stream before all of them wait for each other.
 const FAR: usize = 2 * MIB;
 
 const STORES: &str = "
@@ -28,7 +28,7 @@ stores:
 main: main
 ";
 
-/// What the kernel says of the process, in KiB.
+/// A value from `/proc` for the server process, in KiB.
 fn kibibytes(server: &Server, file: &str, field: &str) -> Result<usize> {
     let text = fs::read_to_string(format!("/proc/{}/{file}", server.pid()))?;
     let line = text.lines().find(|line| line.starts_with(field));
@@ -40,12 +40,12 @@ fn chunk(seed: usize) -> Vec<u8> {
     (0..MIB).map(|i| (i.wrapping_mul(31).wrapping_add(seed) % 251) as u8).collect()
 }
 
-/// `streams` uploads and as many downloads of 64 MiB, all in the middle at
-/// once; gives the most memory until then, in MiB. Some of them then go on to
-/// their end, the others are cut off.
+/// Starts `streams` uploads and as many downloads of 64 MiB, and stops all of them
+/// half-way. Returns the peak memory so far, in MiB. Some then run to their end, the
+/// others are cut off.
 fn in_the_middle(streams: usize) -> Result<usize> {
-    // The first start after a build compiles the component, which takes memory
-    // once; its result is kept.
+    // The first start after a build compiles the component into the cache, which takes
+    // much memory.
     ensure!(run(tempfile::tempdir()?.path(), &["kinds"]).status.success());
     let server = Server::start_serving(STORES, "anonymous: true\n  limits: {requests: 513}")?;
     let port = server.port();

@@ -1,5 +1,5 @@
-//! Mirrors with a child that goes away and comes back: what it missed is on
-//! record, survives `kill -9`, is never served, and is healed.
+//! Mirrors with a child that goes away and comes back: what it missed is on record,
+//! survives `kill -9`, is healed, and its old objects are never served.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -54,7 +54,7 @@ main: both"
         Ok(Self { far, proxy, stores })
     }
 
-    /// Fails unless both children keep the same bytes under the same names.
+    /// Fails unless both children hold the same bytes under the same names.
     fn equal(&self, directory: &Path) -> Result<()> {
         let (near, far) =
             (tree(&directory.join("near"))?, tree(&self.far.directory().join("objects"))?);
@@ -98,7 +98,7 @@ fn delete(port: u16, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs the binary; gives its exit code and both outputs.
+/// Runs the binary and returns its exit code and both outputs.
 fn cli(directory: &Path, args: &[&str]) -> (i32, String, String) {
     let output = run(directory, args);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -133,7 +133,7 @@ fn what_a_child_missed_outlives_a_kill_is_never_served_and_is_healed() -> Result
     let at = directory.path();
     setup.proxy.down(false);
 
-    // The far child answers first, with what is old; it is not asked.
+    // The far child would answer first, with old data; it is not asked.
     let (code, data, err) = cli(at, &["get", "k1", "-"]);
     ensure!(code == 0 && data == "new 1", "{code} {data:?} {err}");
     ensure!(cli(at, &["exists", "k2"]).0 == 1, "what was deleted came back");
@@ -155,7 +155,7 @@ fn what_a_child_missed_outlives_a_kill_is_never_served_and_is_healed() -> Result
     ensure!(setup.equal(at).is_err(), "a dry run changed something");
 
     let done = healed(at, &[])?;
-    // Writes that went well may still be noted as begun.
+    // Completed writes may still be on record as begun.
     let keys = done["keys"].as_u64().unwrap_or_default();
     ensure!(done["left"] == 0 && (5..=9).contains(&keys), "{done}");
     ensure!(done["children"][0]["copied"] == 3 && done["children"][0]["removed"] == 2, "{done}");
@@ -215,7 +215,7 @@ fn healing_that_is_killed_goes_on_when_it_is_run_again() -> Result<()> {
             .stdout(Stdio::piped())
             .spawn()?;
         let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        // Killed after the 40th key of each run; the last one ends by itself.
+        // Kill each run after its 40th key; the last run ends by itself.
         let copied = lines.map_while(Result::ok).filter(|l| l.starts_with("copy")).take(40).count();
         if copied < 40 {
             ensure!(child.wait()?.success(), "the last run failed");
@@ -247,7 +247,7 @@ fn a_running_server_heals_a_child_that_answers_again() -> Result<()> {
         ensure!(start.elapsed() < PATIENCE, "it is not healed: {}", server.log());
         std::thread::sleep(Duration::from_millis(100));
     }
-    // What is healed is forgotten, and what writes noted in passing.
+    // Records of healed keys and of completed writes are removed.
     while !tree(&server.directory().join("journal"))?.is_empty() {
         ensure!(start.elapsed() < PATIENCE, "the journal is not tidied up");
         std::thread::sleep(Duration::from_millis(100));
@@ -256,8 +256,8 @@ fn a_running_server_heals_a_child_that_answers_again() -> Result<()> {
     Ok(())
 }
 
-/// Makes a key unwritable on a child that had it in a folder, and lost it: a
-/// file stands where the folder would.
+/// Makes a key unwritable on a child that had it in a folder: deletes the folder and
+/// puts a file in its place.
 fn lose_and_block(child: &Path, folder: &str) -> Result<()> {
     std::fs::remove_dir_all(child.join(folder))?;
     Ok(std::fs::write(child.join(folder), "in the way")?)
@@ -382,7 +382,7 @@ fn a_journal_of_an_earlier_version_opens_and_costs_no_copy() -> Result<()> {
         ensure!(!text.contains("deleted") || text != earlier, "{text}");
         std::fs::write(journal.join(name), earlier)?;
     }
-    // Whether a delete was missed or a write is not in it.
+    // The record does not say whether `far` missed a delete or a write.
     let (code, out, err) = cli(at, &["heal"]);
     ensure!(code == 4 && out.contains("copy    l → far\n"), "exit {code}: {out}{err}");
     ensure!(out.contains("leave   k: ") && !out.contains("remove  k"), "{out}");
@@ -429,7 +429,7 @@ const LOCAL: &str = "stores:
 main: packed
 ";
 
-/// A directory with that configuration, and three objects.
+/// A directory with that configuration and three objects.
 fn local() -> Result<tempfile::TempDir> {
     let directory = tempfile::tempdir()?;
     let at = directory.path();
@@ -482,7 +482,7 @@ fn a_byte_that_changed_on_one_child_is_found_by_reading_everything() -> Result<(
     let (code, out, _) = cli(at, &["--json", "check", "--deep"]);
     let finding: Value = serde_json::from_str(out.lines().next().context("no output")?)?;
     ensure!(code == 4 && finding["key"] == "b" && finding["seen"][1]["child"] == "two", "{out}");
-    // The compressed text itself is checked by whoever unpacks it.
+    // Only the decompressing store can check the compressed bytes.
     std::fs::copy(&path, at.join("one/b"))?;
     let (code, out, _) = cli(at, &["check", "--deep"]);
     ensure!(code == 4, "{out}");

@@ -1,5 +1,5 @@
-//! Roots that are mount points, as a disk of their own or a container's volume
-//! is, and filesystems mounted below a root.
+//! Roots that are mount points, like a separate disk or a container volume, and
+//! filesystems mounted below a root.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use storage_tests::server::binary;
 use storage_tests::tidy::files;
 use tempfile::TempDir;
 
-/// Opens the store of a type whose root is `root` in this directory.
+/// Opens a store of this type, with `root` in this directory as its root.
 async fn open(kind: &str, home: &Path, check_only: bool) -> Result<Objects> {
     let backend = BACKENDS.iter().find(|b| b.name == kind).context("a registered type")?;
     let mut config = json!({"root_path": "root"});
@@ -42,8 +42,8 @@ async fn keys(store: &Objects) -> Result<Vec<String>> {
     Ok(page.entries.into_iter().map(|entry| entry.key).collect())
 }
 
-/// With this much metadata; with more than some filesystems put into an
-/// attribute, it has to be kept elsewhere.
+/// Options with this much metadata. Some filesystems can't hold the larger sizes in an
+/// attribute, so it must be stored elsewhere.
 fn with_metadata(length: usize) -> PutOptions {
     PutOptions {
         content_type: Some("text/x-test".to_owned()),
@@ -52,7 +52,7 @@ fn with_metadata(length: usize) -> PutOptions {
     }
 }
 
-/// Everything that a store does, on a new root; gives what is held then.
+/// Exercises all operations of a store on a new root, and returns the objects.
 async fn all_that_a_store_does(kind: &str, home: &Path) -> Result<()> {
     let store = open(kind, home, false).await?;
     let large = Bytes::from(bytes(3_000_000, 1));
@@ -90,7 +90,7 @@ async fn all_that_a_store_does(kind: &str, home: &Path) -> Result<()> {
             keys(&store).await?
         );
         ensure!(text(&store, "folder/of/rich").await? == "third");
-        // What only looks reads no files but objects.
+        // A read-only store reads no files but objects.
         let info = store.stat("folder/of/rich").await?;
         ensure!(check_only || info.metadata == with_metadata(20_000).metadata, "{info:?}");
         ensure!(store.get("large", ReadOptions::default(), u64::MAX).await?.1 == large);
@@ -111,7 +111,7 @@ async fn a_root_that_is_a_mount_point_does_all_that_another_does() -> Result<()>
             mount(filesystem, &root)?;
             let done = all_that_a_store_does(kind, home.path()).await;
             done.with_context(|| format!("{kind} on {filesystem}"))?;
-            // What the Python library would list beside the objects.
+            // Files that the Python library would list among the objects.
             let mut others = files(&root)?;
             others.retain(|path| path.starts_with(".storage-host/"));
             let fine = |path: &String| {
@@ -136,7 +136,7 @@ async fn no_key_reaches_what_a_mounted_root_keeps_beside_its_objects() -> Result
     let home = tempfile::tempdir()?;
     let root = home.path().join("root");
     mount("ext4", &root)?;
-    // What a killed process left.
+    // Leftovers of a killed process.
     let left = root.join(".storage-host/writing-1-00000000deadbeef");
     fs::create_dir_all(&left)?;
     fs::write(left.join("0"), "half of an obj")?;
@@ -161,7 +161,7 @@ async fn no_key_reaches_what_a_mounted_root_keeps_beside_its_objects() -> Result
         let options = ListOptions { prefix: format!("{key}/"), ..ListOptions::default() };
         ensure!(store.list(options).await?.entries.is_empty(), "list {key}");
     }
-    // Names that only begin alike are anybody's.
+    // Names that merely share the prefix are ordinary keys.
     for key in [".storage-hosts", ".storage-host.d/x", "below/.storage-host/x"] {
         store.put(key, "x".into(), PutOptions::default()).await?;
         ensure!(text(&store, key).await? == "x");
@@ -175,7 +175,7 @@ async fn a_root_keeps_its_metadata_where_it_is_a_mount_point_or_not() -> Result<
     if elsewhere("a_root_keeps_its_metadata_where_it_is_a_mount_point_or_not")? {
         return Ok(());
     }
-    // As a container sees a directory of its host.
+    // Like a host directory in a container.
     let (inside, outside) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let volume = outside.path().join("root");
     let root = inside.path().join("root");
@@ -231,7 +231,7 @@ async fn a_filesystem_below_the_root_is_read_and_a_write_to_it_names_it() -> Res
     Ok(())
 }
 
-/// The binary as somebody who may do nothing but what `home` lets everybody.
+/// Runs the binary as a user with no rights but those that `home` gives everybody.
 fn as_nobody(home: &TempDir, args: &[&str]) -> Result<(bool, String)> {
     let program = home.path().join("storage-host");
     if !program.exists() {
@@ -244,8 +244,8 @@ fn as_nobody(home: &TempDir, args: &[&str]) -> Result<(bool, String)> {
     Ok((output.status.success(), String::from_utf8(said)?))
 }
 
-/// The usual shape of a large disk: it is somebody's, the folder that it is
-/// mounted in is not, and nor is what the filesystem keeps on its top.
+/// The usual setup of a large disk: the user owns it, but neither its parent folder nor
+/// the files at its top.
 #[test]
 fn whoever_owns_only_the_mounted_disk_can_use_it() -> Result<()> {
     if elsewhere("whoever_owns_only_the_mounted_disk_can_use_it")? {
@@ -271,7 +271,7 @@ fn whoever_owns_only_the_mounted_disk_can_use_it() -> Result<()> {
         let (fine, said) = as_nobody(&home, args)?;
         ensure!(fine && said.contains(wanted), "{args:?}: {said}");
     }
-    // Not so where it is a folder of somebody else's that is no mount point.
+    // This does not hold for another user's folder that is not a mount point.
     fs::create_dir(home.path().join("plain"))?;
     chown(home.path().join("plain"), Some(65534), Some(65534))?;
     fs::write(home.path().join("plain.yaml"), yaml.replace("root_path: root", "root_path: plain"))?;

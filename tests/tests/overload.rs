@@ -1,4 +1,5 @@
-//! What is too much: it is refused, honestly, and the server stays small.
+//! Overload: excess requests are refused with a clear answer, and the server stays
+//! small.
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -36,7 +37,7 @@ fn answer(stream: &mut TcpStream) -> Result<String> {
 #[test]
 fn requests_above_the_limit_hear_slow_down_at_once_and_the_others_go_on() -> Result<()> {
     let server = start("{requests: 2}")?;
-    // Enough that it is not gathered until more comes.
+    // Enough that the server does not wait for more.
     let half = vec![7; 300_000];
     let whole = half.len() * 2;
     let mut uploads = Vec::new();
@@ -69,12 +70,12 @@ fn requests_above_the_limit_hear_slow_down_at_once_and_the_others_go_on() -> Res
 fn a_burst_of_connections_waits_in_full_while_the_server_is_busy() -> Result<()> {
     let server = start("{requests: 1000}")?;
     let address = ([127, 0, 0, 1], server.port()).into();
-    // It can't take any for now.
+    // The server can't accept any for now.
     server.signal(Signal::STOP)?;
     let mut burst = Vec::new();
     for _ in 0..500 {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
-        // Linux could take what comes second for the beginning.
+        // Linux could take the second piece for the beginning.
         for piece in ["GET", " /main/k HTTP/1.1\r\nhost: h\r\n", "connection: close\r\n\r\n"] {
             stream.write_all(piece.as_bytes())?;
         }
@@ -152,7 +153,7 @@ fn a_client_that_sends_nothing_or_takes_nothing_makes_room_for_others() -> Resul
     silent.write_all(b"hello")?;
     let text = answer(&mut silent)?;
     assert!(text.contains("<Code>RequestTimeout</Code>"), "{text}");
-    // It asks for everything and reads next to nothing.
+    // Requests everything and reads next to nothing.
     let mut deaf = http::open(port, "GET", "/main/k", &[], 0)?;
     deaf.read_exact(&mut [0])?;
     let start = Instant::now();
@@ -173,7 +174,7 @@ fn heads_and_documents_that_are_too_large_are_refused() -> Result<()> {
     let server = start("{}")?;
     let port = server.port();
     let large = "x".repeat(200_000);
-    // The answer may be lost with what was still being sent.
+    // The answer may be lost, since the client was still sending.
     if let Ok((status, _, _)) = http::request(port, "GET", "/main/k", &[("x-large", &large)], b"") {
         assert_eq!(status, 431);
     }
@@ -192,7 +193,7 @@ fn many_documents_at_a_time_are_refused_before_they_fill_the_memory() -> Result<
     let open = || http::open(server.port(), "POST", "/main?delete", &[], 4 * MIB);
     let mut documents = Vec::new();
     let start = Instant::now();
-    // Two take all the room; then even a small one is told to wait.
+    // Two documents use up the limit; then even a small one must wait.
     while http::request(server.port(), "POST", "/main?delete", &[], b"<Delete/>")?.0 != 503 {
         documents.push(open()?);
         assert!(start.elapsed() < Duration::from_secs(30), "documents take no room");
@@ -213,14 +214,14 @@ fn heads_that_trickle_in_are_cut_off_and_make_room_for_others() -> Result<()> {
         stream.write_all(b"GET /main/k HTTP/1.1\r\nhost: h\r\n")?;
         slow.push(stream);
     }
-    // All connections are taken: this one waits until the server is tired of
-    // the others, though they never stop sending.
+    // All connections are taken: this one waits until the server drops the slow ones,
+    // though they keep sending.
     let good = thread::spawn(move || http::request(port, "GET", "/main/k", &[], b""));
     let start = Instant::now();
     while !good.is_finished() {
         assert!(start.elapsed() < Duration::from_secs(120), "the slow ones keep their room");
         for stream in &mut slow {
-            // It was cut off.
+            // The connection may be closed already.
             let _ = stream.write_all(b"x: y\r\n");
         }
         thread::sleep(Duration::from_millis(500));

@@ -1,5 +1,5 @@
-//! Built-in stores and plug-ins in two languages in one chain, served to boto3
-//! while other stores of the same process do harm.
+//! Built-in stores and plug-ins in two languages in one chain, served to boto3 while
+//! other stores of the same process misbehave.
 
 use anyhow::{Result, ensure};
 use std::fs;
@@ -7,8 +7,8 @@ use storage_tests::guests::HOSTILE;
 use storage_tests::server::Server;
 use storage_tests::{clients, plugins};
 
-/// A built-in rule, a transformer written in Python, built-in compression, a
-/// pack written in Rust, SQLite; and three stores that do harm.
+/// A built-in rule, a transformer in Python, built-in compression, a pack in Rust, and
+/// SQLite; and three stores that misbehave.
 const STORES: &str = r#"
 plugins:
   json-schema:
@@ -51,8 +51,8 @@ fn a_chain_of_plug_ins_serves_boto3_while_others_do_harm() -> Result<()> {
     ] {
         fs::write(directory.path().join(format!("{name}.wasm")), component)?;
     }
-    // Fills the compilation cache: an interpreter takes longer than a server may
-    // take to start in these tests.
+    // Fill the compilation cache: compiling an interpreter takes longer than these
+    // tests wait for a server.
     fs::write(directory.path().join("stores.yaml"), STORES)?;
     let checked = storage_tests::server::run(directory.path(), &["check"]);
     ensure!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));

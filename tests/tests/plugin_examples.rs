@@ -1,6 +1,5 @@
-//! The packs in `examples/plugins`, built as the README says and run by the
-//! real binary from their own `stores.yaml`; and the tutorial of the Rust crate,
-//! done as it stands there.
+//! The packs in `examples/plugins`, built as the README says and run by the real binary
+//! with their own `stores.yaml`; and the Rust crate's tutorial, followed literally.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -17,7 +16,7 @@ fn the_tutorial_is_tested_and_built_and_runs() -> Result<()> {
         let (_, rest) = text.split_once(&format!("```{language}\n"))?;
         rest.split_once("```").map(|(block, _)| block)
     };
-    // The crate as it is here, with the versions that are locked here.
+    // Use the local crate and the locked versions.
     let manifest = block("toml").context("toml")?;
     let here = format!("{{ path = {:?} }}", fs::canonicalize(root().join("guest/sdk"))?);
     let manifest =

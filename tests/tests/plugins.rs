@@ -1,4 +1,4 @@
-//! `storage-host plugin`: what authors of plug-ins are told.
+//! The command `storage-host plugin` for authors of plug-ins.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use storage_tests::server::run;
 use storage_tests::templates;
 use tempfile::TempDir;
 
-/// A directory with these files.
+/// Creates a directory with these files.
 fn with(files: &[(&str, &[u8])]) -> Result<TempDir> {
     let directory = tempfile::tempdir()?;
     for (name, bytes) in files {
@@ -33,7 +33,7 @@ fn ok(directory: &Path, args: &[&str]) -> Result<String> {
     Ok(out)
 }
 
-/// The hostile plug-in with a text of it replaced by one as long.
+/// The hostile plug-in with a text replaced by another of the same length.
 fn altered(from: &str, to: &str) -> Result<Vec<u8>> {
     let mut bytes = HOSTILE.component()?;
     let places: Vec<_> = memchr::memmem::find_iter(&bytes, from).collect();
@@ -124,7 +124,7 @@ fn inspect_of_what_is_no_plug_in_says_why() -> Result<()> {
     Ok(())
 }
 
-/// What the built-in types need that don't take any key and value.
+/// Options for the built-in types that do not accept every key and value.
 const BUILT_IN: &[&str] = &[
     "--kind-config=TextEncodingStore={\"encoding\": \"utf-16\"}",
     "--kind-config=KeyValidatingStore={\"validators\": [{\"max_bytes\": 1024}]}",
@@ -141,7 +141,7 @@ const BUILT_IN: &[&str] = &[
 fn check_finds_nothing_wrong_with_the_built_in_decorators() -> Result<()> {
     let here = with(&[("pack.wasm", DECORATORS), ("prefix.json", b"{\"prefix\": \"a/\"}")])?;
     let (mut held, mut seen) = (0, Vec::new());
-    // Not everything makes a URL.
+    // Some keys do not make a valid URL.
     let url = ["--kind=UrlValidatingStore", "--may-refuse-keys"];
     let all: Value = serde_json::from_str(&ok(here.path(), &["inspect", "pack.wasm", "--json"])?)?;
     let names = all["types"].as_array().into_iter().flatten().filter_map(|t| t["name"].as_str());
@@ -190,7 +190,7 @@ fn check_names_what_a_store_fails_and_nothing_else() -> Result<()> {
         let message =
             found.with_context(|| format!("{config}: {failed:?}"))?["message"].to_string();
         assert!(message.contains(why), "{config}: {message}");
-        // Operations that do no harm are not blamed.
+        // Harmless operations are not blamed.
         assert!(told["held"].as_u64() > Some(10), "{config}: {out}");
         assert!(!failed.iter().any(|f| f["case"] == "test_capabilities_are_constant"), "{out}");
         let (code, text, _) = plugin(here.path(), &args)?;
@@ -261,13 +261,13 @@ fn new_overwrites_nothing_and_takes_names_that_every_language_takes() -> Result<
     Ok(())
 }
 
-/// Does what the README of a new plug-in says, to the end.
+/// Follows the README of a new plug-in from start to end.
 fn new(name: &str, kind: &str, args: &[&str]) -> Result<()> {
     let plugin = templates::started(name, args)?;
     plugin.follow("Build")?;
     let told = plugin.follow("Check")?;
     ensure!(told.contains(&format!("\n{kind}: all ")), "{told}");
-    // An object goes through the configuration that it documents.
+    // Put an object through the configuration that it documents.
     let stores = plugin.block("Use")?.replace("component: ", "component: PLACE/");
     let stores = stores.replace("PLACE", &plugin.directory.display().to_string());
     let here = with(&[("stores.yaml", stores.as_bytes()), ("in", b"some text")])?;

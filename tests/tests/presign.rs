@@ -1,4 +1,4 @@
-//! Presigned URLs, made by the binary and used by plain HTTP.
+//! Presigned URLs, created by the binary and used over plain HTTP.
 
 use anyhow::{Context, Result, ensure};
 use storage_tests::http;

@@ -1,5 +1,5 @@
-//! Conditional writes under concurrency, through the real server: of many
-//! clients that want the same, one gets it.
+//! Conditional writes under concurrency, through the real server: of several competing
+//! clients, exactly one wins.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use storage_tests::server::{ACCESS_KEY, SECRET_KEY, Server};
 
 const WRITERS: usize = 32;
 
-/// Every backend, then decorators over some; `main` is served. Whether its
+/// Every backend, then decorators over some; `main` is served. The flag says whether
 /// objects can be replaced.
 const STORES: &[(&str, bool)] = &[
     ("  main: {type: DictStore}", true),
@@ -36,20 +36,20 @@ const STORES: &[(&str, bool)] = &[
 
 #[test]
 fn every_backend_is_in_the_table() {
-    // The bucket has a test of its own.
+    // The bucket has its own test.
     for backend in BACKENDS.iter().filter(|backend| backend.name != "BucketStore") {
         let name = format!("type: {}", backend.name);
         assert!(STORES.iter().any(|(yaml, _)| yaml.contains(&name)), "{name}");
     }
 }
 
-/// What each writer sends, long enough to take several chunks for some. It
-/// differs between races: equal bytes have one etag, and would match again.
+/// A writer's body, for some long enough to take several chunks. It differs between
+/// races, since equal bytes have the same etag and would match again.
 fn body(writer: usize, condition: &str) -> Vec<u8> {
     format!("writer {writer} {condition} ").repeat(1 + writer % 3 * 20_000).into_bytes()
 }
 
-/// All writers put at once under a condition; gives the one that got it.
+/// Makes all writers put at once under a condition, and returns the winner.
 fn race(port: u16, path: &str, condition: (&str, &str)) -> Result<usize> {
     let start = Barrier::new(WRITERS);
     let put = |writer| {
@@ -74,7 +74,7 @@ fn race(port: u16, path: &str, condition: (&str, &str)) -> Result<usize> {
     Ok(winners[0])
 }
 
-/// The etag, with its quotes, of an object that must hold these bytes.
+/// The quoted etag of an object, which must hold these bytes.
 fn held(port: u16, path: &str, body: &[u8]) -> Result<String> {
     let (status, head, data) = http::request(port, "GET", path, &[], b"")?;
     ensure!(status == 200, "GET gives {status}");
@@ -83,7 +83,7 @@ fn held(port: u16, path: &str, body: &[u8]) -> Result<String> {
     Ok(etag.context("an etag")?.trim().to_owned())
 }
 
-/// Races over a store that `main` names. Whether its objects can be replaced.
+/// Runs races on the store `main`; `replaces` says whether its objects can be replaced.
 fn races(stores: &str, replaces: bool) -> Result<()> {
     let server = Server::start_anonymous(&format!("stores:\n{stores}\nmain: main\n"))?;
     let port = server.port();
@@ -109,8 +109,8 @@ fn of_many_writers_with_one_condition_exactly_one_wins() -> Result<()> {
     STORES.iter().try_for_each(|(stores, replaces)| races(stores, *replaces))
 }
 
-/// Who wins over a bucket is up to its server. Of those that the tests have,
-/// this project's own acts on conditions in one step.
+/// Over a bucket, its server decides. Of the servers in the tests, this project's own
+/// one checks conditions atomically.
 #[test]
 fn over_a_bucket_exactly_one_wins_as_well() -> Result<()> {
     let bucket = Server::start("stores:\n  main: {type: DictStore}\nmain: main\n")?;

@@ -13,10 +13,10 @@ use wit_component::DecodedWasm;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A component that is quick to move: nothing in it.
+/// An empty component, which is quick to transfer.
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// A directory for files, and the program in it.
+/// A working directory with the program in it.
 struct Place(TempDir);
 
 impl Place {
@@ -43,7 +43,7 @@ impl Place {
         Ok(self.command(arguments).output()?)
     }
 
-    /// Files that are there, but for those of the test itself.
+    /// The directory's files, except those of the test itself.
     fn files(&self) -> Result<Vec<PathBuf>> {
         let files = std::fs::read_dir(self.path())?.map(|entry| Ok(entry?.path()));
         files.collect()
@@ -59,7 +59,7 @@ fn well(output: Output) -> Result<String> {
     Ok(text(&output.stdout))
 }
 
-/// The error of a run that failed as a store would.
+/// The error message of a run that failed with a store error.
 fn error(output: &Output) -> Result<String> {
     ensure!(output.status.code() == Some(5), "{output:?}");
     Ok(text(&output.stderr))
@@ -77,20 +77,20 @@ fn a_component_goes_into_a_registry_and_comes_out_the_same() -> Result<()> {
     let lines = well(place.run(&["plugin", "pull", &reference])?)?;
     let pulled = std::fs::read(place.path().join("decorators.wasm"))?;
     ensure!(pulled == std::fs::read(&component)?, "{} other bytes", pulled.len());
-    // What it prints is a configuration's section as it stands.
+    // It prints a valid section of a configuration.
     let stores = "stores:\n  memory: {type: DictStore}\n  main:\n    \
                   type: decorators/GzipStore\n    base: memory\nmain: main\n";
     std::fs::write(place.path().join("stores.yaml"), format!("{lines}{stores}"))?;
     well(place.run(&["check"])?)?;
 
-    // By digest, to a file of another name.
+    // By digest, to a file with another name.
     let (other, exact) = (place.path().join("other.wasm"), exact.trim());
     let told = well(place.run(&["--json", "plugin", "pull", exact, "-o", "other.wasm"])?)?;
     let told: Value = serde_json::from_str(&told)?;
     ensure!(std::fs::read(other)? == pulled && told["size"] == pulled.len(), "{told}");
     let sha256 = told["sha256"].as_str().context("no digest")?;
     ensure!(lines.contains(sha256), "{lines}");
-    // The same once more sends nothing, and replaces the file.
+    // A second push sends no blobs, and a second pull replaces the file.
     well(place.run(&["plugin", "push", &component.display().to_string(), &reference])?)?;
     well(place.run(&["plugin", "pull", &reference])?)?;
     Ok(())
@@ -130,7 +130,7 @@ fn a_registry_that_wants_a_name_is_told_it_and_nobody_else() -> Result<()> {
     let wrong = error(&named("s3cret")?)?;
     ensure!(wrong.contains("401") && !wrong.contains("s3cret"), "{wrong}");
     well(named(PASSWORD)?)?;
-    // What `docker login` leaves.
+    // The file that `docker login` writes.
     let both = base64_simd::STANDARD.encode_to_string(format!("{USER}:{PASSWORD}"));
     let config = json!({"auths": {registry.name(): {"auth": both}}});
     std::fs::create_dir(place.path().join(".docker"))?;
@@ -162,7 +162,7 @@ fn a_registry_over_tls_is_believed_by_its_certificate() -> Result<()> {
 fn a_component_that_was_changed_in_the_registry_is_refused() -> Result<()> {
     let (registry, place) = (Registry::open()?, Place::new()?);
     let mut component = EMPTY.to_vec();
-    // A section of a name of its own, that no reader minds.
+    // A custom section, which readers ignore.
     component.extend([0, 5, 4, b'n', b'o', b't', b'e']);
     std::fs::write(place.path().join("noted.wasm"), &component)?;
     let reference = format!("{}/noted:1", registry.name());
@@ -178,7 +178,7 @@ fn a_component_that_was_changed_in_the_registry_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// A manifest of one layer with these facts.
+/// A manifest of one layer with this digest and size.
 fn manifest(digest: &str, size: u64) -> Vec<u8> {
     json!({
         "schemaVersion": 2, "mediaType": MANIFEST,
@@ -336,7 +336,7 @@ fn a_token_is_fetched_where_the_registry_says_and_sent_to_it_alone() -> Result<(
 #[test]
 fn a_registry_that_is_not_here_is_asked_over_https() -> Result<()> {
     let place = Place::new()?;
-    // A name that no resolver has: it is not looked up in plain http.
+    // A name that never resolves: plain http is not tried.
     let told = error(&place.run(&["plugin", "pull", "registry.invalid/a:1"])?)?;
     ensure!(told.contains("registry.invalid can't be asked"), "{told}");
     let wrong = place.run(&["plugin", "pull", "redact"])?;

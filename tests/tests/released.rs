@@ -1,5 +1,5 @@
-//! Data that released versions wrote opens, with all that belongs to it: what
-//! was closed in good order, and what a killed server left.
+//! Data of released versions opens completely, both after a clean shutdown and after a
+//! killed server.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -84,13 +84,13 @@ async fn same(store: &Objects, expected: &BTreeMap<String, Object>) -> Result<()
         ensure!(info.etag.as_ref() == Some(&object.etag), "{key}: {info:?}");
         let kind = object.content_type.as_ref();
         ensure!(kind.is_none() || info.content_type.as_ref() == kind, "{key}: {info:?}");
-        // The endpoint has notes of its own, under names that no client can use.
+        // The endpoint stores its own entries, under names that no client can use.
         let theirs = info.metadata.into_iter().filter(|(name, _)| !name.starts_with(':'));
         ensure!(theirs.eq(object.metadata.iter().cloned()), "{key}: other metadata");
     }
     if store.capabilities().list {
         let mut listed: Vec<_> = store.entries("").map_ok(|e| e.key).try_collect().await?;
-        // Not every chain lists in order.
+        // Some chains list in no order.
         listed.sort();
         let wanted: Vec<_> = expected.keys().cloned().collect();
         ensure!(listed == wanted, "{listed:?}");
@@ -98,7 +98,7 @@ async fn same(store: &Objects, expected: &BTreeMap<String, Object>) -> Result<()
     Ok(())
 }
 
-/// What a version put down for a child that missed it is made good.
+/// Checks that writes recorded by a version as missed by a child are healed.
 fn healed(folder: &Path, objects: usize) -> Result<()> {
     for args in [&["heal"][..], &["check", "--deep"]] {
         let output = run(folder, args);

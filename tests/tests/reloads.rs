@@ -1,6 +1,5 @@
-//! What clients see while `run` reads its configuration again: nothing that was
-//! acknowledged is lost, nothing that was replaced comes back, nobody is turned
-//! away.
+//! Reloads of the configuration as clients see them: no acknowledged change is lost, no
+//! replaced data comes back, no client is turned away.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -22,7 +21,7 @@ fn put(server: &Server, path: &str, body: &str) -> Result<u16> {
     Ok(http::request(server.port(), "PUT", path, &[], body.as_bytes())?.0)
 }
 
-/// Waits until something holds; it is not said how long that may take.
+/// Waits until something holds, however long that usually takes.
 fn until(what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !holds()? {
@@ -32,7 +31,7 @@ fn until(what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// A PUT of which half has arrived.
+/// A PUT with half of its body sent.
 struct Straddling {
     stream: TcpStream,
     rest: Vec<u8>,
@@ -45,7 +44,7 @@ impl Straddling {
     fn begin(server: &Server, path: &str) -> Result<Self> {
         let asks = [("expect", "100-continue")];
         let mut stream = http::open(server.port(), "PUT", path, &asks, SIZE)?;
-        // The server says so when it begins to read the body.
+        // The server sends this when it begins to read the body.
         let mut answer = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
         stream.read_exact(&mut answer)?;
         ensure!(answer.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&answer));
@@ -63,7 +62,7 @@ impl Straddling {
     }
 }
 
-/// The side directory of a FilesystemStore has a folder for each open store.
+/// Whether a FilesystemStore is open: its side directory then has a folder for it.
 fn is_open(directory: &Path, root: &str) -> Result<bool> {
     let side = directory.join(format!(".{root}.storage"));
     let mut names = fs::read_dir(side)?.flatten().map(|entry| entry.file_name());
@@ -87,7 +86,7 @@ fn a_store_in_memory_keeps_its_objects_whatever_changes_above_it() -> Result<()>
     server.configure("stores: {kept: {type: DictStore}}\nmain: kept")?;
     server.reload()?;
     assert_eq!(get(&server, "/main/k")?, (200, "object".to_owned()));
-    // A memory that is to begin with an object is another one.
+    // A memory store with other initial objects is a new one.
     server.configure("stores: {kept: {type: DictStore, config: {objects: {a: b}}}}\nmain: kept")?;
     server.reload()?;
     assert_eq!(get(&server, "/main/a")?, (200, "b".to_owned()));
@@ -122,7 +121,7 @@ main: main"
             let straddling = Straddling::begin(&server, "/main/k")?;
             server.configure(&stores(max, above))?;
             server.reload()?;
-            // The new chain has a copy now.
+            // The new chain now has a copy.
             assert_eq!(get(&server, "/main/k")?, (200, "old".to_owned()));
             straddling.end()?;
             let (status, body) = get(&server, "/main/k")?;
@@ -206,7 +205,7 @@ main: {main}"
     let server = Server::start_anonymous(&stores("one"))?;
     let directory = server.directory().to_owned();
     let straddling = Straddling::begin(&server, "/main/k")?;
-    // A connection that stays open holds nothing of what it was opened with.
+    // An open connection does not hold on to the old stores.
     let mut idle = TcpStream::connect(("127.0.0.1", server.port()))?;
     let ask = format!("HEAD /main/none HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n\r\n", server.port());
     let mut asked = || -> Result<String> {

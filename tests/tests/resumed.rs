@@ -1,6 +1,6 @@
-//! Transfers of many objects that are killed with -9, several times, and run
-//! again: in the end all is as it should be, nothing that was carried is
-//! carried again, and nothing is deleted unless everything else went well.
+//! Bulk transfers that are killed with -9 several times and rerun. In the end
+//! everything is complete, nothing was transferred twice, and nothing is deleted unless
+//! everything else succeeded.
 //!
 //! 4,000 objects; `STORAGE_TRANSFER_OBJECTS` sets another number.
 
@@ -29,7 +29,7 @@ const STORES: &str = "stores:
 main: from
 ";
 
-/// What there is of a store: when each object was written, by its key.
+/// The objects in a store: when each was written, by key.
 type Held = BTreeMap<String, Option<u64>>;
 
 struct Here {
@@ -95,7 +95,7 @@ impl Here {
         })
     }
 
-    /// Every object is there, whole, and no other.
+    /// Checks that all objects are there, complete, and no others.
     fn complete(&self, store: &str, count: usize) -> Result<()> {
         let factory = StoreFactory::from_yaml(self.config())?;
         self.runtime.block_on(async {
@@ -116,14 +116,14 @@ impl Here {
         command
     }
 
-    /// Runs a verb to its end; gives its exit code and both outputs.
+    /// Runs a verb to its end and returns its exit code and both outputs.
     fn run(&self, args: &[&str]) -> Result<(i32, String, String)> {
         let output = self.command(args).output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok((output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr)))
     }
 
-    /// Kills a verb after a moment; gives whether it had not ended before.
+    /// Kills a verb after a moment; returns whether it was still running.
     fn kill(&mut self, args: &[&str], longest: Duration) -> Result<bool> {
         let mut command = self.command(args);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -138,9 +138,9 @@ impl Here {
         Ok(true)
     }
 
-    /// Runs a verb again and again, killed several times before it may end;
-    /// `check` sees what is there after each. Gives what it said at the end,
-    /// how many objects were there before, and how often it was killed.
+    /// Runs a verb repeatedly, killed several times before it may finish, and calls
+    /// `check` on the objects after each run. Returns its final output, the number of
+    /// objects before that run, and the number of kills.
     fn resume(
         &mut self,
         args: &[&str],
@@ -166,14 +166,14 @@ impl Here {
     }
 }
 
-/// Fails when an object that was there was written again.
+/// Fails if an existing object was written again.
 fn unchanged(before: &Held, after: &Held) -> Result<()> {
     let again = before.iter().find(|(key, then)| after.get(*key).is_some_and(|now| now != *then));
     ensure!(again.is_none(), "{again:?} was written again");
     Ok(())
 }
 
-/// Carries everything into `to`, which is `at` in the end.
+/// Transfers everything to `to`, and checks the result.
 fn carried(args: &[&str], to: &str) -> Result<()> {
     let count = objects()?;
     let mut here = Here::new(STORES)?;
@@ -225,7 +225,7 @@ fn a_sync_that_deletes_and_is_killed_removes_nothing_before_all_is_there() -> Re
     Ok(())
 }
 
-/// Runs `sync --delete` with a source that fails; nothing may go.
+/// Runs `sync --delete` with a failing source; nothing may be deleted.
 fn keeps(here: &Here, args: &[&str], to: &str, before: &Held) -> Result<String> {
     let (code, out, err) = here.run(args)?;
     ensure!(code != 0, "it went well: {out}");
@@ -250,7 +250,7 @@ fn nothing_is_deleted_when_the_source_is_empty() -> Result<()> {
 #[test]
 fn nothing_is_deleted_when_a_folder_of_the_source_can_not_be_read() -> Result<()> {
     let here = Here::new(STORES)?;
-    // In eight folders.
+    // The objects are in eight folders.
     let some = |numbers: std::ops::Range<usize>| numbers.filter(|number| number % 50 < 8);
     here.fill("files", some(0..600))?;
     here.fill("database", some(500..700))?;
@@ -268,12 +268,12 @@ fn nothing_is_deleted_when_a_folder_of_the_source_can_not_be_read() -> Result<()
         let said = String::from_utf8_lossy(&output.stderr);
         let hit = |part: &str| calls.iter().any(|call| call.failed() && call.text.contains(part));
         if !hit(&part) {
-            // What failed lies beside it, and may end all before it begins.
+            // The failure was elsewhere, and may end the run before it begins.
             if hit("") && !output.status.success() {
                 ensure!(gone.is_empty(), "call {nth} failed, and {gone:?} were deleted");
                 continue;
             }
-            // Nothing failed in it: now they go.
+            // Nothing failed in the store, so the deletion goes ahead.
             ensure!(output.status.success(), "{said}");
             ensure!(gone.len() == 16, "{} were deleted", gone.len());
             if !hit("") {
@@ -289,7 +289,7 @@ fn nothing_is_deleted_when_a_folder_of_the_source_can_not_be_read() -> Result<()
         ensure!(nth < 500, "it has no end");
     }
     println!("{failed} reads of folders failed in turn, nothing was deleted");
-    // Each of the folders, and the root, is read to its end.
+    // Each folder, and the root, is read to its end.
     ensure!(failed >= 12, "only {failed} reads failed");
     Ok(())
 }
@@ -329,13 +329,13 @@ main: far",
     proxy.down(true);
     keeps(&here, &args, "files", &here.held("files")?)?;
     proxy.down(false);
-    // In the first page of the listing, and in the second.
+    // In the first page of the listing, or the second.
     let mut failed = 0;
     for cut in [10, 3_000, 100_000, 200_000, 300_000, 400_000] {
         proxy.plan(&[Fault::CutAnswer(cut); 50]);
         let (code, out, err) = here.run(&args)?;
         if code == 0 {
-            // It went through by asking again.
+            // It succeeded by retrying.
             here.fill("files", 1_500..1_550)?;
             continue;
         }

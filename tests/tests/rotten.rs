@@ -1,6 +1,6 @@
-//! A stored byte of a compressed object changed: its checksum, which comes
-//! last, fails. The real binary passes nothing of it on as whole, and makes
-//! nothing of it.
+//! Bit rot: a flipped bit in a compressed object makes its checksum or length fail at
+//! the very end. The real binary passes no part of it on as complete, and derives nothing from
+//! it.
 
 use anyhow::{Result, ensure};
 use std::fs::{File, FileTimes};
@@ -29,8 +29,8 @@ fn key(size: usize) -> String {
     format!("of-{size}")
 }
 
-/// Objects of all sizes in `packed`, each rotten: in its checksum, or where the
-/// bytes themselves are.
+/// Creates objects of all sizes in `packed`, each with a flipped bit at this distance
+/// from its end.
 fn rotten(stores: &str, from_end: u64) -> Result<TempDir> {
     let directory = tempfile::tempdir()?;
     let at = directory.path();
@@ -44,7 +44,7 @@ fn rotten(stores: &str, from_end: u64) -> Result<TempDir> {
     Ok(directory)
 }
 
-/// Flips a bit of the byte so far from the end, and leaves the times alone.
+/// Flips a bit of the byte at this distance from the end, and keeps the file's times.
 fn rot(path: &Path, from_end: u64) -> Result<()> {
     use std::os::unix::fs::FileExt;
     let file = File::options().read(true).write(true).open(path)?;
@@ -73,7 +73,7 @@ fn is_empty(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where a changed byte is found out only by the checksum, and in the bytes.
+/// Offsets from the end of a gzip file: in the CRC-32, and in the length after it.
 const WHERE: [u64; 2] = [8, 1];
 
 #[test]
@@ -130,7 +130,7 @@ fn healing_copies_nothing_rotten_with_the_journal_or_without() -> Result<()> {
     let done = cli(at, &["check", "--deep", "both"]);
     ensure!(done.status.code() == Some(4), "check: {}", said(&done));
 
-    // What the second child misses is on record: other files are in its way.
+    // The second child's misses are on record: files block its paths.
     let any = STORES.replace("{journal: journal}", "{journal: journal, write: any}");
     std::fs::write(at.join("stores.yaml"), any)?;
     for size in SIZES {
@@ -165,7 +165,7 @@ fn a_cache_gives_no_whole_answer_the_first_time_or_later() -> Result<()> {
             }
         }
         is_empty(&server.directory().join("cache"))?;
-        // What is well is kept.
+        // Sound objects are cached.
         let data = bytes(3 << 20, 3);
         let (status, ..) = http::request(server.port(), "PUT", "/main/well", &[], &data)?;
         ensure!(status == 200, "{status}");

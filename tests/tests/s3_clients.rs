@@ -1,5 +1,5 @@
-//! Real S3 clients against the real binary: each does what its users do with it,
-//! and what it does is what the table in docs/s3.md says.
+//! Real S3 clients against the real binary: each runs the operations that the table in
+//! docs/s3.md lists for it.
 
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ fn boto3_and_aws_cli_move_a_directory_of_a_thousand_files() -> Result<()> {
 
 const TABLE: &str = include_str!("../../docs/s3.md");
 
-/// The operations that the table says a client does.
+/// The operations that the table lists for a client.
 fn promised(client: &str) -> Result<BTreeSet<&'static str>> {
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim);
     let mut lines = TABLE.lines().skip_while(|line| !line.starts_with("| client |"));
@@ -34,7 +34,7 @@ fn promised(client: &str) -> Result<BTreeSet<&'static str>> {
     Ok(both.filter(|(_, cell)| *cell == "yes").map(|(operation, _)| operation).collect())
 }
 
-/// A client's script against the chain, with a small tree of files.
+/// Runs a client's script against the chain, with a small tree of files.
 fn goes_through_the_chain(client: &str, script: &str) -> Result<()> {
     let server = Server::start(CHAIN)?;
     let work = tempfile::tempdir()?;

@@ -1,6 +1,6 @@
-//! Thousands of open connections, all of them served.
+//! Thousands of open connections, all of which are served.
 //!
-//! `STORAGE_SCALE_CONNECTIONS=10000` is the large version.
+//! `STORAGE_SCALE_CONNECTIONS=10000` runs the large version.
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,10 +17,10 @@ stores:
 main: main
 ";
 
-/// What one more connection may take of the server's memory, in KiB.
+/// The server's memory limit per connection, in KiB.
 const EACH: u64 = 32;
 
-/// Asks on a connection that stays open.
+/// Makes a request on a connection that stays open.
 fn ask(stream: &mut TcpStream) -> Result<()> {
     stream.write_all(b"GET /main/k HTTP/1.1\r\nhost: h\r\n\r\n")?;
     let mut answer = Vec::new();
@@ -37,7 +37,7 @@ fn ask(stream: &mut TcpStream) -> Result<()> {
 #[test]
 fn every_one_of_many_open_connections_is_served_in_little_memory() -> Result<()> {
     let count = process::scale("STORAGE_SCALE_CONNECTIONS", 700)?;
-    // The server's own limit is raised by itself.
+    // The server raises its own limit itself.
     let limit = getrlimit(Resource::Nofile);
     ensure!(
         limit.maximum.is_none_or(|most| most > count + 200),

@@ -1,8 +1,8 @@
-//! Many keys in every store that lists: each page takes as long as another, and
-//! memory does not grow while they are listed.
+//! Many keys in every store that lists: all pages take equally long, and memory does
+//! not grow during a listing.
 //!
-//! `STORAGE_SCALE_KEYS=1000000` is the large version; `STORAGE_SCALE_STORES`
-//! names some of the stores, with commas.
+//! `STORAGE_SCALE_KEYS=1000000` runs the large version; `STORAGE_SCALE_STORES` selects
+//! stores, separated by commas.
 
 use anyhow::{Context, Result, ensure};
 use futures::StreamExt;
@@ -16,22 +16,22 @@ use storage_tests::server::Server;
 use storage_tests::{http, process};
 use tempfile::TempDir;
 
-/// What listing may add to a server's memory, in KiB: some thousand names that
-/// are kept for the next page, and what an allocator does not give back.
+/// The memory that a listing may add to the server's, in KiB: some thousand names kept
+/// for the next page, and what the allocator does not return.
 const MOST: u64 = 48 * 1024;
 
-/// How keys get into a store.
+/// How to fill a store.
 #[derive(Clone, Copy)]
 enum Fill {
-    /// As files, a thousand to a folder.
+    /// With files, a thousand per folder.
     Folders,
-    /// As files of one folder.
+    /// With files in a single folder.
     Flat,
-    /// As files of one folder with names in Base32.
+    /// With files in a single folder, named in Base32.
     Base32,
-    /// By the library.
+    /// Through the library.
     Library,
-    /// By the server.
+    /// Through the server.
     Server,
 }
 
@@ -81,7 +81,7 @@ fn base32(text: &str) -> String {
     out
 }
 
-/// The key of a file of one folder, which has no slash.
+/// A file's key without a slash, for a single folder.
 fn flat(i: u64) -> String {
     format!("{i:08}")
 }
@@ -118,7 +118,7 @@ async fn fill_by_library(file: &Path, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// By eight connections, each with many requests on their way.
+/// Fills a store over eight connections, each with many pipelined requests.
 fn fill_by_server(port: u16, count: u64) -> Result<()> {
     const CONNECTIONS: u64 = 8;
     const AHEAD: u64 = 64;
@@ -157,7 +157,7 @@ fn fill_by_server(port: u16, count: u64) -> Result<()> {
     })
 }
 
-/// A server over a store with so many keys.
+/// A server over a store with this many keys.
 fn filled(yaml: &str, count: u64, fill: Fill) -> Result<Server> {
     let directory = TempDir::new()?;
     let here = directory.path().display().to_string();
@@ -178,7 +178,7 @@ fn filled(yaml: &str, count: u64, fill: Fill) -> Result<Server> {
     Server::start_anonymous_in(directory, &text)
 }
 
-/// The time of each page, and what listing added to the memory in KiB.
+/// The time of each page, and the memory that listing added, in KiB.
 fn list(server: &Server, count: u64, fill: Fill) -> Result<(Vec<Duration>, u64)> {
     let name = |i| if matches!(fill, Fill::Flat) { flat(i) } else { key(i) };
     let (mut seen, mut times, mut most) = (0, Vec::new(), 0);

@@ -1,8 +1,7 @@
-//! An object that is larger than any memory, through the command line and the
-//! endpoint.
+//! An object larger than any memory, through the command line and the endpoint.
 //!
-//! It is zeroes, compressed on the way to the disk, so that it needs next to no
-//! room there: `STORAGE_SCALE_GIB=100` is the large version.
+//! It is all zeroes and compressed on its way to the disk, so it takes next to no space
+//! there. `STORAGE_SCALE_GIB=100` runs the large version.
 
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, File};
@@ -19,7 +18,7 @@ stores:
 main: main
 ";
 
-/// What a process may take at most, in KiB.
+/// The memory limit of a process, in KiB.
 const MOST: u64 = 150 * 1024;
 
 const PIECE: usize = 1024 * 1024;
@@ -28,7 +27,7 @@ fn size() -> Result<u64> {
     Ok(process::scale("STORAGE_SCALE_GIB", 1)? << 30)
 }
 
-/// So many zeroes and nothing else.
+/// Checks that the input is exactly this many zeroes.
 fn zeroes(mut from: impl Read, size: u64) -> Result<()> {
     let mut piece = vec![0; PIECE];
     let zero = vec![0; PIECE];
@@ -52,7 +51,7 @@ fn told(what: &str, size: u64, taken: Duration, most: u64) -> Result<()> {
     Ok(())
 }
 
-/// Runs a verb; gives the most memory that it had, in KiB.
+/// Runs a verb and returns its peak memory in KiB.
 fn run(
     mut command: Command,
     work: impl FnOnce(&mut std::process::Child) -> Result<()>,
@@ -61,7 +60,7 @@ fn run(
     let pid = child.id().to_string();
     let watch = std::thread::spawn(move || {
         let mut most = 0;
-        // The peak of one that has ended is not told.
+        // The peak can't be read once the process has ended.
         while let Ok(now) = process::kibibytes(&pid, "status", "VmHWM") {
             most = most.max(now);
             std::thread::sleep(Duration::from_millis(50));
@@ -79,9 +78,9 @@ fn put_and_get_stream_an_object_larger_than_memory() -> Result<()> {
     let size = size()?;
     let directory = tempfile::tempdir()?;
     fs::write(directory.path().join("stores.yaml"), STORES)?;
-    // No bytes of it are on the disk.
+    // A sparse file takes no space on the disk.
     File::create(directory.path().join("sparse"))?.set_len(size)?;
-    // The first start after a build compiles the component, in much memory.
+    // The first start after a build compiles the component, which takes much memory.
     ensure!(storage_tests::server::run(directory.path(), &["kinds"]).status.success());
     let verb = |args: &[&str]| {
         let mut command = Command::new(binary());

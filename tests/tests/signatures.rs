@@ -1,5 +1,4 @@
-//! Signatures that are not what they should be, and requests that others make
-//! of those that were signed well.
+//! Invalid signatures, and requests that attackers derive from validly signed ones.
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
@@ -17,7 +16,7 @@ stores:
 main: files
 ";
 
-/// A server with the objects `secret` and `open`.
+/// Starts a server with the objects `secret` and `open`.
 fn start() -> Result<Server> {
     let server = Server::start(FILES)?;
     for key in ["secret", "open"] {
@@ -28,7 +27,7 @@ fn start() -> Result<Server> {
     Ok(server)
 }
 
-/// That there is nothing but what [`start`] made, and ends the server.
+/// Checks that only the objects of [`start`] exist, and stops the server.
 fn unharmed(server: Server) -> Result<()> {
     let mut found = Vec::new();
     for entry in fs::read_dir(server.directory().join("files"))? {
@@ -64,11 +63,11 @@ fn a_signature_for_another_scope_is_refused() -> Result<()> {
         ensure!(status == wanted, "{day:?}/{region}/{service}/{end}: {status} {body}");
         let url = Forged { body: Vec::new(), ..forged.clone() }.presigned(60)?;
         let (status, body) = forged.send_to(&url, &[])?;
-        // That the region of a URL is odd, only the listing of buckets minds.
+        // An odd region in a URL matters only for the listing of buckets.
         ensure!(status >= 400 || *region == "US", "{url}: {status} {body}");
         let _ = fs::remove_file(server.directory().join("files/new"));
     }
-    // Any region's name will do, as long as it is signed for.
+    // Any region name is accepted if it is signed.
     let get = Forged { region: "eu-central-1", ..Forged::new(server.port(), "GET", "/main/open") };
     ensure!(get.send()? == (200, "open".to_owned()));
     unharmed(server)
@@ -88,7 +87,7 @@ fn a_clock_may_be_off_by_fifteen_minutes_and_no_more() -> Result<()> {
             }
         }
     }
-    // The date that is signed is the one that is looked at.
+    // The signed date is the one that is checked.
     let mut headers = get().ago(Duration::minutes(16)).headers()?;
     let now = get().signature()?.time;
     for (name, value) in &mut headers {
@@ -154,7 +153,7 @@ fn a_request_that_was_seen_can_be_sent_again_as_it_is_and_for_some_minutes_only(
     for at in 0..headers.len() {
         let mut changed = headers.clone();
         let (name, value) = &mut changed[at];
-        // The first digit of the signature, the last of other values.
+        // Change the first digit of the signature, but the last of other values.
         let place =
             if *name == "authorization" { value.find("ture=").map(|at| at + 5) } else { None };
         let place = place.unwrap_or(value.len() - 2);
@@ -210,8 +209,8 @@ fn nothing_that_is_not_signed_makes_a_request_another() -> Result<()> {
     unharmed(server)
 }
 
-/// The chunks of an upload, each signed over the one before it, the first over
-/// the request.
+/// The chunks of an upload. Each is signed over the previous one, the first over the
+/// request.
 fn chunks(put: &Forged, pieces: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
     let signature = put.signature()?;
     let empty = hex::encode(Sha256::digest(b""));
@@ -267,8 +266,8 @@ fn signed_chunks_can_not_be_changed_left_out_exchanged_or_added() -> Result<()> 
         let (status, said) = Forged { body, ..bad.clone() }.send()?;
         ensure!((400..500).contains(&status), "{what}: {status} {said}");
     }
-    // The end is no more than the length, which is signed: else who cuts off
-    // chunks could say that there are no more.
+    // The signed length determines the end of the chunks; without it, an attacker who
+    // cuts off chunks could claim that there are no more.
     let mut cut = put("/main/bad", 8_192);
     let length = cut.signed.pop().context("a length")?;
     cut.unsigned.push(length);

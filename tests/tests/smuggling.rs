@@ -1,6 +1,5 @@
-//! Bytes on a connection that two readers could take for different requests:
-//! what stands before this server (a proxy with rules) must never see one
-//! request where this server sees two.
+//! Request smuggling: bytes that two readers could split into different requests. A
+//! proxy in front of this server must never see one request where the server sees two.
 
 use anyhow::{Result, ensure};
 use std::io::{Read, Write};
@@ -12,14 +11,14 @@ use storage_tests::server::Server;
 const STORE: &str =
     "stores: {main: {type: DictStore, config: {objects: {secret: kept}}}}\nmain: main\n";
 
-/// What an attacker hides behind, or inside, another request.
+/// The request that an attacker hides behind, or inside, another.
 const HIDDEN: &str = "DELETE /main/secret HTTP/1.1\r\nhost: h\r\n\r\n";
 
-/// Sends bytes and reads to the end of the connection.
+/// Sends bytes and reads until the connection ends.
 fn exchange(port: u16, bytes: &str) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    // It may hang up before it has read all.
+    // The server may hang up before it has read everything.
     let _ = stream.write_all(bytes.as_bytes());
     let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();

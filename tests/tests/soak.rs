@@ -1,7 +1,7 @@
-//! A day's mixture of requests in little time: memory and open files stay as
-//! they are.
+//! A soak test with a day's mixture of requests in little time: memory and open files
+//! stay constant.
 //!
-//! `STORAGE_SOAK_SECONDS=1800` is the large version.
+//! `STORAGE_SOAK_SECONDS=1800` runs the large version.
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
@@ -13,7 +13,7 @@ use storage_conformance::cases::bytes;
 use storage_tests::server::Server;
 use storage_tests::{http, process};
 
-/// A cached, compressed store with hashed keys in SQLite, and files beside it.
+/// A cached, compressed store with hashed keys in SQLite, and a store of files.
 const STORES: &str = "
 stores:
   database: {type: SqliteStore, config: {db_path: objects.db, durable: false}}
@@ -27,16 +27,16 @@ main: cached
 
 const SERVE: &str = "anonymous: true\n  expose: {main: cached, files: files}";
 
-/// Clients at a time.
+/// Concurrent clients.
 const CLIENTS: u64 = 4;
 
-/// How often memory is looked at.
+/// How often memory is sampled.
 const SAMPLES: u32 = 40;
 
-/// Keys of each client.
+/// Keys per client.
 const KEYS: u64 = 50;
 
-/// Random numbers that are the same each time.
+/// Reproducible random numbers.
 struct Random(u64);
 
 impl Random {
@@ -46,7 +46,7 @@ impl Random {
     }
 }
 
-/// One client's work, until it is over; counts its requests.
+/// Runs one client until `over` is set, counting its requests.
 fn client(port: u16, number: u64, over: &AtomicBool, count: &AtomicU64) -> Result<()> {
     let mut random = Random(number);
     while !over.load(Ordering::Relaxed) {
@@ -72,7 +72,7 @@ fn client(port: u16, number: u64, over: &AtomicBool, count: &AtomicU64) -> Resul
                     == 200
             }
             15 => answer("HEAD", &path, &[], b"").map(|(status, _)| matches!(status, 200 | 404))?,
-            // What is refused, and what breaks off.
+            // Refused requests, and aborted ones.
             16 => {
                 answer("PUT", &path, &[("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")], b"x")?.0 == 400
             }
@@ -103,7 +103,7 @@ fn client(port: u16, number: u64, over: &AtomicBool, count: &AtomicU64) -> Resul
     Ok(())
 }
 
-/// An upload in parts, to its end or not.
+/// A multipart upload, completed or not.
 fn parts(port: u16, path: &str) -> Result<()> {
     let (status, _, body) = http::request(port, "POST", &format!("{path}?uploads"), &[], b"")?;
     let body = String::from_utf8(body)?;
@@ -147,7 +147,7 @@ fn a_long_mixture_of_requests_leaves_memory_and_open_files_as_they_were() -> Res
                 std::thread::sleep(Duration::from_millis(50));
             }
             memory.push(process::resident(&pid)?);
-            // The configuration is read again now and then.
+            // Reload the configuration now and then.
             if sample % 10 == 0 {
                 server.signal(Signal::HUP)?;
             }
@@ -158,7 +158,7 @@ fn a_long_mixture_of_requests_leaves_memory_and_open_files_as_they_were() -> Res
         }
         Ok(())
     })?;
-    // What broke off is noticed, and what rests is closed.
+    // Aborted requests are noticed, and idle connections closed.
     let start = Instant::now();
     let quiet = || anyhow::Ok((process::open_files(&pid)?, server.being_written()));
     let mut files = quiet()?;

@@ -1,4 +1,4 @@
-//! The endpoint over TLS, with certificates that are made here.
+//! The endpoint over TLS, with certificates created by the tests.
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -34,8 +34,8 @@ fn curl(server: &Server, args: &[&str]) -> Result<Output> {
     command.output().context("curl")
 }
 
-/// Whether curl gets an answer (that the request must be signed), believing
-/// in a certificate of the server's directory alone.
+/// Whether curl gets an answer (that the request must be signed) when it trusts only a
+/// certificate in the server's directory.
 fn trusts(server: &Server, certificate: &str) -> Result<bool> {
     let file = server.directory().join(certificate).display().to_string();
     let output = curl(server, &["--cacert", &file, "--write-out", "%{http_code} %{http_version}"])?;
@@ -64,7 +64,7 @@ fn a_hangup_takes_a_new_certificate_and_keeps_the_old_one_when_it_is_bad() -> Re
     let server = start()?;
     let directory = server.directory().to_owned();
     fs::copy(directory.join("cert.pem"), directory.join("old.pem"))?;
-    // The certificate of another key.
+    // A certificate for another key.
     let key = fs::read(directory.join("key.pem"))?;
     certify(&directory)?;
     let new_key = fs::read(directory.join("key.pem"))?;

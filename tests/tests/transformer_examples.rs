@@ -1,5 +1,5 @@
-//! The transformers in `examples/plugins`, in three languages, built as the
-//! README says and run by the real binary from their own `stores.yaml`.
+//! The transformers in `examples/plugins`, in three languages, built as the README says
+//! and run by the real binary with their own `stores.yaml`.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -39,7 +39,7 @@ fn encryption_leaves_no_plain_text_on_disk_and_reads_parts() -> Result<()> {
     ensure!(fs::read(example.path().join("got"))? == data, "not what was put");
     ensure!(example.ok(&["get", "small", "-"])? == "line 00001\n");
     ensure!(example.ok(&["get", "empty", "-"])?.is_empty());
-    // Within a chunk, over the border of two, up to the end.
+    // Within a chunk, across two, and up to the end.
     for (first, last) in [(11, 21), (65_530, 65_545), (65_536, 200_000), (549_989, 549_999)] {
         let range = format!("{first}-{last}");
         example.ok(&["get", "folder/large", "part", "--range", &range])?;
@@ -117,7 +117,7 @@ fn json_schema_refuses_documents_and_names_the_path() -> Result<()> {
         ensure!(said.contains("\"invalid-data\"") && said.contains(why), "{document}: {said}");
     }
     ensure!(example.ok(&["ls"])? == "ada.json\n");
-    // A schema that is none is found before anything is written.
+    // An invalid schema is detected before anything is written.
     let stores = fs::read_to_string(example.path().join("stores.yaml"))?;
     let stores = stores.replace("type: string, minLength", "type: text, minLength");
     fs::write(example.path().join("stores.yaml"), stores)?;

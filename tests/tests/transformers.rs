@@ -1,5 +1,4 @@
-//! Transformers as plug-ins: what they do is done right, and what they do
-//! wrong hurts nobody.
+//! Transformers as plug-ins: what they do works, and their failures harm nobody else.
 
 use anyhow::{Context, Result, ensure};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ fn directory(component: &[u8], yaml: &str) -> Result<TempDir> {
     Ok(directory)
 }
 
-/// Two keys, one of which meets harm: `good`, and `bad`.
+/// A transformer that misbehaves on the key `bad`, but not on `good`.
 fn yaml(rules: &str, at: &str, harm: &str) -> String {
     format!(
         "
@@ -44,8 +43,8 @@ async fn put(store: &SharedStore, key: &str) -> Result<Vec<u8>, Error> {
     store.put(key, "some bytes".into(), PutOptions::default()).await.map(|_| Vec::new())
 }
 
-/// The rules, the function and the harm in it; the error's code and a part of
-/// its message; whether it is the plug-in that failed, and not its answer.
+/// The rules, the function and the harm; the expected error code and a part of its
+/// message; and whether the plug-in itself failed, rather than gave a bad answer.
 const HARMS: &[(&str, &str, &str, &str, &str, bool)] = &[
     ("sealed", "encode", "loop", "limit-exceeded", "300ms of processor time", true),
     ("sealed", "encode", "trap", "other", "unreachable", true),
@@ -100,7 +99,7 @@ async fn what_a_transformer_does_wrong_is_an_error_and_nothing_else() -> Result<
         }
         let plugin = factory.plugins().next().context("no plug-in")?;
         ensure!(plugin.counts().failures() == u64::from(*failed), "{what}: {:?}", plugin.counts());
-        // Nothing of it is left: what was there is still right.
+        // No trace is left: existing objects are intact.
         ensure!(get(&well, "bad").await? == b"some bytes", "{what}");
         ensure!(get(&ill, "good").await? == b"some bytes", "{what}");
         factory.close().await?;
@@ -147,7 +146,7 @@ fn a_transformer_that_can_not_be_used_is_refused_with_its_place_and_the_reason()
         let said = format!("{:#}", loaded.err().context("it was taken")?);
         ensure!(said.contains(reason) && said.contains(":3:22: plug-in \"rules\": "), "{said}");
     }
-    // Without a schema there is nothing to configure.
+    // Without a schema, there are no options.
     let directory = directory(&mode("none")?, &yaml("nothing", "none", "none"))?;
     let loaded = StoreFactory::from_yaml(directory.path().join("stores.yaml"));
     let said = format!("{:#}", loaded.err().context("it was taken")?);
@@ -221,7 +220,7 @@ async fn what_is_not_valid_is_never_written() -> Result<()> {
     Ok(())
 }
 
-/// Eight times the object, as `docs/transformers.md` says.
+/// Eight times the object's size, as `docs/transformers.md` says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_whole_object_fits_into_eight_times_its_memory() -> Result<()> {
     for rules in ["backwards", "redacted", "checked"] {

@@ -1,4 +1,4 @@
-//! Several users of one endpoint, and unsigned requests beside them.
+//! Several users of one endpoint, with unsigned requests in between.
 
 use anyhow::Result;
 use rustix::process::Signal;

@@ -1,4 +1,4 @@
-//! The contract is one package, complete and documented.
+//! The contract is a single package, complete and documented.
 
 use std::path::Path;
 use wit_parser::{Docs, Resolve, TypeDefKind, WorldItem};
@@ -10,7 +10,7 @@ fn contract() -> (Resolve, wit_parser::PackageId) {
     (resolve, package)
 }
 
-/// What is documented, and what is not.
+/// Documented and undocumented items.
 #[derive(Default)]
 struct Seen {
     documented: usize,
@@ -87,7 +87,7 @@ fn every_item_is_documented() {
         for (type_name, id) in &interface.types {
             let item = &resolve.types[*id];
             let path = |part: &str| format!("{name}.{type_name}.{part}");
-            // A `use` takes its documentation from where it is defined.
+            // A `use` is documented at its definition.
             if matches!(item.kind, TypeDefKind::Type(wit_parser::Type::Id(_))) {
                 continue;
             }

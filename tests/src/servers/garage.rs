@@ -62,8 +62,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a single node with its data in `folder`. It syncs files only with
-    /// `syncs`.
+    /// Starts a single node with its data in `folder`. It fsyncs only with `syncs`.
     pub fn alone(folder: &Path, build: Build, syncs: bool) -> Result<Self> {
         let node = Self::start(&binary(build)?, folder, 1, true, syncs)?;
         node.healthy()?;

@@ -1,5 +1,5 @@
-//! What servers do with preconditions, servers that are down, and keys that
-//! XML has no place for.
+//! Preconditions on various servers, servers that are down, and keys that XML can't
+//! represent.
 
 use super::{open, put, read, with};
 use anyhow::{Result, ensure};
@@ -34,7 +34,7 @@ async fn a_server_that_checks_before_it_writes_is_found_out_by_a_race() -> Resul
     store.close().await?;
     ensure!(server.keys() == ["k"] && server.uploads() == 0, "left: {:?}", server.keys());
 
-    // A real server of that kind.
+    // A real server of this kind.
     let store = open(s3s_fs::shared()?.bucket()?).await?;
     let refused = create(&store, "k").await;
     ensure!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
@@ -50,7 +50,7 @@ async fn a_server_that_checks_and_writes_in_one_step_is_tried_once_and_left_clea
     let opening = server.requests();
     ensure!(opening.len() <= 6, "opening took {opening:?}");
     ensure!(!opening.iter().any(|r| r.starts_with("DELETE .")), "something was made: {opening:?}");
-    // Uploads of a trial are aborted when there is time.
+    // The uploads of a trial are aborted later, in the background.
     let asked = || -> Vec<String> {
         let requests = server.requests().into_iter();
         requests.filter(|request| !request.starts_with("ABORT")).collect()
@@ -91,7 +91,7 @@ async fn a_server_that_was_down_at_the_start_keeps_its_preconditions() -> Result
     let again = create(&store, "k").await;
     ensure!(matches!(again, Err(Error::AlreadyExists)), "{again:?}");
 
-    // What takes no notice is found out as late.
+    // A server that ignores preconditions is detected even if it starts this late.
     let port = free_port()?;
     let store = open(with(small::config(port), json!({"retry_deadline": 1}))).await?;
     let server = Small::start_on(port, Preconditions::Ignored)?;
@@ -110,7 +110,7 @@ async fn objects_of_a_trial_are_removed_although_the_caller_left_and_are_never_s
         let store = store.clone();
         async move { create(&store, "k").await }
     });
-    // In the middle of it, whoever waits for it goes away.
+    // The caller goes away in the middle of the trial.
     while !server.keys().iter().any(|key| key.starts_with(".storage-host-probe-")) {
         ensure!(!trial.is_finished(), "the trial ended unseen");
         tokio::task::yield_now().await;
@@ -156,7 +156,7 @@ async fn keys_that_xml_has_no_place_for_keep_nobody_from_starting() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_answered_once_is_waited_for_and_a_strange_one_is_not() -> Result<()> {
-    // Nobody is there: the deadline of a minute is not waited for.
+    // Nothing listens there: it fails long before the deadline of a minute.
     let store = open(small::config(free_port()?)).await?;
     let nobody = tokio::time::timeout(Duration::from_secs(30), store.stat("k")).await?;
     let text = format!("{nobody:?}");

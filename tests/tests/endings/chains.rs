@@ -1,5 +1,5 @@
-//! Decorators over an object that does not end well: natively, in the sandbox,
-//! and as plug-ins.
+//! Decorators over an object that ends wrongly: natively, in the sandbox, and as
+//! plug-ins.
 
 use super::{block, empty, is_empty};
 use anyhow::{Context, Result, ensure};
@@ -23,11 +23,11 @@ use storage_tests::ill::{Ending, Ill};
 use storage_tests::kinds::{Beside, Entry, entries};
 use storage_tests::transformers;
 
-/// In one piece of any stream; in one here and several there; in several, where
-/// a cache fetches at once what has no more than 1 MiB.
+/// Sizes that take one chunk in every stream; one here and several elsewhere; and
+/// several, where a cache fetches at once only up to 1 MiB.
 const CHAINED: [usize; 3] = [10, 200_000, 1_300_000];
 
-/// A cache that fetches every object whole before anybody gets a part of it.
+/// A cache that fetches every object completely before it serves any part.
 const AT_ONCE: Entry = Entry {
     kind: "CachingStore",
     variant: "at once",
@@ -37,7 +37,7 @@ const AT_ONCE: Entry = Entry {
     beside: Beside::Itself,
 };
 
-/// What every kind of decorator makes of it; natively.
+/// Every kind of decorator, natively.
 #[test]
 fn no_decorator_makes_a_whole_object_of_it_or_keeps_one() -> Result<()> {
     let runtime = runtime()?;
@@ -64,7 +64,7 @@ fn no_decorator_makes_a_whole_object_of_it_or_keeps_one() -> Result<()> {
                         let data = chain.data.clone().into();
                         block(chain.ill.memory.put(key, data, PutOptions::default()))?;
                     }
-                    // Nothing of what was written is still in a cache.
+                    // Forget whatever the write left in a cache.
                     let built = build(from_ref(&chain.node), &Env::local(), open)?;
                     let store = built.last().context("a store")?;
                     chain.forget();
@@ -90,7 +90,7 @@ fn no_decorator_makes_a_whole_object_of_it_or_keeps_one() -> Result<()> {
                         || format!("{} {}, {ending:?}, {size}, {range}", entry.kind, entry.variant);
                     chain.ill.end(ending);
                     for _ in 0..2 {
-                        // A mirror has another copy.
+                        // A mirror may have another copy.
                         let whole = read();
                         let right = |data: &Vec<u8>| *data == chain.data;
                         ensure!(whole.as_ref().map_or(true, right), "{}", what());
@@ -109,14 +109,14 @@ fn no_decorator_makes_a_whole_object_of_it_or_keeps_one() -> Result<()> {
     Ok(())
 }
 
-/// One decorator over an ill store, and what it can keep.
+/// One decorator over a faulty store, and its caches.
 struct Chain {
     ill: Ill,
     bases: HashMap<String, SharedStore>,
     node: Node,
     key: String,
     data: Vec<u8>,
-    /// Whether another base has the object, too.
+    /// Whether another base holds the object, too.
     has_other: bool,
     cache: Option<Arc<Memory>>,
 }
@@ -138,7 +138,7 @@ impl Chain {
             config: entry.config.to_owned(),
             bases: names.into_iter().map(Base::Name).collect(),
         };
-        // What is JSON and text, too.
+        // Valid as JSON and as text, too.
         let data = format!("\"{}\"", "a1\\n".repeat(size / 4)).into_bytes();
         let key = match entry.kind {
             "UrlValidatingStore" => "https://example.com/k".to_owned(),
@@ -156,7 +156,7 @@ impl Chain {
     }
 }
 
-/// The same in the sandbox, for whom bytes cross the wall.
+/// The same in the sandbox, where the bytes cross its boundary.
 #[test]
 fn chains_in_the_sandbox_give_no_whole_object_of_it() -> Result<()> {
     let engine = storage_host::factory::engine()?;

@@ -1,4 +1,4 @@
-//! The S3 endpoint over an object that does not end well.
+//! The S3 endpoint over an object that ends wrongly.
 
 use super::{SIZES, block, is_empty};
 use anyhow::{Context, Result, ensure};
@@ -16,7 +16,7 @@ use storage_tests::ill::{Ending, Ill};
 use storage_tests::server::{ACCESS_KEY, SECRET_KEY};
 use storage_tests::signing::Signer;
 
-/// The endpoint over an ill store `ill` and a well one, `well`.
+/// The endpoint over a faulty store `ill` and a sound one, `well`.
 struct Endpoint {
     ill: Ill,
     well: Arc<Memory>,
@@ -26,7 +26,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// For everybody.
+    /// Starts an endpoint for unsigned requests.
     fn start() -> Result<Self> {
         let (ill, well) = (Ill::new(true), Arc::new(Memory::new()));
         let exposed = Exposed::Fixed(vec![
@@ -36,7 +36,7 @@ impl Endpoint {
         Self::offering(exposed, Users::new(&[], Some(Scope::everything())), false, ill, well)
     }
 
-    /// With owners and rights, in the ill store.
+    /// Starts an endpoint with owners and ACLs, over the faulty store.
     fn owned() -> Result<Self> {
         let ill = Ill::new(true);
         let exposed = Exposed::Dynamic(Objects::new("ill", ill.shared()));
@@ -83,7 +83,7 @@ impl Endpoint {
         Ok((status, head + &String::from_utf8_lossy(&body)))
     }
 
-    /// Starts an upload of `well/k`, and gives its id.
+    /// Starts an upload of `well/k` and returns its id.
     fn upload(&self) -> Result<String> {
         let (_, _, said) = http::request(self.port, "POST", "/well/k?uploads", &[], b"")?;
         let said = String::from_utf8(said)?;
@@ -116,7 +116,7 @@ fn the_endpoint_gives_no_whole_answer_and_makes_nothing_of_it() -> Result<()> {
                     let (status, body) = http::get_whole(at.port, "/ill/k", &headers)?;
                     match size {
                         3_000_000 => ensure!(body.is_none(), "GET {headers:?} is whole"),
-                        // Nothing was sent yet.
+                        // The answer had not begun.
                         _ => ensure!(status == 500, "GET {headers:?} gives {status}"),
                     }
                 }
@@ -191,7 +191,7 @@ fn a_list_of_rights_is_not_given_to_an_object_that_does_not_end_well() -> Result
     Ok(())
 }
 
-/// The only part that waits.
+/// The only staged part.
 fn part(staging: &Path) -> Result<std::path::PathBuf> {
     let mut todo = vec![staging.to_owned()];
     while let Some(path) = todo.pop() {

@@ -1,6 +1,6 @@
-//! Objects that don't end as they were announced: all their bytes come and then
-//! an error (a checksum), or one byte too many or too few. Nobody who reads
-//! them takes them for whole, and nothing that is made of them is published.
+//! Objects that do not end as announced: with an error after all their bytes (a
+//! checksum), or one byte late or early. No reader may take them for complete, and
+//! nothing made from them may be published.
 
 mod chains;
 mod endpoint;
@@ -18,10 +18,11 @@ use storage_host::transfer::{
 };
 use storage_tests::ill::{Ending, Ill};
 
-/// In one piece of any stream; in one here and several there; in several.
+/// Sizes that take one chunk in every stream; one here and several elsewhere; and
+/// several.
 const SIZES: [usize; 3] = [10, 200_000, 3_000_000];
 
-/// An ill store with an object, for every ending and size.
+/// Runs a test on a faulty store with an object, for every ending and size.
 fn each(mut test: impl FnMut(Ill, Objects, usize, Bytes) -> Result<()>) -> Result<()> {
     for ending in Ending::ILL {
         for size in SIZES {
@@ -64,7 +65,7 @@ fn invalid<T>(what: &str, result: storage_host::Result<T>) -> Result<()> {
     }
 }
 
-/// Reads without ever asking for more than was announced.
+/// Reads without requesting more bytes than announced.
 async fn as_announced(objects: &Objects, range: Option<ByteRange>) -> Result<usize, Error> {
     let mut source = objects.read("k", ReadOptions { range, ..ReadOptions::default() }).await?;
     let size = usize::try_from(source.info().size.unwrap_or(0)).unwrap_or(0);
@@ -143,7 +144,7 @@ fn transfers_count_it_as_failed_write_nothing_and_keep_the_source() -> Result<()
             ensure!((counts.copied, counts.failed.len()) == (0, 1), "sync: {counts:?}");
             is_empty(&memory)?;
         }
-        // Of the same size, and compared byte by byte.
+        // An object of the same size, so that the bytes are compared.
         let (memory, objects) = empty();
         let old = block(ill.memory.get("k", ReadOptions::default()))?.1;
         let own = PutOptions { etag: Some("own-1".to_owned()), ..PutOptions::default() };

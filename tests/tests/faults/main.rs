@@ -1,11 +1,11 @@
-//! A disk that fails: every call by which the real binary reads or writes the
-//! files of a store fails in turn, with an I/O error, for lack of space or of
-//! handles, and writes are cut short. The operation goes through or ends with
-//! an error that says why; what was there before is whole, what was
-//! acknowledged is there, nothing is left behind, and the store opens again.
+//! Disk faults: every system call by which the real binary reads or writes a store's
+//! files fails in turn, with an I/O error or for lack of space or file descriptors, and
+//! writes are cut short. The operation succeeds or fails with an error that says why.
+//! Earlier objects stay complete, acknowledged changes are there, nothing is left
+//! behind, and the store opens again.
 //!
-//! 60 faults for each backend; `STORAGE_FAULT_ROUNDS` sets another number, and
-//! `all` takes every call with every error.
+//! 60 faults per backend; `STORAGE_FAULT_ROUNDS` sets another number, and `all` tests
+//! every call with every error.
 
 mod subject;
 mod told;
@@ -18,12 +18,12 @@ use storage_tests::tidy::{files, only};
 use subject::{Subject, Work};
 use tempfile::TempDir;
 
-/// How a call may fail.
+/// The errors that a call may return.
 fn errors(call: &str) -> &'static [&'static str] {
     match call {
         "openat" | "openat2" => &["EIO", "EMFILE", "ENOSPC"],
         "flock" | "fcntl" => &["ENOLCK"],
-        // The last one is no failure: what was interrupted is to be done again.
+        // EINTR is not a failure: the call has to be repeated.
         "write" | "pwrite64" => &["ENOSPC", "EIO", "EINTR"],
         "fsync" | "fdatasync" | "fsetxattr" | "linkat" | "mkdirat" | "mkdir" | "ftruncate"
         | "fallocate" | "rename" | "renameat" | "renameat2" => &["EIO", "ENOSPC"],
@@ -38,9 +38,9 @@ struct Backend {
     store: &'static str,
     /// Whether objects can be replaced and deleted.
     changes: bool,
-    /// Fails on a file that should not be there; `objects` are held.
+    /// Fails if there are unexpected files, given the number of objects.
     tidy: fn(directory: &Path, objects: usize) -> Result<()>,
-    /// Whether nothing is synced but what is about to be acknowledged.
+    /// Whether it syncs only what it is about to acknowledge.
     syncs_for_answers: bool,
 }
 
@@ -81,11 +81,11 @@ const ZIP: Backend = Backend {
     syncs_for_answers: false,
 };
 
-/// As many files as objects. Where attributes failed, the metadata is in files
-/// beside them; of these some stay behind where removing them failed.
+/// Checks for one file per object. If attributes failed, metadata is in separate files,
+/// some of which stay behind if removing them failed.
 fn objects_and_metadata(directory: &Path, objects: usize) -> Result<()> {
     let mut found = files(directory)?;
-    // Where the root is a mount point, metadata is within.
+    // If the root is a mount point, metadata is inside it.
     found.retain(|path| !path.starts_with("objects/.storage-host/metadata/"));
     let (held, others): (Vec<_>, Vec<_>) =
         found.iter().partition(|path| path.starts_with("objects/"));
@@ -161,7 +161,7 @@ fn every_call_in(directory: TempDir, backend: &'static Backend) -> Result<()> {
         Ok(text) => text.parse().context("STORAGE_FAULT_ROUNDS is neither a number nor \"all\"")?,
         Err(_) => 60,
     };
-    // Evenly spread over all of them.
+    // Spread evenly over all of them.
     let possible = plan.len();
     let chosen =
         (0..most.min(possible)).filter_map(|at| plan.get(at * possible / most.min(possible)));

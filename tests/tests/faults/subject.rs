@@ -1,4 +1,4 @@
-//! A store that lives through faults, and what it is known to hold.
+//! A store under faults, and the objects that it must hold.
 
 use super::Backend;
 use anyhow::{Context, Result, bail, ensure};
@@ -13,7 +13,7 @@ use storage_tests::strace::{self, Call, Fault, run_with_small_files};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// What writes.
+/// Calls that write.
 const WRITES: &[&str] = &[
     "write",
     "pwrite64",
@@ -37,17 +37,17 @@ const WRITES: &[&str] = &[
     "fcntl",
 ];
 
-/// What only looks.
+/// Calls that read.
 const READS: &[&str] =
     &["read", "pread64", "fgetxattr", "getdents64", "?newfstatat", "fstat", "statx", "lseek"];
 
-/// What is done while a call fails.
+/// The operation during which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Puts an object where none is, in a folder that is not there.
+    /// Puts a new object in a new folder.
     New,
     Replace,
-    /// Replaces a large one, which is streamed.
+    /// Replaces a large object, which is streamed.
     Large,
     Delete,
     Read,
@@ -67,7 +67,7 @@ impl Work {
 
 const ALL: &[Work] = &[Work::New, Work::Replace, Work::Large, Work::Delete, Work::Read];
 
-/// An object: its bytes follow from its number, and so does what belongs to it.
+/// An object; its bytes and metadata follow from its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Object {
     number: u64,
@@ -84,7 +84,7 @@ impl Object {
     }
 }
 
-/// A store that lives through all faults, and what it is known to hold.
+/// A store under faults, and the objects that it must hold.
 pub struct Subject {
     backend: &'static Backend,
     runtime: Runtime,
@@ -92,14 +92,14 @@ pub struct Subject {
     inputs: TempDir,
     held: BTreeMap<String, Object>,
     number: u64,
-    /// What was said when it did; for people.
+    /// The error messages so far.
     pub said: BTreeSet<String>,
-    /// How often the work failed.
+    /// How often the operation failed.
     pub failures: usize,
 }
 
 impl Subject {
-    /// With an object for each kind of work.
+    /// Creates a store with an object for each kind of operation.
     pub fn new(directory: TempDir, backend: &'static Backend) -> Result<Self> {
         let store = backend.store.replace("DIR", &directory.path().display().to_string());
         let config = format!("stores:\n  main: {store}\nmain: main\n");
@@ -120,9 +120,9 @@ impl Subject {
         Ok(subject)
     }
 
-    /// What can be done here.
+    /// The operations that this backend supports.
     pub fn work(&self) -> &'static [Work] {
-        // Elsewhere a new object has a new key.
+        // Without replacement, a new object needs a new key.
         if self.backend.changes { ALL } else { &[Work::New, Work::Large, Work::Read] }
     }
 
@@ -132,7 +132,7 @@ impl Subject {
         Object { number: self.number, length }
     }
 
-    /// What the calls on its files have in their text.
+    /// The text that identifies calls on its files.
     pub fn part(&self) -> Result<String> {
         Ok(self.directory.path().canonicalize()?.display().to_string())
     }
@@ -141,7 +141,7 @@ impl Subject {
         self.directory.path().join("stores.yaml").display().to_string()
     }
 
-    /// The key that is worked on, and what it is to be afterwards.
+    /// The key to work on, and its expected object afterwards.
     fn target(&mut self, work: Work) -> (String, Option<Object>) {
         let key = match self.backend.changes {
             true => work.key().to_owned(),
@@ -156,7 +156,7 @@ impl Subject {
         (key, wanted)
     }
 
-    /// The arguments of the binary that do it.
+    /// The binary's arguments for an operation.
     fn arguments(&self, work: Work, key: &str, wanted: Option<Object>) -> Result<Vec<String>> {
         let mut args = vec!["--json".to_owned(), "-c".to_owned(), self.config()];
         match (work, wanted) {
@@ -173,8 +173,8 @@ impl Subject {
         Ok(args)
     }
 
-    /// Does it in this process, which nothing disturbs, where it has to be as
-    /// it is before `work`.
+    /// Brings an operation's key into the given state, in this process and without
+    /// faults.
     fn settle(&mut self, work: Work, present: bool) -> Result<()> {
         let key = work.key();
         if self.held.contains_key(key) == present {
@@ -204,12 +204,12 @@ impl Subject {
         Ok(())
     }
 
-    /// Brings the store into the state that `work` needs.
+    /// Brings the store into the state that `work` requires.
     fn prepare(&mut self, work: Work) -> Result<()> {
         match (self.backend.changes, work) {
             (true, Work::New) => self.settle(work, false),
             (true, Work::Replace | Work::Large | Work::Delete) => self.settle(work, true),
-            // Every round adds to it.
+            // Every round adds an object.
             (false, _) if self.held.len() > 24 => {
                 std::fs::remove_file(self.directory.path().join("objects.zip"))?;
                 self.held.clear();
@@ -219,8 +219,8 @@ impl Subject {
         }
     }
 
-    /// Judges how it ended, and goes on from what is there. It need not end
-    /// well if something other than its files failed.
+    /// Checks how the operation ended, and continues from what is there. It may also
+    /// fail if something other than its files failed.
     fn judge(
         &mut self,
         work: Work,
@@ -271,8 +271,8 @@ impl Subject {
         Ok(code == 0)
     }
 
-    /// Opens the store as a server would, which also removes what was left
-    /// behind; every object but that under `key` is what it was.
+    /// Opens the store as a server would, which also cleans up. Checks that every
+    /// object except `key` is unchanged, and returns the object at `key`.
     fn found(&self, key: &str) -> Result<Option<Object>> {
         let factory = StoreFactory::from_yaml(self.config())?;
         self.runtime.block_on(async {
@@ -313,7 +313,7 @@ impl Subject {
         })
     }
 
-    /// Runs the binary with a fault, or to see what it calls.
+    /// Runs the binary with a fault, or to record its calls.
     pub fn run(&mut self, work: Work, fault: Option<&Fault>) -> Result<(bool, Vec<Call>)> {
         self.prepare(work)?;
         let (key, wanted) = self.target(work);
@@ -336,8 +336,8 @@ impl Subject {
         Ok((through, calls))
     }
 
-    /// Runs the binary while files may have this many bytes; gives whether it
-    /// went through, and whether the object would fit.
+    /// Runs the binary with this file size limit. Returns whether it succeeded, and
+    /// whether the object would fit.
     pub fn run_with_small_files(&mut self, work: Work, limit: u64) -> Result<(bool, bool)> {
         self.prepare(work)?;
         let (key, wanted) = self.target(work);

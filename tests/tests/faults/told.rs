@@ -1,4 +1,4 @@
-//! What is said of single faults.
+//! Error messages for single faults.
 
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -15,9 +15,9 @@ fn with(store: &str) -> Result<TempDir> {
     Ok(directory)
 }
 
-/// Runs a verb in which a call on a path with `part` fails, each in turn until
-/// that makes it fail; gives what it said. `args` prepares it, and has the
-/// number of the attempt.
+/// Runs a verb while a call on a path with `part` fails, each call in turn until the
+/// verb fails, and returns the message. `args` takes the number of the attempt,
+/// prepares it, and returns the arguments.
 fn failing(
     at: &Path,
     args: impl Fn(usize) -> Result<Vec<String>>,
@@ -93,14 +93,14 @@ fn an_acknowledged_object_whose_journal_can_not_be_read_is_not_forgotten() -> Re
         let put = run(at, &["put", key, "input"]);
         ensure!(put.status.success(), "{}", String::from_utf8_lossy(&put.stderr));
     }
-    // A process that does not get it into the archive leaves the journal.
+    // A process that can't update the archive leaves the journal.
     let input = at.join("input").display().to_string();
     let put = |attempt| Ok(words(&["put", &format!("third-{attempt}"), &input]));
     let said = failing(at, put, ("rename", "EIO"), "objects.zip")?;
     ensure!(said.contains("safe in the journal"), "{said}");
     let journal = at.join(".objects.zip.storage/journal");
     ensure!(journal.exists(), "there is no journal");
-    // To see its calls works it off: it is put there again for each attempt.
+    // Recording the calls applies the journal, so it is restored for each attempt.
     let kept = std::fs::read(&journal)?;
     let get_it = |_| {
         std::fs::create_dir_all(journal.parent().context("no folder")?)?;

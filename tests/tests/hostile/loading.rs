@@ -1,5 +1,5 @@
-//! Components that can't be used, or change while they are: what is said, and
-//! what keeps running.
+//! Components that can't be used, or that change while in use: the messages, and what
+//! keeps running.
 
 use super::{PATIENCE, directory, yaml};
 use anyhow::{Context, Result, ensure};
@@ -12,7 +12,7 @@ use storage_tests::guests::HOSTILE;
 use storage_tests::http;
 use storage_tests::server::Server;
 
-/// What a configuration with this component says, having been refused.
+/// The error for a configuration with this component.
 fn refused(component: &[u8], yaml: &str) -> Result<String> {
     let directory = directory(component, yaml)?;
     let file = directory.path().join("stores.yaml");
@@ -65,7 +65,7 @@ fn a_component_that_can_not_be_used_is_refused_with_its_place_and_the_reason() -
         let said = refused(&component, &yaml("get", "nothing"))?;
         ensure!(said.contains(reason), "{reason}\n{said}");
         ensure!(said.contains(r#":3:24: plug-in "hostile": "#), "{said}");
-        // What stands on it is not reported again.
+        // Stores built on it are not reported again.
         ensure!(said.lines().count() == 1, "{said}");
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A plug-in that does harm: the caller is told in bounded time, by whom, and
+//! A malicious plug-in: callers get an error that names it, in bounded time, and
 //! everybody else is served.
 
 mod loading;
@@ -16,13 +16,13 @@ use storage_tests::http;
 use storage_tests::server::Server;
 use tempfile::TempDir;
 
-/// Long after every limit of the plug-ins here.
+/// Far beyond every limit of the plug-ins here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const LIMITS: &str =
     "{memory: 64MiB, call_timeout: 2s, fuel: 300ms, instances: 4, object_size: 1MiB}";
 
-/// A configuration with a plug-in that does harm, and a store beside it.
+/// A configuration with a malicious plug-in and an unrelated store.
 struct Host {
     factory: StoreFactory,
     bad: Objects,
@@ -61,7 +61,7 @@ async fn host(at: &str, harm: &str) -> Result<Host> {
     Ok(Host { factory, bad, other, _directory: directory })
 }
 
-/// Awaits an attack, and measures meanwhile how long another store takes.
+/// Awaits an attack while measuring the latency of another store.
 async fn beside<T>(what: &str, other: &Objects, attack: impl Future<Output = T>) -> Result<T> {
     let over = Arc::new(AtomicBool::new(false));
     let watch = tokio::spawn({
@@ -130,7 +130,7 @@ async fn operate(store: &SharedStore, at: &str) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// What is wanted of an attack: the error's code, and a part of its message.
+/// The attacks, each with the expected error code and a part of the message.
 const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ("get", "loop", "limit-exceeded", "300ms of processor time"),
     ("put", "loop", "limit-exceeded", "300ms of processor time"),
@@ -182,7 +182,7 @@ async fn every_harm_ends_in_a_typed_error_that_names_the_plug_in_while_others_ar
         ensure!(message.contains(text), "{what}: {message}");
         ensure!(message.contains(r#"plug-in "hostile" of store "bad""#), "{what}: {message}");
         ensure!(message.len() < 1_000, "{what}: a message of {} bytes", message.len());
-        // The instance is gone; another serves what does no harm.
+        // The instance is gone; another one serves harmless calls.
         let (_, data) = store.get("good", ReadOptions::default()).await?;
         ensure!(data == "good bytes", "{what}: {data:?}");
         let memory = host.factory.open("memory").await?;
@@ -219,7 +219,7 @@ main: main";
         let error = listed.err().with_context(|| format!("{name}: the listing came to an end"))?;
         ensure!(error.to_string().contains("does not get on"), "{name}: {error}");
     }
-    // A mirror does without such a child, as without one that is down.
+    // A mirror skips such a child, as if it were down.
     let mirrored = factory.open("mirrored").await?.entries("bad").try_collect::<Vec<_>>().await?;
     ensure!(mirrored.is_empty(), "{mirrored:?}");
     let cached = factory.open("cached").await?;
@@ -239,13 +239,13 @@ main: main";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_plug_in_may_do_it_can_do_and_no_more() -> Result<()> {
-    // Calling below while a reader of it is open is allowed.
+    // A plug-in may call its base while a reader of it is open.
     let host_ = host("next", "reentrant").await?;
     let data =
         beside("reentrant in next", &host_.other, operate(host_.bad.store(), "next")).await?;
     ensure!(data? == b"bad bytes");
 
-    // A typed error stays what it is, but its message is bounded and one line.
+    // A typed error keeps its type, but its message is bounded and on one line.
     for (harm, code, text) in [
         ("huge-error", "other", "xxxx…"),
         ("ugly-error", "other", "one\\ntwo\\u{1b}[2J"),
@@ -266,7 +266,7 @@ async fn what_a_plug_in_may_do_it_can_do_and_no_more() -> Result<()> {
         ensure!(message.contains(text) && message.len() < 3_000, "{harm}: {message}");
     }
 
-    // Lines beyond the budget are dropped, and counted.
+    // Lines beyond the budget are dropped and counted.
     for harm in ["log-flood", "print-flood"] {
         let host = host("get", harm).await?;
         let _ = beside(harm, &host.other, operate(host.bad.store(), "get")).await?;

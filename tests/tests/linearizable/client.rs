@@ -1,4 +1,4 @@
-//! What a client of four objects does, and what it is told.
+//! A client that works on four objects and records the answers.
 
 use super::{CLIENTS, KEYS};
 use anyhow::{Context, Result, bail, ensure};
@@ -24,14 +24,14 @@ fn etag(data: &[u8]) -> String {
     format!("\"{}\"", hex::encode(Md5::digest(data)))
 }
 
-/// What one client does, and what it is told.
+/// A client, with what it did and the answers.
 pub struct Client {
     number: usize,
     random: u64,
-    /// What it saw last under each key.
+    /// The last version that it saw under each key.
     seen: [Version; KEYS],
     versions: u64,
-    /// What it asked for and was told, by key.
+    /// Its operations by key.
     pub told: Vec<(usize, Operation)>,
 }
 
@@ -48,8 +48,9 @@ impl Client {
         self.random % below
     }
 
-    /// Asks until nobody answers, or it is to stop; `now` is the clock of all
-    /// clients. With `may_fail`, the server may say that something failed.
+    /// Sends requests until the server stops answering, or until told to stop. `now` is
+    /// the clock shared by all clients. With `may_fail`, the server may report
+    /// failures.
     pub fn run(
         &mut self,
         port: u16,
@@ -67,7 +68,8 @@ impl Client {
             };
             let action = match self.random(10) {
                 0..5 => Action::Get,
-                // Rarely without a condition: else nearly none would hold.
+                // Mostly with a condition; without one, versions would change so often
+                // that hardly any condition held.
                 5..9 => {
                     self.versions += 1;
                     Action::Put(self.versions * CLIENTS as u64 + self.number as u64, when)
@@ -84,7 +86,7 @@ impl Client {
                 Ok(Answer::Failed(said) | Answer::Wrong(said)) => {
                     bail!("client {client}, key {key}: {action:?}: {said}")
                 }
-                // What was sent in part was not to be had.
+                // An incomplete answer: the outcome is unknown.
                 Err(_) if may_fail => Outcome::Unknown,
                 Err(_) => {
                     let (end, outcome) = (u64::MAX, Outcome::Unknown);
@@ -107,16 +109,16 @@ impl Client {
     }
 }
 
-/// What came back.
+/// An answer of the server.
 pub enum Answer {
     Told(Outcome),
-    /// It says that it failed.
+    /// It reported a failure.
     Failed(String),
-    /// None that may be.
+    /// An invalid answer.
     Wrong(String),
 }
 
-/// Asks; an error is that there was no answer.
+/// Sends a request; returns an error if there was no answer.
 pub fn ask(port: u16, path: &str, action: Action) -> Result<Answer> {
     let (method, data, when) = match action {
         Action::Put(version, when) => ("PUT", content(version), when),
@@ -146,7 +148,7 @@ pub fn ask(port: u16, path: &str, action: Action) -> Result<Answer> {
         (Action::Put(..) | Action::Delete(_), 412) if when != When::Always => {
             Answer::Told(Outcome::Refused)
         }
-        // Nothing is there, so it is not that version.
+        // There is no object, so it is not that version.
         (Action::Put(_, When::Is(_)), 404) => Answer::Told(Outcome::Refused),
         (_, 500 | 503) => Answer::Failed(said()),
         // The disk is full.
@@ -163,7 +165,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(named)
 }
 
-/// The version whose bytes these are, every one of them, under its etag.
+/// The version with exactly these bytes and this etag.
 fn seen(head: &str, body: &[u8]) -> Result<Version> {
     let line = body.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let version = std::str::from_utf8(line)?.parse().context("an object that nobody put")?;

@@ -1,19 +1,18 @@
-//! 16 clients change and read four objects of the real server, which is killed
-//! in the middle of it and started again. What they were told, and when, must
-//! be what objects would tell that do each operation at one instant: nobody
-//! sees what was replaced before, no condition is met twice, and of what was
-//! under way at a kill, each operation happened before the restart or never.
+//! Linearizability under crashes, faults and reloads: 16 clients read and change four
+//! objects of the real server, which is killed meanwhile and restarted. Their answers
+//! must be those of objects that perform each operation at one instant: no client sees
+//! replaced data, no condition is met twice, and an operation interrupted by a kill
+//! happened before the restart or never.
 //!
-//! The same while calls of the server to the system fail again and again: what
-//! it says has failed was done at one instant before it said so, or never.
+//! The same while system calls of the server fail repeatedly: an operation reported as
+//! failed happened at one instant before the report, or never.
 //!
-//! And the same while the server reads its configuration again and again, as it
-//! was and changed: what began before a reload ends with the old stores beside
-//! what came after it.
+//! The same while the server reloads its configuration repeatedly, unchanged and
+//! changed: operations from before a reload end on the old stores while new ones run on
+//! the new stores.
 //!
-//! 4 rounds for each backend; `STORAGE_LINEAR_ROUNDS` sets another number.
-//! Random parts follow from a seed that is printed; `STORAGE_TEST_SEED` sets
-//! another.
+//! 4 rounds per backend; `STORAGE_LINEAR_ROUNDS` sets another number. Random parts
+//! follow from a seed, which is printed; `STORAGE_TEST_SEED` sets it.
 
 mod client;
 
@@ -78,7 +77,7 @@ fn a_filesystem_store_does_so_over_reloads() -> Result<()> {
     reloaded("FilesystemStore", &FILES.map(String::from))
 }
 
-/// As it was, with an option changed, and with others above it.
+/// The original store, with an option changed, and with a decorator.
 const FILES: [&str; 3] = [
     "{type: FilesystemStore, config: {root_path: objects}}",
     "{type: FilesystemStore, config: {root_path: objects, durable: false}}",
@@ -152,8 +151,8 @@ impl Histories {
         Ok(Self { name, seed, rounds, start, told, clients })
     }
 
-    /// Has all clients ask while `meanwhile` runs and gives its answer, and
-    /// when that was there.
+    /// Lets all clients work while `meanwhile` runs. Returns its result and the time
+    /// when it returned.
     fn during<T>(
         &mut self,
         port: u16,
@@ -179,7 +178,7 @@ impl Histories {
         for client in &mut self.clients {
             for (key, mut operation) in client.told.drain(..) {
                 if operation.end == u64::MAX {
-                    // Its process was gone then.
+                    // The server process was gone by then.
                     operation.end = gone.max(operation.begin);
                 }
                 self.told[key].push(operation);
@@ -188,7 +187,7 @@ impl Histories {
         Ok(answer)
     }
 
-    /// One more operation on each key, which must go well.
+    /// Makes one more operation on each key, which must succeed.
     fn each(&mut self, port: u16, action: impl Fn(usize) -> Action) -> Result<()> {
         for key in 0..KEYS {
             let action = action(key);
@@ -208,7 +207,7 @@ impl Histories {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Checks every key, and says how much there was.
+    /// Checks every key, and prints the number of operations.
     fn check(&self, what: &str) -> Result<()> {
         for (key, history) in self.told.iter().enumerate() {
             check(history)
@@ -241,7 +240,7 @@ fn linear(name: &'static str, store: &str) -> Result<()> {
         let at = || format!("{name}, round {round}, seed {seed}");
         let pause = histories.clients.first_mut().map_or(0, |client| client.random(300));
         let port = server.port();
-        // Its process is gone when this returns.
+        // The server process is gone when this returns.
         let crashed = histories.during(port, false, |_| {
             std::thread::sleep(Duration::from_millis(200 + pause));
             server.crash()
@@ -255,7 +254,7 @@ fn linear(name: &'static str, store: &str) -> Result<()> {
     Ok(())
 }
 
-/// What fails, again and again.
+/// The calls that fail repeatedly.
 const FAILING: &[&str] = &[
     "fsync",
     "fdatasync",
@@ -276,7 +275,7 @@ fn disturbed(name: &'static str, store: &str) -> Result<()> {
     let mut failed = 0;
     for round in 0..histories.rounds {
         let (error, every) = if round % 2 == 0 { ("EIO", 5) } else { ("ENOSPC", 7) };
-        // Reading needs no space.
+        // Reads can't fail for lack of space.
         let reads = if error == "EIO" { &["pread64", "fgetxattr"][..] } else { &[] };
         let calls = [FAILING, reads].concat();
         let disturbed = Disturbed::start(&server.pid(), &calls, error, every)?;
@@ -297,7 +296,7 @@ fn disturbed(name: &'static str, store: &str) -> Result<()> {
     Ok(())
 }
 
-/// `stores` are what `main` is, one after the other.
+/// `stores` lists the consecutive configurations of `main`.
 fn reloaded(name: &'static str, stores: &[String]) -> Result<()> {
     let stores = stores.iter().map(|store| format!("stores:\n  main: {store}\nmain: main"));
     let stores: Vec<String> = stores.collect();
