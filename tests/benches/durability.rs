@@ -1,12 +1,11 @@
-//! What durability costs, and how much of it writers that come together
-//! share: puts a second with 1 and with 64 in flight, durable and not.
+//! The cost of durability, and how much of it concurrent writers share: puts per second
+//! with 1 and 64 in flight, durable and not.
 //!
-//! Read the ratios. `cargo bench -p storage-tests --bench durability` writes
-//! below the working directory, or `-- --dir DIR`, which should be on a disk:
-//! in memory there is nothing to share. Disks differ: on one that keeps what
-//! it is given in a cache of its own a sync costs next to nothing, and the
-//! processor is the limit. `-- --sync-ms 5` makes every sync take that long
-//! at least, as disks do that have to write (by strace, which must be there).
+//! Read the ratios. `cargo bench -p storage-tests --bench durability` writes below the
+//! working directory, or `-- --dir DIR`, which should be on a disk, since in memory a
+//! sync costs nothing. On a disk with a write cache a sync costs next to nothing, too,
+//! and the processor is the limit. `-- --sync-ms 5` delays every sync by at least that
+//! much, as on disks without such a cache (requires strace).
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -31,8 +30,8 @@ const CASES: &[Case] = &[
     ("ZipStore", |dir| json!({"path": dir.join("objects.zip")})),
 ];
 
-/// Mirrors of two FilesystemStores, whole with their sandbox: what a journal
-/// costs each write.
+/// Mirrors of two FilesystemStores, including the sandbox, to show what a journal costs
+/// per write.
 const MIRRORS: &[(&str, &str)] = &[
     ("mirror, no journal", "both: {type: MirroringStore, base: [one, two]}"),
     (
@@ -78,7 +77,7 @@ fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|arg| arg != name).nth(1)
 }
 
-/// Runs this program again with every sync delayed.
+/// Runs this program again with delayed syncs.
 fn slowly(ms: u64) {
     let place = option("--dir").unwrap_or_else(|| ".".to_owned());
     println!("every sync takes {ms} ms longer:");
@@ -93,19 +92,19 @@ fn slowly(ms: u64) {
     assert!(status.success());
 }
 
-/// Puts a second into a new store.
+/// Puts per second into a new store.
 async fn rate(case: Case, place: &Path, durable: bool, in_flight: usize) -> f64 {
     let directory = tempfile::tempdir_in(place).unwrap();
     let store = open(case, directory.path(), durable).await;
     let rate = puts(&store, in_flight).await;
     store.close().await.unwrap();
-    // What was under way has to end before the directory goes.
+    // Operations in flight must end before the directory is removed.
     drop(store);
     tokio::time::sleep(Duration::from_millis(300)).await;
     rate
 }
 
-/// As [`rate`], into a mirror of two directories.
+/// Like [`rate`], into a mirror of two directories.
 async fn mirror_rate(stores: &str, place: &Path, in_flight: usize) -> f64 {
     let directory = tempfile::tempdir_in(place).unwrap();
     let (one, two) = (directory.path().join("one"), directory.path().join("two"));
@@ -132,7 +131,7 @@ async fn mirror_rate(stores: &str, place: &Path, in_flight: usize) -> f64 {
     rate
 }
 
-/// Puts a second.
+/// Puts per second.
 async fn puts(store: &SharedStore, in_flight: usize) -> f64 {
     let data = Bytes::from(vec![7; 1024]);
     let start = Instant::now();

@@ -1,6 +1,6 @@
 //! Bit rot: a flipped bit in a compressed object makes its checksum or length fail at
-//! the very end. The real binary passes no part of it on as complete, and derives nothing from
-//! it.
+//! the very end. The real binary passes no part of it on as complete, and derives
+//! nothing from it.
 
 use anyhow::{Result, ensure};
 use std::fs::{File, FileTimes};

@@ -1,5 +1,5 @@
-//! Reading ahead: a disk or a network brings what comes next while the sandbox
-//! works on what came.
+//! Read-ahead: a disk or network fetches the next bytes while the sandbox works on the
+//! current ones.
 
 use crate::{Bench, MIB, async_read, chunks, text};
 use anyhow::{Context, Result};
@@ -16,13 +16,13 @@ use storage_tests::proxy::{Fault, Proxy};
 use storage_tests::server::{ACCESS_KEY, SECRET_KEY, Server};
 use storage_tests::servers;
 
-/// Of the text; packed it is less than half of that.
+/// The bytes of the text; compressed it is less than half of that.
 const SIZE: usize = 256 * MIB;
 
-/// What the way to the bucket waits before each 16 KiB of an answer.
+/// The delay on the way to the bucket before each 16 KiB of an answer.
 const PAUSE: Duration = Duration::from_micros(80);
 
-/// The stores that keep the packed object, and their config in a directory.
+/// A store for the compressed object, with its config in a directory.
 type Case = (&'static str, fn(&Path) -> Value);
 
 const FILES: [Case; 3] = [
@@ -85,7 +85,7 @@ impl Bench {
     }
 }
 
-/// A store, and a GzipStore over it.
+/// A configuration with a store and a GzipStore over it.
 struct Pair(PathBuf);
 
 struct Opened {
@@ -101,7 +101,7 @@ impl Pair {
             "alone": {"type": kind, "config": config},
             "unpacked": {"type": "GzipStore", "base": "alone"},
         }, "main": "unpacked"});
-        // JSON is YAML.
+        // JSON is valid YAML.
         fs::write(&file, stores.to_string()).unwrap();
         Self(file)
     }
@@ -136,7 +136,7 @@ async fn row(
     let (mut alone, mut work, mut both) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         work.push(read(&memory.unpacked).await?);
-        // Opened anew: SQLite has a cache of its own.
+        // Reopened each time: SQLite has its own cache.
         for (times, packed) in [(&mut alone, true), (&mut both, false)] {
             prepare()?;
             let opened = pair.open().await?;
@@ -162,13 +162,13 @@ async fn row(
     Ok(())
 }
 
-/// On a thread of the runtime.
+/// Reads on a thread of the runtime.
 async fn read(store: &SharedStore) -> Result<f64> {
     let store = store.clone();
     Ok(tokio::spawn(async move { async_read(&*store).await }).await?)
 }
 
-/// Has the system let go of what it has in memory of the files here.
+/// Drops these files from the page cache.
 fn forget(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

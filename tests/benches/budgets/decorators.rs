@@ -1,5 +1,5 @@
-//! Every decorator natively and in wasm: the same chain, the same bytes, turn
-//! about in one process.
+//! Every decorator natively and in wasm: the same chain and bytes, in alternating turns
+//! of one process.
 
 use crate::Bench;
 use bytes::Bytes;
@@ -16,10 +16,10 @@ use storage_tests::chains::Plan;
 use storage_tests::figures::{self, print_head, print_row};
 use storage_tests::kinds::{self, Beside, Entry};
 
-/// A turn lasts at least as long, unless one call lasts longer.
+/// The least duration of a turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// How many objects are listed, in one page.
+/// The number of objects to list, in one page.
 const LISTED: usize = 100;
 
 const SIZES: [(usize, &str); 3] = [(100, "100 B"), (64 * 1024, "64 KiB"), (1024 * 1024, "1 MiB")];
@@ -32,12 +32,12 @@ enum Operation {
     List,
 }
 
-/// One decorator, twice, and an object that both have.
+/// One decorator, native and in wasm, and an object that both hold.
 struct Pair<'a> {
     bench: &'a Bench,
     native: Subject,
     wasm: Chain,
-    /// Under the one in wasm.
+    /// The base of the chain in wasm.
     base: SharedStore,
     entry: &'static Entry,
     key: String,
@@ -94,7 +94,7 @@ impl<'a> Pair<'a> {
         Self { bench, native, wasm, base, entry, key, data: content(100) }
     }
 
-    /// Writes an object to both, past the decorator where that refuses it.
+    /// Writes an object to both, bypassing a decorator that refuses writes.
     fn prepare(&self, key: &str) {
         self.native.beside.put(key, &self.data, &PutOptions::default()).unwrap();
         let wasm: &dyn ObjectStore = match self.entry.beside {
@@ -105,7 +105,7 @@ impl<'a> Pair<'a> {
         self.bench.runtime.block_on(put).unwrap();
     }
 
-    /// Empty where the decorator refuses the operation.
+    /// A table field; empty if the decorator refuses the operation.
     fn field(&self, what: Operation, rounds: usize) -> String {
         let native = |calls| self.native(what, calls);
         let wasm = |calls| self.bench.runtime.block_on(self.wasm(what, calls));
@@ -167,7 +167,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// How many calls make a turn.
+/// The number of calls per turn.
 fn enough(turn: impl Fn(u32) -> Result<Duration>) -> u32 {
     let mut calls = 1u32;
     while turn(calls).unwrap() < TURN {
@@ -176,14 +176,14 @@ fn enough(turn: impl Fn(u32) -> Result<Duration>) -> u32 {
     calls
 }
 
-/// A JSON text of this size: lines like those of a log, as strings.
+/// A JSON text of this size: an array of strings like log lines.
 fn content(size: usize) -> Bytes {
     let lines = crate::text(size);
     let lines = String::from_utf8_lossy(&lines);
     let mut json = String::from("[\"");
     json.push_str(&lines.trim_end().replace('\n', "\", \""));
     json.truncate(size - 2);
-    // It may be cut between two strings: the first goes on.
+    // The cut may be between two strings: extend the last one.
     json.truncate(json.trim_end_matches(['"', ',', ' ']).len());
     json.push_str(&"x".repeat(size - 2 - json.len()));
     json.push_str("\"]");

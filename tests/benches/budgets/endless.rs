@@ -1,4 +1,4 @@
-//! A store that costs next to nothing.
+//! A store with nearly no cost.
 
 use crate::{CHUNK, zeroes};
 use async_trait::async_trait;
@@ -6,8 +6,8 @@ use bytes::Bytes;
 use storage_core::types::*;
 use storage_host::store::{self, ObjectStore, SharedStore};
 
-/// A store of one object of zeroes; what is written is dropped. Costs next to
-/// nothing, so that what is measured is the way through the chain.
+/// A store of one object of zeroes that discards writes. It costs next to nothing, so
+/// that the measurement shows the chain.
 #[derive(Clone, Copy)]
 pub struct Endless {
     pub size: u64,

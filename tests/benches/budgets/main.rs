@@ -1,12 +1,12 @@
 //! The cost of the sandbox: the same chains natively and in wasm, in one run.
 //!
-//! Wall time on a machine that may be noisy: read the ratios, and the budgets
-//! as a guide. `cargo bench --workspace --bench budgets`, with any of
+//! These are wall times on a possibly noisy machine: read the ratios, and take the
+//! budgets as a guide. `cargo bench --workspace --bench budgets`, with any of
 //!
 //! - `-- decorators`, `together`, `ahead`, `instances`, `calls`, `streams`, `codecs` or
-//!   `plugins`: some groups of rows; these come first;
-//! - `--rounds N`: how often each cell of the first two is measured (else 15);
-//! - `--only GzipStore,JsonStore`: some of the decorators.
+//!   `plugins`: groups of rows to measure; these come first;
+//! - `--rounds N`: measurements per cell of the first two groups (default 15);
+//! - `--only GzipStore,JsonStore`: decorators to measure.
 
 mod ahead;
 mod decorators;
@@ -36,7 +36,7 @@ const GIB: u64 = 1 << 30;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Whatever had to be compiled is now in the cache.
+    // Everything that must be compiled is now in the cache.
     drop(Engine::new().unwrap());
     let start = Instant::now();
     let engine = Engine::new().unwrap();
@@ -106,7 +106,7 @@ fn native(nodes: &[Node], base: impl storage_core::Store + 'static) -> storage_c
     built.last().unwrap().clone()
 }
 
-/// Seconds for one call: the best of several rounds.
+/// Seconds per call: the best of several rounds.
 fn time(mut call: impl FnMut()) -> f64 {
     let mut best = f64::MAX;
     let mut rounds = 1u32;
@@ -125,7 +125,7 @@ fn time(mut call: impl FnMut()) -> f64 {
     best
 }
 
-/// A row of what has no native twin.
+/// Prints a row that has no native counterpart.
 fn alone(what: &str, value: String, budget: &str) {
     print_row(what, [String::new(), value, String::new(), budget.to_owned()]);
 }
@@ -213,7 +213,7 @@ impl Bench {
         ] {
             let nodes = nodes(kind, config, 1);
             let bytes = data.len() as u64;
-            // Into nowhere: growing an object in memory costs more than base64.
+            // Discard the bytes: growing an object in memory costs more than base64.
             let sink = Endless { size: 0 };
             let to_native = native(&nodes, sink);
             let to_wasm = self.wasm(nodes.clone(), sink);
@@ -283,7 +283,7 @@ async fn async_write(store: &dyn ObjectStore, data: Bytes, bytes: u64) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// `bytes` bytes in chunks: `data`, from its start again where it ends.
+/// `bytes` bytes of `data` in chunks, repeated as needed.
 fn chunks(data: &Bytes, bytes: u64) -> impl Iterator<Item = Bytes> {
     let pieces = data.len().div_ceil(CHUNK);
     (0..usize::try_from(bytes).unwrap().div_ceil(CHUNK)).map(move |i| {
@@ -296,7 +296,7 @@ fn zeroes(size: usize) -> Bytes {
     vec![0; size].into()
 }
 
-/// Something like a log: words that repeat, numbers that don't.
+/// Text like a log: repeating words, varying numbers.
 fn text(size: usize) -> Bytes {
     let mut out = Vec::with_capacity(size + 64);
     let mut seed = 1u64;
@@ -310,8 +310,7 @@ fn text(size: usize) -> Bytes {
     out.into()
 }
 
-/// Memory of this process that no other shares, in KiB: what instances have
-/// in common is mapped from one image.
+/// This process's unshared memory in KiB; instances share one mapped image.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap_or_default();

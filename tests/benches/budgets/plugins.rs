@@ -1,6 +1,6 @@
-//! What a plug-in costs: a pack in an instance of its own, bridged by the host,
-//! and a transformer with the half that the host brings. Beside them, under
-//! `native`, is the backend that they stand on.
+//! The cost of a plug-in: a pack in its own instance, which the host connects, and a
+//! transformer with the host's adapter. The column `native` shows the backend below
+//! them.
 
 use crate::endless::Endless;
 use crate::{
@@ -17,11 +17,11 @@ use storage_host::store::SharedStore;
 use storage_tests::figures::print_head;
 use storage_tests::transformers;
 
-/// Makes a store of a plug-in over a base.
+/// Creates a plug-in's store over a base.
 type Make = fn(&Bench, SharedStore) -> SharedStore;
 
 impl Bench {
-    /// The built-in decorators as somebody else's: a pack like any other.
+    /// The built-in decorators, loaded as a plug-in.
     fn pack(&self, base: SharedStore) -> SharedStore {
         let directory = tempfile::tempdir().unwrap();
         let component = directory.path().join("pack.wasm");

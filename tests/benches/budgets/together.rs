@@ -1,5 +1,5 @@
-//! Calls at once: independent requests have instances of their own, and as many
-//! of them work at a time as there are processors.
+//! Concurrent calls: independent requests use separate instances, and as many run in
+//! parallel as there are processors.
 
 use crate::{Bench, nodes, text};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use storage_host::store::SharedStore;
 use storage_tests::figures::{self, print_head, print_row};
 
 const AT_ONCE: [usize; 4] = [1, 2, 16, 64];
-/// How long a cell is measured in a round.
+/// The duration of one measurement.
 const TURN: Duration = Duration::from_millis(200);
 
 impl Bench {
@@ -60,7 +60,7 @@ impl Bench {
     }
 }
 
-/// Calls in a second when `count` are under way.
+/// Calls per second with `count` in flight.
 async fn rate<F>(count: usize, call: impl Fn() -> F + Clone + Send + Sync + 'static) -> f64
 where
     F: Future<Output = Bytes> + Send + 'static,

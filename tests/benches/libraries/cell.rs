@@ -1,16 +1,16 @@
-//! What is measured.
+//! The cells of the comparison.
 
 use std::fmt;
 
-/// Where objects are kept.
+/// A backend that stores the objects.
 pub struct Backend {
     pub name: &'static str,
     pub title: &'static str,
-    /// What stands over it, one at a time.
+    /// The decorators to put over it, one at a time.
     layers: &'static [&'static str],
-    /// How many small objects a turn moves.
+    /// The number of small objects per turn.
     small: Counts,
-    /// And large ones.
+    /// The number of large objects per turn.
     large: Counts,
 }
 
@@ -20,7 +20,7 @@ struct Counts {
     get: usize,
 }
 
-/// The backends, each with turns of a fraction of a second.
+/// The backends, with counts for turns of a fraction of a second.
 pub const BACKENDS: &[Backend] = &[
     Backend {
         name: "memory",
@@ -52,21 +52,21 @@ pub const BACKENDS: &[Backend] = &[
     },
 ];
 
-/// One field of the table, for every library.
+/// One cell of the table, measured for every library.
 pub struct Cell {
     pub backend: &'static str,
     pub layer: &'static str,
     pub operation: &'static str,
-    /// Of each object, in bytes.
+    /// The size of each object, in bytes.
     pub size: usize,
-    /// How many are moved, or listed.
+    /// The number of objects to transfer or list.
     pub count: usize,
 }
 
 const SMALL: usize = 1024;
 const LARGE: usize = 1024 * 1024;
 
-/// How many objects are listed.
+/// The number of objects to list.
 const LISTED: usize = 1_000;
 
 impl Cell {
@@ -80,7 +80,7 @@ impl Cell {
         };
         let mut cells = Vec::new();
         for layer in backend.layers.iter().copied() {
-            // A compressed megabyte takes as long as a hundred that are not.
+            // Compressing a megabyte takes as long as storing a hundred.
             let fewer = if layer == "gzip" { 10 } else { 1 };
             cells.push(cell(layer, "put", SMALL, backend.small.put / fewer));
             cells.push(cell(layer, "get", SMALL, backend.small.get / fewer));

@@ -1,4 +1,4 @@
-//! The libraries: ours in this process, others in processes of their own.
+//! The compared libraries: ours in this process, others in their own processes.
 
 use crate::cell::Cell;
 use crate::ours;
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use storage_tests::clients;
 use storage_tests::figures::cargo;
 
-/// Who takes part.
+/// A compared library, with its mode.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Library {
     Ours { durable: bool },
@@ -40,7 +40,7 @@ impl Library {
         }
     }
 
-    /// Whether it does something else than its twin over a backend.
+    /// Whether it behaves differently from its other mode over a backend.
     fn differs(self, backend: &str) -> bool {
         match self {
             Self::Ours { durable: false } => matches!(backend, "filesystem" | "sqlite"),
@@ -51,7 +51,7 @@ impl Library {
     }
 }
 
-/// One that is ready.
+/// A library that is ready to measure.
 pub struct Running {
     library: Library,
     process: Option<Process>,
@@ -71,7 +71,7 @@ impl Drop for Process {
 }
 
 impl Running {
-    /// `None`: it is not on this machine.
+    /// Returns `None` if the library is not on this machine.
     pub fn start(library: Library) -> Result<Option<Self>> {
         let process = match library {
             Library::Ours { .. } => None,
@@ -90,8 +90,8 @@ impl Running {
         self.library
     }
 
-    /// The seconds that a cell takes, in a new folder or bucket; `None` where
-    /// the library has no such thing.
+    /// Measures a cell in a new folder or bucket, in seconds. `None` if the library has
+    /// no counterpart.
     pub fn measure(&mut self, cell: &Cell, place: &Path, bucket: &Value) -> Result<Option<f64>> {
         if !self.library.differs(cell.backend) {
             return Ok(None);
@@ -100,7 +100,7 @@ impl Running {
             Library::Ours { durable } => return ours::measure(cell, durable, place, bucket),
             Library::Python => ("storage", true),
             Library::OpenDal => ("opendal", true),
-            // Over anything but files there is nothing to choose.
+            // Only over files there is a choice.
             Library::ObjectStore { durable } => {
                 ("object_store", durable || cell.backend != "filesystem")
             }
@@ -133,7 +133,7 @@ impl Process {
     }
 }
 
-/// What a task says where no bucket is.
+/// The bucket of a task that uses none.
 pub fn no_bucket() -> Value {
     storage_tests::servers::config(0, "", "", "", "")
 }

@@ -1,18 +1,17 @@
-//! The host's stores beside other libraries that do the same work in the same
-//! run: the Python library `storage`, OpenDAL and object_store, over memory,
-//! files, SQLite and a bucket, alone and with the nearest decorator.
+//! The host's stores compared with other libraries that do the same work in the same
+//! run: the Python library `storage`, OpenDAL and object_store, over memory, files,
+//! SQLite and a bucket, alone and with the nearest decorator.
 //!
 //! `cargo bench --workspace --bench libraries`, with any of
 //!
-//! - `-- --dir DIR`: where files, databases and the bucket's server are kept
-//!   (else the working directory);
-//! - `--rounds N`: how often each cell is measured (else 5);
-//! - `--only memory,sqlite`: some of the backends.
+//! - `-- --dir DIR`: the location of files, databases and the bucket's server (default:
+//!   the working directory);
+//! - `--rounds N`: measurements per cell (default 5);
+//! - `--only memory,sqlite`: backends to measure.
 //!
-//! The first run builds `tests/contenders`, which takes minutes. The Python
-//! library takes part where `STORAGE_PYTHON_LIBRARY` names the folder of its
-//! source. In each round one library after the other has its turn in a cell;
-//! what counts is the median of the rounds' ratios.
+//! The first run builds `tests/contenders`, which takes minutes. The Python library
+//! takes part if `STORAGE_PYTHON_LIBRARY` names its source folder. In each round the
+//! libraries take turns in a cell; the result is the median of the rounds' ratios.
 
 mod cell;
 mod library;
@@ -43,7 +42,7 @@ fn main() -> Result<()> {
             _ => None,
         };
         let cells = Cell::all(backend);
-        // For each cell and library, the seconds of the rounds.
+        // The seconds of all rounds, per cell and library.
         let mut taken = vec![vec![Vec::new(); running.len()]; cells.len()];
         for round in 1..=rounds {
             eprintln!("{}, round {round} of {rounds}", backend.name);

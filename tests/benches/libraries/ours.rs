@@ -1,4 +1,4 @@
-//! The host's stores, as a Rust program uses them.
+//! The host's stores, used as in a Rust program.
 
 use crate::cell::Cell;
 use anyhow::{Result, ensure};
@@ -12,10 +12,10 @@ use std::time::Instant;
 use storage_host::{Objects, StoreFactory};
 use tokio::runtime::Runtime;
 
-/// The objects that are read again and again.
+/// The number of objects to read repeatedly.
 const READ: usize = 16;
 
-/// The seconds that a cell takes.
+/// Measures a cell, in seconds.
 pub fn measure(cell: &Cell, durable: bool, place: &Path, bucket: &Value) -> Result<Option<f64>> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = match RUNTIME.get() {
@@ -35,7 +35,7 @@ pub fn measure(cell: &Cell, durable: bool, place: &Path, bucket: &Value) -> Resu
     })
 }
 
-/// JSON is YAML.
+/// The configuration as JSON, which is valid YAML.
 fn configuration(cell: &Cell, durable: bool, place: &Path, bucket: &Value) -> Value {
     let base = match cell.backend {
         "filesystem" => json!({

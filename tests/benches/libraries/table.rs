@@ -1,10 +1,10 @@
-//! What is printed.
+//! Prints the results as tables.
 
 use crate::cell::{Backend, Cell};
 use crate::library::Library;
 use storage_tests::figures::{median, median_ratio, print_head, print_row, ratio};
 
-/// The rates, and how ours compare.
+/// Prints the rates, and their ratios to ours.
 pub fn print(
     backend: &Backend,
     rounds: usize,
@@ -35,7 +35,7 @@ pub fn print(
     }
 }
 
-/// Objects a second, or bytes where they are many.
+/// Objects per second, or bytes per second for large objects.
 fn rate(cell: &Cell, seconds: Option<f64>) -> String {
     let Some(seconds) = seconds else { return String::new() };
     let rate = cell.count as f64 / seconds;

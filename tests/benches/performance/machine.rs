@@ -1,21 +1,21 @@
-//! The machine, and what else it did while something was measured.
+//! Describes the machine, and its other load during a measurement.
 
 use anyhow::{Context, Result};
 use std::fs;
 use std::process::Command;
 use time::OffsetDateTime;
 
-/// Looks at what the processors do, from a start to an end.
+/// Watches the processors from start to end.
 pub struct Watch {
     load: String,
     before: Ticks,
 }
 
-/// Time of all processors, in the kernel's ticks, since it started.
+/// Processor time since boot, over all processors, in kernel ticks.
 struct Ticks {
     all: u64,
     busy: u64,
-    /// Of that, by those that this process started and that have ended.
+    /// Of that, the time of this process's children that have ended.
     ours: u64,
 }
 
@@ -26,7 +26,7 @@ impl Watch {
         Ok(Self { load, before: Ticks::now()? })
     }
 
-    /// One line: the machine, the commit, the day, and what else ran.
+    /// One line with the machine, the commit, the day, and other load.
     pub fn end(self) -> Result<String> {
         let (before, now) = (self.before, Ticks::now()?);
         let busy = now.busy.saturating_sub(before.busy);
@@ -54,11 +54,11 @@ impl Ticks {
             line.split_whitespace().skip(1).take(8).filter_map(|n| n.parse().ok()).collect();
         let all: u64 = each.iter().sum();
         let idle: u64 = each.iter().skip(3).take(2).sum();
-        // The name, in brackets, may hold anything.
+        // The name, in parentheses, may contain anything.
         let own = fs::read_to_string("/proc/self/stat")?;
         let (_, own) = own.rsplit_once(')').context("/proc/self/stat")?;
         let own: Vec<&str> = own.split_whitespace().collect();
-        // What ended children used: cutime and cstime.
+        // The time of ended children: cutime and cstime.
         let ours = own.iter().skip(13).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
         Ok(Self { all, busy: all - idle, ours })
     }

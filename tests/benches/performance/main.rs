@@ -1,16 +1,16 @@
-//! The figures of `docs/performance.md`, measured anew: builds what is
-//! needed, runs the three benches one after the other, and puts what each prints
-//! into its block of the document.
+//! Updates the figures in `docs/performance.md`: builds everything, runs the three
+//! benchmarks one after the other, and puts the output of each into its block of the
+//! document.
 //!
 //! `cargo bench --workspace --bench performance`, with any of
 //!
-//! - `-- sandbox`, `libraries`, `endpoint`: some of the parts (the benches
-//!   `budgets`, `libraries` and `throughput`); these come first;
-//! - whatever these benches take, `--rounds 1` for example. What some cells alone
-//!   print replaces their sections, and no others;
-//! - `--build`: builds all, and measures nothing.
+//! - `-- sandbox`, `libraries`, `endpoint`: parts to measure (the benchmarks `budgets`,
+//!   `libraries` and `throughput`); these come first;
+//! - any options of these benchmarks, such as `--rounds 1`. If only some cells are
+//!   measured, only their sections are replaced;
+//! - `--build`: builds everything and measures nothing.
 //!
-//! Nothing else should run meanwhile; what did is written down.
+//! Run nothing else meanwhile; any other load is recorded.
 
 mod machine;
 
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use storage_tests::figures::{self, blocks, cargo};
 
-/// The parts, as arguments and blocks name them, and their benches.
+/// The parts, as named in arguments and blocks, and their benchmarks.
 const PARTS: [(&str, &str); 3] =
     [("sandbox", "budgets"), ("libraries", "libraries"), ("endpoint", "throughput")];
 
@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     for name in &wanted {
         ensure!(PARTS.iter().any(|(part, _)| part == name), "there is no part {name:?}");
     }
-    // `cargo bench` adds an argument of its own.
+    // `cargo bench` adds an argument itself.
     let passed = std::env::args().skip(1 + wanted.len()).filter(|arg| arg != "--bench");
     let passed: Vec<String> = passed.collect();
     build()?;
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Everything, in release: nothing is compiled while something is measured.
+/// Builds everything in release mode, so that nothing compiles during a measurement.
 fn build() -> Result<()> {
     let mut binaries = cargo();
     run(binaries.args(["build", "--release", "--workspace", "--bins", "--locked"]))?;

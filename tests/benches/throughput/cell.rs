@@ -1,4 +1,4 @@
-//! One cell of the table: an operation, a size, a number in flight.
+//! A cell of the table: an operation, a size, and the requests in flight.
 
 use crate::client::Connection;
 use crate::contender::Running;
@@ -7,17 +7,17 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long one measurement takes at least, unless the objects are so large
-/// that one for each connection has to do.
+/// The least duration of a measurement, except for objects so large that one per
+/// connection must suffice.
 const SPAN: Duration = Duration::from_secs(1);
 const LARGE: u64 = 64 * 1024 * 1024;
 const MEDIUM: u64 = 1024 * 1024;
 
-/// Read once by every connection, before those requests that count.
+/// An object that every connection reads once before it measures.
 const FIRST: &str = "first";
 const FIRST_SIZE: u64 = 1024;
 
-/// What makes every object that is written unlike all before.
+/// Makes every written object differ from all others.
 static SEED: AtomicU64 = AtomicU64::new(1 << 32);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,17 +33,17 @@ pub struct Cell {
     pub in_flight: usize,
 }
 
-/// What was measured of one server.
+/// The results of one server.
 pub struct Measured {
-    /// Bytes a second.
+    /// Bytes per second.
     pub rate: f64,
-    /// Of each request.
+    /// The latency of each request.
     pub latencies: Vec<Duration>,
-    /// How many requests besides those met an error of the server's.
+    /// Further requests that failed with a server error.
     pub failed: usize,
 }
 
-/// What one connection did.
+/// The results of one connection.
 struct Done {
     begun: Instant,
     ended: Instant,
@@ -52,13 +52,13 @@ struct Done {
 }
 
 impl Cell {
-    /// Whether one object for each connection has to do.
+    /// Whether one object per connection must suffice.
     pub fn is_large(size: u64) -> bool {
         size >= LARGE
     }
 
-    /// How many objects are there to be read, or written before they are
-    /// written again, by a connection.
+    /// The number of objects per connection to read, or to write before overwriting
+    /// them.
     fn objects(&self) -> u64 {
         match self.operation {
             Operation::Put if Self::is_large(self.size) => 1,
@@ -70,7 +70,7 @@ impl Cell {
         }
     }
 
-    /// Writes what is to be read.
+    /// Writes the objects to read.
     pub fn prepare(&self, server: &Running) -> Result<()> {
         let mut connection = Connection::open(server.port())?;
         let signer = server.signer()?;
@@ -111,7 +111,7 @@ impl Cell {
     }
 
     fn connection(&self, server: &Running, number: usize, start: &Barrier) -> Result<Done> {
-        // Whoever fails before must not leave the others waiting.
+        // A connection that fails here must not leave the others waiting.
         let ready = self.ready(server, number);
         start.wait();
         let (mut connection, heads) = ready?;

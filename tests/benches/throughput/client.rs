@@ -1,21 +1,21 @@
-//! The one client of all servers: plain sockets, requests signed beforehand,
-//! connections that are kept, a thread for each. It must cost little: it
-//! shares the processors with the server.
+//! The HTTP client for all servers: plain sockets, presigned requests, persistent
+//! connections, one thread each. It must be cheap, since it shares the processors with
+//! the server.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Bytes are made, and checked, by blocks of this size.
+/// Contents are generated and checked in blocks of this size.
 pub const BLOCK: usize = 1024 * 1024;
 
-/// Each block has a mark at every so many bytes, so that no two blocks of any
-/// objects are equal: a server that keeps equal blocks once has to keep all.
+/// Each block has a mark at every multiple of this, so that no two blocks are equal and
+/// a deduplicating server saves nothing.
 const MARKED: usize = 64 * 1024;
 const MARK: usize = 16;
 
-/// Bytes that don't compress, the same for everybody.
+/// Incompressible bytes, the same in every run.
 pub struct Content(Vec<u8>);
 
 impl Content {
@@ -30,7 +30,7 @@ impl Content {
         Self(words.take(BLOCK / 8).flatten().collect())
     }
 
-    /// The object `seed`'s block number `block`.
+    /// Block number `block` of the object `seed`.
     fn block(&mut self, seed: u64, block: u64) -> &[u8] {
         for at in (0..BLOCK).step_by(MARKED) {
             self.0[at..at + MARK].copy_from_slice(&mark(seed, block, at));
@@ -50,8 +50,8 @@ fn mark(seed: u64, block: u64, at: usize) -> [u8; MARK] {
 pub struct Connection {
     port: u16,
     stream: TcpStream,
-    /// The server said that it closes this one: the next request pays for
-    /// another, as any client's would.
+    /// The server announced that it closes the connection: the next request opens
+    /// another, as for any client.
     is_over: bool,
     content: Content,
     buffer: Vec<u8>,
@@ -63,7 +63,7 @@ impl Connection {
         Ok(Self { port, stream, is_over: false, content, buffer: vec![0; 256 * 1024] })
     }
 
-    /// Connects again where the server closed the connection.
+    /// Reconnects if the server closed the connection.
     fn again(&mut self) -> Result<()> {
         if self.is_over {
             self.stream = connect(self.port)?;
@@ -72,8 +72,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes the object `seed` of `size` bytes; whether the server took it: it
-    /// may have an error of its own (5xx).
+    /// Writes the object `seed` of `size` bytes. Returns whether the server accepted
+    /// it, and `false` for a server error (5xx).
     pub fn put(&mut self, head: &str, seed: u64, size: u64) -> Result<bool> {
         self.again()?;
         let mut head = head.as_bytes();
@@ -94,8 +94,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads the object `seed` of `size` bytes and looks at it: the length,
-    /// and the marks.
+    /// Reads the object `seed` of `size` bytes and checks its length and marks.
     pub fn get(&mut self, head: &str, seed: u64, size: u64) -> Result<()> {
         self.again()?;
         self.stream.write_all(head.as_bytes())?;
@@ -113,7 +112,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The answer to what needs no body; whether it is a good one.
+    /// Reads an answer and discards its body; returns whether it was a success.
     fn end(&mut self, what: &str) -> Result<bool> {
         let (is_ok, body, filled, length) = self.head()?;
         let mut left = length.unwrap_or(0) - (filled - body) as u64;
@@ -125,8 +124,9 @@ impl Connection {
         Ok(is_ok)
     }
 
-    /// Whether the answer is a good one and not a server's error, where in the buffer the body begins, where what has come ends, and the
-    /// length of the body.
+    /// Reads the head of an answer. Returns whether it is a success rather than a
+    /// server error, the offsets in the buffer where the body begins and the received
+    /// bytes end, and the body's length.
     fn head(&mut self) -> Result<(bool, usize, usize, Option<u64>)> {
         let mut filled = 0;
         let end = loop {
@@ -172,7 +172,8 @@ fn write_both(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Compares the marks that begin in `bytes`, which begin at `at`; gives where they end.
+/// Checks the marks in `bytes`, which start at offset `at`, and returns the offset of
+/// their end.
 fn look(bytes: &[u8], seed: u64, at: u64) -> Result<u64> {
     let end = at + bytes.len() as u64;
     let mut next = at.next_multiple_of(MARKED as u64);

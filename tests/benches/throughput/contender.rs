@@ -1,4 +1,4 @@
-//! The servers that are compared, each over a fresh directory.
+//! The compared servers, each over a fresh directory.
 
 use anyhow::{Context, Result};
 use std::fs;
@@ -14,19 +14,19 @@ use storage_tests::servers::s3s_fs;
 use storage_tests::signing::Signer;
 use tempfile::TempDir;
 
-/// The argument that makes this program the server s3s-fs.
+/// The argument that makes this program act as the server s3s-fs.
 pub const SERVE_S3S_FS: &str = "--serve-s3s-fs";
 
 const BUCKET: &str = "main";
 
-/// What is compared.
+/// A compared server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Contender {
     /// This project: IdentityStore over FilesystemStore.
     Ours {
         durable: bool,
     },
-    /// The same, of another build.
+    /// The same from another build.
     Other {
         durable: bool,
     },
@@ -95,7 +95,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts one over a directory in `place`; `other` is the binary of another
+    /// Starts a server over a directory in `place`; `other` is the binary of another
     /// build.
     pub fn start(contender: Contender, place: &Path, other: &Path) -> Result<Self> {
         let directory = tempfile::tempdir_in(place)?;
@@ -166,7 +166,7 @@ impl Running {
     }
 }
 
-/// Is s3s-fs; its first line is its port.
+/// Runs s3s-fs, after printing its port.
 pub fn serve_s3s_fs(folder: &str) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());

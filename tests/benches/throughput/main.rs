@@ -1,19 +1,18 @@
-//! The S3 endpoint beside other servers: one client, one run, one disk.
+//! The S3 endpoint compared with other servers: one client, one run, one disk.
 //!
-//! `cargo build --release --workspace --bins` first, then
-//! `cargo bench --workspace --bench throughput`, with any of
+//! `cargo build --release --workspace --bins` first, then `cargo bench --workspace
+//! --bench throughput`, with any of
 //!
-//! - `-- --dir DIR`: where the servers keep their objects (else the working
+//! - `-- --dir DIR`: the location of the servers' objects (default: the working
 //!   directory);
-//! - `--rounds N`, `--sizes 4096,1048576`, `--in-flight 1,16`: less, or more.
-//!   Else 5 rounds of 4 KiB and 1 MiB with 1 and 16 in flight, and 256 MiB with 1;
-//! - `--only durable,rclone`: some of the servers. The first is the one that
-//!   the others are compared with;
-//! - `--other PATH`: the binary of another build beside this one's.
+//! - `--rounds N`, `--sizes 4096,1048576`, `--in-flight 1,16`: what to measure
+//!   (default: 5 rounds of 4 KiB and 1 MiB with 1 and 16 in flight, and 256 MiB with
+//!   1);
+//! - `--only durable,rclone`: servers to measure. The first one is the reference;
+//! - `--other PATH`: the binary of another build, to measure as well.
 //!
-//! Every round starts the servers anew, one after the other has its turn in
-//! each cell, and what counts is the median of the rounds' ratios: machines
-//! are noisy, and neighbours in time are noisy alike.
+//! Every round restarts the servers, and they take turns in each cell. The result is
+//! the median of the rounds' ratios, since noise affects neighbours in time alike.
 
 mod cell;
 mod client;
@@ -43,7 +42,7 @@ fn main() -> Result<()> {
     let contenders: Vec<_> = Contender::ALL.into_iter().filter(is_wanted).collect();
     let mut cells = Vec::new();
     for size in sizes {
-        // Sixteen large ones for every server need 20 GB, and minutes.
+        // Sixteen large objects for every server need 20 GB, and minutes.
         let default = if Cell::is_large(size) { vec![1] } else { vec![1, 16] };
         for in_flight in in_flight.as_ref().unwrap_or(&default) {
             for operation in [Operation::Put, Operation::Get] {
@@ -64,7 +63,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// One round of the cells of one size.
+/// Runs one round of the cells of one size.
 fn measure(
     cells: &[Cell],
     contenders: &[Contender],
@@ -84,7 +83,7 @@ fn measure(
     for cell in cells {
         for (contender, server) in &servers {
             if Cell::is_large(cell.size) {
-                // What one left to be written must not burden the next.
+                // Unwritten data of one server must not burden the next.
                 rustix::fs::sync();
             }
             let measured = cell.measure(server).and_then(|measured| {

@@ -1,4 +1,4 @@
-//! What is printed.
+//! Prints the results as a table.
 
 use crate::cell::{Cell, Measured, Operation};
 use crate::contender::Contender;
@@ -6,11 +6,11 @@ use std::fmt;
 use std::time::Duration;
 use storage_tests::figures::{median, median_ratio, print_head, print_row, ratio};
 
-/// An answer that takes this long waited for a timer: the peer's system
-/// delays its acknowledgement for 40 ms.
+/// The latency from which an answer was held up by a timer: the peer delays
+/// acknowledgements by 40 ms.
 const STALL: Duration = Duration::from_millis(30);
 
-/// Objects below this size are counted; larger ones by their bytes.
+/// Objects below this size are reported per second; larger ones in bytes.
 const SMALL: u64 = 64 * 1024;
 
 pub struct Table {
@@ -20,7 +20,7 @@ pub struct Table {
 
 struct Row {
     cell: Cell,
-    /// For each contender, a rate for each round.
+    /// The rates of each contender, one per round.
     rates: Vec<Vec<f64>>,
     latencies: Vec<Vec<Duration>>,
     failed: Vec<usize>,
@@ -104,7 +104,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// A size as people say it.
+/// A size in a human-readable unit.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_048_576 => format!("{} KiB", bytes >> 10),

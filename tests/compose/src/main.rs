@@ -1,5 +1,5 @@
-//! `compose OUT SOCKET PLUG…` writes what `wac plug SOCKET --plug PLUG… -o OUT`
-//! writes: it is the same function of the same library.
+//! `compose OUT SOCKET PLUG…` composes components like `wac plug SOCKET --plug PLUG… -o
+//! OUT`, with the same library function.
 
 use anyhow::{Context, Result};
 use std::path::PathBuf;

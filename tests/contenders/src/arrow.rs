@@ -1,4 +1,4 @@
-//! object_store.
+//! The tasks with object_store.
 
 use crate::{Failure, Task};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-/// The store of a task, if there is one like it.
+/// Opens the store of a task, or returns `None` if there is no counterpart.
 pub fn open(task: &Task) -> Result<Option<Box<dyn ObjectStore>>, Failure> {
     match task.backend.as_str() {
         "memory" => layered(task, InMemory::new()),
@@ -48,12 +48,12 @@ pub async fn put(store: &dyn ObjectStore, key: &str, data: &Bytes) -> Result<(),
     Ok(())
 }
 
-/// Reads an object into one piece of memory; gives its size.
+/// Reads an object into memory and returns its size.
 pub async fn get(store: &dyn ObjectStore, key: &str) -> Result<usize, Failure> {
     Ok(store.get(&Path::from(key)).await?.bytes().await?.len())
 }
 
-/// Lists everything; gives the number of objects.
+/// Lists everything and returns the number of objects.
 pub async fn list(store: &dyn ObjectStore) -> Result<usize, Failure> {
     Ok(store.list(None).try_fold(0, |count, _| std::future::ready(Ok(count + 1))).await?)
 }

@@ -1,4 +1,4 @@
-//! OpenDAL.
+//! The tasks with OpenDAL.
 
 use crate::{Failure, Task};
 use bytes::Bytes;
@@ -8,18 +8,18 @@ use opendal::{Operator, services};
 use sqlx::ConnectOptions;
 use std::str::FromStr;
 
-/// The store of a task, if there is one like it.
+/// Opens the store of a task, or returns `None` if there is no counterpart.
 pub async fn open(task: &Task) -> Result<Option<Operator>, Failure> {
     let store = match task.backend.as_str() {
         "memory" => Operator::new(services::Memory::default())?,
-        // Over a file of its own and a rename, as the others publish. It syncs
-        // the file, and not the folder; there is no switch.
+        // Publishes by a temporary file and a rename, like the others. It syncs the
+        // file but not the folder, and has no option for that.
         "filesystem" if task.durable => {
             let next = format!("{}.next", task.folder);
             let files = services::Fs::default().root(&task.folder).atomic_write_dir(&next);
             Operator::new(files)?
         }
-        // It does not list.
+        // It can't list.
         "sqlite" if task.durable && task.operation != "list" => {
             std::fs::create_dir_all(&task.folder)?;
             let url = format!("sqlite://{}/objects.db?mode=rwc", task.folder);
@@ -61,12 +61,12 @@ pub async fn put(store: &Operator, key: &str, data: &Bytes) -> Result<(), Failur
     Ok(())
 }
 
-/// Reads an object into one piece of memory; gives its size.
+/// Reads an object into memory and returns its size.
 pub async fn get(store: &Operator, key: &str) -> Result<usize, Failure> {
     Ok(store.read(key).await?.to_bytes().len())
 }
 
-/// Lists everything; gives the number of objects.
+/// Lists everything and returns the number of objects.
 pub async fn list(store: &Operator) -> Result<usize, Failure> {
     let mut found = store.lister_with("").recursive(true).await?;
     let mut count = 0;

@@ -1,6 +1,6 @@
-//! Reads tasks, a line of JSON each, and does them with OpenDAL or
-//! object_store; answers each with a line of JSON: the seconds that it took, or
-//! why there is nothing to measure. `tests/benches/libraries` asks.
+//! Runs benchmark tasks with OpenDAL or object_store, for `tests/benches/libraries`.
+//! Each task is a line of JSON, and so is its answer: the seconds it took, or why there
+//! is nothing to measure.
 
 mod arrow;
 mod dal;
@@ -15,16 +15,16 @@ use std::time::Instant;
 /// Any failure, as text.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What is asked for.
+/// A benchmark task.
 #[derive(Deserialize)]
 struct Task {
     library: String,
     /// `memory`, `filesystem`, `sqlite` or `bucket`.
     backend: String,
-    /// `none`, or what stands over it.
+    /// `none`, or the decorator over it.
     layer: String,
     durable: bool,
-    /// For files and databases; new.
+    /// A new folder for files and databases.
     folder: String,
     bucket: Bucket,
     /// `put`, `get` or `list`.
@@ -33,7 +33,7 @@ struct Task {
     count: usize,
 }
 
-/// Where the bucket is.
+/// The location of the bucket.
 #[derive(Deserialize)]
 struct Bucket {
     endpoint_url: String,
@@ -43,14 +43,14 @@ struct Bucket {
     s3_secret_key: String,
 }
 
-/// A store of either.
+/// A store of either library.
 enum Store {
     Dal(opendal::Operator),
     Arrow(Box<dyn object_store::ObjectStore>),
 }
 
 impl Store {
-    /// `None`: the library has no such thing.
+    /// Returns `None` if the library has no counterpart.
     async fn open(task: &Task) -> Result<Option<Self>, Failure> {
         Ok(match task.library.as_str() {
             "opendal" => dal::open(task).await?.map(Store::Dal),
@@ -66,7 +66,7 @@ impl Store {
         }
     }
 
-    /// Gives the size.
+    /// Returns the size.
     async fn get(&self, key: &str) -> Result<usize, Failure> {
         match self {
             Store::Dal(store) => dal::get(store, key).await,
@@ -74,7 +74,7 @@ impl Store {
         }
     }
 
-    /// Gives the number of objects.
+    /// Returns the number of objects.
     async fn list(&self) -> Result<usize, Failure> {
         match self {
             Store::Dal(store) => dal::list(store).await,
@@ -87,7 +87,7 @@ fn key(i: usize) -> String {
     format!("some/folder/{i:06}")
 }
 
-/// The objects that are read again and again.
+/// The number of objects to read repeatedly.
 const READ: usize = 16;
 
 async fn measure(task: &Task) -> Result<Option<f64>, Failure> {

@@ -1,4 +1,4 @@
-//! The harm itself.
+//! The attacks.
 
 use crate::bindings::exports::storage::object_store::object_store::GuestStore;
 use crate::bindings::storage::object_store::{
@@ -7,7 +7,7 @@ use crate::bindings::storage::object_store::{
 use std::hint::black_box;
 use std::time::Duration;
 
-/// What to do, and where.
+/// The attack to perform, and where.
 #[derive(Clone)]
 pub struct Plan {
     pub at: String,
@@ -17,12 +17,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether harm is due.
+    /// Whether to attack in this operation.
     pub fn due(&self, operation: &str, key: &str) -> bool {
         self.at == operation && key.contains("bad")
     }
 
-    /// Does what takes no answer.
+    /// Performs the attacks that do not forge an answer.
     pub fn strike(&self, operation: &str, key: &str) -> Result<(), types::Error> {
         if !self.due(operation, key) {
             return Ok(());
@@ -36,7 +36,7 @@ impl Plan {
             "base-handles" => loop {
                 std::mem::forget(outside::open("memory")?);
             },
-            // An address that is never looked at: only the handles count.
+            // The address is never dereferenced; only the number of handles matters.
             "own-handles" => loop {
                 unsafe { crate::store::Stored::_resource_new(std::ptr::null_mut()) };
             },
@@ -114,7 +114,7 @@ fn memory() {
     }
 }
 
-/// Everything that can be seen from here.
+/// Reports everything that is accessible from here.
 fn look(own: &str) -> String {
     let files = std::fs::read_dir("/").map(|entries| entries.count()).unwrap_or(0);
     let passwd = std::fs::read("/etc/passwd").is_ok();

@@ -1,6 +1,6 @@
-//! Hands everything on to its base, except where its config says to do harm:
-//! `at` names the operation, `do` the harm. Keys without `bad` in them are
-//! always served well.
+//! A malicious plug-in. It forwards everything to its base, except where its config
+//! says otherwise: `at` names the operation, `do` the attack. Keys without `bad` always
+//! work.
 
 mod bindings;
 mod harm;
@@ -9,7 +9,7 @@ mod store;
 use bindings::exports::storage::object_store::{decorators, object_store};
 use bindings::storage::object_store::{object_store as outside, types};
 
-/// How `kinds` behaves. Tests change it in the compiled file.
+/// The behaviour of `kinds`. Tests patch it in the compiled file.
 #[used]
 static KINDS: [u8; 16] = *b"kinds: well.....";
 
@@ -63,7 +63,7 @@ impl decorators::Guest for Hostile {
     }
 }
 
-/// A text of a flat JSON object, without escapes.
+/// A string from a flat JSON object without escapes.
 fn field(json: &str, name: &str) -> String {
     let rest = json.split_once(&format!("\"{name}\":\"")).map_or("", |(_, rest)| rest);
     rest.split('"').next().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! A store that hands everything on, and lies where it is told to.
+//! A store that forwards all calls, and lies where its config says so.
 
 use crate::bindings::exports::storage::object_store::object_store as own;
 use crate::bindings::storage::object_store::{object_store as outside, types};
@@ -133,8 +133,8 @@ impl own::GuestReader for Reading {
             "longer" if lies => Ok(vec![0; max as usize + 1]),
             "endless" | "endless-unsized" if lies => Ok(vec![0; max as usize]),
             "short" if lies => Ok(Vec::new()),
-            // Opens, reads, writes and deletes below while a reader of the
-            // same object is open.
+            // Reads, writes and deletes in the base while a reader of the same object
+            // is open.
             "reentrant" if lies => {
                 let base = outside::open("memory")?;
                 let whole = types::ReadOptions { range: None, if_match: None, if_none_match: None };

@@ -1,5 +1,5 @@
 //! Helpers of the benchmarks: arguments, medians, Markdown tables and builds; and
-//! [`blocks`], which updates their results in documents.
+//! [`blocks`], which updates the documents that hold the results.
 
 pub mod blocks;
 

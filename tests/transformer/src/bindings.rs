@@ -1,4 +1,4 @@
-//! What `wit/` generates.
+//! Bindings generated from `wit/`.
 
 use crate::Rules;
 

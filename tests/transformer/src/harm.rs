@@ -1,16 +1,16 @@
-//! The harm.
+//! The attacks of the test transformer.
 
 use crate::Config;
 use crate::bindings::storage::object_store::types::Error;
 use std::hint::black_box;
 
-/// Whether harm is due.
+/// Whether to attack in this call.
 pub fn due(config: &Config, function: &str, key: &str) -> bool {
-    // Keys may be backwards.
+    // Keys may be reversed.
     config.at == function && (key.contains("bad") || key.contains("dab"))
 }
 
-/// Does what takes no answer.
+/// Performs the attacks that do not forge an answer.
 pub fn strike(config: &Config, function: &str, key: &str) -> Result<(), Error> {
     if !due(config, function, key) {
         return Ok(());
@@ -40,7 +40,7 @@ pub fn strike(config: &Config, function: &str, key: &str) -> Result<(), Error> {
     }
 }
 
-/// Gives another answer than the right one.
+/// Falsifies an answer.
 pub fn twist(config: &Config, function: &str, key: &str, mut data: Vec<u8>) -> Vec<u8> {
     if due(config, function, key) {
         match config.what.as_str() {

@@ -1,6 +1,5 @@
-//! A transformer that does what its config says: `as` names the rules, `at` a
-//! function and `do` the harm it does there. Keys without `bad` in them are
-//! always served well.
+//! A transformer controlled by its config: `as` selects the rules, `at` a function and
+//! `do` the attack there. Keys without `bad` always work.
 
 mod bindings;
 mod harm;
@@ -10,7 +9,7 @@ use bindings::exports::storage::object_store::transform::{Behaviour, Description
 use bindings::storage::object_store::types::Error;
 use std::sync::OnceLock;
 
-/// How `describe` behaves. Tests change it in the compiled file.
+/// The behaviour of `describe`. Tests patch it in the compiled file.
 #[used]
 static MODE: [u8; 18] = *b"describe: well....";
 

@@ -1,4 +1,4 @@
-//! What the rules are.
+//! The rules of the test transformer.
 
 use crate::Config;
 use crate::bindings::exports::storage::object_store::transform::{
@@ -6,7 +6,7 @@ use crate::bindings::exports::storage::object_store::transform::{
 };
 use crate::bindings::storage::object_store::types::Error;
 
-/// The most bytes of an object that is looked at as a whole.
+/// The most bytes of an object that is transformed as a whole.
 const MOST: u32 = 8 << 20;
 
 pub fn behaviour(config: &Config) -> Result<Behaviour, Error> {
@@ -28,7 +28,7 @@ pub fn behaviour(config: &Config) -> Result<Behaviour, Error> {
     Ok(Behaviour { data, keys, validation })
 }
 
-/// A sum over everything that a part is known by.
+/// A checksum over everything that identifies a part.
 fn seal(part: &Part, data: &[u8]) -> [u8; 4] {
     let (index, last) = (part.index.to_le_bytes(), [u8::from(part.last)]);
     let mut sum = 0x811c_9dc5_u32;
@@ -44,7 +44,7 @@ pub fn encode(config: &Config, part: &Part, mut data: Vec<u8>) -> Result<Vec<u8>
     Ok(match config.rules.as_str() {
         "runs" => {
             let runs = data.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(255));
-            // A chunk has no empty run.
+            // Runs in a chunk are never empty.
             runs.flat_map(|run| [run.len() as u8, run[0]]).collect()
         }
         "backwards" => {
@@ -90,7 +90,7 @@ pub fn decode(config: &Config, part: &Part, mut data: Vec<u8>) -> Result<Vec<u8>
     })
 }
 
-/// Keys are written backwards, and begin with a tilde.
+/// Reverses keys and prefixes them with a tilde.
 pub fn map(key: &str) -> Result<String, Error> {
     Ok(std::iter::once('~').chain(key.chars().rev()).collect())
 }
@@ -99,7 +99,7 @@ pub fn unmap(base_key: &str) -> Option<String> {
     base_key.strip_prefix('~').map(|rest| rest.chars().rev().collect())
 }
 
-/// Nothing that says so itself is valid.
+/// Refuses whatever calls itself invalid.
 pub fn validate(key: &str, data: Option<&[u8]>) -> Result<(), Error> {
     if key.starts_with("invalid") {
         return Err(Error::InvalidKey("it says so itself".to_owned()));

@@ -1,5 +1,5 @@
-//! Embeds the component with wasmtime: compressed objects under a prefix, in a
-//! store of this program's own.
+//! Embeds the component with wasmtime: compressed objects under a prefix, in a store of
+//! this program.
 
 use crate::bindings::DecoratorPack;
 use crate::bindings::exports::storage::object_store::decorators::{Base, Node};
@@ -9,10 +9,10 @@ use std::{io::Write, path::Path};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine, Result, Store};
 
-/// Puts an object through a chain, reads it back, and writes to `out` what
-/// came of it. `path` is that of `decorators-bare.wasm`.
+/// Puts an object through a chain, reads it back, and reports the results to `out`.
+/// `path` is that of `decorators-bare.wasm`.
 pub fn run(path: &Path, out: &mut impl Write) -> Result<()> {
-    // The contract is sync: calls are twice as fast without concurrency.
+    // The contract is synchronous: calls are twice as fast without concurrency support.
     let engine = Engine::new(Config::new().concurrency_support(false))?;
     let component = Component::from_file(&engine, path)?;
     let mut linker = Linker::new(&engine);

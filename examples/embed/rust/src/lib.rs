@@ -1,8 +1,8 @@
-//! The decorators in a program of one's own: the contract as Rust, and a store
-//! in memory behind it. [`example`] puts them together.
+//! The decorators embedded in a Rust program: bindings of the contract and a store in
+//! memory. [`example`] puts them together.
 
-/// What `wit/` generates: traits to implement for what the component imports,
-/// and functions to call what it exports.
+/// Bindings generated from `wit/`: traits to implement for the component's imports, and
+/// functions to call its exports.
 #[expect(missing_docs, reason = "generated from wit/, which documents every item")]
 pub mod bindings {
     wasmtime::component::bindgen!({

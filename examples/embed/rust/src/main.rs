@@ -1,4 +1,4 @@
-//! Runs the example. Give it the path of `decorators-bare.wasm`.
+//! Runs the example. Takes the path of `decorators-bare.wasm`.
 
 use std::path::Path;
 use wasmtime::{Result, error::Context};

@@ -1,4 +1,4 @@
-//! A store in memory, complete: every capability of the contract.
+//! A complete store in memory, with every capability of the contract.
 
 use crate::bindings::storage::object_store::types::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, Page,
@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Entries of a page.
+/// The most entries of a page.
 const PAGE: u32 = 1_000;
 
-/// Bytes of a key, in UTF-8.
+/// The most bytes of a key, in UTF-8.
 const MAX_KEY_BYTES: usize = 4_096;
 
-/// More is to be streamed.
+/// The most bytes in one answer; larger objects must be streamed.
 const MOST_AT_ONCE: usize = 8 * 1024 * 1024;
 
-/// A store. Clones share the objects.
+/// A store in memory. Clones share the objects.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Mutex<Objects>>);
 
@@ -35,7 +35,8 @@ struct Object {
 
 impl Memory {
     fn objects(&self) -> MutexGuard<'_, Objects> {
-        // Every change is one insert or remove: nothing is ever half done.
+        // Every change is a single insert or remove, so a panic leaves nothing half
+        // done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -44,12 +45,12 @@ impl Memory {
         self.objects().by_key.get(key).cloned().ok_or(Error::NotFound)
     }
 
-    /// Everything.
+    /// All capabilities of the contract.
     pub fn capabilities(&self) -> Capabilities {
         Capabilities::all()
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>), Error> {
         let mut reader = self.read(key, options)?;
         if reader.end - reader.position > MOST_AT_ONCE {
@@ -58,7 +59,7 @@ impl Memory {
         Ok((reader.info(), reader.next(MOST_AT_ONCE)))
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo, Error> {
         check(key)?;
         let mut objects = self.objects();
@@ -77,7 +78,7 @@ impl Memory {
         Ok(info)
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn delete(&self, key: &str, options: &DeleteOptions) -> Result<(), Error> {
         check(key)?;
         let mut objects = self.objects();
@@ -87,18 +88,18 @@ impl Memory {
         Ok(())
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn exists(&self, key: &str) -> Result<bool, Error> {
         check(key)?;
         Ok(self.objects().by_key.contains_key(key))
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn stat(&self, key: &str) -> Result<ObjectInfo, Error> {
         Ok(self.find(key)?.info)
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn list(&self, options: &ListOptions) -> Page {
         if options.skipped {
             // Everything in here is an object.
@@ -124,7 +125,7 @@ impl Memory {
         Page { entries, skipped: Vec::new(), next }
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn read(&self, key: &str, options: &ReadOptions) -> Result<Reader, Error> {
         let object = self.find(key)?;
         let etag = object.info.etag.as_ref();
@@ -136,7 +137,7 @@ impl Memory {
         Ok(Reader { object, position, end })
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn write(&self, key: &str, options: PutOptions) -> Result<Writer, Error> {
         check(key)?;
         let objects = self.objects();
@@ -146,7 +147,7 @@ impl Memory {
     }
 }
 
-/// The object as it was when it was opened.
+/// Reads an object as it was when it was opened.
 pub struct Reader {
     object: Object,
     position: usize,
@@ -154,12 +155,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// As the contract has it.
+    /// See the contract.
     pub fn info(&self) -> ObjectInfo {
         self.object.info.clone()
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn next(&mut self, max: usize) -> Vec<u8> {
         let from = self.position;
         self.position = self.end.min(from.saturating_add(max.min(MOST_AT_ONCE)));
@@ -167,7 +168,7 @@ impl Reader {
     }
 }
 
-/// Dropped, it leaves nothing behind.
+/// Collects an object. Dropped before `finish`, it leaves nothing behind.
 pub struct Writer {
     store: Memory,
     opened: Option<Opened>,
@@ -180,13 +181,13 @@ struct Opened {
 }
 
 impl Writer {
-    /// As the contract has it.
+    /// See the contract.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.opened.as_mut().ok_or_else(finished)?.data.extend_from_slice(chunk);
         Ok(())
     }
 
-    /// As the contract has it.
+    /// See the contract.
     pub fn finish(&mut self, trailer: Trailer) -> Result<ObjectInfo, Error> {
         let Opened { key, mut options, data } = self.opened.take().ok_or_else(finished)?;
         options.etag = trailer.etag.or(options.etag);
@@ -220,7 +221,7 @@ fn met(current: Option<&Object>, absent: bool, etag: Option<&String>) -> Result<
     }
 }
 
-/// First and last byte (exclusive) of a range.
+/// The start and the exclusive end of a range.
 fn bounds(range: Option<&ByteRange>, size: usize) -> Result<(usize, usize), Error> {
     let Some(range) = range else { return Ok((0, size)) };
     let number = |n: Option<u64>| n.map(|n| usize::try_from(n).unwrap_or(usize::MAX));

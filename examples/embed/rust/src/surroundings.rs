@@ -1,4 +1,4 @@
-//! What the component imports: stores by name, a log, locks and small values.
+//! The component's imports: stores by name, a log, locks and small values.
 
 use crate::bindings::storage::object_store::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
@@ -11,22 +11,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wasmtime::Result;
 use wasmtime::component::{Resource, ResourceTable};
 
-/// The data of a `wasmtime::Store`.
+/// The state of a `wasmtime::Store`.
 pub struct Surroundings {
     table: ResourceTable,
     given: HashMap<String, Memory>,
     values: HashMap<String, coordinator::Versioned>,
     changes: u64,
     held: HashSet<String>,
-    /// What the decorators logged and told of.
+    /// The log lines and events of the decorators.
     pub log: Vec<String>,
 }
 
-/// The name of a lock that is held.
+/// The name of a held lock.
 pub struct Guard(String);
 
 impl Surroundings {
-    /// A component reaches these stores, and no others.
+    /// Creates the state for an instance that may open these stores only.
     pub fn new(given: impl IntoIterator<Item = (String, Memory)>) -> Self {
         Self {
             table: ResourceTable::new(),
@@ -45,7 +45,7 @@ pub(crate) fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An answer, or a trap when the component is at fault.
+/// The component's answer, or a trap if it is at fault.
 type Answer<T, E = Error> = Result<std::result::Result<T, E>>;
 
 impl types::Host for Surroundings {}
@@ -176,7 +176,8 @@ impl observer::Host for Surroundings {
 
 impl coordinator::Host for Surroundings {
     fn lock(&mut self, name: String) -> Answer<Resource<Guard>> {
-        // There is one instance: whoever holds it can't let go while we wait.
+        // There is only one instance: the holder can't release the lock while this call
+        // waits.
         if !self.held.insert(name.clone()) {
             return Ok(Err(Error::Unavailable(format!("the lock {name:?} is held"))));
         }

@@ -1,11 +1,11 @@
-//! `EncryptionStore`: the base holds objects encrypted with AES-256-GCM, chunk
-//! by chunk, so that parts can be read.
+//! `EncryptionStore` encrypts objects with AES-256-GCM, in chunks, so that ranges can
+//! be read.
 //!
-//! Each object has a key of its own: HMAC-SHA256 of the configured key over the
-//! object's random number. Under it, chunk `i` has the nonce `i` (8 bytes, big
-//! endian), then `0000` or, for the last chunk, `0001`, and the object's name is
-//! authenticated. So no nonce comes twice under one key, and a chunk that was
-//! changed, moved, left off, or taken from another object is refused.
+//! Each object has its own key: the HMAC-SHA256 of its random number under the
+//! configured key. Chunk `i` has the nonce `i` (8 bytes, big endian) followed by `0000`
+//! or, for the last chunk, `0001`, and authenticates the object's name. So no nonce
+//! repeats under one key, and a chunk that was changed, moved, cut off, or taken from
+//! another object is rejected.
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, Key, KeyInit, Nonce, Payload};
@@ -17,7 +17,7 @@ use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, co
 storage_plugin::transformer!(Encryption);
 
 const CHUNK: u32 = 64 * 1024;
-/// What GCM appends to each chunk.
+/// The bytes that GCM appends to each chunk.
 const TAG: u32 = 16;
 
 struct Encryption {
@@ -55,7 +55,7 @@ impl Transformer for Encryption {
     fn configure(json: Json) -> Result<Self> {
         let Config { key } = config(json)?;
         let mut bytes = [0; 32];
-        // The error of `hex` would show digits of the key.
+        // The error of `hex` would reveal digits of the key.
         hex::decode_to_slice(key, &mut bytes)
             .map_err(|_| Error::InvalidConfig("key: not 32 bytes in hex".to_owned()))?;
         Ok(Self { key: bytes })

@@ -1,10 +1,10 @@
-//! JPEG (ITU-T T.81, annex B).
+//! Strips JPEG files (ITU-T T.81, annex B).
 
 use crate::orientation;
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::{Bytes, Error, Result};
 
-/// The image alone.
+/// Returns the image without metadata.
 pub fn strip(data: Bytes) -> Result<Bytes> {
     let mut image = Jpeg::from_bytes(data)?;
     orientation::keep_alone(&mut image);
@@ -12,10 +12,10 @@ pub fn strip(data: Bytes) -> Result<Bytes> {
         let is = |start: &[u8]| segment.contents().starts_with(start);
         match segment.marker() {
             markers::APP0 => is(b"JFIF\0"),
-            // Exif as it was just made.
+            // The minimal Exif from `keep_alone`.
             markers::APP1 => is(b"Exif\0\0"),
             markers::APP2 => is(b"ICC_PROFILE\0"),
-            // Which colours the components are.
+            // The colour transform of the components.
             markers::APP14 => is(b"Adobe"),
             marker => !is_note(marker),
         }
@@ -33,13 +33,13 @@ pub fn strip(data: Bytes) -> Result<Bytes> {
     Ok(image.encoder().bytes())
 }
 
-/// Segments for applications, and comments.
+/// Whether it is an application segment or a comment.
 fn is_note(marker: u8) -> bool {
     matches!(marker, markers::APP0..=markers::APP15 | markers::COM)
 }
 
-/// From the first scan to the end of the image, and not what is behind that:
-/// cameras put previews and films there. `None`: the image does not end.
+/// Copies from the first scan to the end of the image, without what follows: cameras
+/// append previews and films. `None` if the image does not end.
 fn without_notes(entropy: &[u8]) -> Option<Vec<u8>> {
     let mut kept = Vec::with_capacity(entropy.len());
     let mut at = 0;

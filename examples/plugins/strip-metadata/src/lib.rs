@@ -1,10 +1,8 @@
-//! `StripMetadataStore`: photos are stored without Exif, XMP, IPTC, comments,
-//! previews and whatever else comes with them: no place, time, name, or serial
-//! number. Pixels and colours stay as they are, and how the image is to be
-//! turned.
+//! `StripMetadataStore` stores photos without Exif, XMP, IPTC, comments, previews and
+//! other metadata: no place, time, name or serial number. Pixels, colours and
+//! orientation are preserved.
 //!
-//! What is kept is listed, what is left out is not, so that metadata of a kind
-//! that nobody thought of does not pass either.
+//! It keeps only a list of known parts, so unknown kinds of metadata are removed, too.
 
 mod jpeg;
 mod orientation;
@@ -19,12 +17,12 @@ use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, co
 
 storage_plugin::transformer!(StripMetadata);
 
-/// Bytes of the largest photo.
+/// The most bytes of a photo.
 const MOST: u32 = 24 * 1024 * 1024;
 
 #[derive(Deserialize)]
 struct StripMetadata {
-    /// What happens to an object that is no JPEG, PNG or WebP.
+    /// What to do with objects that are not JPEG, PNG or WebP.
     #[serde(default)]
     others: Others,
 }

@@ -1,11 +1,11 @@
-//! How an image is to be turned: the one thing in Exif that is kept, since an
-//! image without it lies on its side.
+//! The orientation, which is the only part of Exif that is kept, since images would lie
+//! on their side without it.
 
 use exif::{In, Reader, Tag};
 use img_parts::{Bytes, ImageEXIF};
 
-/// Puts Exif with nothing but the orientation in the place of what is there, or
-/// none where there is nothing to turn.
+/// Replaces Exif with one that holds only the orientation, or removes it if the image
+/// is upright.
 pub fn keep_alone(image: &mut impl ImageEXIF) {
     let found = image.exif().and_then(|exif| {
         let exif = Reader::new().read_raw(exif.into()).ok()?;
@@ -15,7 +15,7 @@ pub fn keep_alone(image: &mut impl ImageEXIF) {
     image.set_exif(turned.filter(|turned| (2..=8).contains(turned)).map(alone));
 }
 
-/// TIFF 6.0, sections 2 and 8: a header, a directory of one entry.
+/// Exif data (TIFF 6.0, sections 2 and 8): a header and a directory of one entry.
 fn alone(orientation: u8) -> Bytes {
     const SHORT: u8 = 3;
     let mut tiff = b"MM\0*\0\0\0\x08\0\x01".to_vec();

@@ -1,16 +1,16 @@
-//! PNG (third edition, section 11).
+//! Strips PNG files (third edition, section 11).
 
 use crate::orientation;
 use img_parts::png::Png;
 use img_parts::{Bytes, Error, Result};
 
-/// What says how the image looks, besides what no image is without.
+/// The optional chunks that affect how the image looks.
 const KEPT: [&[u8; 4]; 16] = [
     b"acTL", b"bKGD", b"cHRM", b"cICP", b"cLLI", b"fcTL", b"fdAT", b"gAMA", b"hIST", b"iCCP",
     b"mDCV", b"pHYs", b"sBIT", b"sPLT", b"sRGB", b"tRNS",
 ];
 
-/// The image alone.
+/// Returns the image without metadata.
 pub fn strip(data: Bytes) -> Result<Bytes> {
     let mut image = Png::from_bytes(data)?;
     if image.chunks().last().is_none_or(|last| last.kind() != *b"IEND") {
@@ -19,7 +19,7 @@ pub fn strip(data: Bytes) -> Result<Bytes> {
     orientation::keep_alone(&mut image);
     image.chunks_mut().retain(|chunk| {
         let is_critical = chunk.kind()[0].is_ascii_uppercase();
-        // Exif is as it was just made.
+        // Exif is the minimal one from `keep_alone`.
         is_critical || chunk.kind() == *b"eXIf" || KEPT.contains(&&chunk.kind())
     });
     Ok(image.encoder().bytes())

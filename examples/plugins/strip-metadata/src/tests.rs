@@ -6,7 +6,7 @@ use img_parts::riff::{RiffChunk, RiffContent};
 use img_parts::webp::WebP;
 use serde_json::json;
 
-/// Exif of a camera that was turned, with a name and a place.
+/// Exif of a rotated camera, with a name and a place.
 fn exif() -> Bytes {
     let mut tiff = b"II*\0\x08\0\0\0\x02\0".to_vec();
     tiff.extend(*b"\x0f\x01\x02\0\x04\0\0\0Ada\0");
@@ -25,7 +25,7 @@ fn stripped(data: Vec<u8>) -> Vec<u8> {
     let stripped = encode(data, json!({})).unwrap();
     assert!(!stripped.windows(6).any(|window| window == b"SECRET"));
     assert!(!stripped.windows(3).any(|window| window == b"Ada"));
-    // What is clean stays as it is.
+    // A clean image stays unchanged.
     assert_eq!(encode(stripped.clone(), json!({})).unwrap(), stripped);
     stripped
 }
@@ -40,7 +40,7 @@ fn segment(marker: u8, contents: &'static [u8]) -> JpegSegment {
     JpegSegment::new_with_contents(marker, Bytes::from_static(contents))
 }
 
-/// A progressive image in two scans, with notes wherever there is room.
+/// A progressive image in two scans, with metadata wherever it may be.
 fn jpeg(notes: bool) -> Vec<u8> {
     let mut image = Jpeg::from_bytes(Bytes::from_static(b"\xff\xd8\xff\xd9")).unwrap();
     let mut scans = b"scan \xff\x00 \xff\xd0 one".to_vec();

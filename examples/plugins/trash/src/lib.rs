@@ -1,8 +1,8 @@
-//! `TrashStore`: what is deleted or replaced goes to a second store first, and
-//! stays there for a while.
+//! `TrashStore` copies objects to a second store before they are deleted or replaced,
+//! and keeps them there for some days.
 //!
-//! Its bases are the objects and the trash, which can be any store. There a
-//! lost object is called `2026-01-31T12-59-59-999Z/KEY`, by the time of its loss.
+//! Its bases are the objects and the trash, which can be any store. The trash names an
+//! object `2026-01-31T12-59-59-999Z/KEY`, by the time of its loss.
 
 use serde::Deserialize;
 use std::rc::Rc;
@@ -30,7 +30,7 @@ storage_plugin::pack!(&[&TRASH]);
 
 const CHUNK: usize = 256 * 1024;
 const DAY: u64 = 24 * 60 * 60 * 1000;
-/// Old objects that one loss may remove from the trash.
+/// Expired objects to remove from the trash per loss.
 const SWEPT: u32 = 20;
 /// Attempts at an object that others change meanwhile.
 const ATTEMPTS: usize = 5;
@@ -79,7 +79,7 @@ impl Decorator for Trash {
             let Some(lost) = self.bin.keep(key, options.if_match.clone())? else {
                 return Err(Error::NotFound);
             };
-            // Deletes the version that was kept, no other.
+            // Delete only the version that was copied.
             let if_match = if conditional { lost.etag } else { options.if_match.clone() };
             match self.base().delete(key, &DeleteOptions { if_match }) {
                 Err(Error::PreconditionFailed) if options.if_match.is_none() => {}
@@ -124,11 +124,11 @@ struct Bin {
 }
 
 impl Bin {
-    /// Copies what is under the key into the trash.
+    /// Copies the object under the key to the trash.
     fn keep(&self, key: &str, if_match: Option<String>) -> Result<Option<ObjectInfo>> {
         let options = ReadOptions { if_match, ..ReadOptions::default() };
         let now = self.env.coordinator.now();
-        // Two losses of one key in one millisecond are two.
+        // A second loss of the key in the same millisecond needs another name.
         let copies = (now..).take(ATTEMPTS).map(|time| self.copy(key, &options, time));
         let mut copies = copies.skip_while(|copy| *copy == Err(Error::AlreadyExists));
         let info = match copies.next().unwrap_or(Err(Error::AlreadyExists)) {
@@ -163,8 +163,7 @@ impl Bin {
         }
     }
 
-    /// Removes what is too old: the first of the listing, since keys begin
-    /// with the time.
+    /// Removes expired objects. They are listed first, since keys begin with the time.
     fn sweep(&self, now: u64) -> Result<()> {
         let Some(days) = self.config.days else { return Ok(()) };
         let before = stamp(now.saturating_sub(days.saturating_mul(DAY)));

@@ -1,5 +1,4 @@
-//! Where the configuration comes from, and its shape: that of the host's
-//! `stores.yaml`.
+//! Reads the configuration, which has the shape of the host's `stores.yaml`.
 
 use crate::variables::fill_in;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
@@ -7,13 +6,13 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use std::env::{VarError, var};
 
-/// The text of a configuration.
+/// The variable with the text of a configuration.
 const TEXT: &str = "STORAGE_STORES";
 
-/// The name of a file with one; as for the host.
+/// The variable with the path of a configuration file, as for the host.
 const FILE: &str = "STORAGE_CONFIG";
 
-/// A configuration. How stores are served is the host's affair.
+/// A configuration. The section `serve` is for the host only.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -30,14 +29,14 @@ pub struct Config {
 pub struct Store<'a> {
     /// A type of the pack.
     pub kind: &'a str,
-    /// What it stands on, in the shape that its type wants.
+    /// The base stores, in the form that the type requires.
     pub base: Option<&'a Value>,
-    /// What the type is told, as JSON text.
+    /// The config of the type, as JSON text.
     pub config: String,
 }
 
 impl<'a> Store<'a> {
-    /// Reads its description.
+    /// Parses a store's description.
     pub fn new(described: &'a Value) -> Result<Self, String> {
         let fields = described.as_object().ok_or("a store is a mapping with a \"type\"")?;
         let unknown =
@@ -55,8 +54,8 @@ impl<'a> Store<'a> {
     }
 }
 
-/// Reads the configuration: `$STORAGE_STORES` itself, or else the file that
-/// `$STORAGE_CONFIG` names, `stores.yaml` without it. Errors are for people.
+/// Reads the configuration from `$STORAGE_STORES`, or else from the file in
+/// `$STORAGE_CONFIG` or `stores.yaml`. Errors are messages for the user.
 pub fn read() -> Result<Config, String> {
     let text = match variable(TEXT)? {
         Some(text) => text,
@@ -82,7 +81,7 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// JSON as it is; everything else as YAML 1.2.
+/// Parses JSON, or else YAML 1.2.
 fn parse(text: &str) -> Result<Value, String> {
     if let Ok(value) = serde_json::from_str(text) {
         return Ok(value);

@@ -1,7 +1,6 @@
-//! Decorated stores from a configuration: the component between an application
-//! that imports `object-store` and the pack of decorators, which builds chains
-//! but doesn't know which. It exports what the chains are, and hands every call
-//! on.
+//! Decorated stores built from a configuration. This component sits between an
+//! application that imports `object-store` and the pack of decorators: it has the pack
+//! build the configured chains, exports them, and forwards every call.
 
 mod bindings;
 mod config;
@@ -17,11 +16,11 @@ use bindings::storage::object_store::{decorators, object_store as pack};
 use std::cell::OnceCell;
 
 thread_local! {
-    /// The name of the main store, once everything is built.
+    /// The name of the main store, once all stores are built.
     static MAIN: OnceCell<Result<String, Error>> = const { OnceCell::new() };
 }
 
-/// Builds every store of the configuration; gives the name of the main one.
+/// Builds every store of the configuration and returns the name of the main one.
 fn build() -> Result<String, Error> {
     let config = config::read().map_err(Error::InvalidConfig)?;
     let plan = plan::plan(&config, &decorators::kinds()).map_err(Error::InvalidConfig)?;
@@ -36,8 +35,8 @@ impl wit::Guest for Component {
     type Reader = pack::Reader;
     type Writer = pack::Writer;
 
-    /// A store of the configuration. `main` is the main one, unless another is
-    /// called that.
+    /// Opens a store of the configuration. `main` means the main store, unless another
+    /// has that name.
     fn open(name: String) -> Result<wit::Store, Error> {
         let main = MAIN.with(|main| main.get_or_init(build).clone())?;
         let opened = match pack::open(&name) {

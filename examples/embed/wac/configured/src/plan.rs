@@ -1,20 +1,20 @@
-//! From a configuration to the nodes that `decorators.build` takes.
+//! Turns a configuration into the nodes for `decorators.build`.
 
 use crate::bindings::storage::object_store::decorators::{Base, BaseShape, Kind, Node};
 use crate::config::{Config, Store};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// What to build, and which of it is the main store.
+/// The nodes to build, and the main store.
 pub struct Plan {
-    /// In dependency order.
+    /// The nodes in dependency order.
     pub nodes: Vec<Node>,
     /// The name of the main store.
     pub main: String,
 }
 
-/// Puts the stores in order. A base that is no store of the configuration is a
-/// store of whoever backs this component. Errors are for people.
+/// Sorts the stores by dependency. A base that is not in the configuration is left to
+/// the component below. Errors are messages for the user.
 pub fn plan(config: &Config, kinds: &[Kind]) -> Result<Plan, String> {
     let mut planner =
         Planner { config, kinds, done: HashMap::new(), path: Vec::new(), nodes: Vec::new() };
@@ -82,7 +82,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The names in a `base`, or what it must be.
+/// The names in a `base`, or a description of what is expected.
 fn bases<'a>(kind: &Kind, base: Option<&'a Value>) -> Result<Vec<&'a str>, &'static str> {
     let (names, wanted) = match kind.base {
         BaseShape::One => (base.map(|base| vec![base.as_str()]), "the name of a store"),
@@ -101,8 +101,8 @@ fn bases<'a>(kind: &Kind, base: Option<&'a Value>) -> Result<Vec<&'a str>, &'sta
     names.and_then(|names| names.into_iter().collect()).ok_or(wanted)
 }
 
-/// The stores that a config names, such as the journal of a mirror: they follow
-/// those of `base`.
+/// Stores named in a config, such as a mirror's journal; they come after those in
+/// `base`.
 fn further<'a>(kind: &Kind, config: Option<&'a Value>) -> Result<Vec<&'a str>, String> {
     let schema: Value = serde_json::from_str(&kind.config_schema)
         .map_err(|error| format!("the schema of {}: {error}", kind.name))?;

@@ -1,12 +1,12 @@
-//! `${VAR}` and `${VAR:-default}` in every text of a configuration, as the
-//! host has them.
+//! Expands `${VAR}` and `${VAR:-default}` in the texts of a configuration, as the host
+//! does.
 
 use serde_json::Value;
 
-/// Gives the value of a variable that is set.
+/// Looks up a variable.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Result<Option<String>, String>;
 
-/// Replaces them everywhere but in names. `$${` stands for a plain `${`.
+/// Replaces variables everywhere except in names. `$${` stands for a plain `${`.
 pub fn fill_in(value: Value, variables: Variables) -> Result<Value, String> {
     Ok(match value {
         Value::String(text) => Value::String(expand(&text, variables)?),

@@ -1,5 +1,5 @@
-//! Puts and gets 1 MiB through the store that the first argument names, and
-//! prints the medians. No part of it is outside of WebAssembly.
+//! Puts and gets 1 MiB through the store named by the first argument and prints the
+//! median times. Runs entirely inside WebAssembly.
 
 mod bindings {
     wit_bindgen::generate!({

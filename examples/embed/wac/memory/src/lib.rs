@@ -1,9 +1,8 @@
-//! A component that keeps objects in memory, as `object-store`. It opens the
-//! names in `$STORAGE_MEMORY`, separated by commas (without it, `memory`), and
-//! no others.
+//! An `object-store` component that keeps objects in memory. It opens only the names in
+//! `$STORAGE_MEMORY`, separated by commas (`memory` by default).
 
 mod bindings;
-/// The very store of the Rust program next door: the contract is the same.
+/// The same file as in the Rust example, since the contract is the same.
 #[path = "../../../rust/src/memory.rs"]
 mod memory;
 mod surroundings;

@@ -1,4 +1,4 @@
-//! What the store needs around it.
+//! The functions that the store in memory needs from its crate.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,8 @@
-//! A wasm application that knows the contract and nothing else: what stands
-//! behind its store is composed with it.
+//! A wasm application that knows only the contract; the stores behind it are composed
+//! with it.
 //!
-//! Each argument is done in order: `KEY=TEXT` puts a note, `KEY` prints one,
-//! `STORE:` lists a store.
+//! Processes its arguments in order: `KEY=TEXT` puts a note, `KEY` prints one, `STORE:`
+//! lists a store.
 
 mod bindings {
     wit_bindgen::generate!({

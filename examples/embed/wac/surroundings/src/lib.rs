@@ -1,5 +1,5 @@
-//! What decorators import besides stores: a log, which is standard error, and
-//! the locks and small values of one instance.
+//! The decorators' imports besides stores: a log to standard error, and the locks and
+//! small values of one instance.
 
 mod bindings;
 
@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// As the contract has it.
+/// The contract's limit.
 const LARGEST_VALUE: usize = 64 * 1024;
 
 thread_local! {
@@ -46,7 +46,8 @@ impl coordinator::Guest for Component {
     type Guard = Guard;
 
     fn lock(name: String) -> Result<coordinator::Guard, Error> {
-        // There is one instance: whoever holds it can't let go while we wait.
+        // There is only one instance: the holder can't release the lock while this call
+        // waits.
         match HELD.with_borrow_mut(|held| held.insert(name.clone())) {
             true => Ok(coordinator::Guard::new(Guard(name))),
             false => Err(Error::Unavailable(format!("the lock {name:?} is held"))),
@@ -81,7 +82,7 @@ impl coordinator::Guest for Component {
     }
 }
 
-/// The name of a lock that is held.
+/// The name of a held lock.
 struct Guard(String);
 
 impl coordinator::GuestGuard for Guard {}
