@@ -21,7 +21,7 @@ fn put(server: &Server, path: &str, body: &str) -> Result<u16> {
     Ok(http::request(server.port(), "PUT", path, &[], body.as_bytes())?.0)
 }
 
-/// Waits until something holds, however long that usually takes.
+/// Waits until a condition holds, for up to 30 s.
 fn until(what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !holds()? {

@@ -107,7 +107,7 @@ impl Notifier {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Delivers queued events for up to [`DRAIN`] and stops. Later events are lost.
+    /// Delivers queued events for up to 10 seconds and stops. Later events are lost.
     pub async fn close(&self) {
         self.close_within(DRAIN).await;
     }

@@ -100,7 +100,7 @@ impl Running {
             Library::Ours { durable } => return ours::measure(cell, durable, place, bucket),
             Library::Python => ("storage", true),
             Library::OpenDal => ("opendal", true),
-            // Only over files there is a choice.
+            // Only its file store offers the choice.
             Library::ObjectStore { durable } => {
                 ("object_store", durable || cell.backend != "filesystem")
             }
