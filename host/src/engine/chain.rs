@@ -227,7 +227,15 @@ impl ObjectStore for Chain {
         });
         let (info, expected) = checked.map_err(|problem| self.pool.breach(&problem))?;
         let pool = self.pool.clone();
-        Ok(Box::new(ChainReader { pool, seat: Some(seat), reader, info, gave: 0, expected }))
+        Ok(Box::new(ChainReader {
+            pool,
+            seat: Some(seat),
+            reader,
+            info,
+            gave: 0,
+            expected,
+            failed: None,
+        }))
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
@@ -277,9 +285,35 @@ struct ChainReader {
     /// is set where a plug-in's answers are checked.
     gave: u64,
     expected: Option<u64>,
+    /// The error that ended it. A later call must not seem to reach the end.
+    failed: Option<Error>,
 }
 
 impl ChainReader {
+    async fn ask(&mut self, max: usize) -> Result<Bytes> {
+        let Some(seat) = &self.seat else { return Ok(Bytes::new()) };
+        let max = max.clamp(1, MAX_CHUNK);
+        let asked = u32::try_from(max).unwrap_or(u32::MAX);
+        let reader = self.reader;
+        let chunk = on!(seat, |i| {
+            let (given, guest) = (i.given(), guest_reader(&i.exports));
+            given.aside(pin!(guest.call_next(&mut i.store, reader, asked))).await
+        });
+        let chunk = chunk.map_err(|error| self.pool.said(error))?;
+        self.gave += chunk.len() as u64;
+        if let Some(problem) = self.problem(&chunk, max) {
+            // The bytes so far must not pass for the whole object.
+            self.seat = None;
+            return Err(self.pool.breach(&problem));
+        }
+        if chunk.is_empty()
+            && let Some(seat) = self.seat.take()
+        {
+            seat.close().await?;
+        }
+        Ok(chunk.into())
+    }
+
     /// What is wrong with a chunk, if anything, given the bytes before it.
     fn problem(&self, chunk: &[u8], max: usize) -> Option<String> {
         let (length, gave) = (chunk.len(), self.gave);
@@ -310,27 +344,11 @@ impl Reader for ChainReader {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes> {
-        let Some(seat) = &self.seat else { return Ok(Bytes::new()) };
-        let max = max.clamp(1, MAX_CHUNK);
-        let asked = u32::try_from(max).unwrap_or(u32::MAX);
-        let reader = self.reader;
-        let chunk = on!(seat, |i| {
-            let (given, guest) = (i.given(), guest_reader(&i.exports));
-            given.aside(pin!(guest.call_next(&mut i.store, reader, asked))).await
-        });
-        let chunk = chunk.map_err(|error| self.pool.said(error))?;
-        self.gave += chunk.len() as u64;
-        if let Some(problem) = self.problem(&chunk, max) {
-            // The caller must not take the bytes so far for the whole object.
-            self.seat = None;
-            return Err(self.pool.breach(&problem));
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
-        if chunk.is_empty()
-            && let Some(seat) = self.seat.take()
-        {
-            seat.close().await?;
-        }
-        Ok(chunk.into())
+        let asked = self.ask(max).await;
+        asked.inspect_err(|error| self.failed = Some(error.clone()))
     }
 }
 

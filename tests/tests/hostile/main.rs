@@ -113,7 +113,15 @@ async fn operate(store: &SharedStore, at: &str) -> Result<Vec<u8>, Error> {
             let mut reader = store.read("bad", all()).await?;
             let mut data = Vec::new();
             loop {
-                let chunk = reader.next(1_000).await?;
+                let chunk = match reader.next(1_000).await {
+                    Ok(chunk) => chunk,
+                    Err(error) => {
+                        // Whoever asks again hears of it again.
+                        let again = reader.next(1_000).await.err();
+                        assert_eq!(again.as_ref(), Some(&error));
+                        return Err(error);
+                    }
+                };
                 if chunk.is_empty() {
                     return Ok(data);
                 }
