@@ -93,8 +93,8 @@ impl Index {
             }
             records.extend(after);
             let forgotten = shrink(&mut records);
-            let value = (!records.is_empty()).then(|| encode(&records));
-            match self.coordinator.compare_and_set(&name, version, value.as_deref()) {
+            // An empty shard stays, or its next number would be one of before.
+            match self.coordinator.compare_and_set(&name, version, Some(&encode(&records))) {
                 Ok(_) => return Ok((before, forgotten)),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(error),
