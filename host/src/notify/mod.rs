@@ -83,22 +83,20 @@ impl Notifier {
         if !self.stores.get(&event.store).is_some_and(|handlers| handlers.wants(event.action)) {
             return;
         }
+        let store = event.store.clone();
         let message = Box::new(Message::new(event));
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = match queue.as_ref().map(|queue| queue.try_send(message)) {
+        let why = match queue.as_ref().map(|queue| queue.try_send(message)) {
             Some(Ok(())) => return,
-            Some(Err(TrySendError::Full(message) | TrySendError::Disconnected(message))) => {
-                message.event.store
+            Some(Err(TrySendError::Full(_))) => {
+                "notifications come faster than they can be delivered"
             }
-            None => "closed".to_owned(),
+            Some(Err(TrySendError::Disconnected(_))) | None => "the store is closed",
         };
         let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
         // A full queue stays full for a while, so log this only now and then.
         if lost.is_power_of_two() {
-            tracing::warn!(
-                target: "storage", store = refused, lost,
-                "notifications come faster than they can be delivered; some are lost"
-            );
+            tracing::warn!(target: "storage", store, lost, "{why}; some notifications are lost");
         }
     }
 
