@@ -73,8 +73,9 @@ fn is_empty(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Offsets from the end of a gzip file: in the CRC-32, and in the length after it.
-const WHERE: [u64; 2] = [8, 1];
+/// Offsets from the end of a gzip file: in the compressed data, in the CRC-32 after
+/// it, and in the length after that.
+const WHERE: [u64; 3] = [9, 8, 1];
 
 #[test]
 fn no_verb_passes_on_what_is_rotten_and_the_source_stays() -> Result<()> {
