@@ -241,6 +241,8 @@ fn a_running_server_heals_a_child_that_answers_again() -> Result<()> {
     setup.proxy.down(true);
     put(server.port(), "a", b"new")?;
     delete(server.port(), "b")?;
+    put(server.port(), "c", b"new")?;
+    ensure!(server.log().contains("does not answer, and is left out"), "{}", server.log());
     setup.proxy.down(false);
     let start = Instant::now();
     while setup.equal(server.directory()).is_err() || !server.log().contains("healed \"far\"") {
@@ -252,6 +254,48 @@ fn a_running_server_heals_a_child_that_answers_again() -> Result<()> {
         ensure!(start.elapsed() < PATIENCE, "the journal is not tidied up");
         std::thread::sleep(Duration::from_millis(100));
     }
+    let is_told_once = || {
+        let log = server.log();
+        ensure!(log.matches("\"far\" answers again").count() == 1, "{log}");
+        Ok(())
+    };
+    // Nobody else has asked the child.
+    is_told_once()?;
+    put(server.port(), "d", b"new")?;
+    is_told_once()?;
+    setup.equal(server.directory())?;
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn what_can_not_be_healed_is_logged_once_and_when_it_is_healed() -> Result<()> {
+    let stores = "stores:
+  far: {type: FilesystemStore, config: {root_path: far}}
+  near: {type: FilesystemStore, config: {root_path: near}}
+  both: {type: MirroringStore, base: [far, near], config: {write: any}}
+main: both";
+    let server = Server::start_anonymous(stores)?;
+    let far = server.directory().join("far");
+    put(server.port(), "folder/k", b"old")?;
+    lose_and_block(&far, "folder")?;
+    put(server.port(), "folder/k", b"new")?;
+    put(server.port(), "other", b"new")?;
+    let start = Instant::now();
+    let wait = |what: &str, holds: &dyn Fn() -> bool| -> Result<()> {
+        while !holds() {
+            ensure!(start.elapsed() < PATIENCE, "{what}: {}", server.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    };
+    wait("it is not logged", &|| server.log().contains("can't be healed now"))?;
+    std::fs::remove_file(far.join("folder"))?;
+    wait("it is not healed", &|| server.log().contains("its children are equal again"))?;
+    ensure!(std::fs::read(far.join("folder/k"))? == b"new");
+    let log = server.log();
+    ensure!(log.matches("can't be healed now").count() == 1, "{log}");
+    ensure!(log.contains("such as child \"far\": \"folder/k\": "), "{log}");
     server.stop()?;
     Ok(())
 }

@@ -73,9 +73,10 @@ async fn look_after(mirror: &Mirror) {
                 // A child that is down was already logged.
                 if !told && !mirror.troubles().0.is_any_down() {
                     told = true;
+                    let (store, left) = (mirror.name(), report.left);
                     tracing::warn!(
-                        target: "storage", store = mirror.name(),
-                        "{} keys can't be healed now, and stay on record: {why}", report.left
+                        target: "storage", store, left,
+                        "keys that can't be healed now stay on record, such as {why}"
                     );
                 }
                 (pause * 2).min(LONGEST)
