@@ -4,7 +4,7 @@ use storage_host::StoreFactory;
 
 const STORES: &str = "
 plugins:
-  fuzzed: {component: fuzzed.wasm, limits: {memory: 16MiB, fuel: 100ms}}
+  fuzzed: {component: fuzzed.wasm, limits: {memory: 16MiB, cpu_time: 100ms}}
 stores:
   memory: {type: DictStore}
 main: memory

@@ -5,12 +5,12 @@ use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
 use crate::coordinator::{Coordinator, Scope};
 use crate::engine::{Engine, Observer, Plugin, Shared};
 use crate::identity::{self, Identity};
+use crate::location::{keeper, trails};
 use crate::mirrors::Mirror;
 use crate::notify::Notifier;
 use crate::objects::Objects;
 use crate::observe::Log;
 use crate::open_stores::{Lease, OpenStores};
-use crate::place::{keeper, trails};
 use crate::store::SharedStore;
 use anyhow::{Context, anyhow};
 use futures::future::BoxFuture;
@@ -290,7 +290,7 @@ impl StoreFactory {
         }
         let store = self.open_store(&mut open, index, create).await?;
         let trails = trails(&self.config, self.id, index, &self.directory);
-        Ok(Objects::new(name, store).kept(trails))
+        Ok(Objects::new(name, store).with_trails(trails))
     }
 
     fn open_store<'a>(

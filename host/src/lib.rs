@@ -14,31 +14,31 @@
 
 pub mod allocator;
 pub mod backends;
-mod beside;
 pub mod blocking;
 pub mod caching;
+mod chunk_size;
 pub mod cli;
+mod collect;
 pub mod config;
 pub mod coordinator;
+mod digest;
 pub mod engine;
 pub mod factory;
 pub mod graph;
 mod identity;
+mod location;
 pub mod mirrors;
 pub mod notify;
 pub mod objects;
 pub mod observe;
 pub mod oci;
 mod open_stores;
-mod place;
 mod regular;
 pub mod serve;
 pub mod source;
 pub mod store;
-mod streaming;
 pub mod transfer;
 mod volume;
-mod whole;
 
 pub use factory::StoreFactory;
 pub use objects::Objects;

@@ -5,16 +5,16 @@
 //! them, measures objects whose size a store can't tell, and writes the MD5 of
 //! the bytes as the etag.
 
-use crate::beside::{Beside, Lost};
-use crate::place::{Trail, meet};
+use crate::chunk_size::piece;
+use crate::collect::{collect, larger_than};
+use crate::digest::{AsyncHasher, HashLost};
+use crate::location::{Trail, meet};
 use crate::source::{Ended, Source};
 use crate::store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
     Trailer, Writer, check_key,
 };
-use crate::streaming::piece;
-use crate::whole::{collect, larger_than};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
@@ -65,7 +65,7 @@ impl Objects {
     }
 
     /// Records where the objects are stored.
-    pub(crate) fn kept(self, trails: Vec<Trail>) -> Self {
+    pub(crate) fn with_trails(self, trails: Vec<Trail>) -> Self {
         Self { trails: trails.into(), ..self }
     }
 
@@ -179,7 +179,7 @@ impl Objects {
     /// Like [`stat`](Self::stat), but reads the whole object if that is the
     /// only way to learn its size (for example, when something else compressed
     /// it).
-    pub async fn measured(&self, key: &str) -> Result<ObjectInfo> {
+    pub async fn stat_with_size(&self, key: &str) -> Result<ObjectInfo> {
         let mut info = self.stat(key).await?;
         if info.size.is_none() {
             let reader = self.store.read(key, ReadOptions::default()).await?;
@@ -248,7 +248,7 @@ impl Objects {
         options.range = None;
         let range = match range {
             ByteRange { offset: None, length: Some(_) } => {
-                let size = self.measured(key).await?.size.unwrap_or(0);
+                let size = self.stat_with_size(key).await?.size.unwrap_or(0);
                 let (start, end) = range.resolve(size)?;
                 ByteRange::span(start, end - start)
             }
@@ -266,8 +266,8 @@ impl Objects {
 
     /// Whether both keys are in the same backend, so that [`copy`](Self::copy)
     /// may succeed.
-    pub(crate) fn is_beside(&self, key: &str, to: &Objects, target: &str) -> bool {
-        let (here, there) = (lowest(&self.store, key), lowest(&to.store, target));
+    pub(crate) fn same_backend(&self, key: &str, to: &Objects, target: &str) -> bool {
+        let (here, there) = (resolve_fully(&self.store, key), resolve_fully(&to.store, target));
         matches!((here, there), (Ok((here, _)), Ok((there, _))) if Arc::ptr_eq(&here, &there))
     }
 
@@ -288,8 +288,8 @@ impl Objects {
         check_key(key)?;
         check_put(target, &options)?;
         let Some(etag) = &info.etag else { return Ok(None) };
-        let (source, key) = lowest(&self.store, key)?;
-        let (store, target) = lowest(&to.store, target)?;
+        let (source, key) = resolve_fully(&self.store, key)?;
+        let (store, target) = resolve_fully(&to.store, target)?;
         if !Arc::ptr_eq(&source, &store) {
             return Ok(None);
         }
@@ -302,7 +302,7 @@ impl Objects {
         if !self.exact {
             check_put(key, &options)?;
         }
-        let digest = (options.etag.is_none() && !self.exact).then(|| Beside::new(Md5::new()));
+        let digest = (options.etag.is_none() && !self.exact).then(|| AsyncHasher::new(Md5::new()));
         Ok(Upload { writer: self.store.write(key, options).await?, digest, pushed: 0 })
     }
 }
@@ -318,9 +318,9 @@ pub(crate) fn md5(info: &ObjectInfo) -> Option<&str> {
 
 /// Resolves a key to the backend that has the object's bytes, and its key
 /// there.
-fn lowest(store: &SharedStore, key: &str) -> Result<(SharedStore, String)> {
+fn resolve_fully(store: &SharedStore, key: &str) -> Result<(SharedStore, String)> {
     let mut found = (store.clone(), key.to_owned());
-    while let Some(below) = found.0.beneath(&found.1)? {
+    while let Some(below) = found.0.resolve(&found.1)? {
         found = below;
     }
     Ok(found)
@@ -409,7 +409,7 @@ impl Reader for Part {
 /// A streamed write through [`Objects`]. Dropping it publishes nothing.
 pub struct Upload {
     writer: Box<dyn Writer>,
-    digest: Option<Beside<Md5>>,
+    digest: Option<AsyncHasher<Md5>>,
     pushed: u64,
 }
 
@@ -417,7 +417,7 @@ impl Upload {
     /// Computes no digest; the caller passes the etag to
     /// [`finish_with`](Self::finish_with).
     #[must_use]
-    pub fn undigested(self) -> Self {
+    pub fn without_digest(self) -> Self {
         Self { digest: None, ..self }
     }
 
@@ -458,6 +458,6 @@ impl Upload {
     }
 }
 
-fn lost(lost: Lost) -> Error {
+fn lost(lost: HashLost) -> Error {
     Error::Other(format!("{lost}; nothing was written"))
 }

@@ -140,14 +140,14 @@ impl Source {
         mut self,
         upload: &mut Upload,
         mut hear: impl FnMut(&Bytes),
-    ) -> Result<Ended, Fault> {
+    ) -> Result<Ended, CopyError> {
         loop {
-            let chunk = self.next(CHUNK).await.map_err(Fault::Source)?;
+            let chunk = self.next(CHUNK).await.map_err(CopyError::Source)?;
             if chunk.is_empty() {
-                return self.end().await.map_err(Fault::Source);
+                return self.end().await.map_err(CopyError::Source);
             }
             hear(&chunk);
-            upload.push(chunk).await.map_err(Fault::Target)?;
+            upload.push(chunk).await.map_err(CopyError::Target)?;
         }
     }
 
@@ -159,23 +159,23 @@ impl Source {
         key: &str,
         options: PutOptions,
         mut hear: impl FnMut(&Bytes),
-    ) -> Result<u64, Fault> {
-        if let Some((data, ended)) = self.at_once().await.map_err(Fault::Source)? {
+    ) -> Result<u64, CopyError> {
+        if let Some((data, ended)) = self.at_once().await.map_err(CopyError::Source)? {
             hear(&data);
-            to.put(key, data, options).await.map_err(Fault::Target)?;
+            to.put(key, data, options).await.map_err(CopyError::Target)?;
             return Ok(ended.length());
         }
-        let mut upload = to.write(key, options).await.map_err(Fault::Target)?;
+        let mut upload = to.write(key, options).await.map_err(CopyError::Target)?;
         let ended = self.pour(&mut upload, hear).await?;
         let length = ended.length();
-        upload.finish(ended).await.map_err(Fault::Target)?;
+        upload.finish(ended).await.map_err(CopyError::Target)?;
         Ok(length)
     }
 }
 
 /// A failed transfer, and the side that failed.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum CopyError {
     Source(Error),
     Target(Error),
 }

@@ -77,7 +77,7 @@ pub trait ObjectStore: Send + Sync + 'static {
     ) -> Result<Option<ObjectInfo>>;
     /// The store and key where this object is stored with the same bytes and
     /// metadata; `None` if that is this store.
-    fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>>;
+    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>>;
     /// Makes everything durable and releases files and connections. Called
     /// once, at the end; later calls of other methods may fail.
     async fn close(&self) -> Result<()>;

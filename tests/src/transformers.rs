@@ -8,7 +8,7 @@ use storage_conformance::subject::{Dialect, Maker, Subject};
 use storage_core::chain::{Base, Node};
 use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, runtime};
-use storage_host::config::{Place, PluginDef, PluginLimits};
+use storage_host::config::{PluginDef, PluginLimits, Position};
 use storage_host::engine::{Plugin, Shared};
 use storage_host::store::SharedStore;
 
@@ -43,12 +43,12 @@ pub fn plugin() -> Result<Arc<Plugin>> {
             sha256: None,
             // A test machine may be busy with other tests.
             limits: PluginLimits {
-                fuel: std::time::Duration::from_secs(20),
+                cpu_time: std::time::Duration::from_secs(20),
                 memory: 128 << 20,
                 ..PluginLimits::default()
             },
             config_env: Vec::new(),
-            place: Place { line: 1, column: 1 },
+            place: Position { line: 1, column: 1 },
         };
         Plugin::load(def, Shared::silent().observer).map_err(|refusal| anyhow!("{refusal:?}"))
     };

@@ -13,7 +13,7 @@ const STORES: &str = r#"
 plugins:
   json-schema:
     component: json-schema.wasm
-    limits: {memory: 256MiB, call_timeout: 60s, fuel: 60s, instances: 4}
+    limits: {memory: 256MiB, call_timeout: 60s, cpu_time: 60s, instances: 4}
   trash: {component: trash.wasm}
   hostile:
     component: hostile.wasm

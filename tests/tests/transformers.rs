@@ -11,7 +11,7 @@ use storage_tests::server::Server;
 use storage_tests::{http, transformers};
 use tempfile::TempDir;
 
-const LIMITS: &str = "{memory: 64MiB, call_timeout: 2s, fuel: 300ms, instances: 4}";
+const LIMITS: &str = "{memory: 64MiB, call_timeout: 2s, cpu_time: 300ms, instances: 4}";
 
 fn directory(component: &[u8], yaml: &str) -> Result<TempDir> {
     let directory = tempfile::tempdir()?;

@@ -229,7 +229,7 @@ impl ObjectStore for Memory {
         }
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -2,7 +2,7 @@
 //! in Base32 (RFC 4648 section 6, padded with `_`).
 
 use super::blocking::blocking;
-use super::filesystem::{FileType, Filesystem, Flat, Naming, Renamed, Verdict, special};
+use super::filesystem::{FileType, Filesystem, FlatListing, KeyMapped, Naming, Verdict, special};
 use super::{Backend, OpenArgs};
 use crate::store::{
     Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key, key_too_long,
@@ -55,7 +55,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     base32.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
     base32.padding = Some('_');
     let base32 = base32.encoding().map_err(|e| Error::Other(e.to_string()))?;
-    Ok(Arc::new(Renamed { files, naming: Base32 { base32, flat: Arc::default() } }))
+    Ok(Arc::new(KeyMapped { files, naming: Base32 { base32, flat: Arc::default() } }))
 }
 
 /// The longest key: Base32 turns five bytes into eight characters, and a file name
@@ -64,7 +64,7 @@ const MAX_KEY_BYTES: usize = 155;
 
 struct Base32 {
     base32: Encoding,
-    flat: Arc<Flat>,
+    flat: Arc<FlatListing>,
 }
 
 #[async_trait]

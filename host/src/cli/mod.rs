@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     log.log_internal_errors(false).with_writer(std::io::stderr).init();
-    crate::engine::compute_aside();
+    crate::engine::offload_compute();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

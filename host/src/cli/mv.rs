@@ -7,7 +7,7 @@ use super::paths::{PathArgs, into, is_folder};
 use super::transfer::{FilterArgs, GLOBS, RunArgs, TargetArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::store::Error;
-use crate::transfer::{Relocate, Side, relocate, relocate_one};
+use crate::transfer::{Endpoint, Mv, mv, mv_one};
 use anyhow::bail;
 use clap::Args;
 
@@ -55,7 +55,7 @@ impl MvArgs {
                 let overwrite = !self.no_overwrite;
                 if !many {
                     let what = self.one(&from, &to, overwrite).await?;
-                    return watch.over(relocate_one(&what, watch.control())).await;
+                    return watch.over(mv_one(&what, watch.control())).await;
                 }
                 if !is_folder(&to.key) && !self.how.raw_prefix {
                     bail!(Usage(format!(
@@ -67,13 +67,13 @@ impl MvArgs {
                 let (from, to) = self.how.sides(&from, &to).await?;
                 let watch = watch.of(&from);
                 let control = watch.control();
-                let what = Relocate { from, to, overwrite };
-                watch.over(relocate(&what, control)).await
+                let what = Mv { from, to, overwrite };
+                watch.over(mv(&what, control)).await
             })
             .await
     }
 
-    async fn one(&self, from: &At, to: &At, overwrite: bool) -> anyhow::Result<Relocate> {
+    async fn one(&self, from: &At, to: &At, overwrite: bool) -> anyhow::Result<Mv> {
         let target = if is_folder(&to.key) { into(&to.key, &from.key) } else { to.key.clone() };
         let below = At { key: format!("{}/", from.key), ..from.clone() };
         if from.objects.stat(&from.key).await == Err(Error::NotFound)
@@ -85,8 +85,8 @@ impl MvArgs {
                 self.from
             )));
         }
-        let from = Side::new(from.objects.clone(), &from.key);
-        let to = Side::new(to.objects.clone(), &target);
-        Ok(Relocate { from, to, overwrite })
+        let from = Endpoint::new(from.objects.clone(), &from.key);
+        let to = Endpoint::new(to.objects.clone(), &target);
+        Ok(Mv { from, to, overwrite })
     }
 }

@@ -6,7 +6,7 @@
 use super::context::{At, StoreError};
 use super::exit::Usage;
 use crate::store::Error;
-use crate::transfer::Side;
+use crate::transfer::Endpoint;
 use clap::Args;
 use futures::StreamExt;
 use std::pin::pin;
@@ -21,23 +21,23 @@ pub struct PathArgs {
 
 impl PathArgs {
     /// The objects that `at` selects.
-    pub fn side(&self, at: &At) -> Side {
+    pub fn side(&self, at: &At) -> Endpoint {
         match self.raw_prefix || is_folder(&at.key) {
-            true => Side::new(at.objects.clone(), &at.key),
-            false => Side::tree(at.objects.clone(), &at.key),
+            true => Endpoint::new(at.objects.clone(), &at.key),
+            false => Endpoint::tree(at.objects.clone(), &at.key),
         }
     }
 
     /// The objects below `at`, for given keys. Lists nothing.
-    pub fn below(&self, at: &At) -> Side {
+    pub fn below(&self, at: &At) -> Endpoint {
         match self.raw_prefix || is_folder(&at.key) {
-            true => Side::new(at.objects.clone(), &at.key),
-            false => Side::new(at.objects.clone(), &format!("{}/", at.key)),
+            true => Endpoint::new(at.objects.clone(), &at.key),
+            false => Endpoint::new(at.objects.clone(), &format!("{}/", at.key)),
         }
     }
 
     /// Like [`side`](Self::side), but fails if there are no objects.
-    pub async fn found(&self, at: &At) -> anyhow::Result<Side> {
+    pub async fn found(&self, at: &At) -> anyhow::Result<Endpoint> {
         let side = self.side(at);
         if !at.key.is_empty() && at.objects.capabilities().list && !any(&side, at).await? {
             return Err(at.nothing());
@@ -47,7 +47,7 @@ impl PathArgs {
 
     /// The two sides of a transfer from `from` to `to`: an object goes into a
     /// folder, and the objects below one path go below the other.
-    pub async fn sides(&self, from: &At, to: &At) -> anyhow::Result<(Side, Side)> {
+    pub async fn sides(&self, from: &At, to: &At) -> anyhow::Result<(Endpoint, Endpoint)> {
         let mut source = self.found(from).await?;
         let mut target = self.side(to);
         if self.raw_prefix {
@@ -55,9 +55,9 @@ impl PathArgs {
         }
         match (source.tree, target.tree) {
             (true, true) | (false, false) => {}
-            (false, true) => target = Side::new(to.objects.clone(), &format!("{}/", to.key)),
+            (false, true) => target = Endpoint::new(to.objects.clone(), &format!("{}/", to.key)),
             (true, false) => {
-                let below = Side::new(from.objects.clone(), &format!("{}/", from.key));
+                let below = Endpoint::new(from.objects.clone(), &format!("{}/", from.key));
                 let many = any(&below, from).await?;
                 let one = match from.objects.stat(&from.key).await {
                     Ok(_) => true,
@@ -74,7 +74,7 @@ impl PathArgs {
                         .into());
                     }
                     (true, false) => {
-                        target = Side::tree(to.objects.clone(), &into(&to.key, &from.key));
+                        target = Endpoint::tree(to.objects.clone(), &into(&to.key, &from.key));
                     }
                     (false, _) => source = below,
                 }
@@ -98,7 +98,7 @@ pub fn into(folder: &str, key: &str) -> String {
     format!("{folder}{name}")
 }
 
-async fn any(side: &Side, at: &At) -> anyhow::Result<bool> {
+async fn any(side: &Endpoint, at: &At) -> anyhow::Result<bool> {
     let found = pin!(side.entries()).next().await.transpose();
     Ok(found.map_err(|error| at.error("list", error))?.is_some())
 }

@@ -6,7 +6,7 @@ use super::output::line;
 use super::output::tell;
 use crate::StoreFactory;
 use crate::store::Skipped;
-use crate::transfer::{Filter, Side};
+use crate::transfer::{Endpoint, Filter};
 use clap::Args;
 use futures::TryStreamExt;
 use serde_json::json;
@@ -132,7 +132,7 @@ pub const FIRST_PAGES: usize = 4;
 /// Reports on standard error the entries in a side that are not objects and
 /// that the filter keeps, reading at most `pages` pages. Returns their number.
 pub async fn tell(
-    side: &Side,
+    side: &Endpoint,
     filter: &Filter,
     show: ShowArgs,
     context: &Context,
@@ -142,7 +142,7 @@ pub async fn tell(
 }
 
 async fn told_of(
-    side: &Side,
+    side: &Endpoint,
     filter: &Filter,
     mut told: Told,
     pages: usize,
@@ -185,7 +185,7 @@ pub async fn check(
     skipped: SkippedArgs,
     context: &Context,
 ) -> Outcome {
-    let side = Side::new(factory.open(name).await?, "");
+    let side = Endpoint::new(factory.open(name).await?, "");
     let wanted = skipped.show.show_skipped || !skipped.allow_skipped;
     if !wanted || !side.objects.capabilities().list {
         return Ok(DONE);

@@ -6,7 +6,7 @@ use super::output::tell;
 use super::output::{interactive, line, print};
 use super::skipped::Told;
 use super::transfer::RunArgs;
-use crate::transfer::{Aborted, Control, Counts, Done, Event, Filter, Side, Stop};
+use crate::transfer::{Aborted, Control, Counts, Done, Endpoint, Event, Filter, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,7 +100,7 @@ impl Watch {
 
     /// Sets the side whose entries are reported if they are not objects.
     #[must_use]
-    pub fn of(self, side: &Side) -> Self {
+    pub fn of(self, side: &Endpoint) -> Self {
         self.show.told().of(side.objects.name(), &side.prefix);
         self
     }

@@ -3,13 +3,13 @@
 use super::problem::Problems;
 use super::schema::Converter;
 use super::yaml::{Data, Node, parse};
-use super::{Place, Problem};
+use super::{Position, Problem};
 use serde_json::{Map, Value};
 
 /// Parses a config (JSON or YAML), expands environment variables, and checks it
 /// against `schema`. Returns all problems on failure.
 pub fn config(text: &str, schema: &Value) -> Result<Map<String, Value>, Vec<Problem>> {
-    let place = Place { line: 1, column: 1 };
+    let place = Position { line: 1, column: 1 };
     let node = match parse(text).map_err(|problem| vec![problem])? {
         Some(node) if !node.is_null() => node,
         _ => Node { place, data: Data::Map(Vec::new()) },

@@ -5,7 +5,7 @@ use super::plugins::{self, Refusal};
 use super::problem::{ConfigError, Problem, Problems, suggest};
 use super::schema::Converter;
 use super::yaml::{self, Data, Node};
-use super::{BaseShape, Config, Place, PluginDef, StoreDef, TypeInfo};
+use super::{BaseShape, Config, PluginDef, Position, StoreDef, TypeInfo};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
@@ -14,7 +14,7 @@ use std::path::Path;
 /// The most paths from a store down to backends.
 const MAX_WAYS: u64 = 1_000;
 
-const TOP: Place = Place { line: 1, column: 1 };
+const TOP: Position = Position { line: 1, column: 1 };
 
 /// Where a configuration gets what its text does not contain.
 pub struct Sources<'a> {
@@ -121,9 +121,9 @@ pub(super) struct Loader<'a> {
 /// A store as the file describes it.
 pub(super) struct Found<'a> {
     pub(super) name: String,
-    place: Place,
+    place: Position,
     info: Option<&'a TypeInfo>,
-    bases: Vec<(String, Place)>,
+    bases: Vec<(String, Position)>,
     /// How many bases, at the end of the list, come from the config.
     named: usize,
     config: Map<String, Value>,
@@ -161,7 +161,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    pub(super) fn report(&mut self, place: Place, message: String) {
+    pub(super) fn report(&mut self, place: Position, message: String) {
         self.converter.problems.push(Problem { place, message });
     }
 
@@ -318,10 +318,10 @@ impl<'a> Loader<'a> {
     fn bases(
         &mut self,
         store: &str,
-        place: Place,
+        place: Position,
         info: &TypeInfo,
         node: Option<&Node>,
-    ) -> Vec<(String, Place)> {
+    ) -> Vec<(String, Position)> {
         let kind = &info.name;
         let (Some(shape), Some(node)) = (info.base, node) else {
             match (info.base, node) {
@@ -371,7 +371,7 @@ impl<'a> Loader<'a> {
         store: &str,
         node: &Node,
         entries: &[(Node, Node)],
-    ) -> Vec<(String, Place)> {
+    ) -> Vec<(String, Position)> {
         const ROLES: [&str; 2] = ["main_store", "cache_store"];
         for (key, _) in entries {
             let role = key.text().unwrap_or_default();
@@ -392,7 +392,7 @@ impl<'a> Loader<'a> {
         bases
     }
 
-    fn base(&mut self, store: &str, node: &Node) -> Option<(String, Place)> {
+    fn base(&mut self, store: &str, node: &Node) -> Option<(String, Position)> {
         if node.text().is_none() {
             let what = node.what();
             self.report(
@@ -406,7 +406,7 @@ impl<'a> Loader<'a> {
     fn store_config(
         &mut self,
         store: &str,
-        place: Place,
+        place: Position,
         info: &TypeInfo,
         node: Option<&Node>,
     ) -> Map<String, Value> {
@@ -434,7 +434,7 @@ impl<'a> Loader<'a> {
         info: &TypeInfo,
         found: &Found<'_>,
         node: Option<&Node>,
-    ) -> Vec<(String, Place)> {
+    ) -> Vec<(String, Position)> {
         let mut named = Vec::new();
         for property in store_properties(info) {
             let Some(Value::String(name)) = found.config.get(property) else { continue };

@@ -58,7 +58,7 @@ pub struct PluginDef {
     /// use.
     pub config_env: Vec<String>,
     /// Where the file defines it.
-    pub place: Place,
+    pub place: Position,
 }
 
 impl PluginDef {
@@ -76,8 +76,8 @@ pub struct PluginLimits {
     /// `call_timeout`: the longest duration of one call, including its calls of
     /// bases and the wait for an instance.
     pub call_timeout: Duration,
-    /// `fuel`: the most processor time of one call.
-    pub fuel: Duration,
+    /// `cpu_time`: the most processor time of one call.
+    pub cpu_time: Duration,
     /// `instances`: the most concurrent calls and streams of one chain.
     pub instances: usize,
     /// `object_size`: the most bytes that one reader may return.
@@ -89,7 +89,7 @@ impl Default for PluginLimits {
         Self {
             memory: 64 << 20,
             call_timeout: Duration::from_secs(30),
-            fuel: Duration::from_secs(2),
+            cpu_time: Duration::from_secs(2),
             instances: 64,
             object_size: 5 << 40,
         }
@@ -98,7 +98,7 @@ impl Default for PluginLimits {
 
 /// A place in the YAML file; lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     /// The line.
     pub line: usize,
     /// The column, in characters.
@@ -122,7 +122,7 @@ pub struct StoreDef {
     /// Its config with environment variables expanded.
     pub config: Map<String, Value>,
     /// Where the file defines it.
-    pub place: Place,
+    pub place: Position,
 }
 
 impl StoreDef {

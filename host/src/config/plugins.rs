@@ -16,7 +16,8 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required"
     "limits":{"type":"object","additionalProperties":false,"properties":{
         "memory":{"type":["integer","string"]},
         "call_timeout":{"type":["number","string"]},
-        "fuel":{"type":["number","string"]},
+        "cpu_time":{"type":["number","string"]},
+        "fuel":{"type":["number","string"],"description":"the earlier name of cpu_time"},
         "instances":{"type":"integer","minimum":1,"maximum":1024},
         "object_size":{"type":["integer","string"]}}},
     "config_env":{"type":"array","items":{"type":"string","minLength":1}}
@@ -160,7 +161,11 @@ fn limits(converter: &mut Converter<'_>, value: &Value, node: Option<&Node>) -> 
         Some(Err(message)) => report(name, message),
     };
     time("call_timeout", &mut limits.call_timeout);
-    time("fuel", &mut limits.fuel);
+    time("cpu_time", &mut limits.cpu_time);
+    time("fuel", &mut limits.cpu_time);
+    if value.get("cpu_time").is_some() && value.get("fuel").is_some() {
+        report("fuel", "is the earlier name of cpu_time: give one of them".to_owned());
+    }
     if let Some(instances) = value["instances"].as_u64().and_then(|n| usize::try_from(n).ok()) {
         limits.instances = instances;
     }

@@ -1,13 +1,13 @@
 //! Configuration problems and their places in the file.
 
-use super::Place;
+use super::Position;
 use std::fmt;
 
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The place in the file.
-    pub place: Place,
+    pub place: Position,
     /// What is wrong, and how to fix it, if known.
     pub message: String,
 }

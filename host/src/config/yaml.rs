@@ -5,7 +5,7 @@
 //! dates and base-60 numbers are text. Anchors, aliases and merge keys (`<<`)
 //! work; tags other than `!!str` and further documents don't.
 
-use super::Place;
+use super::Position;
 use super::problem::Problem;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use serde_json::{Number, Value};
@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 64;
 /// A value with its place in the file.
 #[derive(Debug, Clone)]
 pub struct Node {
-    pub place: Place,
+    pub place: Position,
     pub data: Data,
 }
 
@@ -152,8 +152,8 @@ struct Builder<'a> {
     nodes: usize,
 }
 
-fn place(mark: Marker) -> Place {
-    Place { line: mark.line().max(1), column: mark.col() + 1 }
+fn place(mark: Marker) -> Position {
+    Position { line: mark.line().max(1), column: mark.col() + 1 }
 }
 
 fn problem(mark: Marker, message: &str) -> Problem {

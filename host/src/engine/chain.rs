@@ -4,9 +4,9 @@ use super::bindings::exports::storage::object_store::object_store::{
     GuestReader, GuestStore, GuestWriter,
 };
 use super::bindings::storage::object_store::types;
+use super::key_route::KeyRoute;
 use super::pool::{Instance, Lease, Pool, within};
-use super::route::Route;
-use super::seat::Seat;
+use super::stream_slot::StreamSlot;
 use super::{check, convert};
 use crate::store::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
@@ -28,7 +28,7 @@ pub struct Chain {
     capabilities: Capabilities,
     /// The current value of the one capability that can be withdrawn.
     conditional: AtomicBool,
-    route: Option<Route>,
+    route: Option<KeyRoute>,
 }
 
 /// Makes one call on a leased instance. A trap discards the instance and returns an
@@ -55,15 +55,15 @@ macro_rules! call {
 
 /// Makes one call on a stream, in the instance that its slot is in.
 macro_rules! on {
-    ($seat:expr, |$instance:ident| $call:expr) => {
-        $seat.call(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
+    ($slot:expr, |$instance:ident| $call:expr) => {
+        $slot.call(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
     };
 }
 
 /// Makes the call that opens a stream.
 macro_rules! opened {
-    ($seat:expr, |$instance:ident| $call:expr) => {
-        $seat.open(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
+    ($slot:expr, |$instance:ident| $call:expr) => {
+        $slot.open(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
     };
 }
 
@@ -71,7 +71,7 @@ macro_rules! opened {
 /// converts the answer to a host type, and may reject it.
 macro_rules! once {
     ($self:ident, |$instance:ident, $store:ident| $call:expr, $accept:expr) => {{
-        let mut lease = $self.pool.lend().await?;
+        let mut lease = $self.pool.checkout().await?;
         let answer = call!(&mut lease, |$instance| {
             let $store: GuestStore<'_> =
                 $instance.exports.storage_object_store_object_store().store();
@@ -85,7 +85,7 @@ macro_rules! once {
             Ok(Err(problem)) => Err($self.pool.breach(&problem)),
             Err(error) => {
                 lease.give_back();
-                Err($self.pool.said(error))
+                Err($self.pool.convert_error(error))
             }
         }
     }};
@@ -93,7 +93,7 @@ macro_rules! once {
 
 impl Chain {
     /// Builds the chain once to find out whether it can be built, and its capabilities.
-    pub(super) async fn open(pool: Arc<Pool>, route: Option<Route>) -> Result<Self> {
+    pub(super) async fn open(pool: Arc<Pool>, route: Option<KeyRoute>) -> Result<Self> {
         let capabilities = ask(&pool).await?;
         let conditional = AtomicBool::new(capabilities.conditional);
         Ok(Self { pool, capabilities, conditional, route })
@@ -111,8 +111,8 @@ impl Chain {
         }
     }
 
-    fn wary(&self) -> bool {
-        self.pool.wary()
+    fn untrusted(&self) -> bool {
+        self.pool.untrusted()
     }
 
     fn accept(&self, info: types::ObjectInfo) -> check::Checked<ObjectInfo> {
@@ -122,7 +122,7 @@ impl Chain {
 
 /// The capabilities that the guest reports.
 async fn ask(pool: &Arc<Pool>) -> Result<Capabilities> {
-    let mut lease = pool.lend().await?;
+    let mut lease = pool.checkout().await?;
     let capabilities = call!(&mut lease, |i| {
         let store = i.exports.storage_object_store_object_store().store();
         store.call_capabilities(&mut i.store, i.root).await
@@ -147,12 +147,12 @@ impl ObjectStore for Chain {
         once!(
             self,
             |i, s| {
-                let given = i.given();
-                given.aside(pin!(s.call_get(&mut i.store, i.root, key, &asked))).await
+                let offload = i.offload();
+                offload.run(pin!(s.call_get(&mut i.store, i.root, key, &asked))).await
             },
             |(info, data)| {
                 let info = self.accept(info)?;
-                if self.wary() {
+                if self.untrusted() {
                     check::inline(&data, &info, &options)?;
                 }
                 Ok::<_, String>((info, data.into()))
@@ -166,9 +166,9 @@ impl ObjectStore for Chain {
         let answer = once!(
             self,
             |i, s| {
-                let given = i.given();
-                given.add(data.len()).await;
-                given.aside(pin!(s.call_put(&mut i.store, i.root, key, &data, &options))).await
+                let offload = i.offload();
+                offload.add(data.len()).await;
+                offload.run(pin!(s.call_put(&mut i.store, i.root, key, &data, &options))).await
             },
             |info| self.accept(info)
         );
@@ -200,18 +200,18 @@ impl ObjectStore for Chain {
         let asked = convert::list_options_out(&options);
         once!(self, |i, s| s.call_list(&mut i.store, i.root, &asked).await, |page| {
             let page = convert::page_in(page);
-            if self.wary() { check::page(page, &options) } else { Ok(page) }
+            if self.untrusted() { check::page(page, &options) } else { Ok(page) }
         })
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
         let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
-        let mut seat = Seat::take(&self.pool).await?;
-        let opened = opened!(seat, |i| {
+        let mut slot = StreamSlot::take(&self.pool).await?;
+        let opened = opened!(slot, |i| {
             let store = i.exports.storage_object_store_object_store().store();
-            let given = i.given();
+            let offload = i.offload();
             let opened =
-                given.aside(pin!(store.call_read(&mut i.store, i.root, &key, &asked))).await?;
+                offload.run(pin!(store.call_read(&mut i.store, i.root, &key, &asked))).await?;
             match opened {
                 Err(error) => Ok(Err(error)),
                 Ok(reader) => {
@@ -220,16 +220,16 @@ impl ObjectStore for Chain {
                 }
             }
         });
-        let (reader, info) = opened.map_err(|error| self.pool.said(error))?;
+        let (reader, info) = opened.map_err(|error| self.pool.convert_error(error))?;
         let checked = self.accept(info).and_then(|info| {
-            let expected = if self.wary() { check::expected(&info, &options)? } else { None };
+            let expected = if self.untrusted() { check::expected(&info, &options)? } else { None };
             Ok((info, expected))
         });
         let (info, expected) = checked.map_err(|problem| self.pool.breach(&problem))?;
         let pool = self.pool.clone();
         Ok(Box::new(ChainReader {
             pool,
-            seat: Some(seat),
+            slot: Some(slot),
             reader,
             info,
             gave: 0,
@@ -241,23 +241,23 @@ impl ObjectStore for Chain {
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let conditional = options.if_absent || options.if_match.is_some();
         let (key, options) = (key.to_owned(), convert::put_options_out(&options));
-        let mut seat = Seat::take(&self.pool).await?;
-        let opened = opened!(seat, |i| {
+        let mut slot = StreamSlot::take(&self.pool).await?;
+        let opened = opened!(slot, |i| {
             let store = i.exports.storage_object_store_object_store().store();
             let opened = store.call_write(&mut i.store, i.root, &key, &options).await?;
             Ok(opened.map(|writer| (writer, ())))
         });
-        let opened = opened.map_err(|error| self.pool.said(error));
+        let opened = opened.map_err(|error| self.pool.convert_error(error));
         self.refused(refuses(conditional, &opened)).await;
         let (writer, ()) = opened?;
-        Ok(Box::new(ChainWriter { pool: self.pool.clone(), seat, writer, pushed: 0 }))
+        Ok(Box::new(ChainWriter { pool: self.pool.clone(), slot, writer, pushed: 0 }))
     }
 
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
         Ok(None)
     }
 
-    fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
         self.route.as_ref().map(|route| route.follow(key)).transpose()
     }
 
@@ -278,7 +278,7 @@ fn guest_writer(exports: &super::bindings::DecoratorPack) -> GuestWriter<'_> {
 /// Holds a stream slot until the end of the object.
 struct ChainReader {
     pool: Arc<Pool>,
-    seat: Option<Seat>,
+    slot: Option<StreamSlot>,
     reader: ResourceAny,
     info: ObjectInfo,
     /// Bytes read so far, and the bytes that the reader must return in all. `expected`
@@ -291,25 +291,25 @@ struct ChainReader {
 
 impl ChainReader {
     async fn ask(&mut self, max: usize) -> Result<Bytes> {
-        let Some(seat) = &self.seat else { return Ok(Bytes::new()) };
+        let Some(slot) = &self.slot else { return Ok(Bytes::new()) };
         let max = max.clamp(1, MAX_CHUNK);
         let asked = u32::try_from(max).unwrap_or(u32::MAX);
         let reader = self.reader;
-        let chunk = on!(seat, |i| {
-            let (given, guest) = (i.given(), guest_reader(&i.exports));
-            given.aside(pin!(guest.call_next(&mut i.store, reader, asked))).await
+        let chunk = on!(slot, |i| {
+            let (offload, guest) = (i.offload(), guest_reader(&i.exports));
+            offload.run(pin!(guest.call_next(&mut i.store, reader, asked))).await
         });
-        let chunk = chunk.map_err(|error| self.pool.said(error))?;
+        let chunk = chunk.map_err(|error| self.pool.convert_error(error))?;
         self.gave += chunk.len() as u64;
         if let Some(problem) = self.problem(&chunk, max) {
             // The bytes so far must not pass for the whole object.
-            self.seat = None;
+            self.slot = None;
             return Err(self.pool.breach(&problem));
         }
         if chunk.is_empty()
-            && let Some(seat) = self.seat.take()
+            && let Some(slot) = self.slot.take()
         {
-            seat.close().await?;
+            slot.close().await?;
         }
         Ok(chunk.into())
     }
@@ -356,7 +356,7 @@ impl Reader for ChainReader {
 /// of the base stores, too.
 struct ChainWriter {
     pool: Arc<Pool>,
-    seat: Seat,
+    slot: StreamSlot,
     writer: ResourceAny,
     /// Bytes pushed so far; some decorators buffer them until the end.
     pushed: usize,
@@ -369,12 +369,12 @@ impl Writer for ChainWriter {
             let piece = chunk.split_to(chunk.len().min(MAX_CHUNK));
             let writer = self.writer;
             self.pushed = self.pushed.saturating_add(piece.len());
-            let done = on!(self.seat, |i| {
-                let (given, guest) = (i.given(), guest_writer(&i.exports));
-                given.add(piece.len()).await;
-                given.aside(pin!(guest.call_push(&mut i.store, writer, &piece))).await
+            let done = on!(self.slot, |i| {
+                let (offload, guest) = (i.offload(), guest_writer(&i.exports));
+                offload.add(piece.len()).await;
+                offload.run(pin!(guest.call_push(&mut i.store, writer, &piece))).await
             });
-            done.map_err(|error| self.pool.said(error))?;
+            done.map_err(|error| self.pool.convert_error(error))?;
         }
         Ok(())
     }
@@ -382,19 +382,19 @@ impl Writer for ChainWriter {
     async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         let trailer = convert::trailer_out(trailer);
         let (writer, pushed) = (self.writer, self.pushed);
-        let done = on!(self.seat, |i| {
-            let (given, guest) = (i.given(), guest_writer(&i.exports));
-            given.add(pushed).await;
-            given.aside(pin!(guest.call_finish(&mut i.store, writer, &trailer))).await
+        let done = on!(self.slot, |i| {
+            let (offload, guest) = (i.offload(), guest_writer(&i.exports));
+            offload.add(pushed).await;
+            offload.run(pin!(guest.call_finish(&mut i.store, writer, &trailer))).await
         });
         let info = match done {
             Ok(info) => self.pool.accept(info).map_err(|problem| self.pool.breach(&problem))?,
             Err(error) => {
-                self.seat.close().await?;
-                return Err(self.pool.said(error));
+                self.slot.close().await?;
+                return Err(self.pool.convert_error(error));
             }
         };
-        self.seat.close().await?;
+        self.slot.close().await?;
         Ok(info)
     }
 }

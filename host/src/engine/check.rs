@@ -1,7 +1,7 @@
 //! Checks that a plug-in's answers conform to the contract. An answer that passes may
 //! still be wrong, but it can't exceed its limits or pass for something else.
 
-use super::plugin::voice::clean;
+use super::plugin::output::clean;
 use crate::store::{
     Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, PAGE_LIMIT, Page, ReadOptions, check_key,
 };

@@ -47,7 +47,7 @@ impl Limits {
 
 impl From<&PluginLimits> for Limits {
     fn from(limits: &PluginLimits) -> Self {
-        let ticks = limits.fuel.as_millis().div_ceil(TICK.as_millis());
+        let ticks = limits.cpu_time.as_millis().div_ceil(TICK.as_millis());
         Self {
             memory: usize::try_from(limits.memory).unwrap_or(usize::MAX),
             // Interpreters of other languages have this many functions.

@@ -5,26 +5,26 @@
 //! is in the base stores, shared state is in the
 //! [`Coordinator`](crate::coordinator::Coordinator).
 
-mod aside;
 mod bindings;
 mod cache;
 mod chain;
 mod check;
+pub(crate) mod circuit_breaker;
 mod convert;
-pub(crate) mod health;
 mod imports;
+mod key_route;
 mod limits;
+mod offload;
 mod pack;
 pub mod plugin;
 mod pool;
-mod route;
-mod seat;
 mod state;
-mod uncopied;
+mod stream_slot;
+mod zero_copy;
 
-pub use aside::compute_aside;
 pub use chain::Chain;
-pub use health::Counts;
+pub use circuit_breaker::Counts;
+pub use offload::offload_compute;
 pub use plugin::Plugin;
 pub use state::{Base, BaseReader, BaseWriter, MAX_MEMORY, Observer, Shared};
 
@@ -68,7 +68,7 @@ impl Engine {
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-        uncopied::link(&mut linker)?;
+        zero_copy::link(&mut linker)?;
         let pre = DecoratorPackPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Arc::new(Self { pack: Pack::new(pre, Limits::BUILT_IN, None) }))
     }

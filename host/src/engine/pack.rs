@@ -4,11 +4,11 @@
 use super::bindings::exports::storage::object_store::decorators as wit;
 use super::bindings::{DecoratorPack, DecoratorPackPre};
 use super::chain::Chain;
-use super::health::{Counters, Health};
+use super::circuit_breaker::{Counters, Health};
+use super::key_route::KeyRoute;
 use super::limits::Limits;
-use super::plugin::{voice::Voice, wasi};
+use super::plugin::{output::OutputLog, wasi};
 use super::pool::Pool;
-use super::route::Route;
 use super::state::{Shared, State};
 use crate::store::{Error, Result, SharedStore};
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub(crate) struct Pack {
 pub(crate) struct Watched {
     pub name: Arc<str>,
     pub counters: Arc<Counters>,
-    pub voice: Arc<Voice>,
+    pub voice: Arc<OutputLog>,
 }
 
 impl Pack {
@@ -97,9 +97,9 @@ impl Pack {
             return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
         }
         // A plug-in may use the names of built-in kinds for other things.
-        let route = if self.plugin.is_none() { Route::new(&nodes, &bases) } else { None };
+        let key_route = if self.plugin.is_none() { KeyRoute::new(&nodes, &bases) } else { None };
         let nodes = nodes.into_iter().map(node).collect();
-        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared), route).await
+        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared), key_route).await
     }
 }
 

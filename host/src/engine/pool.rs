@@ -1,12 +1,12 @@
 //! Creates, leases, reuses and discards the instances of one chain.
 
-use super::aside::Given;
 use super::bindings::exports;
 use super::bindings::storage::object_store::types;
-use super::health::{Fault, Health};
+use super::circuit_breaker::{Fault, Health};
+use super::offload::Offload;
 use super::pack::Pack;
-use super::seat::Seats;
 use super::state::{Shared, State};
+use super::stream_slot::StreamSlots;
 use super::{TICK, check, convert};
 use crate::store::{Error, ObjectInfo, Result, SharedStore};
 use std::collections::HashMap;
@@ -37,8 +37,8 @@ pub(super) struct Instance {
 
 impl Instance {
     /// The byte count of the current call.
-    pub fn given(&self) -> Given {
-        self.store.data().given.clone()
+    pub fn offload(&self) -> Offload {
+        self.store.data().offload.clone()
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Pool {
     shared: Shared,
     idle: Mutex<Idle>,
     permits: Arc<Semaphore>,
-    pub seats: Seats,
+    pub slots: StreamSlots,
     /// Calls that may outlive their callers.
     pub tasks: TaskTracker,
     /// Whether streams may share an instance. A stream that waits, for a lock say, must
@@ -100,11 +100,11 @@ impl Pool {
         let permits = Arc::new(Semaphore::new(pack.limits().instances));
         let root = nodes.last().map(|node| node.name.clone()).unwrap_or_default();
         let health = pack.health(root);
-        let (idle, seats, tasks) = (Mutex::default(), Seats::default(), TaskTracker::new());
+        let (idle, slots, tasks) = (Mutex::default(), StreamSlots::default(), TaskTracker::new());
         // Stores with several bases take locks. A plug-in may hold locks, too, and one
         // trap must not end other streams.
         let shares = health.is_none() && nodes.iter().all(|node| node.bases.len() == 1);
-        Arc::new(Self { pack, nodes, bases, shared, idle, permits, seats, tasks, shares, health })
+        Arc::new(Self { pack, nodes, bases, shared, idle, permits, slots, tasks, shares, health })
     }
 
     pub fn pack(&self) -> &Pack {
@@ -117,7 +117,7 @@ impl Pool {
     }
 
     /// Leases an instance for one call.
-    pub async fn lend(self: &Arc<Self>) -> Result<Lease> {
+    pub async fn checkout(self: &Arc<Self>) -> Result<Lease> {
         let permit = self.permit().await?;
         let instance = self.instance().await?;
         Ok(Lease { instance: Some(instance), pool: self.clone(), _permit: permit })
@@ -206,32 +206,32 @@ impl Pool {
         };
         match within(limits.call, made).await {
             Ok((exports, Ok(root))) => Ok(Box::new(Instance { store, exports, root })),
-            Ok((_, Err(error))) => Err(self.said(error)),
+            Ok((_, Err(error))) => Err(self.convert_error(error)),
             Err(error) => Err(self.failure("could not start", store.data().starved, &error)),
         }
     }
 
     /// Converts an error that the component returned.
-    pub fn said(&self, error: types::Error) -> Error {
+    pub fn convert_error(&self, error: types::Error) -> Error {
         let error = convert::error_in(error);
         if self.health.is_some() { check::error(error) } else { error }
     }
 
     /// Whether answers are checked. The built-in decorators are trusted.
-    pub fn wary(&self) -> bool {
+    pub fn untrusted(&self) -> bool {
         self.health.is_some()
     }
 
     /// Converts an object's properties, checking those from a plug-in.
     pub fn accept(&self, info: types::ObjectInfo) -> check::Checked<ObjectInfo> {
         let info = convert::info_in(info);
-        if self.wary() { check::info(info) } else { Ok(info) }
+        if self.untrusted() { check::info(info) } else { Ok(info) }
     }
 
     /// Records a successful call.
-    pub fn well(&self) {
+    pub fn success(&self) {
         if let Some(health) = &self.health {
-            health.well();
+            health.success();
         }
     }
 
@@ -329,7 +329,7 @@ impl Lease {
     /// Returns the instance to the pool. A lease dropped without this discards its
     /// instance, since guest handles may still be open in it.
     pub fn give_back(mut self) {
-        self.pool.well();
+        self.pool.success();
         if let Some(instance) = self.instance.take() {
             self.pool.keep(instance);
         }

@@ -1,7 +1,7 @@
 //! The host's state of one instance.
 
-use super::aside::Given;
 use super::limits::Limits;
+use super::offload::Offload;
 use crate::coordinator::Coordinator;
 use crate::store::{Reader, SharedStore, Writer};
 use std::collections::HashMap;
@@ -55,7 +55,7 @@ pub(crate) struct State {
     /// Calls that the guest has made on its stores.
     asked: u32,
     /// Bytes passed to the guest in the current call.
-    pub given: Given,
+    pub offload: Offload,
     /// Bytes of linear memory so far.
     pub memory: usize,
     /// Whether it was refused more memory.
@@ -72,7 +72,7 @@ impl State {
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
-        let given = Given::default();
+        let offload = Offload::default();
         Self {
             table,
             bases,
@@ -80,7 +80,7 @@ impl State {
             limits,
             ticks: 0,
             asked: 0,
-            given,
+            offload,
             memory: 0,
             starved: false,
             wasi,
@@ -90,7 +90,7 @@ impl State {
     /// Starts a call into the instance.
     pub fn begin(&mut self) {
         self.ticks = 0;
-        self.given.reset();
+        self.offload.reset();
     }
 
     /// A store that the guest holds. Yields to other tasks every [`MANY`] calls.

@@ -187,7 +187,7 @@ impl ObjectStore for Gated {
     ) -> Result<Option<ObjectInfo>> {
         self.memory.copy(from, etag, to, options).await
     }
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
     async fn close(&self) -> Result<()> {
@@ -271,7 +271,7 @@ async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
 
 #[test]
 fn others_go_on_while_a_large_object_is_compressed() {
-    compute_aside();
+    offload_compute();
     // The call shares its only worker thread with the other tasks, unless it offloads.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let others = Arc::new(AtomicU64::new(0));

@@ -37,7 +37,7 @@ impl Background {
             task.abort();
             let _ = task.await;
             for number in 0..BUCKETS {
-                if let Err(error) = mirror.book.tidy(number).await {
+                if let Err(error) = mirror.journal.tidy(number).await {
                     tracing::warn!(target: "storage", store = mirror.name(), "{error}");
                     break;
                 }
@@ -94,8 +94,8 @@ async fn look_after(mirror: &Mirror) {
 /// Makes one healing pass. Returns its report, and why the first unhealed key was left.
 async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<(Report, String)> {
     // Another process may have healed some of the recorded keys.
-    for (number, _) in mirror.book.all().await? {
-        mirror.book.refresh(number).await?;
+    for (number, _) in mirror.journal.all().await? {
+        mirror.journal.refresh(number).await?;
     }
     let reason = Arc::new(OnceLock::new());
     let first = reason.clone();
@@ -118,9 +118,9 @@ async fn pass(mirror: &Mirror, idle: &mut HashMap<u32, u64>) -> crate::Result<(R
     }
     // Remove records of completed writes once no writer uses the bucket.
     for number in 0..BUCKETS {
-        match mirror.book.idle(number).await? {
+        match mirror.journal.idle(number).await? {
             Some(serial) if idle.insert(number, serial) == Some(serial) => {
-                mirror.book.tidy(number).await?;
+                mirror.journal.tidy(number).await?;
             }
             Some(_) => {}
             None => drop(idle.remove(&number)),

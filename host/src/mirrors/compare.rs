@@ -1,7 +1,7 @@
 //! Reads all objects to their ends: those of a mirror on every child, to compare them,
 //! or those of any other store.
 
-use super::union::union;
+use super::merge_listing::merge_listing;
 use super::{CONCURRENCY, Mirror};
 use crate::objects::{CHUNK, Objects};
 use crate::source::Source;
@@ -45,8 +45,9 @@ pub struct Finding {
 /// Compares the size and bytes of every object over all children. Calls `hear` for each
 /// key with the bytes read, and the finding if there is one.
 pub async fn compare(mirror: &Mirror, mut hear: impl FnMut(u64, Option<Finding>)) -> Result<()> {
-    let mut compared =
-        union(mirror)?.map_ok(|(key, _)| one(mirror, key)).try_buffer_unordered(CONCURRENCY / 2);
+    let mut compared = merge_listing(mirror)?
+        .map_ok(|(key, _)| one(mirror, key))
+        .try_buffer_unordered(CONCURRENCY / 2);
     while let Some((bytes, finding)) = compared.try_next().await? {
         hear(bytes, finding);
     }
@@ -161,7 +162,7 @@ async fn one(mirror: &Mirror, key: String) -> Result<(u64, Option<Finding>)> {
             return Ok((bytes, None));
         }
     }
-    let noted = mirror.book.of(&key).await?;
+    let noted = mirror.journal.of(&key).await?;
     let behind =
         noted.recorded.behind().iter().map(|child| mirror.child(*child).to_owned()).collect();
     let sound = sound(&again).map(|child| mirror.child(child).to_owned());

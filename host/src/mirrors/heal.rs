@@ -1,10 +1,10 @@
 //! Makes the children of a mirror equal again: for the keys on record or, with `full`,
 //! for every key that any child lists.
 
-use super::mend::{Mended, Mending, all_equal};
+use super::merge_listing::merge_listing;
+use super::repair::{Repaired, Repairing, all_equal};
 use super::report::{ChildCounts, Event, Report, Watcher};
-use super::union::union;
-use super::{Alive, CONCURRENCY, Mirror};
+use super::{CONCURRENCY, Liveness, Mirror};
 use crate::store::Result;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -29,9 +29,9 @@ pub struct Heal {
 /// May be interrupted at any time and run again: a key stays on record until its
 /// children are equal.
 pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
-    let alive = Alive::new(mirror);
+    let liveness = Liveness::new(mirror);
     let (dry_run, full) = (what.dry_run, what.full);
-    let how = Mending { dry_run, full, watch: what.watch.clone() };
+    let how = Repairing { dry_run, full, watch: what.watch.clone() };
     let name = |child: &crate::Objects| ChildCounts {
         name: child.name().to_owned(),
         ..ChildCounts::default()
@@ -41,23 +41,23 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     let mut together: BTreeMap<u32, Missed> = BTreeMap::new();
     // Keys that stay on record; don't look at them twice.
     let mut unhealed = HashSet::new();
-    for (number, bucket) in mirror.book.all().await? {
+    for (number, bucket) in mirror.journal.all().await? {
         if !bucket.every.is_clean() {
             together.insert(number, bucket.every);
         }
         let keys = futures::stream::iter(bucket.keys.into_keys().map(Ok));
-        each(mirror, keys.boxed(), &alive, &how, &mut report, |key, mended| {
-            if !mended.left.is_empty() {
+        each(mirror, keys.boxed(), &liveness, &how, &mut report, |key, repaired| {
+            if !repaired.left.is_empty() {
                 unhealed.insert(key.to_owned());
             }
         })
         .await?;
         if !what.dry_run {
-            mirror.book.tidy(number).await?;
+            mirror.journal.tidy(number).await?;
         }
     }
     if !what.full && together.is_empty() {
-        welcome(mirror, &alive, &report);
+        welcome(mirror, &liveness, &report);
         return Ok(report);
     }
     // Keys recorded only by their bucket and, with `full`, all other keys come from the
@@ -66,7 +66,7 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
         |child: usize| mirror.children.get(child).is_some_and(|c| c.capabilities().metadata);
     let buckets: Vec<u32> = together.keys().copied().collect();
     let mut equal = 0_u64;
-    let keys = union(mirror)?.try_filter_map(|(key, row)| {
+    let keys = merge_listing(mirror)?.try_filter_map(|(key, row)| {
         let recorded = buckets.contains(&bucket_of(&key));
         let failed = unhealed.contains(&key);
         let skip = failed || (!recorded && (!full || all_equal(&row, keeps)));
@@ -74,8 +74,8 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
         std::future::ready(Ok((!skip).then_some(key)))
     });
     let mut unhealed_buckets: HashSet<u32> = unhealed.iter().map(|key| bucket_of(key)).collect();
-    each(mirror, keys.boxed(), &alive, &how, &mut report, |key, mended| {
-        if !mended.left.is_empty() {
+    each(mirror, keys.boxed(), &liveness, &how, &mut report, |key, repaired| {
+        if !repaired.left.is_empty() {
             unhealed_buckets.insert(bucket_of(key));
         }
     })
@@ -84,7 +84,7 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
     if !what.dry_run {
         for (number, every) in together {
             if !unhealed_buckets.contains(&number)
-                && !mirror.book.settle_every(number, &every).await?
+                && !mirror.journal.settle_every(number, &every).await?
             {
                 report.left += 1;
                 let why = "the record of it was changed by others meanwhile: heal again";
@@ -93,14 +93,14 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
             }
         }
     }
-    welcome(mirror, &alive, &report);
+    welcome(mirror, &liveness, &report);
     Ok(report)
 }
 
 /// Includes children again that answered and took all that they missed.
-fn welcome(mirror: &Mirror, alive: &Alive, report: &Report) {
+fn welcome(mirror: &Mirror, liveness: &Liveness, report: &Report) {
     for (index, child) in report.children.iter().enumerate() {
-        if alive.has_answered(index) && child.left == 0 {
+        if liveness.has_answered(index) && child.left == 0 {
             mirror.answers(&child.name);
         }
     }
@@ -110,41 +110,41 @@ fn welcome(mirror: &Mirror, alive: &Alive, report: &Report) {
 async fn each(
     mirror: &Mirror,
     keys: BoxStream<'_, Result<String>>,
-    alive: &Alive,
-    how: &Mending,
+    liveness: &Liveness,
+    how: &Repairing,
     report: &mut Report,
-    mut done: impl FnMut(&str, &Mended),
+    mut done: impl FnMut(&str, &Repaired),
 ) -> Result<()> {
-    let mut mended = keys
+    let mut repaired = keys
         .map_ok(|key| async move {
-            let mended = mirror.mend(&key, alive, how).await?;
-            Ok((key, mended))
+            let repaired = mirror.repair(&key, liveness, how).await?;
+            Ok((key, repaired))
         })
         .try_buffer_unordered(CONCURRENCY);
-    while let Some((key, mended)) = mended.try_next().await? {
-        done(&key, &mended);
-        report.add(&mended);
+    while let Some((key, repaired)) = repaired.try_next().await? {
+        done(&key, &repaired);
+        report.add(&repaired);
         (how.watch)(Event::Done);
     }
     Ok(())
 }
 
 impl Report {
-    fn add(&mut self, mended: &Mended) {
+    fn add(&mut self, repaired: &Repaired) {
         self.keys += 1;
-        self.left += u64::from(!mended.left.is_empty());
-        for (child, bytes) in &mended.copied {
+        self.left += u64::from(!repaired.left.is_empty());
+        for (child, bytes) in &repaired.copied {
             if let Some(counts) = self.children.get_mut(*child) {
                 counts.copied += 1;
                 counts.bytes = counts.bytes.saturating_add(*bytes);
             }
         }
-        for child in &mended.removed {
+        for child in &repaired.removed {
             if let Some(counts) = self.children.get_mut(*child) {
                 counts.removed += 1;
             }
         }
-        for left in &mended.left {
+        for left in &repaired.left {
             for (child, counts) in self.children.iter_mut().enumerate() {
                 counts.left += u64::from(left.child.is_none_or(|only| only == child));
             }

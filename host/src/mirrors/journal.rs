@@ -11,7 +11,7 @@ use storage_core::decorators::mirroring::record::{
 };
 
 /// The journal of one mirror.
-pub(super) struct Book {
+pub(super) struct Journal {
     mirror: String,
     names: Vec<String>,
     journal: Option<Objects>,
@@ -26,7 +26,7 @@ pub(super) struct Noted {
     taken: u64,
 }
 
-impl Book {
+impl Journal {
     pub fn new(
         mirror: &str,
         names: Vec<String>,

@@ -6,16 +6,16 @@
 //! where the store has them.
 
 mod background;
-mod carry;
 mod compare;
+mod conflict;
+mod copy;
 mod heal;
 mod journal;
-mod mend;
+mod merge_listing;
 #[cfg(test)]
 mod model_tests;
+mod repair;
 mod report;
-mod truth;
-mod union;
 
 pub use background::Background;
 pub use compare::{Finding, Seen, compare, compare_keys, read_keys_through, read_through};
@@ -25,7 +25,7 @@ pub use report::{ChildCounts, Event, Left, Report, Watcher};
 use crate::coordinator::Coordinator;
 use crate::objects::Objects;
 use crate::store::Error;
-use journal::Book;
+use journal::Journal;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use storage_core::decorators::mirroring::troubles::{Troubles, shared_name};
 
@@ -40,7 +40,7 @@ pub struct Mirror {
     name: String,
     children: Vec<Objects>,
     coordinator: Coordinator,
-    book: Book,
+    journal: Journal,
 }
 
 impl Mirror {
@@ -52,8 +52,8 @@ impl Mirror {
         coordinator: Coordinator,
     ) -> Self {
         let names = children.iter().map(|child| child.name().to_owned()).collect();
-        let book = Book::new(name, names, journal, coordinator.clone());
-        Self { name: name.to_owned(), children, coordinator, book }
+        let journal = Journal::new(name, names, journal, coordinator.clone());
+        Self { name: name.to_owned(), children, coordinator, journal }
     }
 
     /// The store's name in the configuration.
@@ -63,7 +63,7 @@ impl Mirror {
 
     /// Whether the record of what children missed survives a restart.
     pub fn has_journal(&self) -> bool {
-        self.book.is_durable()
+        self.journal.is_durable()
     }
 
     fn child(&self, index: usize) -> &str {
@@ -96,7 +96,7 @@ impl Mirror {
 }
 
 /// Which children answer, over one pass.
-struct Alive(Vec<Child>);
+struct Liveness(Vec<Child>);
 
 /// One child's state.
 #[derive(Default)]
@@ -106,7 +106,7 @@ struct Child {
     answered: AtomicBool,
 }
 
-impl Alive {
+impl Liveness {
     fn new(mirror: &Mirror) -> Self {
         Self(mirror.children.iter().map(|_| Child::default()).collect())
     }

@@ -3,7 +3,7 @@
 
 use super::{Digest, shown};
 use crate::engine::plugin::MAX_COMPONENT;
-use crate::engine::plugin::outline::names;
+use crate::engine::plugin::inspect::names;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

@@ -3,8 +3,8 @@
 use super::checksum::{Algorithm, Sum};
 use super::digest::Digests;
 use super::error;
+use crate::chunk_size::piece;
 use crate::source::{Ended, Source};
-use crate::streaming::piece;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::HeaderMap;

@@ -92,7 +92,7 @@ impl OfDelete {
             return Err(s3_error!(NotImplemented, "{text}"));
         }
         if self.size.is_some() || self.modified.is_some() {
-            let info = match objects.measured(key).await {
+            let info = match objects.stat_with_size(key).await {
                 Err(Error::NotFound) => return Ok(()),
                 info => info.map_err(|error| s3(error, key))?,
             };

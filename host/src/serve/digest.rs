@@ -1,6 +1,6 @@
 //! The MD5 of a body, with the checksums that its client sent or wants.
 
-use crate::beside::{Beside, Sum};
+use crate::digest::{AsyncHasher, Sum};
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use s3s::checksum::ChecksumHasher;
@@ -21,11 +21,11 @@ impl Sum for Sums {
 }
 
 /// Computes the digests of the bytes so far.
-pub struct Digests(Beside<Sums>);
+pub struct Digests(AsyncHasher<Sums>);
 
 impl Digests {
     pub fn new(sums: ChecksumHasher) -> Self {
-        Self(Beside::new(Sums { md5: Md5::new(), sums }))
+        Self(AsyncHasher::new(Sums { md5: Md5::new(), sums }))
     }
 
     pub async fn update(&mut self, chunk: Bytes) -> S3Result<()> {

@@ -1,6 +1,6 @@
 //! The mapping of store errors to S3 errors.
 
-use crate::source::Fault;
+use crate::source::CopyError;
 use crate::store::{Error, check_key as check_contract, key_too_long};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use storage_core::types::KEY_TOO_LONG;
@@ -48,10 +48,10 @@ pub fn s3_read(error: Error, key: &str) -> S3Error {
 }
 
 /// Like [`s3`], for a transfer from one object to `key`.
-pub fn s3_moved(fault: Fault, key: &str) -> S3Error {
+pub fn s3_moved(fault: CopyError, key: &str) -> S3Error {
     match fault {
-        Fault::Source(error) => s3_read(error, key),
-        Fault::Target(error) => s3(error, key),
+        CopyError::Source(error) => s3_read(error, key),
+        CopyError::Target(error) => s3(error, key),
     }
 }
 

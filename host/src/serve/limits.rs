@@ -5,8 +5,8 @@
 
 use super::linger::Lingering;
 use super::patience::Patience;
+use crate::chunk_size::Open;
 use crate::config::Limits;
-use crate::streaming::Open;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body, Frame, Incoming, SizeHint};

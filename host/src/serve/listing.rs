@@ -177,7 +177,7 @@ async fn listed(
             async move {
                 let info = match entry.info.size {
                     Some(_) => entry.info,
-                    None => match objects.measured(&entry.key).await {
+                    None => match objects.stat_with_size(&entry.key).await {
                         Ok(info) => info,
                         // Deleted meanwhile, or unreadable: list it without a
                         // size.

@@ -213,7 +213,7 @@ impl Buckets {
         let (if_match, if_none_match) = (input.if_match, input.if_none_match);
         conditions::of_put(&objects, &key, &mut options, if_match, if_none_match).await?;
         let upload = objects.write(&key, options).await.map_err(|e| s3(e, &key))?;
-        let mut upload = upload.undigested();
+        let mut upload = upload.without_digest();
         let (staging, in_use) = (self.staging.clone(), self.in_use.clone());
         let future = async move {
             let etag = staging::etag(&parts);

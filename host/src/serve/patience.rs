@@ -1,6 +1,6 @@
 //! Idle and minimum-rate timeouts for slow clients.
 
-use crate::streaming::piece;
+use crate::chunk_size::piece;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;

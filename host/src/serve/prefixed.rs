@@ -98,7 +98,7 @@ impl ObjectStore for Prefixed {
         Ok(None)
     }
 
-    fn beneath(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(Some((self.base.clone(), self.key(key)?)))
     }
 

@@ -9,10 +9,10 @@ use super::layout::{self, Piece};
 use super::meta::{self, Conditions};
 use super::s3::{range, signed};
 use super::tagging;
+use crate::chunk_size::piece;
 use crate::objects::Objects;
 use crate::source::Source;
 use crate::store::{ByteRange, Error, ObjectInfo, ReadOptions};
-use crate::streaming::piece;
 use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
@@ -26,7 +26,7 @@ impl Buckets {
         let key = &input.key;
         meta::only_version(input.version_id.as_deref())?;
         let objects = self.bucket(&input.bucket).await?;
-        let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
+        let info = objects.stat_with_size(key).await.map_err(|e| s3_read(e, key))?;
         Judged::check(&extensions, &info)?;
         Conditions {
             if_match: input.if_match,
@@ -80,7 +80,7 @@ impl Buckets {
         let key = &input.key;
         meta::only_version(input.version_id.as_deref())?;
         let objects = self.bucket(&input.bucket).await?;
-        let info = objects.measured(key).await.map_err(|e| s3_read(e, key))?;
+        let info = objects.stat_with_size(key).await.map_err(|e| s3_read(e, key))?;
         Judged::check(&extensions, &info)?;
         // Clients send all names in one header, or each in its own.
         let names = input.object_attributes.iter().flat_map(|names| names.as_str().split(','));
@@ -207,7 +207,7 @@ impl Opened {
         conditions.check(&stat, S3ErrorCode::NotModified)?;
         let measured = match stat.size {
             Some(_) => None,
-            None => Some(objects.measured(key).await.map_err(failed)?),
+            None => Some(objects.stat_with_size(key).await.map_err(failed)?),
         };
         // The position of a part holds for that version alone, too.
         let part = part(measured.as_ref().unwrap_or(&stat), number)?;

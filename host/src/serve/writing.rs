@@ -51,7 +51,7 @@ impl Buckets {
         let expected = expected!(input, &headers, Some(wanted));
         let mut body = Incoming::new(input.body, expected, &headers, trailing_headers);
         let failed = |e| s3(e, key);
-        let mut upload = objects.write(key, options).await.map_err(failed)?.undigested();
+        let mut upload = objects.write(key, options).await.map_err(failed)?.without_digest();
         while let Some(chunk) = body.next().await? {
             upload.push(chunk).await.map_err(failed)?;
         }

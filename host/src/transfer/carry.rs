@@ -1,11 +1,11 @@
 //! Copies or moves one object between stores.
 
 use super::Control;
-use super::each::Finished;
+use super::endpoint::{Endpoint, Known};
+use super::executor::Finished;
 use super::report::{Done, Event, Failure};
-use super::side::{Known, Side};
 use crate::objects::md5;
-use crate::source::Fault;
+use crate::source::CopyError;
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, conditionally};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -15,28 +15,22 @@ use storage_core::RESERVED_METADATA;
 /// Copies objects from one side to the other. Clones share their state.
 #[derive(Clone)]
 pub(super) struct Carrier {
-    pub from: Side,
-    pub to: Side,
+    pub from: Endpoint,
+    pub to: Endpoint,
     pub control: Control,
     warned: Arc<AtomicBool>,
 }
 
 impl Carrier {
-    pub fn new(from: &Side, to: &Side, control: &Control) -> Self {
+    pub fn new(from: &Endpoint, to: &Endpoint, control: &Control) -> Self {
         let (from, to, control) = (from.clone(), to.clone(), control.clone());
         Self { from, to, control, warned: Arc::default() }
     }
 
     /// Like [`carry`](Self::carry), for the key `rest` below both prefixes.
-    pub async fn one(
-        self,
-        rest: String,
-        known: Known,
-        overwrite: bool,
-        relocate: bool,
-    ) -> Finished {
+    pub async fn one(self, rest: String, known: Known, overwrite: bool, mv: bool) -> Finished {
         let (key, target) = (self.from.key(&rest), self.to.key(&rest));
-        let result = self.carry(&key, &target, known.size, overwrite, relocate).await;
+        let result = self.carry(&key, &target, known.size, overwrite, mv).await;
         Finished { key, size: known.size, result }
     }
 
@@ -48,7 +42,7 @@ impl Carrier {
         target: &str,
         size: Option<u64>,
         overwrite: bool,
-        relocate: bool,
+        mv: bool,
     ) -> Result<Done, Failure> {
         let there = |e| self.to.failure("write", target, e);
         if !overwrite && self.to.objects.exists(target).await.map_err(there)? {
@@ -56,7 +50,7 @@ impl Carrier {
         }
         if self.control.dry_run {
             let bytes = size.unwrap_or(0);
-            return Ok(if relocate { Done::Moved(bytes) } else { Done::Copied(bytes) });
+            return Ok(if mv { Done::Moved(bytes) } else { Done::Copied(bytes) });
         }
         let within = self.within(key, target, !overwrite).await;
         let done = match within.transpose() {
@@ -69,7 +63,7 @@ impl Carrier {
             }
             done => done?,
         };
-        if !relocate {
+        if !mv {
             return Ok(Done::Copied(bytes));
         }
         // Don't delete a version that was written after the read.
@@ -92,7 +86,7 @@ impl Carrier {
         target: &str,
         if_absent: bool,
     ) -> Result<Option<(u64, Option<String>)>, Failure> {
-        if !self.from.objects.is_beside(key, &self.to.objects, target) {
+        if !self.from.objects.same_backend(key, &self.to.objects, target) {
             return Ok(None);
         }
         let info = self.from.objects.stat(key).await;
@@ -122,8 +116,8 @@ impl Carrier {
         let moving = |piece: &Bytes| (self.control.watch)(Event::Bytes(piece.len() as u64));
         match source.carry(&self.to.objects, target, options, moving).await {
             Ok(bytes) => Ok((bytes, etag)),
-            Err(Fault::Source(error)) => Err(here(error)),
-            Err(Fault::Target(error)) => Err(there(error)),
+            Err(CopyError::Source(error)) => Err(here(error)),
+            Err(CopyError::Target(error)) => Err(there(error)),
         }
     }
 
@@ -147,7 +141,12 @@ impl Carrier {
 }
 
 /// Deletes one object; a missing one counts as deleted.
-pub(super) async fn remove(side: Side, key: String, size: Option<u64>, dry_run: bool) -> Finished {
+pub(super) async fn remove(
+    side: Endpoint,
+    key: String,
+    size: Option<u64>,
+    dry_run: bool,
+) -> Finished {
     let deleted = match dry_run {
         true => Ok(()),
         false => side.objects.delete(&key, DeleteOptions::default()).await,

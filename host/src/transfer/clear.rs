@@ -2,19 +2,19 @@
 
 use super::Control;
 use super::carry::remove;
-use super::each::each;
+use super::endpoint::Endpoint;
+use super::executor::execute;
 use super::left_out;
 use super::report::{Aborted, Counts, Event};
-use super::side::Side;
 use futures::TryStreamExt;
 
 /// Deletes the objects. Failed keys are counted; returns an error only if the listing
 /// fails.
-pub async fn clear(side: &Side, control: &Control) -> Result<Counts, Box<Aborted>> {
+pub async fn clear(side: &Endpoint, control: &Control) -> Result<Counts, Box<Aborted>> {
     let mut counts = Counts::default();
     let found =
         side.listing(&control.filter).inspect_ok(|(_, _)| (control.watch)(Event::Found(None)));
-    each(control, &mut counts, found, |(rest, _)| {
+    execute(control, &mut counts, found, |(rest, _)| {
         remove(side.clone(), side.key(&rest), None, control.dry_run)
     })
     .await?;

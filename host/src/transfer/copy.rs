@@ -2,20 +2,20 @@
 
 use super::Control;
 use super::carry::Carrier;
-use super::each::{Finished, each};
+use super::endpoint::{Endpoint, Known};
+use super::executor::{Finished, execute};
 use super::keys::{KeyList, named};
 use super::left_out;
 use super::report::{Aborted, Counts, Event};
-use super::side::{Known, Side};
 use futures::TryStreamExt;
 
 /// What to copy.
 #[derive(Clone)]
 pub struct Copy {
     /// The source.
-    pub from: Side,
+    pub from: Endpoint,
     /// The target; its prefix replaces that of the source.
-    pub to: Side,
+    pub to: Endpoint,
     /// Replace existing objects.
     pub overwrite: bool,
 }
@@ -31,17 +31,17 @@ pub(super) async fn carry_all(
     what: &Copy,
     control: &Control,
     verb: &'static str,
-    relocate: bool,
+    mv: bool,
 ) -> Result<Counts, Box<Aborted>> {
-    what.from.apart(&what.to, verb)?;
+    what.from.check_disjoint(&what.to, verb)?;
     let mut counts = Counts::default();
     let carrier = Carrier::new(&what.from, &what.to, control);
     let found = what
         .from
         .listing(&control.filter)
         .inspect_ok(|(_, known)| (control.watch)(Event::Found(known.size)));
-    each(control, &mut counts, found, |(rest, known)| {
-        carrier.clone().one(rest, known, what.overwrite, relocate)
+    execute(control, &mut counts, found, |(rest, known)| {
+        carrier.clone().one(rest, known, what.overwrite, mv)
     })
     .await?;
     if !counts.stopped {
@@ -57,10 +57,10 @@ pub async fn copy_keys(
     keys: impl KeyList,
     control: &Control,
 ) -> Result<Counts, Box<Aborted>> {
-    what.from.apart(&what.to, "copy")?;
+    what.from.check_disjoint(&what.to, "copy")?;
     let mut counts = Counts::default();
     let carrier = Carrier::new(&what.from, &what.to, control);
-    each(control, &mut counts, named(&what.from, keys, control), |key| {
+    execute(control, &mut counts, named(&what.from, keys, control), |key| {
         let (carrier, overwrite) = (carrier.clone(), what.overwrite);
         async move {
             match key {

@@ -1,16 +1,16 @@
 //! Compares two objects.
 
+use super::endpoint::{Endpoint, Known};
 use super::report::Failure;
-use super::side::{Known, Side};
 use crate::objects::CHUNK;
 use bytes::Bytes;
 
 /// Whether the objects at `rest` are equal: by size, then by MD5 if both sides have
 /// one, else by their bytes.
 pub(super) async fn equal(
-    from: &Side,
+    from: &Endpoint,
     source: &Known,
-    to: &Side,
+    to: &Endpoint,
     target: &Known,
     rest: &str,
 ) -> Result<bool, Failure> {
@@ -25,7 +25,7 @@ pub(super) async fn equal(
     same_bytes(from, to, rest).await
 }
 
-async fn same_bytes(from: &Side, to: &Side, rest: &str) -> Result<bool, Failure> {
+async fn same_bytes(from: &Endpoint, to: &Endpoint, rest: &str) -> Result<bool, Failure> {
     let (a_key, b_key) = (from.key(rest), to.key(rest));
     let here = |e| from.failure("compare", &a_key, e);
     let there = |e| to.failure("compare", &b_key, e);

@@ -1,8 +1,8 @@
 //! Reads lists of keys, which replace a listing.
 
 use super::Control;
-use super::report::{Event, Failure, Fault};
-use super::side::Side;
+use super::endpoint::Endpoint;
+use super::report::{CopyError, Event, Failure};
 use crate::store::{Error, check_key};
 use futures::{Stream, StreamExt};
 use std::io;
@@ -56,10 +56,10 @@ async fn next(from: &mut (impl AsyncBufRead + Unpin), end: u8) -> io::Result<Opt
 /// The keys of a list that the filter includes, relative to the side's prefix, and a
 /// failure for each invalid key.
 pub(super) fn named(
-    side: &Side,
+    side: &Endpoint,
     keys: impl KeyList,
     control: &Control,
-) -> impl Stream<Item = Result<Result<String, Failure>, Fault>> {
+) -> impl Stream<Item = Result<Result<String, Failure>, CopyError>> {
     let (side, control) = (side.clone(), control.clone());
     keys.filter_map(move |key| {
         let key = match key {
@@ -78,7 +78,7 @@ pub(super) fn named(
     })
 }
 
-fn parse(side: &Side, bytes: &[u8]) -> Result<String, Failure> {
+fn parse(side: &Endpoint, bytes: &[u8]) -> Result<String, Failure> {
     let refused =
         |text: &str| side.failure("read", &printable(bytes), Error::InvalidKey(text.to_owned()));
     let Ok(rest) = std::str::from_utf8(bytes) else {

@@ -1,18 +1,18 @@
 //! Reports and counts entries of the source that are not objects and so are skipped.
 
 use super::Control;
-use super::report::{Counts, Event, Fault};
-use super::side::Side;
+use super::endpoint::Endpoint;
+use super::report::{CopyError, Counts, Event};
 use futures::StreamExt;
 
 /// Reports every entry below the prefix that is not an object and that the filter
 /// includes. Calls `hear` with its name relative to the prefix.
 pub(super) async fn tell(
-    side: &Side,
+    side: &Endpoint,
     control: &Control,
     counts: &mut Counts,
     mut hear: impl FnMut(&str),
-) -> Result<(), Fault> {
+) -> Result<(), CopyError> {
     let mut parts = std::pin::pin!(side.skipped(&control.filter));
     loop {
         let part = tokio::select! {

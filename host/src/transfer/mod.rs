@@ -8,11 +8,11 @@
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
 //! use storage_host::StoreFactory;
-//! use storage_host::transfer::{Control, Side, Sync, sync};
+//! use storage_host::transfer::{Control, Endpoint, Sync, sync};
 //!
 //! let factory = StoreFactory::from_yaml("stores.yaml")?;
-//! let from = Side::new(factory.open("files").await?, "2026/");
-//! let to = Side::new(factory.open("backup").await?, "2026/");
+//! let from = Endpoint::new(factory.open("files").await?, "2026/");
+//! let to = Endpoint::new(factory.open("backup").await?, "2026/");
 //! let counts = sync(&Sync::new(from, to), &Control::default()).await?;
 //! println!("{} copied, {} equal", counts.copied, counts.skipped);
 //! factory.close().await?;
@@ -23,24 +23,24 @@
 mod carry;
 mod clear;
 mod copy;
-mod each;
+mod endpoint;
 mod equal;
+mod executor;
 mod filter;
 mod keys;
 mod left_out;
-mod pairs;
-mod relocate;
+mod merge_join;
+mod mv;
 mod report;
-mod side;
 mod sync;
 
 pub use clear::clear;
 pub use copy::{Copy, copy, copy_keys};
+pub use endpoint::Endpoint;
 pub use filter::Filter;
 pub use keys::{KeyList, read_keys};
-pub use relocate::{Relocate, relocate, relocate_one};
+pub use mv::{Mv, mv, mv_one};
 pub use report::{Aborted, Counts, Done, Event, Failure};
-pub use side::Side;
 pub use sync::{Sync, sync, sync_keys};
 
 use std::sync::Arc;

@@ -111,7 +111,7 @@ impl fmt::Display for Aborted {
 impl std::error::Error for Aborted {}
 
 /// Why a transfer can't continue, with empty counts.
-pub(super) type Fault = Box<Aborted>;
+pub(super) type CopyError = Box<Aborted>;
 
 /// An event of a transfer.
 #[derive(Debug)]

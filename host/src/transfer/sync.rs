@@ -2,13 +2,13 @@
 
 use super::Control;
 use super::carry::{Carrier, remove};
-use super::each::{Finished, each};
+use super::endpoint::{Endpoint, Known};
 use super::equal::equal;
+use super::executor::{Finished, execute};
 use super::keys::{KeyList, named};
 use super::left_out;
-use super::pairs::{Pair, pairs};
-use super::report::{Aborted, Counts, Done, Event, Fault};
-use super::side::{Known, Side};
+use super::merge_join::{Pair, merge_join};
+use super::report::{Aborted, CopyError, Counts, Done, Event};
 use crate::store::Error;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
@@ -19,9 +19,9 @@ use storage_core::skipped::plain;
 #[derive(Clone)]
 pub struct Sync {
     /// The source.
-    pub from: Side,
+    pub from: Endpoint,
     /// The target.
-    pub to: Side,
+    pub to: Endpoint,
     /// Skip keys that exist in the target, without comparing them.
     pub names_only: bool,
     /// Delete keys that the source does not have.
@@ -32,7 +32,7 @@ pub struct Sync {
 
 impl Sync {
     /// Copies missing and different objects, and deletes nothing.
-    pub fn new(from: Side, to: Side) -> Self {
+    pub fn new(from: Endpoint, to: Endpoint) -> Self {
         Self { from, to, names_only: false, delete: false, max_delete: None }
     }
 }
@@ -43,7 +43,7 @@ impl Sync {
 /// Deletes only after both listings were read to their ends and everything was copied,
 /// and never if the source is empty.
 pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>> {
-    what.from.apart(&what.to, "sync")?;
+    what.from.check_disjoint(&what.to, "sync")?;
     let mut counts = Counts::default();
     if what.delete && what.max_delete.is_some() {
         counts.stopped = !survey(what, control).await?;
@@ -54,7 +54,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
     // A tree's own object says nothing about the keys below it.
     let (mut surplus, mut seen) = (Vec::new(), false);
     let carrier = Carrier::new(&what.from, &what.to, control);
-    let found = pairs(&what.from, &what.to, &control.filter).try_filter_map(|pair| {
+    let found = merge_join(&what.from, &what.to, &control.filter).try_filter_map(|pair| {
         let Pair { rest, source, target } = pair;
         let found = match source {
             Some(source) => {
@@ -73,7 +73,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
         ready(Ok(found))
     });
     let names_only = what.names_only;
-    each(control, &mut counts, found, |(rest, source, target)| {
+    execute(control, &mut counts, found, |(rest, source, target)| {
         update(carrier.clone(), rest, source, target, names_only)
     })
     .await?;
@@ -109,7 +109,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
     }
     let doomed = futures::stream::iter(surplus.into_iter().map(Ok))
         .inspect_ok(|_| (control.watch)(Event::Found(None)));
-    each(control, &mut counts, doomed, |rest: String| {
+    execute(control, &mut counts, doomed, |rest: String| {
         remove(what.to.clone(), what.to.key(&rest), None, control.dry_run)
     })
     .await?;
@@ -136,7 +136,7 @@ pub async fn sync_keys(
     keys: impl KeyList,
     control: &Control,
 ) -> Result<Counts, Box<Aborted>> {
-    what.from.apart(&what.to, "sync")?;
+    what.from.check_disjoint(&what.to, "sync")?;
     if what.delete {
         let problem = "a list of keys does not tell what the source lacks, so nothing can be \
             deleted by it; leave out `delete`";
@@ -145,7 +145,7 @@ pub async fn sync_keys(
     let mut counts = Counts::default();
     let carrier = Carrier::new(&what.from, &what.to, control);
     let names_only = what.names_only;
-    each(control, &mut counts, named(&what.from, keys, control), |key| {
+    execute(control, &mut counts, named(&what.from, keys, control), |key| {
         let carrier = carrier.clone();
         async move {
             match key {
@@ -173,8 +173,8 @@ async fn update_named(carrier: Carrier, rest: String, names_only: bool) -> Finis
 }
 
 /// Counts the keys to delete before anything changes. Returns `false` if stopped.
-async fn survey(what: &Sync, control: &Control) -> Result<bool, Fault> {
-    let mut pairs = pairs(&what.from, &what.to, &control.filter);
+async fn survey(what: &Sync, control: &Control) -> Result<bool, CopyError> {
+    let mut pairs = merge_join(&what.from, &what.to, &control.filter);
     let (mut surplus, mut seen) = (0, false);
     loop {
         let pair = tokio::select! {
@@ -191,7 +191,7 @@ async fn survey(what: &Sync, control: &Control) -> Result<bool, Fault> {
 }
 
 /// Refuses deletions that are probably a mistake.
-fn sane(what: &Sync, seen: bool, surplus: u64) -> Result<(), Fault> {
+fn sane(what: &Sync, seen: bool, surplus: u64) -> Result<(), CopyError> {
     let problem = match what.max_delete {
         _ if surplus == 0 => return Ok(()),
         _ if !seen => format!(

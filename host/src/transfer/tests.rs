@@ -37,8 +37,8 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
-fn side(objects: &Objects, prefix: &str) -> Side {
-    Side::new(objects.clone(), prefix)
+fn side(objects: &Objects, prefix: &str) -> Endpoint {
+    Endpoint::new(objects.clone(), prefix)
 }
 
 fn whole(from: &Objects, to: &Objects) -> Sync {
@@ -226,13 +226,13 @@ async fn a_transfer_that_is_stopped_says_so() {
 async fn a_move_deletes_each_object_after_its_copy_and_keeps_what_was_skipped() {
     let from = store(&[("a/1", "one"), ("a/2", "two"), ("b", "other")]).await;
     let to = store(&[("c/1", "old")]).await;
-    let what = Relocate { from: side(&from, "a/"), to: side(&to, "c/"), overwrite: false };
-    let counts = relocate(&what, &Control::default()).await.unwrap();
+    let what = Mv { from: side(&from, "a/"), to: side(&to, "c/"), overwrite: false };
+    let counts = mv(&what, &Control::default()).await.unwrap();
     assert_eq!((counts.moved, counts.skipped, counts.bytes), (1, 1, 3));
     assert_eq!(contents(&from).await, pairs(&[("a/1", "one"), ("b", "other")]));
     assert_eq!(contents(&to).await, pairs(&[("c/1", "old"), ("c/2", "two")]));
-    let one = Relocate { from: side(&from, "b"), to: side(&from, "a/b"), overwrite: true };
-    assert_eq!(relocate_one(&one, &Control::default()).await.unwrap().moved, 1);
+    let one = Mv { from: side(&from, "b"), to: side(&from, "a/b"), overwrite: true };
+    assert_eq!(mv_one(&one, &Control::default()).await.unwrap().moved, 1);
     assert_eq!(contents(&from).await, pairs(&[("a/1", "one"), ("a/b", "other")]));
 }
 
@@ -241,8 +241,8 @@ async fn an_object_that_changes_while_it_is_moved_is_not_deleted() {
     let odd = Arc::new(Odd { restless: true, ..Odd::new() });
     let from = filled("from", odd, &[("k", "text!")]).await;
     let to = store(&[]).await;
-    let what = Relocate { from: side(&from, ""), to: side(&to, ""), overwrite: true };
-    let counts = relocate(&what, &Control::default()).await.unwrap();
+    let what = Mv { from: side(&from, ""), to: side(&to, ""), overwrite: true };
+    let counts = mv(&what, &Control::default()).await.unwrap();
     assert_eq!((counts.moved, counts.failed.len()), (0, 1));
     assert_eq!(counts.failed[0].cause, Error::PreconditionFailed);
     assert_eq!(contents(&to).await, pairs(&[("k", "text!")]));
@@ -260,10 +260,10 @@ async fn places_that_overlap_are_refused_and_unchanged() {
         let error = copy(&what, &control).await.unwrap_err();
         assert!(matches!(error.cause, Error::Unsupported(_)), "{error}");
         assert!(sync(&Sync::new(from.clone(), to.clone()), &control).await.is_err());
-        assert!(relocate(&Relocate { from, to, overwrite }, &control).await.is_err());
+        assert!(mv(&Mv { from, to, overwrite }, &control).await.is_err());
     }
-    let same = Relocate { from: side(&store, "a"), to: side(&store, "a"), overwrite: true };
-    assert!(relocate_one(&same, &Control::default()).await.is_err());
+    let same = Mv { from: side(&store, "a"), to: side(&store, "a"), overwrite: true };
+    assert!(mv_one(&same, &Control::default()).await.is_err());
     assert_eq!(contents(&store).await, before);
 }
 
@@ -308,7 +308,7 @@ async fn a_tree_is_an_object_and_what_lies_below_it_and_no_longer_name() {
         let objects = [("a", "1"), ("a-b", "2"), ("a/x", "3"), ("a/y/z", "4"), ("ab", "5")];
         let from = filled("from", odd(), &objects).await;
         let to = filled("to", odd(), &[("b", "old"), ("b/gone", ""), ("bc", "kept")]).await;
-        let tree = |store: &Objects, key| Side::tree(store.clone(), key);
+        let tree = |store: &Objects, key| Endpoint::tree(store.clone(), key);
         let what = Sync { delete: true, ..Sync::new(tree(&from, "a"), tree(&to, "b")) };
         let counts = sync(&what, &Control::default()).await.unwrap();
         assert_eq!((counts.copied, counts.deleted, counts.failed.len()), (3, 1, 0));
@@ -330,7 +330,7 @@ async fn one_object_says_nothing_of_what_should_lie_below_its_name() {
     for max_delete in [None, Some(10)] {
         let from = store(&[("a", "1")]).await;
         let to = store(&[("a", "old"), ("a/x", "2"), ("a/y", "3")]).await;
-        let tree = |store: &Objects| Side::tree(store.clone(), "a");
+        let tree = |store: &Objects| Endpoint::tree(store.clone(), "a");
         let what = Sync { delete: true, max_delete, ..Sync::new(tree(&from), tree(&to)) };
         let refused = sync(&what, &Control::default()).await.unwrap_err();
         assert!(refused.to_string().contains("source is empty"), "{refused}");
@@ -341,7 +341,7 @@ async fn one_object_says_nothing_of_what_should_lie_below_its_name() {
 #[tokio::test]
 async fn trees_beside_each_other_are_apart_and_one_inside_the_other_is_not() {
     let store = store(&[("a", "1"), ("a/x", "2")]).await;
-    let tree = |key| Side::tree(store.clone(), key);
+    let tree = |key| Endpoint::tree(store.clone(), key);
     let copied = async |from, to| {
         let what = Copy { from: tree(from), to: tree(to), overwrite: true };
         copy(&what, &Control::default()).await.map(|counts| counts.copied)

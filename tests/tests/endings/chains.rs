@@ -18,7 +18,7 @@ use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, runtime};
 use storage_host::engine::Shared;
 use storage_host::store::{Error, ObjectStore, PutOptions, ReadOptions, SharedStore};
-use storage_host::transfer::{Control, Copy, Relocate, Side, copy, relocate};
+use storage_host::transfer::{Control, Copy, Endpoint, Mv, copy, mv};
 use storage_tests::ill::{Ending, Ill};
 use storage_tests::kinds::{Beside, Entry, entries};
 use storage_tests::transformers;
@@ -180,7 +180,7 @@ fn chains_in_the_sandbox_give_no_whole_object_of_it() -> Result<()> {
                 chain.ill.end(ending);
                 let what = || format!("{} {}, {ending:?}, {size}", entry.kind, entry.variant);
                 let (memory, to) = empty();
-                let (from, to) = (Side::new(objects.clone(), ""), Side::new(to, ""));
+                let (from, to) = (Endpoint::new(objects.clone(), ""), Endpoint::new(to, ""));
                 for _ in 0..2 {
                     let what = Copy { from: from.clone(), to: to.clone(), overwrite: true };
                     let counts = block(copy(&what, &Control::default())).map_err(|e| e.cause)?;
@@ -210,9 +210,9 @@ fn plug_ins_give_no_whole_object_of_it() -> Result<()> {
                 for ending in Ending::ILL {
                     ill.end(ending);
                     let (memory, to) = empty();
-                    let (from, to) = (Side::new(objects.clone(), ""), Side::new(to, ""));
-                    let what = Relocate { from, to, overwrite: true };
-                    let counts = block(relocate(&what, &Control::default()));
+                    let (from, to) = (Endpoint::new(objects.clone(), ""), Endpoint::new(to, ""));
+                    let what = Mv { from, to, overwrite: true };
+                    let counts = block(mv(&what, &Control::default()));
                     let counts = counts.map_err(|e| e.cause)?;
                     ensure!(counts.failed.len() == 1, "{rules}, {ending:?}, {size}: {counts:?}");
                     is_empty(&memory)?;

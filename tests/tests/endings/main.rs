@@ -13,9 +13,7 @@ use storage_host::Objects;
 use storage_host::backends::memory::Memory;
 use storage_host::mirrors::read_through;
 use storage_host::store::{ByteRange, Error, ObjectStore, PutOptions, ReadOptions};
-use storage_host::transfer::{
-    Control, Copy, Relocate, Side, Sync, copy, relocate, relocate_one, sync,
-};
+use storage_host::transfer::{Control, Copy, Endpoint, Mv, Sync, copy, mv, mv_one, sync};
 use storage_tests::ill::{Ending, Ill};
 
 /// Sizes that take one chunk in every stream; one here and several elsewhere; and
@@ -123,20 +121,20 @@ fn what_is_published_needs_an_end_of_as_many_bytes() -> Result<()> {
 fn transfers_count_it_as_failed_write_nothing_and_keep_the_source() -> Result<()> {
     each(|ill, from, _, _| {
         let control = Control::default();
-        let from = Side::new(from, "");
+        let from = Endpoint::new(from, "");
         for overwrite in [true, false] {
             let (memory, objects) = empty();
-            let to = Side::new(objects, "");
+            let to = Endpoint::new(objects, "");
             let what = Copy { from: from.clone(), to: to.clone(), overwrite };
             let counts = block(copy(&what, &control)).map_err(|e| e.cause)?;
             ensure!((counts.copied, counts.failed.len()) == (0, 1), "copy: {counts:?}");
             is_empty(&memory)?;
-            let what = Relocate { from: from.clone(), to: to.clone(), overwrite };
-            let counts = block(relocate(&what, &control)).map_err(|e| e.cause)?;
+            let what = Mv { from: from.clone(), to: to.clone(), overwrite };
+            let counts = block(mv(&what, &control)).map_err(|e| e.cause)?;
             ensure!((counts.moved, counts.failed.len()) == (0, 1), "move: {counts:?}");
-            let one = |side: &Side| Side::new(side.objects.clone(), "k");
-            let what = Relocate { from: one(&from), to: one(&to), overwrite };
-            let counts = block(relocate_one(&what, &control)).map_err(|e| e.cause)?;
+            let one = |side: &Endpoint| Endpoint::new(side.objects.clone(), "k");
+            let what = Mv { from: one(&from), to: one(&to), overwrite };
+            let counts = block(mv_one(&what, &control)).map_err(|e| e.cause)?;
             ensure!((counts.moved, counts.failed.len()) == (0, 1), "move of one: {counts:?}");
             is_empty(&memory)?;
             let counts = block(sync(&Sync::new(from.clone(), to.clone()), &control));
@@ -149,7 +147,7 @@ fn transfers_count_it_as_failed_write_nothing_and_keep_the_source() -> Result<()
         let old = block(ill.memory.get("k", ReadOptions::default()))?.1;
         let own = PutOptions { etag: Some("own-1".to_owned()), ..PutOptions::default() };
         block(objects.put("k", old.clone(), own))?;
-        let what = Sync::new(from, Side::new(objects, ""));
+        let what = Sync::new(from, Endpoint::new(objects, ""));
         let counts = block(sync(&what, &control)).map_err(|e| e.cause)?;
         ensure!(
             (counts.copied, counts.skipped, counts.failed.len()) == (0, 0, 1),

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const LIMITS: &str =
-    "{memory: 64MiB, call_timeout: 2s, fuel: 300ms, instances: 4, object_size: 1MiB}";
+    "{memory: 64MiB, call_timeout: 2s, cpu_time: 300ms, instances: 4, object_size: 1MiB}";
 
 /// A configuration with a malicious plug-in and an unrelated store.
 struct Host {

@@ -1,8 +1,8 @@
 //! Server-side copies.
 
 use super::Shared;
-use super::call::Takes;
-use super::kept::{self, Digest, Headers};
+use super::object_metadata::{self, Digest, Headers};
+use super::retry::RequestTime;
 use crate::store::{Error, ObjectInfo, PutOptions, Result};
 use aws_sdk_s3::types::MetadataDirective;
 use std::sync::Arc;
@@ -34,14 +34,15 @@ pub(super) async fn copy(
     let mut metadata = options.metadata.clone();
     metadata.sort();
     let alike = options.content_type == found.info.content_type && metadata == found.info.metadata;
-    if !known || !alike || !kept::is_plain(options, length, etag) {
+    if !known || !alike || !object_metadata::is_plain(options, length, etag) {
         return Ok(None);
     }
     let headers = Headers::new(options, size == 0, &Digest::Unknown)?;
-    let (source, kind) = (shared.source(from), kept::content_type(options));
-    let answer = shared.calls.send(Takes::Long, || {
+    let (source, kind) = (shared.source(from), object_metadata::content_type(options));
+    let answer = shared.calls.send(RequestTime::Long, || {
         let request = shared.client.copy_object().bucket(&shared.bucket).key(to);
-        let request = request.copy_source(&source).copy_source_if_match(kept::quoted(etag));
+        let request =
+            request.copy_source(&source).copy_source_if_match(object_metadata::quoted(etag));
         let request = request.metadata_directive(MetadataDirective::Replace);
         request.content_type(&kind).set_metadata(Some(headers.0.clone())).send()
     });
@@ -52,8 +53,8 @@ pub(super) async fn copy(
         Err(failure) => return Err(failure.error(&shared.at(to))),
     };
     let copied = answer.copy_object_result().and_then(|result| result.e_tag());
-    let etag = copied.map(kept::unquoted).ok_or_else(|| {
+    let etag = copied.map(object_metadata::unquoted).ok_or_else(|| {
         Error::Unavailable(format!("{}: the server did not say what it copied", shared.at(to)))
     })?;
-    Ok(Some(kept::written(options, size, etag)))
+    Ok(Some(object_metadata::written(options, size, etag)))
 }

@@ -1,7 +1,7 @@
 //! Listings.
 
-use super::call::Takes;
-use super::{MAX_KEY_BYTES, Shared, kept, probe};
+use super::retry::RequestTime;
+use super::{MAX_KEY_BYTES, Shared, object_metadata, probe};
 use crate::store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Paging, Result};
 use aws_sdk_s3::types::{EncodingType, Object};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -27,7 +27,7 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
     let mut token = None;
     let (mut paging, mut passed) = (Paging::default(), ListOptions::default());
     let (objects, more) = loop {
-        let answer = shared.calls.send(Takes::Normal, || {
+        let answer = shared.calls.send(RequestTime::Normal, || {
             let mut request = shared
                 .client
                 .list_objects_v2()
@@ -94,8 +94,8 @@ pub(super) fn decoded(key: &str, encoded: bool) -> Result<String, String> {
 /// Completes a listed object. `None` if it was deleted meanwhile.
 async fn entry(shared: &Shared, key: String, object: Object) -> Result<Option<Entry>> {
     let size = object.size().and_then(|n| u64::try_from(n).ok());
-    let etag = kept::unquoted(object.e_tag().unwrap_or_default());
-    if etag.is_empty() || kept::has_more(etag, size.unwrap_or(0)) {
+    let etag = object_metadata::unquoted(object.e_tag().unwrap_or_default());
+    if etag.is_empty() || object_metadata::has_more(etag, size.unwrap_or(0)) {
         return match shared.head(&key).await {
             Ok(found) => Ok(Some(Entry { key, info: found.info })),
             Err(Error::NotFound) => Ok(None),
@@ -105,7 +105,7 @@ async fn entry(shared: &Shared, key: String, object: Object) -> Result<Option<En
     let info = ObjectInfo {
         size,
         etag: Some(etag.to_owned()),
-        modified: kept::millis(object.last_modified()),
+        modified: object_metadata::millis(object.last_modified()),
         ..ObjectInfo::default()
     };
     Ok(Some(Entry { key, info }))

@@ -1,24 +1,24 @@
 //! BucketStore: objects in a bucket of an S3 server.
 //!
 //! - [`config`], [`client`]: from a configuration to the SDK's client.
-//! - [`call`]: limits and retries of requests. [`failure`]: their errors.
-//! - [`kept`]: metadata as headers, and what a listing can't show of it.
+//! - [`retry`]: limits and retries of requests. [`failure`]: their errors.
+//! - [`object_metadata`]: metadata as headers, and what a listing can't show of it.
 //! - [`reader`], [`write`], [`upload`], [`copying`], [`list`]: the operations.
 //! - [`conditions`]: whether preconditions hold. [`probe`]: trials of the server.
 //!   [`stale`]: abandoned uploads.
 //! - [`presign`]: URLs for clients without keys.
 
-mod call;
 mod client;
 mod conditions;
 mod config;
 mod copying;
 mod failure;
-mod kept;
 mod list;
+mod object_metadata;
 pub(crate) mod presign;
 mod probe;
 mod reader;
+mod retry;
 mod stale;
 mod upload;
 mod write;
@@ -31,13 +31,13 @@ use crate::store::{
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use bytes::Bytes;
-use call::{Calls, Takes};
 use client::{Checks, Made};
 use conditions::{Conditions, Verdict};
 use config::{Conditional, Config};
-use kept::Found;
+use object_metadata::Found;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use reader::BucketReader;
+use retry::{Calls, RequestTime};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -121,11 +121,11 @@ impl Shared {
     }
 
     async fn head(&self, key: &str) -> Result<Found> {
-        let answer = self
-            .calls
-            .send(Takes::Normal, || self.client.head_object().bucket(&self.bucket).key(key).send());
+        let answer = self.calls.send(RequestTime::Normal, || {
+            self.client.head_object().bucket(&self.bucket).key(key).send()
+        });
         let answer = answer.await.map_err(|f| f.error(&self.at(key)))?;
-        Ok(kept::head(&answer, self.checks))
+        Ok(object_metadata::head(&answer, self.checks))
     }
 
     /// A key as the source of a copy.
@@ -143,9 +143,9 @@ impl Shared {
     }
 
     async fn remove(&self, key: &str, etag: Option<&str>) -> Result<()> {
-        let answer = self.calls.send(Takes::Normal, || {
+        let answer = self.calls.send(RequestTime::Normal, || {
             let request = self.client.delete_object().bucket(&self.bucket).key(key);
-            request.set_if_match(etag.map(kept::quoted)).send()
+            request.set_if_match(etag.map(object_metadata::quoted)).send()
         });
         answer.await.map(drop).map_err(|f| f.error(&self.at(key)))
     }
@@ -294,7 +294,7 @@ impl ObjectStore for Bucket {
         copying::copy(&self.shared, from, etag, to, &options).await
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

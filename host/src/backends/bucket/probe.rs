@@ -4,10 +4,10 @@
 //! remove their objects whatever the outcome.
 
 use super::Shared;
-use super::call::{Calls, Takes};
 use super::conditions::Verdict;
 use super::failure::Failure;
-use super::kept::{self, Digest, Headers};
+use super::object_metadata::{self, Digest, Headers};
+use super::retry::{Calls, RequestTime};
 use super::upload::Upload;
 use super::write::Condition;
 use crate::store::{Error, PutOptions, Result};
@@ -44,7 +44,7 @@ pub(super) fn is_key(key: &str) -> bool {
 
 /// Checks without writing that the bucket can be reached.
 pub(super) async fn reach(shared: &Shared, calls: &Calls) -> Result<(), Failure> {
-    let answer = calls.send(Takes::Normal, || {
+    let answer = calls.send(RequestTime::Normal, || {
         let request = shared.client.list_objects_v2().bucket(&shared.bucket).max_keys(1);
         // The first key may have characters that XML doesn't allow.
         request.encoding_type(EncodingType::Url).send()
@@ -132,7 +132,7 @@ where
 
 async fn refused_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
     let condition = Condition::Match(NEVER.to_owned());
-    let answer = shared.calls.send(Takes::Normal, || put(shared, key, b"probe", &condition));
+    let answer = shared.calls.send(RequestTime::Normal, || put(shared, key, b"probe", &condition));
     verdict(answer.await.map(drop).map_err(|f| f.error(&shared.place)))
 }
 
@@ -161,14 +161,13 @@ async fn raced_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
         let texts: Vec<String> = (0..WRITERS).map(|n| format!("{step} by {n}")).collect();
         let writes = texts.iter().map(|text| {
             let request = put(shared, key, text.as_bytes(), &condition);
-            shared.calls.once(Takes::Normal, request)
+            shared.calls.once(RequestTime::Normal, request)
         });
         let mut winners = Vec::new();
         for answer in join_all(writes).await {
             match answer {
-                Ok(answer) => {
-                    winners.push(kept::unquoted(answer.e_tag().unwrap_or_default()).to_owned())
-                }
+                Ok(answer) => winners
+                    .push(object_metadata::unquoted(answer.e_tag().unwrap_or_default()).to_owned()),
                 Err(failure) if matches!(failure.status, Some(404 | 409 | 412)) => {}
                 Err(failure) => return Err(failure.error(&shared.place)),
             }

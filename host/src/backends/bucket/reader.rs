@@ -2,9 +2,9 @@
 //! many connections as necessary.
 
 use super::Shared;
-use super::call::{Takes, pause};
-use super::kept::{self, Digest, Found};
-use crate::beside::{Beside, Lost, Sum};
+use super::object_metadata::{self, Digest, Found};
+use super::retry::{RequestTime, pause};
+use crate::digest::{AsyncHasher, HashLost, Sum};
 use crate::store::{ByteRange, Error, ObjectInfo, ReadOptions, Reader, Result};
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -28,7 +28,7 @@ pub(super) struct BucketReader {
     held: Bytes,
     position: u64,
     end: u64,
-    check: Option<Beside<Check>>,
+    check: Option<AsyncHasher<Check>>,
     failed: Option<Error>,
 }
 
@@ -47,7 +47,7 @@ impl BucketReader {
         let length = answer.content_length().and_then(|n| u64::try_from(n).ok());
         let part = answer.content_range().and_then(content_range);
         let size = part.map_or(length, |(_, _, size)| Some(size));
-        let found = kept::get(&answer, size, shared.checks);
+        let found = object_metadata::get(&answer, size, shared.checks);
         options.check(&found.info)?;
         let Some(size) = size else {
             return Err(Error::Other(format!(
@@ -65,7 +65,7 @@ impl BucketReader {
         }
         let Found { info, etag, digest } = found;
         let whole = (start, end) == (0, size);
-        let check = Check::new(digest).filter(|_| whole).map(Beside::new);
+        let check = Check::new(digest).filter(|_| whole).map(AsyncHasher::new);
         let body = Some(answer.body);
         let held = Bytes::new();
         let failed = None;
@@ -132,7 +132,7 @@ impl BucketReader {
         }
     }
 
-    fn lost(&self, lost: &Lost) -> Error {
+    fn lost(&self, lost: &HashLost) -> Error {
         Error::Other(format!("{}: {lost}", self.shared.at(&self.key)))
     }
 
@@ -185,7 +185,11 @@ impl BucketReader {
         let options = ReadOptions::default();
         let answer = get(&self.shared, &self.key, Some(range), Some(&self.etag), &options).await;
         let answer = match answer {
-            Ok(answer) if kept::unquoted(answer.e_tag().unwrap_or_default()) == self.etag => answer,
+            Ok(answer)
+                if object_metadata::unquoted(answer.e_tag().unwrap_or_default()) == self.etag =>
+            {
+                answer
+            }
             Ok(_) | Err(Error::NotFound | Error::PreconditionFailed | Error::InvalidRange) => {
                 return Err(Error::Unavailable(format!(
                     "{}: it was replaced or deleted while it was read; read it again",
@@ -217,15 +221,15 @@ async fn get(
     // A custom etag is unknown to the server, so those conditions are checked after
     // the answer. This one saves sending an object that did not change.
     let unchanged = options.if_none_match.as_deref().filter(|etag| !etag.contains('-'));
-    let answer = shared.calls.send(Takes::Normal, || {
+    let answer = shared.calls.send(RequestTime::Normal, || {
         let request = shared
             .client
             .get_object()
             .bucket(&shared.bucket)
             .key(key)
             .set_range(range.clone())
-            .set_if_match(version.map(kept::quoted))
-            .set_if_none_match(unchanged.map(kept::quoted));
+            .set_if_match(version.map(object_metadata::quoted))
+            .set_if_none_match(unchanged.map(object_metadata::quoted));
         request.send()
     });
     answer.await.map_err(|f| f.error(&shared.at(key)))

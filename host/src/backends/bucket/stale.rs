@@ -4,9 +4,9 @@
 //! age counts, and only if the configuration sets a limit.
 
 use super::Shared;
-use super::call::Takes;
-use super::kept;
 use super::list::{decoded, is_encoded};
+use super::object_metadata;
+use super::retry::RequestTime;
 use crate::store::{Error, Result};
 use aws_sdk_s3::types::{EncodingType, MultipartUpload};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
     let (mut key_marker, mut id_marker): (Option<String>, Option<String>) = (None, None);
     let mut aborted = 0;
     loop {
-        let page = shared.calls.send(Takes::Normal, || {
+        let page = shared.calls.send(RequestTime::Normal, || {
             let request = shared.client.list_multipart_uploads().bucket(&shared.bucket);
             let request = request.encoding_type(EncodingType::Url);
             let request = request.set_key_marker(key_marker.clone());
@@ -37,10 +37,10 @@ pub(super) async fn abort(shared: &Arc<Shared>, age: Duration) -> Result<u64> {
         for upload in page.uploads() {
             let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
             let key = &read(key)?;
-            if kept::millis(upload.initiated()).is_none_or(|begun| begun >= before) {
+            if object_metadata::millis(upload.initiated()).is_none_or(|begun| begun >= before) {
                 continue;
             }
-            let answer = shared.calls.send(Takes::Normal, || {
+            let answer = shared.calls.send(RequestTime::Normal, || {
                 let request = shared.client.abort_multipart_upload().bucket(&shared.bucket);
                 request.key(key).upload_id(id).send()
             });

@@ -1,10 +1,10 @@
 //! Multipart uploads: parts are sent in parallel, and a dropped upload is aborted.
 
 use super::Shared;
-use super::call::Takes;
 use super::failure::Failure;
-use super::kept::{self, Headers};
+use super::object_metadata::{self, Headers};
 use super::reader::composite;
+use super::retry::RequestTime;
 use super::write::Condition;
 use crate::store::{Error, PutOptions, Result};
 use aws_sdk_s3::primitives::ByteStream;
@@ -47,14 +47,14 @@ impl Upload {
         headers: Headers,
     ) -> Result<Self> {
         let (shared, key) = (shared.clone(), key.to_owned());
-        let kind = kept::content_type(options);
+        let kind = object_metadata::content_type(options);
         let tasks = shared.tasks.clone();
         // A task of its own: if the caller goes away now, the answer still tells
         // which upload to abort. The upload is handed over before the task ends, so
         // that waiting for the tasks waits for the abort, too.
         let (hand, created) = oneshot::channel();
         let create = async move {
-            let answer = shared.calls.send(Takes::Normal, || {
+            let answer = shared.calls.send(RequestTime::Normal, || {
                 let request = shared.client.create_multipart_upload().bucket(&shared.bucket);
                 let request = request.key(&key).content_type(&kind);
                 request.set_metadata(Some(headers.0.clone())).send()
@@ -123,7 +123,7 @@ impl Upload {
         self.sending.spawn(async move {
             let md5: [u8; 16] = Md5::digest(&data).into();
             let content_md5 = shared.content_md5(md5);
-            let answer = shared.calls.send(Takes::Upload(data.len()), || {
+            let answer = shared.calls.send(RequestTime::Upload(data.len()), || {
                 let request = shared.client.upload_part().bucket(&shared.bucket).key(&key);
                 let request = request.upload_id(&id).part_number(number);
                 let request = request.set_content_md5(content_md5.clone());
@@ -136,10 +136,10 @@ impl Upload {
         Ok(())
     }
 
-    /// Takes the bytes from the object under the same key, copied by the server.
+    /// RequestTime the bytes from the object under the same key, copied by the server.
     async fn copy(&mut self, size: u64, step: u64, etag: &str) -> Result<()> {
         let source = self.shared.source(&self.key);
-        let etag = kept::quoted(etag);
+        let etag = object_metadata::quoted(etag);
         let mut start = 0;
         while start < size {
             let number = self.number()?;
@@ -149,7 +149,7 @@ impl Upload {
             let (shared, key, id) = (self.shared.clone(), self.key.clone(), self.id());
             let (source, etag) = (source.clone(), etag.clone());
             self.sending.spawn(async move {
-                let answer = shared.calls.send(Takes::Long, || {
+                let answer = shared.calls.send(RequestTime::Long, || {
                     let request = shared.client.upload_part_copy().bucket(&shared.bucket);
                     let request = request.key(&key).upload_id(&id).part_number(number);
                     let request = request.copy_source(&source).copy_source_range(&range);
@@ -194,7 +194,7 @@ impl Upload {
         });
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let (shared, id) = (&self.shared, self.id());
-        let answer = shared.calls.send(Takes::Long, || {
+        let answer = shared.calls.send(RequestTime::Long, || {
             let request = shared.client.complete_multipart_upload().bucket(&shared.bucket);
             let request = request.key(&self.key).upload_id(&id).multipart_upload(parts.clone());
             let (none, matching) = condition.headers();
@@ -204,7 +204,7 @@ impl Upload {
             Ok(answer) => answer.e_tag().map(str::to_owned),
             Err(failure) => Some(failure.field("ETag").ok_or(failure)?),
         };
-        Ok(kept::unquoted(&etag.unwrap_or_default()).to_owned())
+        Ok(object_metadata::unquoted(&etag.unwrap_or_default()).to_owned())
     }
 
     /// Decides whether a failure is real: an attempt whose answer was lost may have
@@ -233,7 +233,7 @@ impl Drop for Upload {
         let abort = async move {
             // A part that arrives after the abort would stay.
             sending.shutdown().await;
-            let answer = shared.calls.send(Takes::Normal, || {
+            let answer = shared.calls.send(RequestTime::Normal, || {
                 let request = shared.client.abort_multipart_upload().bucket(&shared.bucket);
                 request.key(&key).upload_id(&id).send()
             });
@@ -261,8 +261,8 @@ pub(super) async fn restate(
     let part = shared.part_size as u64;
     let step = part * COPIED.div_ceil(part);
     let digest = match checked {
-        true => kept::Digest::Parts(step, String::new()),
-        false => kept::Digest::Unknown,
+        true => object_metadata::Digest::Parts(step, String::new()),
+        false => object_metadata::Digest::Unknown,
     };
     let headers = Headers::new(options, true, &digest)?;
     let mut upload = Upload::create(shared, key, options, headers).await?;

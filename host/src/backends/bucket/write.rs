@@ -1,10 +1,10 @@
 //! Writes: small objects in one request, larger ones in parts.
 
 use super::Shared;
-use super::call::Takes;
 use super::conditions::Verdict;
 use super::failure::Failure;
-use super::kept::{self, Digest, Headers};
+use super::object_metadata::{self, Digest, Headers};
+use super::retry::RequestTime;
 use super::upload::{Upload, restate};
 use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
 use async_trait::async_trait;
@@ -55,7 +55,7 @@ impl Condition {
         match self {
             Condition::None => (None, None),
             Condition::Absent => (Some("*".to_owned()), None),
-            Condition::Match(etag) => (None, Some(kept::quoted(etag))),
+            Condition::Match(etag) => (None, Some(object_metadata::quoted(etag))),
         }
     }
 
@@ -119,15 +119,15 @@ pub(super) async fn small(
         condition: &condition,
     };
     if let Some(etag) = plain.claimed().await? {
-        return Ok(kept::written(options, size, &etag));
+        return Ok(object_metadata::written(options, size, &etag));
     }
     let md5: [u8; 16] = Md5::digest(&data).into();
     let text = hex::encode(md5);
-    if kept::is_plain(options, data.len(), &text) {
+    if object_metadata::is_plain(options, data.len(), &text) {
         let etag = plain.write(md5).await?;
-        return Ok(kept::written(options, size, &etag));
+        return Ok(object_metadata::written(options, size, &etag));
     }
-    if kept::claimed(options).is_some() {
+    if object_metadata::claimed(options).is_some() {
         shared.claims.store(false, Ordering::Relaxed);
     }
     let digest = if shared.checks.md5 { Digest::Md5(text) } else { Digest::Unknown };
@@ -136,7 +136,7 @@ pub(super) async fn small(
     upload.part(data).await?;
     let (etag, composite) = upload.complete(&condition).await?;
     shared.learn(composite);
-    Ok(kept::written(options, size, &etag))
+    Ok(object_metadata::written(options, size, &etag))
 }
 
 /// An object written in one request, with nothing beyond bytes and plain headers.
@@ -153,16 +153,16 @@ impl Plain<'_> {
     async fn send(&self, md5: [u8; 16]) -> Result<String, SdkError<PutObjectError>> {
         let (none, matching) = self.condition.headers();
         let request = self.shared.client.put_object().bucket(&self.shared.bucket).key(self.key);
-        let request = request.content_type(kept::content_type(self.options));
+        let request = request.content_type(object_metadata::content_type(self.options));
         let request = request.set_content_md5(self.shared.content_md5(md5));
         let request = request.set_metadata(Some(self.headers.0.clone()));
         let request = request.set_if_none_match(none).set_if_match(matching);
         let answer = request.body(ByteStream::from(self.data.clone())).send().await?;
-        Ok(kept::unquoted(answer.e_tag().unwrap_or_default()).to_owned())
+        Ok(object_metadata::unquoted(answer.e_tag().unwrap_or_default()).to_owned())
     }
 
-    fn takes(&self) -> Takes {
-        Takes::Upload(self.data.len())
+    fn takes(&self) -> RequestTime {
+        RequestTime::Upload(self.data.len())
     }
 
     /// Writes the object assuming that its etag is the MD5 of its bytes. It usually
@@ -175,7 +175,7 @@ impl Plain<'_> {
             && matches!(self.condition, Condition::None)
             && self.data.len() >= WORTH;
         let mut md5 = [0; 16];
-        let Some(claimed) = kept::claimed(self.options)
+        let Some(claimed) = object_metadata::claimed(self.options)
             .filter(|claimed| believed && hex::decode_to_slice(claimed, &mut md5).is_ok())
         else {
             return Ok(None);
@@ -291,17 +291,17 @@ impl BucketWriter {
         let wrong_check = marked && !composite;
         if !added && !wrong_etag && !wrong_check {
             // A late etag alone is no reason to copy the object.
-            return Ok(kept::written(&begun, self.size, &etag));
+            return Ok(object_metadata::written(&begun, self.size, &etag));
         }
         let checked = marked && composite;
         let restated =
             restate(&self.shared, &self.key, &self.options, self.size, &etag, checked).await;
         match restated {
-            Ok(etag) => Ok(kept::written(&self.options, self.size, &etag)),
+            Ok(etag) => Ok(object_metadata::written(&self.options, self.size, &etag)),
             Err(error) => {
                 let at = self.shared.at(&self.key);
                 tracing::warn!("{at}: it is written, but not what belongs to it: {error}");
-                Ok(kept::written(&begun, self.size, &etag))
+                Ok(object_metadata::written(&begun, self.size, &etag))
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::metadata::version;
 use super::root::Root;
-use super::writer::Temp;
+use super::writer::StagedFile;
 use crate::store::{Error, ObjectInfo, PutOptions, Result};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -29,7 +29,7 @@ pub(super) fn copy(
         return Ok(None);
     }
     root.check(to, options)?;
-    let mut temp = Temp::new(root.clone(), to)?;
+    let mut temp = StagedFile::new(root.clone(), to)?;
     let copied = match bytes(&file, &mut temp) {
         Ok(copied) => copied,
         Err(
@@ -52,7 +52,7 @@ pub(super) fn copy(
 }
 
 /// Copies all of `source` into the new file; returns the number of bytes.
-fn bytes(source: &OwnedFd, temp: &mut Temp) -> Result<u64, Errno> {
+fn bytes(source: &OwnedFd, temp: &mut StagedFile) -> Result<u64, Errno> {
     #[cfg(target_os = "linux")]
     if rustix::fs::ioctl_ficlone(temp.file(), source).is_ok() {
         let size = rustix::fs::fstat(temp.file())?.st_size;

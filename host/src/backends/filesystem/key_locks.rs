@@ -2,7 +2,7 @@
 //! writes are atomic across them: two configured stores with one directory, or a
 //! store and its replacement at a reload.
 
-use super::together::Together;
+use super::group_sync::GroupSync;
 use rustix::fs::Stat;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -14,7 +14,7 @@ pub(super) struct KeyLocks {
     locks: [Mutex<()>; 64],
     /// Folders created by unfinished puts, whose entries may not be on disk yet.
     fresh: Mutex<HashSet<String>>,
-    pub(super) together: Together,
+    pub(super) group_sync: GroupSync,
 }
 
 impl KeyLocks {
@@ -33,7 +33,7 @@ impl KeyLocks {
             hasher: RandomState::new(),
             locks: [const { Mutex::new(()) }; 64],
             fresh: Mutex::default(),
-            together: Together::default(),
+            group_sync: GroupSync::default(),
         });
         roots.insert(id, Arc::downgrade(&shared));
         shared

@@ -132,7 +132,7 @@ pub(super) fn look(
         Ok(file) => {
             let fail = |e| root.error(path, e);
             let stat = rustix::fs::fstat(&file).map_err(fail)?;
-            match metadata::load(root.side().ok(), path, file.as_fd(), &stat) {
+            match metadata::load(root.sidecar().ok(), path, file.as_fd(), &stat) {
                 // It was replaced or deleted.
                 Err(Errno::STALE) => return look(root, folder, name, path),
                 info => (stat, info.map_err(fail)?),

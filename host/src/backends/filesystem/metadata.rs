@@ -7,7 +7,7 @@
 //! applies and is ignored.
 
 use super::error;
-use super::side::Side;
+use super::sidecar::Sidecar;
 use crate::store::{Error, Metadata, ObjectInfo, PutOptions};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, XattrFlags};
@@ -57,15 +57,15 @@ pub(super) fn derived(stat: &Stat) -> ObjectInfo {
 /// seem to have another etag when its disk fails. `STALE`: the file was replaced or
 /// deleted since, and its metadata is gone.
 pub(super) fn load(
-    side: Option<&Side>,
+    sidecar: Option<&Sidecar>,
     key: &str,
     file: BorrowedFd<'_>,
     stat: &Stat,
 ) -> Result<ObjectInfo, Errno> {
     let mut info = derived(stat);
-    let kept = match (from_attribute(file)?, side) {
-        (None, Some(side)) if side.metadata()?.is_some() => {
-            let kept = from_side(side, key, stat.st_ino)?;
+    let kept = match (from_attribute(file)?, sidecar) {
+        (None, Some(sidecar)) if sidecar.metadata()?.is_some() => {
+            let kept = from_side(sidecar, key, stat.st_ino)?;
             // Metadata is removed after the file.
             if kept.is_none() && rustix::fs::fstat(file)?.st_nlink == 0 {
                 return Err(Errno::STALE);
@@ -116,9 +116,9 @@ fn side_name(key: &str, inode: u64) -> String {
     format!("{}-{inode:x}", hex::encode(Sha256::digest(key)))
 }
 
-fn from_side(side: &Side, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errno> {
+fn from_side(sidecar: &Sidecar, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Some(folder) = side.metadata()? else { return Ok(None) };
+    let Some(folder) = sidecar.metadata()? else { return Ok(None) };
     let file = match rustix::fs::openat(folder, side_name(key, inode), flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
@@ -138,7 +138,7 @@ fn from_side(side: &Side, key: &str, inode: u64) -> Result<Option<Vec<u8>>, Errn
 /// Stores the metadata in `options` for a file that is not yet published. Returns
 /// what a later [`load`] will.
 pub(super) fn save(
-    side: &Side,
+    sidecar: &Sidecar,
     key: &str,
     shown: &str,
     file: &OwnedFd,
@@ -151,7 +151,7 @@ pub(super) fn save(
     let (size, mtime, inode) = version(&stat);
     if options.etag.is_none() && options.content_type.is_none() && options.metadata.is_empty() {
         // A recycled inode must not inherit the metadata of an older file.
-        forget(side, key, inode);
+        forget(sidecar, key, inode);
         return Ok(info);
     }
     let kept = Kept {
@@ -167,10 +167,10 @@ pub(super) fn save(
         Ok(()) => {}
         // No attributes here, or not that large (ext4 then reports "no space").
         Err(Errno::OPNOTSUPP | Errno::NOSPC | Errno::TOOBIG | Errno::RANGE | Errno::PERM) => {
-            let folder = side.make_metadata().map_err(|e| fail(e.into()))?;
+            let folder = sidecar.make_metadata().map_err(|e| fail(e.into()))?;
             // What is there belongs to an older file or is not ours: replace it,
             // don't write into it.
-            forget(side, key, inode);
+            forget(sidecar, key, inode);
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let name = side_name(key, inode);
             let file = rustix::fs::openat(folder.as_fd(), &name, flags, Mode::from_raw_mode(0o666))
@@ -193,8 +193,8 @@ pub(super) fn save(
 }
 
 /// Removes metadata of a version that is gone from the side directory.
-pub(super) fn forget(side: &Side, key: &str, inode: u64) {
-    if let Ok(Some(folder)) = side.metadata() {
+pub(super) fn forget(sidecar: &Sidecar, key: &str, inode: u64) {
+    if let Ok(Some(folder)) = sidecar.metadata() {
         // On failure only rubbish stays, since metadata is bound to its version.
         let _ = rustix::fs::unlinkat(folder, side_name(key, inode), AtFlags::empty());
     }

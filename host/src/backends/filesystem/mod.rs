@@ -2,18 +2,20 @@
 //!
 //! - [`open`]: opening a root. [`path`]: confining keys to the root. [`root`]: the
 //!   operations on a root. [`error`]: the system's errors.
-//! - [`key_locks`]: locks that stores of one directory share. [`side`]: the
+//! - [`key_locks`]: locks that stores of one directory share. [`sidecar`]: the
 //!   directory for files that are not objects. [`metadata`]: what is stored besides
 //!   the bytes.
 //! - [`writer`] with [`writeback`], [`reader`] with [`readahead`], [`copying`].
-//!   [`together`]: shared folder syncs.
+//!   [`group_sync`]: shared folder syncs.
 //! - [`listing`] by [`names`]. [`skipped`]: what a listing leaves out.
-//! - [`renamed`], [`flat`]: for stores whose file names are not the keys.
+//! - [`key_mapped`], [`flat_listing`]: for stores whose file names are not the keys.
 
 mod copying;
 mod error;
-mod flat;
+mod flat_listing;
+mod group_sync;
 mod key_locks;
+mod key_mapped;
 mod listing;
 mod metadata;
 mod names;
@@ -21,16 +23,14 @@ mod open;
 mod path;
 mod readahead;
 mod reader;
-mod renamed;
 mod root;
-mod side;
+mod sidecar;
 mod skipped;
-mod together;
 mod writeback;
 mod writer;
 
-pub(super) use flat::Flat;
-pub(super) use renamed::{Naming, Renamed};
+pub(super) use flat_listing::FlatListing;
+pub(super) use key_mapped::{KeyMapped, Naming};
 pub(super) use skipped::{Verdict, special};
 
 use super::blocking::blocking;
@@ -47,7 +47,7 @@ pub(super) use rustix::fs::FileType;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use writer::{FileWriter, Temp};
+use writer::{FileWriter, StagedFile};
 
 /// The store type.
 pub static BACKEND: Backend = Backend {
@@ -112,7 +112,7 @@ impl Filesystem {
     /// A page of the listing of a root without folders.
     pub(super) async fn list_flat(
         &self,
-        flat: &Arc<Flat>,
+        flat: &Arc<FlatListing>,
         options: ListOptions,
         key: impl Fn(&str) -> Option<String> + Send + 'static,
     ) -> Result<Page> {
@@ -144,7 +144,7 @@ impl ObjectStore for Filesystem {
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         self.with(key, move |root, key| {
             root.check(&key, &options)?;
-            let mut temp = Temp::new(root.clone(), &key)?;
+            let mut temp = StagedFile::new(root.clone(), &key)?;
             temp.append(&key, &data)?;
             root.publish(&key, temp, &options)
         })
@@ -188,7 +188,7 @@ impl ObjectStore for Filesystem {
         self.with(from, move |root, from| copying::copy(root, &from, &etag, &to, &options)).await
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -229,7 +229,7 @@ fn quiet((_, _, seconds, nanoseconds, _, _): Stamp, now: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::side::Place;
+    use super::super::sidecar::SidecarPlace;
     use super::*;
     use crate::store::Error;
     use std::collections::BTreeSet;
@@ -238,7 +238,7 @@ mod tests {
     fn root(path: &std::path::Path) -> Root {
         let dir = fs::File::open(path).unwrap().into();
         let dir: rustix::fd::OwnedFd = dir;
-        let place = Place::of(path, rustix::fd::AsFd::as_fd(&dir)).unwrap();
+        let place = SidecarPlace::of(path, rustix::fd::AsFd::as_fd(&dir)).unwrap();
         Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap()
     }
 

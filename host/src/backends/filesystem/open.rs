@@ -1,7 +1,7 @@
 //! Opens a root: its directory and its side directory.
 
 use super::root::Root;
-use super::side::{Place, Side};
+use super::sidecar::{Sidecar, SidecarPlace};
 use super::{Filesystem, error};
 use crate::backends::OpenArgs;
 use crate::store::{Error, Result};
@@ -44,7 +44,7 @@ impl Filesystem {
         let path = path.canonicalize().map_err(at)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| at(e.into()))?;
-        let place = Place::of(&path, dir.as_fd()).map_err(|e| at(e.into()))?;
+        let place = SidecarPlace::of(&path, dir.as_fd()).map_err(|e| at(e.into()))?;
         let writable = rustix::fs::accessat(&dir, ".", Access::WRITE_OK, AtFlags::EACCESS);
         let no_place = |e: Errno| {
             let shown_place = place.path().display();
@@ -60,7 +60,7 @@ impl Filesystem {
                 e => error::at(&shown_place.to_string(), e),
             }
         };
-        let side = match writable {
+        let sidecar = match writable {
             // Reading works all the same.
             Err(e) => {
                 let error = error::at(&shown, e);
@@ -71,9 +71,9 @@ impl Filesystem {
                 place.rehearse(dir.as_fd()).map_err(no_place)?;
                 Err(Error::Unsupported("the store was opened to look only".to_owned()))
             }
-            Ok(()) => Ok(Side::open(place.path(), dir.as_fd()).map_err(no_place)?),
+            Ok(()) => Ok(Sidecar::open(place.path(), dir.as_fd()).map_err(no_place)?),
         };
-        let root = Root::new(dir, shown.clone(), place, side, durable);
+        let root = Root::new(dir, shown.clone(), place, sidecar, durable);
         Ok(Self { root: Arc::new(root.map_err(|e| error::at(&shown, e))?) })
     }
 }

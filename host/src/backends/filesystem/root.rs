@@ -2,8 +2,8 @@
 
 use super::key_locks::KeyLocks;
 use super::names::Names;
-use super::side::{Place, Side, WITHIN, are_apart};
-use super::writer::Temp;
+use super::sidecar::{Sidecar, SidecarPlace, WITHIN, are_apart};
+use super::writer::StagedFile;
 use super::{metadata, path};
 use crate::store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,9 +22,9 @@ pub(super) struct Root {
     dir: OwnedFd,
     /// The path as written in the configuration, for messages.
     shown: String,
-    place: Place,
+    place: SidecarPlace,
     /// The side directory, or why nothing can be written.
-    side: Result<Side>,
+    sidecar: Result<Sidecar>,
     durable: bool,
     shared: Arc<KeyLocks>,
     names: Names,
@@ -34,12 +34,12 @@ impl Root {
     pub(super) fn new(
         dir: OwnedFd,
         shown: String,
-        place: Place,
-        side: Result<Side>,
+        place: SidecarPlace,
+        sidecar: Result<Sidecar>,
         durable: bool,
     ) -> Result<Self, Errno> {
         let shared = KeyLocks::of(&rustix::fs::fstat(&dir)?);
-        Ok(Self { dir, shown, place, side, durable, shared, names: Names::default() })
+        Ok(Self { dir, shown, place, sidecar, durable, shared, names: Names::default() })
     }
 
     /// Names of large folders, kept for listings.
@@ -62,8 +62,8 @@ impl Root {
     }
 
     /// The side directory; an error if the root is read-only.
-    pub(super) fn side(&self) -> Result<&Side> {
-        self.side.as_ref().map_err(Clone::clone)
+    pub(super) fn sidecar(&self) -> Result<&Sidecar> {
+        self.sidecar.as_ref().map_err(Clone::clone)
     }
 
     /// Where the side directory is or would be.
@@ -73,7 +73,7 @@ impl Root {
 
     /// Whether no object, and no folder of objects, may be at this path.
     pub(super) fn is_reserved(&self, path: &str) -> bool {
-        Place::is_reserved(path)
+        SidecarPlace::is_reserved(path)
     }
 
     /// Checks that a key can be the path of an object.
@@ -106,7 +106,7 @@ impl Root {
             if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
                 return Err(Error::NotFound);
             }
-            match metadata::load(self.side().ok(), key, file.as_fd(), &stat) {
+            match metadata::load(self.sidecar().ok(), key, file.as_fd(), &stat) {
                 Ok(info) => return Ok((file, stat, info)),
                 Err(Errno::STALE) => {}
                 Err(e) => return Err(self.error(key, e)),
@@ -131,7 +131,7 @@ impl Root {
     /// them again.
     pub(super) fn check(&self, key: &str, options: &PutOptions) -> Result<()> {
         self.check_path(key)?;
-        self.side()?;
+        self.sidecar()?;
         if options.if_absent || options.if_match.is_some() {
             check_write(options, self.current(key)?.as_ref())?;
         }
@@ -151,7 +151,7 @@ impl Root {
     pub(super) fn publish(
         &self,
         key: &str,
-        mut temp: Temp,
+        mut temp: StagedFile,
         options: &PutOptions,
     ) -> Result<ObjectInfo> {
         let mut made = Vec::new();
@@ -162,8 +162,8 @@ impl Root {
             }
             Err(error) => {
                 // Leave nothing behind.
-                if let (Ok(side), Ok(stat)) = (self.side(), rustix::fs::fstat(temp.file())) {
-                    metadata::forget(side, key, stat.st_ino);
+                if let (Ok(sidecar), Ok(stat)) = (self.sidecar(), rustix::fs::fstat(temp.file())) {
+                    metadata::forget(sidecar, key, stat.st_ino);
                 }
                 if !made.is_empty() {
                     self.prune(path::split(key).0);
@@ -176,13 +176,13 @@ impl Root {
     fn save_and_place(
         &self,
         key: &str,
-        temp: &mut Temp,
+        temp: &mut StagedFile,
         options: &PutOptions,
         made: &mut Vec<String>,
     ) -> Result<ObjectInfo> {
-        let side = self.side()?;
+        let sidecar = self.sidecar()?;
         let shown = self.shown(key);
-        let info = metadata::save(side, key, &shown, temp.file(), options, self.durable)?;
+        let info = metadata::save(sidecar, key, &shown, temp.file(), options, self.durable)?;
         if self.durable {
             rustix::fs::fsync(temp.file()).map_err(|e| self.error(key, e))?;
         }
@@ -191,7 +191,7 @@ impl Root {
             check_write(options, self.current(key)?.as_ref())?;
         }
         if let Some(replaced) = self.place(key, temp, options, made)? {
-            metadata::forget(side, key, replaced.st_ino);
+            metadata::forget(sidecar, key, replaced.st_ino);
         }
         Ok(info)
     }
@@ -199,7 +199,7 @@ impl Root {
     fn place(
         &self,
         key: &str,
-        temp: &mut Temp,
+        temp: &mut StagedFile,
         options: &PutOptions,
         made: &mut Vec<String>,
     ) -> Result<Option<Stat>> {
@@ -314,7 +314,7 @@ impl Root {
 
     /// Makes the entries of a folder durable.
     fn sync_folder(&self, folder: &str) -> Result<(), Errno> {
-        self.shared.together.sync(folder, || {
+        self.shared.group_sync.sync(folder, || {
             let mut folder = folder;
             loop {
                 match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {
@@ -342,8 +342,8 @@ impl Root {
             return Err(Error::PreconditionFailed);
         }
         rustix::fs::unlinkat(&parent, name, AtFlags::empty()).map_err(fail)?;
-        if let Ok(side) = self.side() {
-            metadata::forget(side, key, stat.st_ino);
+        if let Ok(sidecar) = self.sidecar() {
+            metadata::forget(sidecar, key, stat.st_ino);
         }
         drop(lock);
         if self.durable {
@@ -368,7 +368,7 @@ impl Root {
 
     /// Makes the root's own entries durable.
     pub(super) fn sync(&self) -> Result<()> {
-        if self.side.is_ok() {
+        if self.sidecar.is_ok() {
             rustix::fs::fsync(&self.dir).map_err(|e| self.unsynced("", "all was done", e))?;
         }
         Ok(())

@@ -4,7 +4,7 @@
 
 use super::path;
 use super::root::Root;
-use super::side::{Place, WITHIN};
+use super::sidecar::{SidecarPlace, WITHIN};
 use crate::store::{Error, ListOptions, PAGE_LIMIT, Page, Result, Skipped};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType};
@@ -144,7 +144,7 @@ impl Level {
             path.extend_from_slice(name);
             let verdict = match std::str::from_utf8(&path) {
                 // The store's own files.
-                Ok(path) if Place::is_own(path) => continue,
+                Ok(path) if SidecarPlace::is_own(path) => continue,
                 Ok(path) if root.is_reserved(path) => reserved(prefix, path, kind),
                 _ => judge(&path, kind),
             };
@@ -329,7 +329,7 @@ mod tests {
         }
         let dir: OwnedFd = fs::File::open(home.path()).unwrap().into();
         let _socket = std::os::unix::net::UnixListener::bind(at(b"a/socket")).unwrap();
-        let place = super::super::side::Place::of(home.path(), dir.as_fd()).unwrap();
+        let place = super::super::sidecar::SidecarPlace::of(home.path(), dir.as_fd()).unwrap();
         let root = Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap();
         let (link, bytes) = ("a symbolic link", "its name is not UTF-8");
         let wanted = [

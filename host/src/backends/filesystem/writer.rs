@@ -3,8 +3,8 @@
 use super::root::{Root, rename_to_free};
 use super::writeback::Writeback;
 use crate::backends::blocking::{blocking, drop_elsewhere};
+use crate::chunk_size::piece;
 use crate::store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
-use crate::streaming::piece;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use std::sync::Arc;
 
 /// An unpublished file; dropping it removes it.
-pub(super) struct Temp {
+pub(super) struct StagedFile {
     root: Arc<Root>,
     file: OwnedFd,
     /// Its name in the side directory. `None` if it can be published without one,
@@ -22,17 +22,17 @@ pub(super) struct Temp {
     writeback: Writeback,
 }
 
-impl Temp {
+impl StagedFile {
     pub(super) fn new(root: Arc<Root>, key: &str) -> Result<Self> {
-        let side = root.side()?;
+        let sidecar = root.sidecar()?;
         // Like any other program, let the umask decide who may read it.
         let mode = Mode::from_raw_mode(0o666);
-        let (name, flags) = match side.unnamed() {
+        let (name, flags) = match sidecar.unnamed() {
             true => (None, OFlags::RDWR | OFlags::TMPFILE),
-            false => (Some(side.fresh()), OFlags::RDWR | OFlags::CREATE | OFlags::EXCL),
+            false => (Some(sidecar.fresh()), OFlags::RDWR | OFlags::CREATE | OFlags::EXCL),
         };
         let path = name.as_deref().unwrap_or(".");
-        let file = rustix::fs::openat(side.own(), path, flags | OFlags::CLOEXEC, mode)
+        let file = rustix::fs::openat(sidecar.own(), path, flags | OFlags::CLOEXEC, mode)
             .map_err(|e| root.error(key, e))?;
         Ok(Self { root, file, name, writeback: Writeback::default() })
     }
@@ -65,26 +65,26 @@ impl Temp {
 
     /// Publishes the file, replacing the existing one.
     pub(super) fn replace(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        let Ok(side) = self.root.side() else { return Err(Errno::ROFS) };
+        let Ok(sidecar) = self.root.sidecar() else { return Err(Errno::ROFS) };
         if self.name.is_none() {
             // Only a named file can replace another one.
-            let own = side.fresh();
-            link_unnamed(self.file.as_fd(), side.own(), &own)?;
+            let own = sidecar.fresh();
+            link_unnamed(self.file.as_fd(), sidecar.own(), &own)?;
             self.name = Some(own);
         }
         let own = self.name.as_deref().unwrap_or_default();
-        rustix::fs::renameat(side.own(), own, folder, name)?;
+        rustix::fs::renameat(sidecar.own(), own, folder, name)?;
         self.name = None;
         Ok(())
     }
 
     /// Publishes the file under a free name; `EXIST` if the name is taken.
     pub(super) fn place(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        let Ok(side) = self.root.side() else { return Err(Errno::ROFS) };
+        let Ok(sidecar) = self.root.sidecar() else { return Err(Errno::ROFS) };
         match self.name.as_deref() {
             None => link_unnamed(self.file.as_fd(), folder, name),
             Some(own) => {
-                rename_to_free(side.own(), own, folder, name)?;
+                rename_to_free(sidecar.own(), own, folder, name)?;
                 self.name = None;
                 Ok(())
             }
@@ -92,10 +92,10 @@ impl Temp {
     }
 }
 
-impl Drop for Temp {
+impl Drop for StagedFile {
     fn drop(&mut self) {
-        if let (Ok(side), Some(name)) = (self.root.side(), &self.name) {
-            let _ = rustix::fs::unlinkat(side.own(), name, AtFlags::empty());
+        if let (Ok(sidecar), Some(name)) = (self.root.sidecar(), &self.name) {
+            let _ = rustix::fs::unlinkat(sidecar.own(), name, AtFlags::empty());
         }
     }
 }
@@ -132,16 +132,16 @@ const SMALL: usize = 8 * 1024;
 enum Written {
     /// The first trip to another thread will create the file.
     None,
-    File(Temp),
+    File(StagedFile),
     /// A write failed or is in progress.
     Broken,
 }
 
 impl Written {
     /// Appends the pieces, creating the file if necessary.
-    fn append(self, root: &Arc<Root>, key: &str, pieces: &[Bytes]) -> Result<Temp> {
+    fn append(self, root: &Arc<Root>, key: &str, pieces: &[Bytes]) -> Result<StagedFile> {
         let mut temp = match self {
-            Self::None => Temp::new(root.clone(), key)?,
+            Self::None => StagedFile::new(root.clone(), key)?,
             Self::File(temp) => temp,
             Self::Broken => {
                 return Err(Error::Other(format!("{}: this write failed before", root.shown(key))));
@@ -225,7 +225,7 @@ impl Drop for FileWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::side::{Place, Side};
+    use super::super::sidecar::{Sidecar, SidecarPlace};
     use super::*;
 
     #[test]
@@ -235,14 +235,15 @@ mod tests {
             let path = directory.path().join("root");
             std::fs::create_dir(&path).unwrap();
             let dir = rustix::fs::open(&path, OFlags::DIRECTORY, Mode::empty()).unwrap();
-            let place = Place::of(&path, dir.as_fd()).unwrap();
-            let mut side = Side::open(place.path(), dir.as_fd()).unwrap();
+            let place = SidecarPlace::of(&path, dir.as_fd()).unwrap();
+            let mut sidecar = Sidecar::open(place.path(), dir.as_fd()).unwrap();
             if !unnamed {
-                side = side.without_unnamed();
+                sidecar = sidecar.without_unnamed();
             }
-            let root = Arc::new(Root::new(dir, "root".to_owned(), place, Ok(side), true).unwrap());
+            let root =
+                Arc::new(Root::new(dir, "root".to_owned(), place, Ok(sidecar), true).unwrap());
             let put = |text: &str, if_absent: bool| {
-                let mut temp = Temp::new(root.clone(), "a/b").unwrap();
+                let mut temp = StagedFile::new(root.clone(), "a/b").unwrap();
                 temp.append("a/b", text.as_bytes()).unwrap();
                 let options = PutOptions { if_absent, ..PutOptions::default() };
                 let done = root.publish("a/b", temp, &options);
@@ -251,8 +252,8 @@ mod tests {
             assert_eq!(put("first", true), (Ok(()), "first".to_owned()));
             assert_eq!(put("second", true), (Err(Error::AlreadyExists), "first".to_owned()));
             assert_eq!(put("third", false), (Ok(()), "third".to_owned()));
-            drop(Temp::new(root.clone(), "a/c").unwrap());
-            let own = root.side().unwrap().own();
+            drop(StagedFile::new(root.clone(), "a/c").unwrap());
+            let own = root.sidecar().unwrap().own();
             let left = rustix::fs::Dir::read_from(own).unwrap().count();
             assert_eq!(left, 2, "only . and .. are left");
         }

@@ -150,7 +150,7 @@ impl ObjectStore for Indexed {
         }
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -6,7 +6,7 @@ mod index;
 mod unknown;
 
 use super::blocking::blocking;
-use super::filesystem::{Filesystem, Naming, Renamed};
+use super::filesystem::{Filesystem, KeyMapped, Naming};
 use super::{Backend, OpenArgs, sqlite};
 use crate::store::{Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key};
 use async_trait::async_trait;
@@ -101,7 +101,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     });
     let (args, files, config, place) = opened.await?;
     let layout = Hashed { width, depth };
-    let store = Renamed { files: files.clone(), naming: layout };
+    let store = KeyMapped { files: files.clone(), naming: layout };
     if !config.index {
         return Ok(Arc::new(store));
     }

@@ -243,7 +243,7 @@ impl ObjectStore for Sqlite {
         }
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -2,8 +2,8 @@
 //! ones, or a store and its replacement at a reload. They all write through its one
 //! writer.
 
+use super::archive_path::{ArchivePath, Lock};
 use super::commit::Queue;
-use super::place::{Lock, Place};
 use super::view::Shared;
 use crate::store::{Error, Result};
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ impl Archive {
     }
 
     /// Opens an archive: for writing with a lock, otherwise only for reading.
-    pub(super) fn open(place: Place, lock: Option<Lock>) -> Result<Arc<Self>> {
+    pub(super) fn open(place: ArchivePath, lock: Option<Lock>) -> Result<Arc<Self>> {
         let shared = Arc::new(Shared::open(place)?);
         let queue = lock.map(|lock| Queue::start(shared.clone(), lock)).transpose()?;
         let queue = tokio::sync::Mutex::new(queue.map(Arc::new));

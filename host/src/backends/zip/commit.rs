@@ -1,11 +1,11 @@
 //! The writer thread. Waiting puts share a sync of the journal, which is merged
 //! into the archive when writes pause or when it is large.
 
+use super::archive_path::Lock;
 use super::directory::Entries;
+use super::extra_field::ExtraField;
 use super::journal::Journal;
-use super::kept::Kept;
 use super::merge::{fixed, merge};
-use super::place::Lock;
 use super::record::Record;
 use super::view::{Shared, View};
 use crate::backends::spool::Body;
@@ -237,7 +237,7 @@ fn append(
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let kept = Kept::new(options, modified);
+    let kept = ExtraField::new(options, modified);
     Record { key: &key, size: body.len(), crc: 0, modified, kept: &kept }.check()?;
     let journal = match journal {
         Some(journal) => journal,

@@ -1,7 +1,7 @@
 //! The central directory of an archive, in memory.
 
-use super::kept::Kept;
-use super::place::{Place, Stamp};
+use super::archive_path::{ArchivePath, Stamp};
+use super::extra_field::ExtraField;
 use super::{name, record};
 use crate::regular;
 use crate::store::{Error, ObjectInfo, Result, Skipped};
@@ -30,7 +30,7 @@ pub(super) struct Entry {
     pub(super) encrypted: bool,
     /// Milliseconds since 1970.
     pub(super) modified: Option<u64>,
-    pub(super) kept: Option<Box<Kept>>,
+    pub(super) kept: Option<Box<ExtraField>>,
 }
 
 impl Entry {
@@ -73,7 +73,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Reads the directory of the archive.
-    pub(super) fn load(place: &Place) -> Result<Self> {
+    pub(super) fn load(place: &ArchivePath) -> Result<Self> {
         let file = regular::open(&place.path).map_err(|e| place.io(&e))?;
         let stamp = Stamp::of(&file).map_err(|e| place.io(&e))?;
         let bad = |problem: String| {
@@ -129,7 +129,7 @@ fn entry(found: &ZipFileHeaderRecord<'_>) -> Result<(String, Entry), Skipped> {
     let kept = found
         .extra_fields()
         .find(|(id, _)| *id == ExtraFieldId::new(record::EXTRA))
-        .and_then(|(_, bytes)| Kept::decode(bytes));
+        .and_then(|(_, bytes)| ExtraField::decode(bytes));
     let modified = match found.last_modified() {
         ZipDateTimeKind::Utc(at) => unix(&at),
         // The zone is unknown; assume UTC, as we write it.
@@ -142,7 +142,7 @@ fn entry(found: &ZipFileHeaderRecord<'_>) -> Result<(String, Entry), Skipped> {
         crc: found.crc32(),
         method: found.compression_method().as_u16(),
         encrypted: found.flags().is_encrypted(),
-        modified: kept.as_ref().and_then(Kept::modified).or(modified),
+        modified: kept.as_ref().and_then(ExtraField::modified).or(modified),
         kept: kept.map(Box::new),
     };
     Ok((key, entry))

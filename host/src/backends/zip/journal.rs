@@ -5,9 +5,9 @@
 //! bytes, little-endian), the header as JSON, and the bytes. What a crash left
 //! after the last complete frame was never acknowledged, and is cut off.
 
+use super::archive_path::ArchivePath;
 use super::directory::{Entries, Entry};
-use super::kept::Kept;
-use super::place::Place;
+use super::extra_field::ExtraField;
 use crate::backends::spool::Body;
 use crate::regular;
 use crate::store::{Error, Result};
@@ -32,7 +32,7 @@ const PIECE: usize = 256 * 1024;
 struct Header {
     key: String,
     crc: u32,
-    kept: Kept,
+    kept: ExtraField,
 }
 
 /// An open journal.
@@ -44,7 +44,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Creates a journal where there is none.
-    pub(super) fn create(place: &Place) -> Result<Self> {
+    pub(super) fn create(place: &ArchivePath) -> Result<Self> {
         let path = place.journal();
         let open = OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = open.map_err(|e| place.io(&e))?;
@@ -65,10 +65,10 @@ impl Journal {
     /// Appends an object; it is durable after [`sync`](Self::sync).
     pub(super) fn append(
         &mut self,
-        place: &Place,
+        place: &ArchivePath,
         key: &str,
         body: &Body,
-        kept: Kept,
+        kept: ExtraField,
     ) -> Result<Entry> {
         let result = self.frame(key, body, kept).map_err(|e| place.io(&e));
         match &result {
@@ -79,7 +79,7 @@ impl Journal {
         result
     }
 
-    fn frame(&self, key: &str, body: &Body, kept: Kept) -> io::Result<Entry> {
+    fn frame(&self, key: &str, body: &Body, kept: ExtraField) -> io::Result<Entry> {
         let mut crc = Crc::new();
         pieces(body, |piece, _| {
             crc.update(piece);
@@ -109,7 +109,7 @@ impl Journal {
     }
 
     /// With `durable`, makes what was appended durable.
-    pub(super) fn sync(&self, place: &Place) -> Result<()> {
+    pub(super) fn sync(&self, place: &ArchivePath) -> Result<()> {
         if place.durable() { self.file.sync_data().map_err(|e| place.io(&e)) } else { Ok(()) }
     }
 
@@ -121,7 +121,7 @@ impl Journal {
 
     /// Opens a journal that another process writes or has left; `None` if there is
     /// none.
-    pub(super) fn open(place: &Place) -> Result<Option<Self>> {
+    pub(super) fn open(place: &ArchivePath) -> Result<Option<Self>> {
         let file = match regular::open_own(&place.journal()) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -149,7 +149,7 @@ impl Journal {
     }
 
     /// Returns the objects appended since the last scan.
-    pub(super) fn scan(&mut self, place: &Place) -> Result<Entries> {
+    pub(super) fn scan(&mut self, place: &ArchivePath) -> Result<Entries> {
         let length = self.file.metadata().map_err(|e| place.io(&e))?.len();
         let mut entries = Entries::new();
         while let Some((key, entry)) =
@@ -162,7 +162,7 @@ impl Journal {
     }
 }
 
-fn entry(offset: u64, size: u64, crc: u32, modified: Option<u64>, kept: Kept) -> Entry {
+fn entry(offset: u64, size: u64, crc: u32, modified: Option<u64>, kept: ExtraField) -> Entry {
     Entry {
         offset,
         size,
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_journal_that_can_not_be_read_is_no_journal_that_ends_there() {
         let directory = tempfile::tempdir().unwrap();
-        let place = Place {
+        let place = ArchivePath {
             path: directory.path().join("a.zip"),
             shown: "a.zip".to_owned(),
             side: directory.path().to_owned(),
@@ -280,7 +280,7 @@ mod tests {
         };
         let mut journal = Journal::create(&place).unwrap();
         let body = Body::Bytes("value".into());
-        journal.append(&place, "key", &body, Kept::default()).unwrap();
+        journal.append(&place, "key", &body, ExtraField::default()).unwrap();
         let mut whole = Journal::open(&place).unwrap().unwrap();
         assert_eq!(whole.scan(&place).unwrap().len(), 1);
         // A write-only file can't be read, as if its disk failed.
@@ -294,7 +294,7 @@ mod tests {
     fn a_pipe_or_a_link_in_the_place_of_a_journal_is_an_error_and_not_waited_for() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
         let directory = tempfile::tempdir().unwrap();
-        let place = Place {
+        let place = ArchivePath {
             path: directory.path().join("a.zip"),
             shown: "a.zip".to_owned(),
             side: directory.path().to_owned(),

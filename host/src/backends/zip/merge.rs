@@ -2,10 +2,10 @@
 //! and replaces it in one step. Readers of the old one go on; whoever opens the
 //! archive finds a complete one at any moment.
 
+use super::archive_path::{ArchivePath, Stamp};
 use super::directory::{Directory, Entries};
+use super::extra_field::ExtraField;
 use super::journal::span;
-use super::kept::Kept;
-use super::place::{Place, Stamp};
 use super::record::{Record, end};
 use super::view::Shared;
 use crate::regular;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Creates an empty archive if there is none. Requires the lock: its last holder
 /// may have created one.
-pub(super) fn create(place: &Place) -> Result<()> {
+pub(super) fn create(place: &ArchivePath) -> Result<()> {
     let make = || {
         if place.path.try_exists()? {
             return Ok(());
@@ -77,14 +77,14 @@ pub(super) fn merge(shared: &Shared) -> Result<()> {
 }
 
 /// The error for an archive that nothing can be added to.
-pub(super) fn fixed(place: &Place, why: &str) -> Error {
+pub(super) fn fixed(place: &ArchivePath, why: &str) -> Error {
     Error::Unsupported(format!("{}: nothing can be added to this archive: {why}", place.shown))
 }
 
 /// Builds the new archive and its directory, in which `file` and `stamp` are still
 /// the old ones.
 fn build(
-    place: &Place,
+    place: &ArchivePath,
     old: &Directory,
     journal: &File,
     waiting: &Entries,
@@ -101,7 +101,7 @@ fn build(
     let mut entries = old.entries.clone();
     let mut waiting: Vec<_> = waiting.iter().collect();
     waiting.sort_by_key(|(_, entry)| entry.offset);
-    let none = Kept::default();
+    let none = ExtraField::default();
     for (key, entry) in &waiting {
         let record = Record {
             key,
@@ -142,6 +142,6 @@ fn build(
     Ok((file, directory))
 }
 
-fn sync(place: &Place, file: &File) -> io::Result<()> {
+fn sync(place: &ArchivePath, file: &File) -> io::Result<()> {
     if place.durable() { file.sync_all() } else { Ok(()) }
 }

@@ -5,21 +5,21 @@
 //! durable in a journal next to the archive. Later, many puts together are merged
 //! into a new file that replaces the archive.
 //!
-//! - [`place`]: the files, and the lock of the writing process.
-//! - [`directory`], [`name`]: reading an archive. [`record`], [`kept`]: writing its
+//! - [`archive_path`]: the files, and the lock of the writing process.
+//! - [`directory`], [`name`]: reading an archive. [`record`], [`extra_field`]: writing its
 //!   records. [`journal`]: what waits. [`view`]: both together.
 //! - [`archive`]: what all stores of one archive share. [`commit`]: the writer
 //!   thread. [`merge`]: from the journal into the archive. [`reader`]: reading
 //!   objects.
 
 mod archive;
+mod archive_path;
 mod commit;
 mod directory;
+mod extra_field;
 mod journal;
-mod kept;
 mod merge;
 mod name;
-mod place;
 mod reader;
 mod record;
 mod view;
@@ -32,10 +32,10 @@ use crate::store::{
     Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
 };
 use archive::{Archive, archives};
+use archive_path::ArchivePath;
 use async_trait::async_trait;
 use bytes::Bytes;
 use commit::Queue;
-use place::Place;
 use reader::Packed;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -94,7 +94,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     side.push(name);
     side.push(".storage");
     let durable = config.durable.into();
-    let place = Place { side: path.with_file_name(side), path, shown, durable };
+    let place = ArchivePath { side: path.with_file_name(side), path, shown, durable };
     // An archive that can't be examined is not missing; a new one would replace it.
     let missing = !place.path.try_exists().map_err(|e| place.io(&e))?;
     if missing {
@@ -237,7 +237,7 @@ impl ObjectStore for Zip {
         Ok(None)
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -2,7 +2,7 @@
 //! and 4.3.14 to 4.3.16). Objects are stored uncompressed, as the Python library
 //! does.
 
-use super::kept::Kept;
+use super::extra_field::ExtraField;
 use crate::store::{Error, Result};
 use time::OffsetDateTime;
 
@@ -21,7 +21,7 @@ pub(super) struct Record<'a> {
     pub(super) crc: u32,
     /// Milliseconds since 1970.
     pub(super) modified: u64,
-    pub(super) kept: &'a Kept,
+    pub(super) kept: &'a ExtraField,
 }
 
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! The contents of the archive and its journal, as this process knows them.
 
+use super::archive_path::{ArchivePath, Stamp};
 use super::directory::{Directory, Entries, Entry};
 use super::journal::Journal;
-use super::place::{Place, Stamp};
 use crate::store::{self, Error, ListOptions, PAGE_LIMIT, Page, Result};
 use std::fs::File;
 use std::ops::Bound;
@@ -35,13 +35,13 @@ pub(super) struct Found {
 
 /// A view shared by several threads.
 pub(super) struct Shared {
-    pub(super) place: Place,
+    pub(super) place: ArchivePath,
     view: RwLock<View>,
 }
 
 impl Shared {
     /// Reads the archive and any journal.
-    pub(super) fn open(place: Place) -> Result<Self> {
+    pub(super) fn open(place: ArchivePath) -> Result<Self> {
         let view = View::load(&place)?;
         Ok(Self { place, view: RwLock::new(view) })
     }
@@ -67,16 +67,16 @@ impl Shared {
     }
 }
 
-fn stamp(place: &Place) -> Result<Stamp> {
+fn stamp(place: &ArchivePath) -> Result<Stamp> {
     Stamp::of_path(&place.path).map_err(|e| place.io(&e))
 }
 
-fn journal_stamp(place: &Place) -> Option<Stamp> {
+fn journal_stamp(place: &ArchivePath) -> Option<Stamp> {
     Stamp::of_path(&place.journal()).ok()
 }
 
 impl View {
-    fn load(place: &Place) -> Result<Self> {
+    fn load(place: &ArchivePath) -> Result<Self> {
         // The journal first: an object merged meanwhile is then in both, instead of
         // in neither.
         let stamp = journal_stamp(place);
@@ -99,13 +99,13 @@ impl View {
         self.waiting.extend(more);
     }
 
-    fn holds(&self, place: &Place) -> Result<bool> {
+    fn holds(&self, place: &ArchivePath) -> Result<bool> {
         let read = self.read.as_ref();
         Ok(self.directory.stamp == stamp(place)?
             && read.is_none_or(|read| read.stamp == journal_stamp(place)))
     }
 
-    pub(super) fn refresh(&mut self, place: &Place) -> Result<()> {
+    pub(super) fn refresh(&mut self, place: &ArchivePath) -> Result<()> {
         if self.holds(place)? {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{DONE, Outcome};
 use crate::cli::{kinds, output};
 use crate::config::{PluginLimits, TypeInfo};
-use crate::engine::plugin::outline::Answer;
+use crate::engine::plugin::inspect::Answer;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! Loading of a plug-in's file without a configuration.
 
 use crate::config::plugins::is_name;
-use crate::config::{Place, PluginDef, PluginLimits, Refusal};
+use crate::config::{PluginDef, PluginLimits, Position, Refusal};
 use crate::engine::Plugin;
-use crate::engine::plugin::outline::{Outline, outline};
+use crate::engine::plugin::inspect::{Inspection, inspect};
 use crate::engine::plugin::read;
 use crate::observe::Log;
 use sha2::{Digest, Sha256};
@@ -28,13 +28,13 @@ pub struct Seen {
     pub size: u64,
     /// In lower-case hex.
     pub sha256: String,
-    pub outline: Outline,
+    pub outline: Inspection,
 }
 
 /// Inspects a file without running it.
 pub fn look(file: &Path) -> Result<Seen, Unusable> {
     let bytes = read(file).map_err(Unusable)?;
-    let found = outline(&bytes);
+    let found = inspect(&bytes);
     let outline = found.map_err(|text| Unusable(format!("{}: {text}", file.display())))?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     Ok(Seen { size: bytes.len() as u64, sha256, outline })
@@ -50,7 +50,7 @@ pub async fn load(file: &Path, limits: PluginLimits) -> anyhow::Result<Arc<Plugi
         sha256: None,
         limits,
         config_env: Vec::new(),
-        place: Place { line: 1, column: 1 },
+        place: Position { line: 1, column: 1 },
     };
     let loading = tokio::task::spawn_blocking(|| Plugin::load(def, Arc::new(Log(|_| ()))));
     let loaded = loading.await?;

@@ -4,7 +4,7 @@ use crate::backends::memory::Memory;
 use crate::blocking::{Blocking, Driver, runtime};
 use crate::config::{BaseShape, TypeInfo};
 use crate::engine::Plugin;
-use crate::engine::plugin::outline::World;
+use crate::engine::plugin::inspect::World;
 use crate::store::SharedStore;
 use anyhow::Context;
 use std::any::Any;

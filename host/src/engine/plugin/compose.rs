@@ -49,11 +49,11 @@ fn pack(transformer: &[u8]) -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::plugin::outline::outline;
+    use crate::engine::plugin::inspect::inspect;
 
     #[test]
     fn the_other_half_asks_for_its_bases_and_a_transform_alone() {
-        let refused = outline(TRANSFORMING).unwrap_err();
+        let refused = inspect(TRANSFORMING).unwrap_err();
         assert!(refused.contains(TRANSFORM), "{refused}");
     }
 

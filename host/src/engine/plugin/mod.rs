@@ -4,14 +4,14 @@
 //! refused before it runs. `docs/plugins.md` lists what plug-ins get.
 
 mod compose;
-pub mod outline;
+pub mod inspect;
+pub(super) mod output;
 mod types;
-pub(super) mod voice;
 pub(super) mod wasi;
 
 use super::bindings::DecoratorPackPre;
 use super::chain::Chain;
-use super::health::{Counters, Counts};
+use super::circuit_breaker::{Counters, Counts};
 use super::limits::Limits;
 use super::pack::{Pack, Watched};
 use super::state::{Observer, Shared};
@@ -21,14 +21,14 @@ use crate::config::{PluginDef, Refusal, TypeInfo};
 use crate::coordinator::{Coordinator, Scope};
 use crate::regular;
 use crate::store::{Result, SharedStore};
-use outline::{Outline, World, outline};
+use inspect::{Inspection, World, inspect};
+use output::{OutputLog, Wary};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use storage_core::chain::Node;
-use voice::{Voice, Wary};
 use wasmtime::component::Component;
 
 /// The most bytes of a component. An interpreter of a scripting language with its
@@ -47,12 +47,12 @@ pub struct Plugin {
     /// The size of its file.
     pub size: u64,
     /// Its world, imports and exports.
-    pub outline: Outline,
+    pub outline: Inspection,
     /// The store types that it provides, named `PLUGIN/Kind`.
     pub types: Vec<TypeInfo>,
     pack: Arc<Pack>,
     counters: Arc<Counters>,
-    voice: Arc<Voice>,
+    voice: Arc<OutputLog>,
     /// This plug-in's own: others may use the same names.
     coordinator: Coordinator,
 }
@@ -115,13 +115,13 @@ impl Plugin {
         bases: HashMap<String, SharedStore>,
         scopes: HashMap<String, Scope>,
     ) -> Result<Chain> {
-        let wary = Wary {
+        let untrusted = Wary {
             voice: self.voice.clone(),
             root: nodes.last().map(|node| node.name.clone()).unwrap_or_default(),
             stores: nodes.iter().map(|node| node.name.clone()).collect(),
         };
         let coordinator = self.coordinator.scoped(scopes);
-        let shared = Shared { observer: Arc::new(wary), coordinator };
+        let shared = Shared { observer: Arc::new(untrusted), coordinator };
         self.pack.chain(nodes, bases, shared).await
     }
 
@@ -154,7 +154,7 @@ impl Plugin {
             true => "no environment".to_owned(),
             false => format!("of the environment, in its config: {}", config_env.join(", ")),
         };
-        let refused = self.outline.imports.iter().filter(|(_, a)| *a == outline::Answer::Refused);
+        let refused = self.outline.imports.iter().filter(|(_, a)| *a == inspect::Answer::Refused);
         let refused: Vec<_> = refused.map(|(name, _)| name.as_str()).collect();
         let refused = match refused.is_empty() {
             true => String::new(),
@@ -164,7 +164,7 @@ impl Plugin {
             "plug-in {name}: {file}, sha256 {sha256}; given: its bases, {memory} of memory and \
              {:?} for each call ({:?} of processor time) in each of {instances} instances, {env}; \
              no files, no network{refused}",
-            limits.call_timeout, limits.fuel
+            limits.call_timeout, limits.cpu_time
         )
     }
 
@@ -204,21 +204,21 @@ fn load(
     }
     let file = def.component.display().to_string();
     let refuse = |problem: String| Refusal::Component(format!("{file}: {problem}"));
-    let outline = outline(&bytes).map_err(refuse)?;
+    let outline = inspect(&bytes).map_err(refuse)?;
     let size = bytes.len() as u64;
     let compiled = match outline.world {
         World::DecoratorPack => compile(&bytes, &outline),
         World::Transformer => {
             // The adapter may import more than the transformer does.
             let composed = compose::compose(&bytes).map_err(refuse)?;
-            let outline = outline::outline(&composed).map_err(refuse)?;
+            let outline = inspect::inspect(&composed).map_err(refuse)?;
             compile(&composed, &outline)
         }
     };
     let pre = compiled.map_err(|error| refuse(format!("it can't be used: {error:#}")))?;
     let name: Arc<str> = def.name.as_str().into();
     let counters = Arc::new(Counters::default());
-    let voice = Voice::new(name.clone(), observer, counters.clone());
+    let voice = OutputLog::new(name.clone(), observer, counters.clone());
     let limits = Limits::from(&def.limits);
     let watched = Watched { name, counters: counters.clone(), voice: voice.clone() };
     let pack = Pack::new(pre, limits, Some(watched));
@@ -235,7 +235,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, String> {
 
 fn compile(
     bytes: &[u8],
-    outline: &Outline,
+    outline: &Inspection,
 ) -> wasmtime::Result<DecoratorPackPre<super::state::State>> {
     let engine = engine()?;
     let component = Component::from_binary(&engine, bytes)?;
@@ -270,14 +270,14 @@ fn kinds(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("there is no runtime to ask it in: {error}"))?;
     let (limits, time) = (&def.limits, def.limits.call_timeout);
-    let ticks = limits.fuel.as_millis().div_ceil(TICK.as_millis());
+    let ticks = limits.cpu_time.as_millis().div_ceil(TICK.as_millis());
     let ticks = u64::try_from(ticks).unwrap_or(u64::MAX / 2);
     let asked = async { tokio::time::timeout(time, pack.kinds(ticks)).await };
     let what = "it was asked for its store types";
     match runtime.block_on(asked) {
         Ok(Ok(kinds)) => Ok(kinds),
         Ok(Err(error)) if matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt)) => {
-            Err(format!("{what} and used more than {:?} of processor time", limits.fuel))
+            Err(format!("{what} and used more than {:?} of processor time", limits.cpu_time))
         }
         Ok(Err(error)) => Err(format!("{what} and failed: {}", error.root_cause())),
         Err(_) => Err(format!("{what} and did not answer within {time:?}")),

@@ -1,7 +1,7 @@
 //! Validates the store types that a plug-in declares. Configuration, messages and
 //! `kinds` show their texts, so nothing passes unchecked.
 
-use super::voice::clean;
+use super::output::clean;
 use crate::config::TypeInfo;
 use crate::config::plugins::is_name;
 use crate::engine::{bindings::exports::storage::object_store::decorators as wit, shape};

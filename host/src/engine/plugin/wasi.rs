@@ -1,11 +1,11 @@
 //! The part of WASI that plug-ins get: a coarse clock, randomness, output to the log,
 //! an empty environment. Calls to files and the network are refused.
 
-use super::outline::{Answer, Outline};
-use super::voice::{Output, Voice};
+use super::inspect::{Answer, Inspection};
+use super::output::{Output, OutputLog};
 use crate::engine::bindings::DecoratorPack;
 use crate::engine::state::State;
-use crate::engine::uncopied;
+use crate::engine::zero_copy;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 use storage_core::env::Level;
@@ -29,10 +29,14 @@ const MAX_RANDOM: u64 = 64 * 1024;
 struct Withheld;
 
 /// A linker with every import that the component may have.
-pub fn linker(engine: &Engine, component: &Component, outline: &Outline) -> Result<Linker<State>> {
+pub fn linker(
+    engine: &Engine,
+    component: &Component,
+    outline: &Inspection,
+) -> Result<Linker<State>> {
     let mut linker = Linker::<State>::new(engine);
     DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    uncopied::link(&mut linker)?;
+    zero_copy::link(&mut linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     let l = &mut linker;
     random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
@@ -98,7 +102,7 @@ fn refuse(
 }
 
 /// The WASI context of one instance. It inherits nothing.
-pub fn context(voice: &Arc<Voice>, store: &Arc<str>) -> WasiCtx {
+pub fn context(voice: &Arc<OutputLog>, store: &Arc<str>) -> WasiCtx {
     WasiCtxBuilder::new()
         .stdout(Output::new(voice, store, Level::Info))
         .stderr(Output::new(voice, store, Level::Warn))

@@ -2,8 +2,8 @@
 
 use super::Cache;
 use super::config::Revalidate;
+use super::copy_metadata::{is_copy, tag, unwrap, wrap};
 use super::index::{Record, SHARDS, State};
-use super::mark::{is_copy, tag, unwrap, wrap};
 use crate::env::{Guard, Level};
 use crate::paging::Paging;
 use crate::source::Ended;

@@ -17,15 +17,15 @@
 //! compared: at the latest after `ttl`, which is a minute by default.
 
 mod config;
+mod copy_metadata;
+mod eviction;
+#[cfg(test)]
+mod failure_tests;
 mod fill;
 mod index;
-mod mark;
-mod room;
 mod stream;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod trouble;
 
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Kind};
@@ -36,8 +36,8 @@ use crate::types::{
     Result,
 };
 use config::Config;
+pub use copy_metadata::is_copy;
 use index::Index;
-pub use mark::is_copy;
 use std::rc::Rc;
 
 /// The store type.

@@ -1,8 +1,8 @@
 //! Streams: reads from the cache, and reads and writes that make a copy on the way.
 
 use super::Cache;
+use super::copy_metadata::{tag, wrap};
 use super::index::{Record, State};
-use super::mark::{tag, wrap};
 use crate::decorators::resume::{Given, reopen};
 use crate::source::{Ended, Source};
 use crate::store::{Reader, Writer};

@@ -1,8 +1,8 @@
 //! Merges the listings of source and target by key.
 
 use super::Filter;
-use super::report::Fault;
-use super::side::{Known, Listing, Side};
+use super::endpoint::{Endpoint, Known, Listing};
+use super::report::CopyError;
 use crate::store::Error;
 use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};
@@ -18,12 +18,12 @@ pub(super) struct Pair {
 
 /// Every key of either side, once. If both sides list in order, neither listing is held
 /// in memory; otherwise the target's is.
-pub(super) fn pairs(
-    from: &Side,
-    to: &Side,
+pub(super) fn merge_join(
+    from: &Endpoint,
+    to: &Endpoint,
     filter: &Filter,
-) -> BoxStream<'static, Result<Pair, Fault>> {
-    let ordered = |side: &Side| side.objects.capabilities().ordered;
+) -> BoxStream<'static, Result<Pair, CopyError>> {
+    let ordered = |side: &Endpoint| side.objects.capabilities().ordered;
     match ordered(from) && ordered(to) {
         true => merged(Head::new(from, filter), Head::new(to, filter)).boxed(),
         false => looked_up(from.listing(filter), to.listing(filter)).boxed(),
@@ -32,21 +32,21 @@ pub(super) fn pairs(
 
 /// An ordered listing and its next entry.
 struct Head {
-    side: Side,
+    side: Endpoint,
     listing: Listing,
     next: Option<(String, Known)>,
     done: bool,
 }
 
 impl Head {
-    fn new(side: &Side, filter: &Filter) -> Self {
+    fn new(side: &Endpoint, filter: &Filter) -> Self {
         let listing = side.listing(filter);
         Self { side: side.clone(), listing, next: None, done: false }
     }
 
     /// Fetches the next entry, if there is one. `last` is the key that was returned
     /// last.
-    async fn fill(&mut self, last: Option<&str>) -> Result<(), Fault> {
+    async fn fill(&mut self, last: Option<&str>) -> Result<(), CopyError> {
         if self.done || self.next.is_some() {
             return Ok(());
         }
@@ -68,7 +68,10 @@ impl Head {
     }
 }
 
-fn merged(source: Head, target: Head) -> impl futures::Stream<Item = Result<Pair, Fault>> + Send {
+fn merged(
+    source: Head,
+    target: Head,
+) -> impl futures::Stream<Item = Result<Pair, CopyError>> + Send {
     try_unfold((source, target, None::<String>), |(mut a, mut b, last)| async move {
         futures::future::try_join(a.fill(last.as_deref()), b.fill(last.as_deref())).await?;
         let order = match (&a.next, &b.next) {
@@ -90,10 +93,10 @@ fn merged(source: Head, target: Head) -> impl futures::Stream<Item = Result<Pair
 fn looked_up(
     source: Listing,
     target: Listing,
-) -> impl futures::Stream<Item = Result<Pair, Fault>> + Send {
+) -> impl futures::Stream<Item = Result<Pair, CopyError>> + Send {
     futures::stream::once(async move {
         let there: HashMap<String, Known> = target.try_collect().await?;
-        Ok::<_, Fault>(try_unfold((source, there), |(mut source, mut there)| async move {
+        Ok::<_, CopyError>(try_unfold((source, there), |(mut source, mut there)| async move {
             if let Some((rest, known)) = source.try_next().await? {
                 let target = there.remove(&rest);
                 return Ok(Some((Pair { rest, source: Some(known), target }, (source, there))));

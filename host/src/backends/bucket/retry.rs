@@ -55,7 +55,7 @@ pub(super) struct Calls {
 
 /// How long one attempt may take.
 #[derive(Clone, Copy)]
-pub(super) enum Takes {
+pub(super) enum RequestTime {
     /// The plain timeout: the server answers at once.
     Normal,
     /// Time to send this many bytes first.
@@ -92,7 +92,7 @@ impl Calls {
     /// next retry would be past the deadline.
     pub(super) async fn send<T, E, F>(
         &self,
-        takes: Takes,
+        takes: RequestTime,
         mut request: impl FnMut() -> F + Send,
     ) -> Result<T, Failure>
     where
@@ -143,16 +143,18 @@ impl Calls {
     /// Sends a request once, without retries.
     pub(super) async fn once<T, E>(
         &self,
-        takes: Takes,
+        takes: RequestTime,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     ) -> Result<T, Failure>
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let most = match takes {
-            Takes::Normal => self.timeout,
-            Takes::Upload(bytes) => self.timeout + Duration::from_secs(bytes as u64 / SLOWEST),
-            Takes::Long => self.timeout * PATIENCE,
+            RequestTime::Normal => self.timeout,
+            RequestTime::Upload(bytes) => {
+                self.timeout + Duration::from_secs(bytes as u64 / SLOWEST)
+            }
+            RequestTime::Long => self.timeout * PATIENCE,
         };
         let permit = self.permits.acquire().await;
         let outcome = timeout(most, request).await;

@@ -1,8 +1,8 @@
 //! Digests computed on other threads while the bytes are processed. MD5 alone
 //! takes as long as everything else together.
 
+use crate::chunk_size::piece;
 use crate::objects::CHUNK;
-use crate::streaming::piece;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -23,11 +23,11 @@ enum At<S> {
     Here(Box<S>),
     Elsewhere(JoinHandle<Box<S>>),
     /// The thread failed, or the future was dropped.
-    Lost,
+    HashLost,
 }
 
 /// A digest of the bytes added so far.
-pub(crate) struct Beside<S> {
+pub(crate) struct AsyncHasher<S> {
     at: At<S>,
     /// Chunks that are not yet hashed.
     pending: Vec<Bytes>,
@@ -37,15 +37,15 @@ pub(crate) struct Beside<S> {
 /// The error when the computing thread is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("the digest of the bytes was lost")]
-pub(crate) struct Lost;
+pub(crate) struct HashLost;
 
-impl<S: Sum> Beside<S> {
+impl<S: Sum> AsyncHasher<S> {
     pub fn new(sum: S) -> Self {
         Self { at: At::Here(Box::new(sum)), pending: Vec::new(), length: 0 }
     }
 
     /// Adds a chunk; waits while earlier chunks are being hashed.
-    pub async fn add(&mut self, chunk: Bytes) -> Result<(), Lost> {
+    pub async fn add(&mut self, chunk: Bytes) -> Result<(), HashLost> {
         // With so many streams that pieces shrink, all processors are busy
         // anyway, and waiting chunks would occupy memory.
         let many = piece() < CHUNK;
@@ -66,17 +66,17 @@ impl<S: Sum> Beside<S> {
     }
 
     /// Hashes the rest and returns the digest.
-    pub async fn finish(mut self) -> Result<S, Lost> {
+    pub async fn finish(mut self) -> Result<S, HashLost> {
         let mut sum = self.take().await?;
         self.pending.iter().for_each(|chunk| sum.add(chunk));
         Ok(*sum)
     }
 
-    async fn take(&mut self) -> Result<Box<S>, Lost> {
-        match std::mem::replace(&mut self.at, At::Lost) {
+    async fn take(&mut self) -> Result<Box<S>, HashLost> {
+        match std::mem::replace(&mut self.at, At::HashLost) {
             At::Here(sum) => Ok(sum),
-            At::Elsewhere(running) => running.await.map_err(|_| Lost),
-            At::Lost => Err(Lost),
+            At::Elsewhere(running) => running.await.map_err(|_| HashLost),
+            At::HashLost => Err(HashLost),
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
     async fn digests_of_pieces_are_those_of_the_whole() {
         for (piece, count) in [(1, 10), (64 * 1024, 40), (CHUNK, 3), (3 * CHUNK + 1, 2)] {
             let whole: Vec<u8> = (0..piece * count).map(|at| (at % 251) as u8).collect();
-            let mut digest = Beside::new(Md5::new());
+            let mut digest = AsyncHasher::new(Md5::new());
             for chunk in whole.chunks(piece) {
                 digest.add(Bytes::copy_from_slice(chunk)).await.unwrap();
             }

@@ -1,7 +1,7 @@
 //! The executor of all transfers: bounded concurrency, each item counted once.
 
 use super::Control;
-use super::report::{Counts, Done, Event, Failure, Fault};
+use super::report::{CopyError, Counts, Done, Event, Failure};
 use futures::{Stream, StreamExt};
 use std::pin::pin;
 use tokio::task::JoinSet;
@@ -24,12 +24,12 @@ impl Finished {
 ///
 /// If stopped, or if the items fail, it starts nothing new and completes what has
 /// begun. Dropping the future aborts the tasks.
-pub(super) async fn each<T, F>(
+pub(super) async fn execute<T, F>(
     control: &Control,
     counts: &mut Counts,
-    items: impl Stream<Item = Result<T, Fault>>,
+    items: impl Stream<Item = Result<T, CopyError>>,
     work: impl Fn(T) -> F,
-) -> Result<(), Fault>
+) -> Result<(), CopyError>
 where
     F: Future<Output = Finished> + Send + 'static,
 {

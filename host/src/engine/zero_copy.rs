@@ -42,7 +42,7 @@ impl State {
         let store = self.base(&this).await?;
         let found = store.get(key, convert::read_options_in(options)).await;
         if let Ok((_, data)) = &found {
-            self.given.add(data.len()).await;
+            self.offload.add(data.len()).await;
         }
         let answer = match found {
             Ok((_, data)) if data.len() as u64 > MAX_INLINE_BYTES => {
@@ -66,7 +66,7 @@ impl State {
         let reader = &mut self.table.get_mut(&this)?.0;
         let chunk = reader.next(max).await;
         if let Ok(chunk) = &chunk {
-            self.given.add(chunk.len()).await;
+            self.offload.add(chunk.len()).await;
         }
         Ok((chunk.map_err(convert::error_out),))
     }

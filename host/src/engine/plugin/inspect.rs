@@ -56,7 +56,7 @@ impl Answer {
 
 /// A component's world, contract version, imports and exports.
 #[derive(Debug, Clone)]
-pub struct Outline {
+pub struct Inspection {
     /// The world that it targets.
     pub world: World,
     /// The contract version that it targets.
@@ -69,7 +69,7 @@ pub struct Outline {
 
 /// Inspects the outermost level of a component. Fails if it is not a plug-in for this
 /// contract, or imports something that no plug-in gets.
-pub fn outline(bytes: &[u8]) -> Result<Outline, String> {
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, String> {
     let (imports, exports) = names(bytes)?;
     let ours = imports.iter().chain(&exports).filter_map(|name| name.strip_prefix(CONTRACT));
     let mut version = None;
@@ -115,7 +115,7 @@ pub fn outline(bytes: &[u8]) -> Result<Outline, String> {
         )),
     });
     let imports = imports.collect::<Result<_, _>>()?;
-    Ok(Outline { world, version: version.unwrap_or_default(), imports, exports })
+    Ok(Inspection { world, version: version.unwrap_or_default(), imports, exports })
 }
 
 /// Whether `name` is this interface of the package, in any version.
@@ -197,7 +197,7 @@ mod tests {
             (b"\0asm\x0d\0\x01\0", "no plug-in"),
             (b"\0asm\x0d\0\x01\0\x01\xff", "not a sound wasm file"),
         ] {
-            let error = outline(bytes).unwrap_err();
+            let error = inspect(bytes).unwrap_err();
             assert!(error.contains(why), "{bytes:?}: {error}");
         }
     }
@@ -225,11 +225,11 @@ mod tests {
     #[test]
     fn a_transformer_is_given_no_stores() {
         let transform = "storage:object-store/transform@0.1.0";
-        let found = outline(&component("storage:object-store/types@0.1.0", transform)).unwrap();
+        let found = inspect(&component("storage:object-store/types@0.1.0", transform)).unwrap();
         assert_eq!(found.world, World::Transformer);
         for asked in ["object-store", "observer", "coordinator"] {
             let asked = format!("storage:object-store/{asked}@0.1.0");
-            let error = outline(&component(&asked, transform)).unwrap_err();
+            let error = inspect(&component(&asked, transform)).unwrap_err();
             assert!(error.contains("which a transformer is not given"), "{error}");
             assert!(error.contains(&asked), "{error}");
         }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_built_in_pack_is_a_plug_in_like_any_other() {
-        let found = outline(crate::engine::DECORATORS).unwrap();
+        let found = inspect(crate::engine::DECORATORS).unwrap();
         assert_eq!((found.world, found.version.as_str()), (World::DecoratorPack, "0.1.0"));
         let asked = |name: &str| found.imports.iter().find(|(n, _)| n == name).map(|(_, a)| *a);
         assert_eq!(asked("storage:object-store/coordinator@0.1.0"), Some(Answer::Contract));

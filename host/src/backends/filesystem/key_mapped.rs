@@ -21,14 +21,14 @@ pub(in crate::backends) trait Naming: Send + Sync + 'static {
 }
 
 /// A store of files that are not named by their keys.
-pub(in crate::backends) struct Renamed<N> {
+pub(in crate::backends) struct KeyMapped<N> {
     pub(in crate::backends) files: Filesystem,
     pub(in crate::backends) naming: N,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<N: Naming> ObjectStore for Renamed<N> {
+impl<N: Naming> ObjectStore for KeyMapped<N> {
     fn capabilities(&self) -> Capabilities {
         self.naming.capabilities(self.files.capabilities())
     }
@@ -76,7 +76,7 @@ impl<N: Naming> ObjectStore for Renamed<N> {
         self.files.copy(&from, etag, &to, options).await
     }
 
-    fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

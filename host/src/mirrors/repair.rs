@@ -1,10 +1,10 @@
 //! Heals one key: looks at all children, decides which copy is right, and makes the
 //! others equal to it.
 
-use super::carry::{Fault, copy, remove, same};
+use super::conflict::{Resolution, View, decide};
+use super::copy::{RepairError, copy, remove, same};
 use super::report::{Event, Left, Watcher};
-use super::truth::{Truth, View, decide};
-use super::{Alive, Mirror};
+use super::{Liveness, Mirror};
 use crate::store::{Error, ObjectInfo, Result};
 use futures::future::join_all;
 use storage_core::decorators::mirroring::record::Recorded;
@@ -14,7 +14,7 @@ const TRIES: usize = 5;
 
 /// Options for healing a key.
 #[derive(Clone)]
-pub(super) struct Mending {
+pub(super) struct Repairing {
     pub dry_run: bool,
     /// Compare keys that are not on record, too.
     pub full: bool,
@@ -23,7 +23,7 @@ pub(super) struct Mending {
 
 /// What was done for one key, by child.
 #[derive(Debug, Default)]
-pub(super) struct Mended {
+pub(super) struct Repaired {
     pub copied: Vec<(usize, u64)>,
     pub removed: Vec<usize>,
     pub left: Vec<Left>,
@@ -40,30 +40,35 @@ impl Mirror {
     /// Makes the children equal for one key: those on record as behind, or all of them
     /// if a write was cut off or nothing is on record. Returns an error only if the
     /// journal fails.
-    pub(super) async fn mend(&self, key: &str, alive: &Alive, how: &Mending) -> Result<Mended> {
-        let mut mended = Mended::default();
+    pub(super) async fn repair(
+        &self,
+        key: &str,
+        liveness: &Liveness,
+        how: &Repairing,
+    ) -> Result<Repaired> {
+        let mut repaired = Repaired::default();
         // Don't make writers wait for a child that does not answer.
-        if let Some(left) = self.hopeless(key, alive, how).await? {
+        if let Some(left) = self.hopeless(key, liveness, how).await? {
             self.tell(key, &left, how);
-            mended.left = left;
-            return Ok(mended);
+            repaired.left = left;
+            return Ok(repaired);
         }
         for _ in 0..TRIES {
-            mended.left.clear();
+            repaired.left.clear();
             // Writers in this process wait; a change by another process is detected.
             let _turn = self.coordinator.lock(&format!("{}/write/{key}", self.name)).await?;
-            if let Look::Done = self.look(key, alive, how, &mut mended).await? {
-                self.tell(key, &mended.left, how);
-                return Ok(mended);
+            if let Look::Done = self.look(key, liveness, how, &mut repaired).await? {
+                self.tell(key, &repaired.left, how);
+                return Ok(repaired);
             }
         }
         let why = "it is being written all the time".to_owned();
-        mended.left = vec![Left { child: None, why }];
-        self.tell(key, &mended.left, how);
-        Ok(mended)
+        repaired.left = vec![Left { child: None, why }];
+        self.tell(key, &repaired.left, how);
+        Ok(repaired)
     }
 
-    fn tell(&self, key: &str, left: &[Left], how: &Mending) {
+    fn tell(&self, key: &str, left: &[Left], how: &Repairing) {
         for Left { child, why } in left {
             let child = child.map(|child| self.child(child));
             (how.watch)(Event::Left { child, key, why });
@@ -71,12 +76,17 @@ impl Mirror {
     }
 
     /// Why nothing can be done for this key now; `None` if something can.
-    async fn hopeless(&self, key: &str, alive: &Alive, how: &Mending) -> Result<Option<Vec<Left>>> {
-        let noted = self.book.of(key).await?;
+    async fn hopeless(
+        &self,
+        key: &str,
+        liveness: &Liveness,
+        how: &Repairing,
+    ) -> Result<Option<Vec<Left>>> {
+        let noted = self.journal.of(key).await?;
         if noted.recorded.is_clean() && !how.full {
             return Ok(None);
         }
-        let views = self.views(key, alive).await;
+        let views = self.views(key, liveness).await;
         let truth = match decide(&noted.recorded, &views) {
             Ok(truth) => truth,
             Err(why) => return Ok(Some(vec![Left { child: None, why }])),
@@ -89,43 +99,43 @@ impl Mirror {
         Ok((!left.is_empty()).then_some(left))
     }
 
-    async fn views(&self, key: &str, alive: &Alive) -> Vec<View> {
-        join_all((0..self.children.len()).map(|child| self.view(child, key, alive))).await
+    async fn views(&self, key: &str, liveness: &Liveness) -> Vec<View> {
+        join_all((0..self.children.len()).map(|child| self.view(child, key, liveness))).await
     }
 
     async fn look(
         &self,
         key: &str,
-        alive: &Alive,
-        how: &Mending,
-        mended: &mut Mended,
+        liveness: &Liveness,
+        how: &Repairing,
+        repaired: &mut Repaired,
     ) -> Result<Look> {
-        let noted = self.book.of(key).await?;
+        let noted = self.journal.of(key).await?;
         if noted.recorded.is_clean() && !how.full {
             // A write has healed it meanwhile.
             return Ok(Look::Done);
         }
-        let views = self.views(key, alive).await;
+        let views = self.views(key, liveness).await;
         let truth = match decide(&noted.recorded, &views) {
             Ok(truth) => truth,
             Err(why) => {
-                mended.left.push(Left { child: None, why });
+                repaired.left.push(Left { child: None, why });
                 return Ok(Look::Done);
             }
         };
         let mut left = Vec::new();
         for (child, view) in targets(&noted.recorded, &truth, &views) {
             let strict = noted.recorded.own.pending || noted.recorded.is_behind(child);
-            match self.equalise(key, &truth, child, view, strict, how, mended).await {
+            match self.equalise(key, &truth, child, view, strict, how, repaired).await {
                 Ok(()) => {}
-                Err(Fault::Moved) => return Ok(Look::Again),
-                Err(Fault::Source(error)) => {
+                Err(RepairError::Moved) => return Ok(Look::Again),
+                Err(RepairError::Source(error)) => {
                     let why = format!("the right copy can't be read: {error}");
-                    mended.left.push(Left { child: Some(child), why });
+                    repaired.left.push(Left { child: Some(child), why });
                     left.push(child);
                 }
-                Err(Fault::Target(error)) => {
-                    mended.left.push(Left { child: Some(child), why: error.to_string() });
+                Err(RepairError::Target(error)) => {
+                    repaired.left.push(Left { child: Some(child), why: error.to_string() });
                     left.push(child);
                 }
             }
@@ -133,8 +143,8 @@ impl Mirror {
         if how.dry_run || noted.recorded.own.is_clean() {
             return Ok(Look::Done);
         }
-        let deleted = truth == Truth::Absent;
-        match self.book.settle(key, &noted, &left, deleted).await? {
+        let deleted = truth == Resolution::Absent;
+        match self.journal.settle(key, &noted, &left, deleted).await? {
             true => Ok(Look::Done),
             false => Ok(Look::Again),
         }
@@ -145,25 +155,25 @@ impl Mirror {
     async fn equalise(
         &self,
         key: &str,
-        truth: &Truth,
+        truth: &Resolution,
         child: usize,
         view: &View,
         strict: bool,
-        how: &Mending,
-        mended: &mut Mended,
-    ) -> Result<(), Fault> {
+        how: &Repairing,
+        repaired: &mut Repaired,
+    ) -> Result<(), RepairError> {
         let Some(to) = self.children.get(child) else { return Ok(()) };
         match (truth, view) {
-            (_, View::Failed(error)) => return Err(Fault::Target(error.clone())),
-            (Truth::Absent, View::Absent) => {}
-            (Truth::Absent, View::Present(seen)) => {
+            (_, View::Failed(error)) => return Err(RepairError::Target(error.clone())),
+            (Resolution::Absent, View::Absent) => {}
+            (Resolution::Absent, View::Present(seen)) => {
                 if !how.dry_run {
                     remove(to, key, seen).await?;
                 }
-                mended.removed.push(child);
+                repaired.removed.push(child);
                 (how.watch)(Event::Removed { child: to.name(), key });
             }
-            (Truth::As(source, info), view) => {
+            (Resolution::As(source, info), view) => {
                 let Some(from) = self.children.get(*source) else { return Ok(()) };
                 let seen = match view {
                     View::Present(seen) => Some(seen),
@@ -178,25 +188,26 @@ impl Mirror {
                     true => info.size.unwrap_or(0),
                     false => copy(from, to, key, info, seen).await?,
                 };
-                mended.copied.push((child, bytes));
+                repaired.copied.push((child, bytes));
                 (how.watch)(Event::Copied { child: to.name(), key, bytes });
             }
         }
         Ok(())
     }
 
-    async fn view(&self, child: usize, key: &str, alive: &Alive) -> View {
+    async fn view(&self, child: usize, key: &str, liveness: &Liveness) -> View {
         let Some(objects) = self.children.get(child) else { return View::Absent };
         if !objects.capabilities().read {
             let text = "it can't be read, so what it has is not known".to_owned();
             return View::Failed(Error::Unsupported(text));
         }
-        if !alive.is_alive(child) {
+        if !liveness.is_alive(child) {
             let text = "it did not answer before, and was not asked again".to_owned();
             return View::Failed(Error::Unavailable(text));
         }
         let found = objects.store().stat(key).await;
-        alive.answered(child, matches!(found, Ok(_) | Err(Error::NotFound | Error::InvalidKey(_))));
+        liveness
+            .answered(child, matches!(found, Ok(_) | Err(Error::NotFound | Error::InvalidKey(_))));
         match found {
             Ok(info) => View::Present(info),
             Err(Error::NotFound) => View::Absent,
@@ -208,20 +219,23 @@ impl Mirror {
 /// The children that may have to change, with what they returned.
 fn targets<'a>(
     recorded: &Recorded,
-    truth: &'a Truth,
+    truth: &'a Resolution,
     views: &'a [View],
 ) -> impl Iterator<Item = (usize, &'a View)> {
     let all = recorded.own.pending || recorded.every.pending || recorded.is_clean();
     views.iter().enumerate().filter(move |(child, _)| {
-        let right = matches!(truth, Truth::As(source, _) if source == child);
+        let right = matches!(truth, Resolution::As(source, _) if source == child);
         !right && (all || recorded.is_behind(*child))
     })
 }
 
 /// Whether the listings alone prove that all copies are equal.
-pub(super) fn all_equal(row: &[super::union::Listed], keeps: impl Fn(usize) -> bool) -> bool {
-    let info = |listed: &super::union::Listed| match listed {
-        super::union::Listed::Present(info) => Some(info.clone()),
+pub(super) fn all_equal(
+    row: &[super::merge_listing::Listed],
+    keeps: impl Fn(usize) -> bool,
+) -> bool {
+    let info = |listed: &super::merge_listing::Listed| match listed {
+        super::merge_listing::Listed::Present(info) => Some(info.clone()),
         _ => None,
     };
     let infos: Option<Vec<ObjectInfo>> = row.iter().map(info).collect();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Etag, time, content type and user metadata.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct ExtraField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -17,7 +17,7 @@ pub(super) struct Kept {
     metadata: Metadata,
 }
 
-impl Kept {
+impl ExtraField {
     /// The metadata of a put.
     pub(super) fn new(options: PutOptions, modified: u64) -> Self {
         let PutOptions { etag, content_type, metadata, .. } = options;

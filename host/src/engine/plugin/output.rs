@@ -2,7 +2,7 @@
 //! labelled with the plug-in's name, and free of control characters.
 
 use crate::engine::Observer;
-use crate::engine::health::Counters;
+use crate::engine::circuit_breaker::Counters;
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ const PER_SECOND: f64 = 20.0;
 const MAX_LINE: usize = 2 * 1024;
 
 /// Forwards the output of one plug-in.
-pub(crate) struct Voice {
+pub(crate) struct OutputLog {
     plugin: Arc<str>,
     observer: Arc<dyn Observer>,
     counters: Arc<Counters>,
@@ -35,7 +35,7 @@ struct Budget {
     dropped: u64,
 }
 
-impl Voice {
+impl OutputLog {
     pub fn new(
         plugin: Arc<str>,
         observer: Arc<dyn Observer>,
@@ -88,7 +88,7 @@ pub(crate) fn clean(text: &str, most: usize) -> String {
 /// The observer of one chain of a plug-in. It reports only the chain's own stores, so
 /// that a plug-in can't trigger the handlers of others.
 pub(crate) struct Wary {
-    pub voice: Arc<Voice>,
+    pub voice: Arc<OutputLog>,
     /// The name of the root store.
     pub root: String,
     pub stores: HashSet<String>,
@@ -110,14 +110,14 @@ impl Observer for Wary {
 /// Standard output or standard error of one instance, line by line.
 #[derive(Clone)]
 pub(crate) struct Output {
-    voice: Arc<Voice>,
+    voice: Arc<OutputLog>,
     store: Arc<str>,
     level: Level,
     line: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Output {
-    pub fn new(voice: &Arc<Voice>, store: &Arc<str>, level: Level) -> Self {
+    pub fn new(voice: &Arc<OutputLog>, store: &Arc<str>, level: Level) -> Self {
         Self { voice: voice.clone(), store: store.clone(), level, line: Arc::default() }
     }
 
@@ -226,9 +226,9 @@ mod tests {
         }
     }
 
-    fn voice() -> (Arc<Heard>, Arc<Counters>, Arc<Voice>) {
+    fn voice() -> (Arc<Heard>, Arc<Counters>, Arc<OutputLog>) {
         let (heard, counters) = (Arc::new(Heard::default()), Arc::new(Counters::default()));
-        let voice = Voice::new("p".into(), heard.clone(), counters.clone());
+        let voice = OutputLog::new("p".into(), heard.clone(), counters.clone());
         (heard, counters, voice)
     }
 
@@ -268,7 +268,7 @@ mod tests {
     fn it_speaks_in_the_names_of_its_own_stores_alone() {
         let (heard, _, voice) = voice();
         let stores = HashSet::from(["mine".to_owned()]);
-        let wary = Wary { voice, root: "mine".to_owned(), stores };
+        let untrusted = Wary { voice, root: "mine".to_owned(), stores };
         let event = |store: &str| Event {
             store: store.to_owned(),
             action: storage_core::env::Action::Put,
@@ -277,9 +277,9 @@ mod tests {
             etag: None,
             failure: None,
         };
-        wary.changed(event("another"));
-        wary.changed(event("mine"));
-        wary.log(Level::Info, "another", "hello");
+        untrusted.changed(event("another"));
+        untrusted.changed(event("mine"));
+        untrusted.log(Level::Info, "another", "hello");
         assert_eq!(heard.0.lock().unwrap()[..], ["mine changed", "mine: plug-in p: hello"]);
     }
 }

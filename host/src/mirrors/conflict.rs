@@ -14,7 +14,7 @@ pub(super) enum View {
 
 /// What all children should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Truth {
+pub(super) enum Resolution {
     Absent,
     /// The copy of this child.
     As(usize, ObjectInfo),
@@ -32,7 +32,7 @@ pub(super) enum Truth {
 /// - If the record covers the whole bucket, can't be understood, or does not exist: the
 ///   copy with the latest modification time by the children's clocks, and among equals
 ///   the first. A key that any child has is not considered deleted.
-pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, String> {
+pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Resolution, String> {
     let behind = recorded.behind();
     let trusted: Vec<usize> = (0..views.len()).filter(|child| !behind.contains(child)).collect();
     // The key's own entry is newer than the part that can't be understood.
@@ -50,9 +50,9 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, Strin
         _ => None,
     });
     match (present, failed.next()) {
-        (Some((child, info)), None) => Ok(Truth::As(child, info)),
+        (Some((child, info)), None) => Ok(Resolution::As(child, info)),
         // If no write was cut off, the children that are not behind are equal.
-        (Some((child, info)), Some(_)) if !recorded.own.pending => Ok(Truth::As(child, info)),
+        (Some((child, info)), Some(_)) if !recorded.own.pending => Ok(Resolution::As(child, info)),
         (None, None) => absent(recorded.absence(), views),
         (_, Some((_, error))) => {
             Err(format!("a child that should have the last version does not answer: {error}"))
@@ -62,7 +62,7 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Truth, Strin
 
 /// Whether a missing object is right, when none of the children that should have it
 /// does.
-fn absent(absence: Absence, views: &[View]) -> Result<Truth, String> {
+fn absent(absence: Absence, views: &[View]) -> Result<Resolution, String> {
     let held = views.iter().any(|view| matches!(view, View::Present(_)));
     let failed = views.iter().find_map(|view| match view {
         View::Failed(error) => Some(error),
@@ -70,7 +70,7 @@ fn absent(absence: Absence, views: &[View]) -> Result<Truth, String> {
     });
     let instead = "put it again, or delete it";
     match (absence, held, failed) {
-        (Absence::Certain, ..) | (Absence::Unclear, false, None) => Ok(Truth::Absent),
+        (Absence::Certain, ..) | (Absence::Unclear, false, None) => Ok(Resolution::Absent),
         (Absence::Lost, true, _) => Err(format!(
             "the children that took the last write have lost the object, and only an older copy \
              is left: {instead}"
@@ -89,7 +89,7 @@ fn absent(absence: Absence, views: &[View]) -> Result<Truth, String> {
     }
 }
 
-fn newest(views: &[View]) -> Result<Truth, String> {
+fn newest(views: &[View]) -> Result<Resolution, String> {
     let mut best: Option<(usize, &ObjectInfo)> = None;
     for (child, view) in views.iter().enumerate() {
         match view {
@@ -104,7 +104,7 @@ fn newest(views: &[View]) -> Result<Truth, String> {
             _ => {}
         }
     }
-    Ok(best.map_or(Truth::Absent, |(child, info)| Truth::As(child, info.clone())))
+    Ok(best.map_or(Resolution::Absent, |(child, info)| Resolution::As(child, info.clone())))
 }
 
 #[cfg(test)]
@@ -142,8 +142,8 @@ mod tests {
     /// The child with the right copy; `None` if the key should be absent.
     fn decided(recorded: &Recorded, views: &[View]) -> Result<Option<usize>, String> {
         decide(recorded, views).map(|truth| match truth {
-            Truth::Absent => None,
-            Truth::As(child, _) => Some(child),
+            Resolution::Absent => None,
+            Resolution::As(child, _) => Some(child),
         })
     }
 

@@ -1,7 +1,7 @@
 //! One end of a transfer: a store and a prefix.
 
 use super::Filter;
-use super::report::{Aborted, Counts, Failure, Fault};
+use super::report::{Aborted, CopyError, Counts, Failure};
 use crate::objects::{Objects, md5};
 use crate::store::{Entry, Error, ObjectInfo, Skipped};
 use futures::stream::BoxStream;
@@ -11,7 +11,7 @@ use storage_core::skipped::printable;
 /// The source or target of a transfer: all keys of a store with a prefix, or one key
 /// and everything below it.
 #[derive(Clone)]
-pub struct Side {
+pub struct Endpoint {
     /// The store.
     pub objects: Objects,
     /// The prefix of the keys; empty for the whole store.
@@ -36,9 +36,9 @@ impl Known {
 }
 
 /// Objects by their keys relative to the prefix.
-pub(super) type Listing = BoxStream<'static, Result<(String, Known), Fault>>;
+pub(super) type Listing = BoxStream<'static, Result<(String, Known), CopyError>>;
 
-impl Side {
+impl Endpoint {
     /// All objects whose keys begin with `prefix`.
     pub fn new(objects: Objects, prefix: &str) -> Self {
         Self { objects, prefix: prefix.to_owned(), tree: false }
@@ -120,14 +120,18 @@ impl Side {
         Failure { what, store: self.objects.name().to_owned(), key: key.to_owned(), cause }
     }
 
-    pub(super) fn fault(&self, what: &'static str, cause: Error) -> Fault {
+    pub(super) fn fault(&self, what: &'static str, cause: Error) -> CopyError {
         let (store, prefix) = (self.objects.name().to_owned(), self.prefix.clone());
         Box::new(Aborted { counts: Counts::default(), what, store, prefix, cause })
     }
 
     /// Refuses a target that is, contains or lies within the source: it would list and
     /// copy what it has written, without end, or replace objects before they are read.
-    pub(super) fn apart(&self, to: &Side, what: &'static str) -> Result<(), Fault> {
+    pub(super) fn check_disjoint(
+        &self,
+        to: &Endpoint,
+        what: &'static str,
+    ) -> Result<(), CopyError> {
         if !self.objects.overlaps(&self.extent(), &to.objects, &to.extent()) {
             return Ok(());
         }

@@ -14,12 +14,12 @@ const RENAMING: &[&str] =
     &["HashPrefixStore", "IdentityStore", "PrefixStore", "RegexRoutingStore", "UrlEncodingStore"];
 
 /// A chain of such decorators over one base.
-pub(super) struct Route {
+pub(super) struct KeyRoute {
     nodes: Vec<Node>,
     base: SharedStore,
 }
 
-impl Route {
+impl KeyRoute {
     /// Returns `None` if the chain does more than map keys.
     pub(super) fn new(nodes: &[Node], bases: &HashMap<String, SharedStore>) -> Option<Self> {
         let renames = nodes.iter().all(|node| RENAMING.contains(&node.kind.as_str()));

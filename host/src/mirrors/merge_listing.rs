@@ -20,7 +20,7 @@ pub(super) type Row = (String, Vec<Listed>);
 
 /// Merges the listings. Holds nothing in memory if all of them are ordered. If one
 /// fails, the stream ends with its error, since a partial listing proves nothing.
-pub(super) fn union(mirror: &Mirror) -> Result<BoxStream<'_, Result<Row>>> {
+pub(super) fn merge_listing(mirror: &Mirror) -> Result<BoxStream<'_, Result<Row>>> {
     let lists = |index: &usize| mirror.children.get(*index).is_some_and(|c| c.capabilities().list);
     let listing: Vec<usize> = (0..mirror.children.len()).filter(lists).collect();
     if listing.is_empty() {

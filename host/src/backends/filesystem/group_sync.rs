@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Lets concurrent writers share one sync of a folder. A writer that arrives during
 /// a sync waits for the next one, which one of the waiting writers runs for all.
 #[derive(Default)]
-pub(super) struct Together {
+pub(super) struct GroupSync {
     folders: Mutex<HashMap<String, Folder>>,
     changed: Condvar,
 }
@@ -23,7 +23,7 @@ struct Folder {
     users: usize,
 }
 
-impl Together {
+impl GroupSync {
     /// Returns when a sync of the folder that began after this call has ended.
     pub(super) fn sync(
         &self,
@@ -84,14 +84,14 @@ mod tests {
 
     #[test]
     fn writers_that_come_during_a_sync_share_the_next_one() {
-        let together = Together::default();
+        let group_sync = GroupSync::default();
         let count = AtomicUsize::new(0);
         let (started, wait) = channel();
         let (go, gate) = channel::<()>();
         std::thread::scope(|scope| {
-            let (together, count) = (&together, &count);
+            let (group_sync, count) = (&group_sync, &count);
             scope.spawn(move || {
-                together.sync("a", || {
+                group_sync.sync("a", || {
                     started.send(()).unwrap();
                     gate.recv().unwrap();
                     Ok(())
@@ -101,7 +101,7 @@ mod tests {
             let others: Vec<_> = (0..8)
                 .map(|_| {
                     scope.spawn(move || {
-                        together.sync("a", || {
+                        group_sync.sync("a", || {
                             count.fetch_add(1, Ordering::SeqCst);
                             Ok(())
                         })
@@ -109,7 +109,7 @@ mod tests {
                 })
                 .collect();
             // Wait until all of them wait for the running sync.
-            while together.lock().get("a").is_none_or(|folder| folder.users < 9) {
+            while group_sync.lock().get("a").is_none_or(|folder| folder.users < 9) {
                 std::thread::yield_now();
             }
             go.send(()).unwrap();
@@ -118,13 +118,13 @@ mod tests {
             }
         });
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert!(together.lock().is_empty());
+        assert!(group_sync.lock().is_empty());
     }
 
     #[test]
     fn a_sync_that_fails_fails_for_everybody_who_shared_it() {
-        let together = Together::default();
-        assert_eq!(together.sync("a", || Err(Errno::IO)), Err(Errno::IO));
-        assert_eq!(together.sync("a", || Ok(())), Ok(()));
+        let group_sync = GroupSync::default();
+        assert_eq!(group_sync.sync("a", || Err(Errno::IO)), Err(Errno::IO));
+        assert_eq!(group_sync.sync("a", || Ok(())), Ok(()));
     }
 }

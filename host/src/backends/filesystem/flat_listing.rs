@@ -31,11 +31,11 @@ type Stamp = (i64, i64, i64, i64);
 
 /// The listing state of a folder.
 #[derive(Default)]
-pub(in crate::backends) struct Flat {
+pub(in crate::backends) struct FlatListing {
     window: Mutex<Option<Window>>,
 }
 
-impl Flat {
+impl FlatListing {
     /// A page of the root's own files. `key` returns a file's key, or `None` for a
     /// file that is not ours.
     pub(super) fn list(

@@ -3,17 +3,17 @@
 use super::Control;
 use super::carry::Carrier;
 use super::copy::{Copy, carry_all};
+use super::endpoint::Endpoint;
 use super::report::{Aborted, Counts, Event};
-use super::side::Side;
 use crate::store::Error;
 
 /// What to move.
 #[derive(Clone)]
-pub struct Relocate {
+pub struct Mv {
     /// The source.
-    pub from: Side,
+    pub from: Endpoint,
     /// The target; its prefix (or key) replaces that of the source.
-    pub to: Side,
+    pub to: Endpoint,
     /// Replace existing objects. Otherwise they stay, and so do their counterparts in
     /// the source.
     pub overwrite: bool,
@@ -21,7 +21,7 @@ pub struct Relocate {
 
 /// Checks first that the source can delete, so that nothing in the target is replaced
 /// in vain.
-fn can_delete(from: &Side) -> Result<(), Box<Aborted>> {
+fn can_delete(from: &Endpoint) -> Result<(), Box<Aborted>> {
     match from.objects.capabilities().delete {
         true => Ok(()),
         false => {
@@ -33,15 +33,15 @@ fn can_delete(from: &Side) -> Result<(), Box<Aborted>> {
 
 /// Moves everything below a prefix. If the source has conditional deletes, an object
 /// that changes while it is copied stays there and counts as failed.
-pub async fn relocate(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
-    let Relocate { from, to, overwrite } = what.clone();
+pub async fn mv(what: &Mv, control: &Control) -> Result<Counts, Box<Aborted>> {
+    let Mv { from, to, overwrite } = what.clone();
     can_delete(&from)?;
     carry_all(&Copy { from, to, overwrite }, control, "move", true).await
 }
 
 /// Moves one object; the prefixes are complete keys.
-pub async fn relocate_one(what: &Relocate, control: &Control) -> Result<Counts, Box<Aborted>> {
-    let Relocate { from, to, overwrite } = what;
+pub async fn mv_one(what: &Mv, control: &Control) -> Result<Counts, Box<Aborted>> {
+    let Mv { from, to, overwrite } = what;
     can_delete(from)?;
     if from.objects.may_alias(&from.prefix, &to.objects, &to.prefix) {
         let problem = "source and target are, or may be, the same object".to_owned();

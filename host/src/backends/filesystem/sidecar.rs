@@ -25,7 +25,7 @@ const FOLDER: OFlags =
 const METADATA: &str = "metadata";
 
 /// The side directory of an open store.
-pub(super) struct Side {
+pub(super) struct Sidecar {
     dir: OwnedFd,
     own_name: String,
     /// Locked while this process uses it.
@@ -41,12 +41,12 @@ pub(super) const WITHIN: &str = ".storage-host";
 
 /// The location of a root's side directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SidecarPlace {
     path: PathBuf,
     within: bool,
 }
 
-impl Place {
+impl SidecarPlace {
     /// Locates the side directory of the root that is open at `path`. A root that
     /// has one inside keeps it, however it is reached: a directory may be a mount
     /// point in a container and none outside. Uncertainty is an error: with another
@@ -70,10 +70,10 @@ impl Place {
     }
 
     fn beside(parent: &Path, name: &OsStr) -> Self {
-        let mut side = OsString::from(".");
-        side.push(name);
-        side.push(".storage");
-        Self { path: parent.join(side), within: false }
+        let mut sidecar = OsString::from(".");
+        sidecar.push(name);
+        sidecar.push(".storage");
+        Self { path: parent.join(sidecar), within: false }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -97,7 +97,7 @@ impl Place {
         name == METADATA || is_own_name(name.as_bytes())
     }
 
-    /// Whether [`Side::open`] would succeed, as far as can be told without creating
+    /// Whether [`Sidecar::open`] would succeed, as far as can be told without creating
     /// anything.
     pub(super) fn rehearse(&self, root: BorrowedFd<'_>) -> Result<(), Errno> {
         let may_change = |folder: BorrowedFd<'_>| {
@@ -105,8 +105,8 @@ impl Place {
             rustix::fs::accessat(folder, ".", wanted, AtFlags::EACCESS)
         };
         match rustix::fs::open(&self.path, FOLDER, Mode::empty()) {
-            Ok(side) if are_apart(side.as_fd(), root)? => return Err(Errno::XDEV),
-            Ok(side) => may_change(side.as_fd())?,
+            Ok(sidecar) if are_apart(sidecar.as_fd(), root)? => return Err(Errno::XDEV),
+            Ok(sidecar) => may_change(sidecar.as_fd())?,
             Err(Errno::NOENT) if self.within => {}
             Err(Errno::NOENT) => {
                 let parent = self.path.parent().unwrap_or(Path::new("/"));
@@ -138,7 +138,7 @@ pub(super) fn are_apart(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Er
     }
 }
 
-impl Side {
+impl Sidecar {
     /// Opens the directory, creates it if necessary, and removes what dead
     /// processes left. `XDEV` if files can't be moved from it into the root.
     pub(super) fn open(path: &Path, root: BorrowedFd<'_>) -> Result<Self, Errno> {
@@ -156,8 +156,8 @@ impl Side {
         rustix::fs::flock(&guard, FlockOperation::LockExclusive)?;
         let left = sweep(dir.as_fd())?;
         if left > 0 {
-            let side = path.display();
-            tracing::info!(target: "storage", %side, left, "unfinished writes were removed");
+            let sidecar = path.display();
+            tracing::info!(target: "storage", %sidecar, left, "unfinished writes were removed");
         }
         let nonce = RandomState::new().hash_one(std::process::id());
         let own_name = format!("writing-{}-{nonce:016x}", std::process::id());
@@ -177,9 +177,9 @@ impl Side {
     /// Acts as on a filesystem without unnamed files.
     #[cfg(test)]
     pub(super) fn without_unnamed(self) -> Self {
-        let mut side = self;
-        side.unnamed = false;
-        side
+        let mut sidecar = self;
+        sidecar.unnamed = false;
+        sidecar
     }
 
     /// Whether a file can be created without a name and linked later.
@@ -226,7 +226,7 @@ impl Side {
     }
 }
 
-impl Drop for Side {
+impl Drop for Sidecar {
     fn drop(&mut self) {
         // Every writer holds the store, so the folder is empty by now.
         let _ = rustix::fs::unlinkat(&self.dir, &self.own_name, AtFlags::REMOVEDIR);

@@ -23,15 +23,15 @@ static ALLOWED: AtomicBool = AtomicBool::new(false);
 ///
 /// Call it only if the program polls no store inside a `tokio::task::LocalSet`, where
 /// `block_in_place` panics. It has no effect in a current-thread runtime.
-pub fn compute_aside() {
+pub fn offload_compute() {
     ALLOWED.store(true, Ordering::Relaxed);
 }
 
 /// Counts the bytes passed to the guest in the current call.
 #[derive(Clone, Default)]
-pub(super) struct Given(Arc<AtomicUsize>);
+pub(super) struct Offload(Arc<AtomicUsize>);
 
-impl Given {
+impl Offload {
     /// Starts a new call.
     pub fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
@@ -46,7 +46,7 @@ impl Given {
     }
 
     /// Awaits the call, offloading it once the guest has received [`MUCH`] bytes.
-    pub async fn aside<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
+    pub async fn run<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
         std::future::poll_fn(|context| {
             if self.is_much() && has_others() {
                 block_in_place(|| call.as_mut().poll(context))

@@ -1,8 +1,8 @@
 //! The total size of the copies, and eviction.
 
 use super::Cache;
+use super::copy_metadata::is_copy;
 use super::index::{Record, SHARDS, State};
-use super::mark::is_copy;
 use crate::paging::Paging;
 use crate::types::{DeleteOptions, ListOptions};
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The archive, and the directory `.<name>.storage` next to it, which holds the
 /// journal and the archive being built. It exists while a process writes.
-pub(super) struct Place {
+pub(super) struct ArchivePath {
     pub(super) path: PathBuf,
     /// The path as written in the configuration, for messages.
     pub(super) shown: String,
@@ -60,7 +60,7 @@ pub(super) struct Lock {
     path: PathBuf,
 }
 
-impl Place {
+impl ArchivePath {
     pub(super) fn journal(&self) -> PathBuf {
         self.side.join("journal")
     }

@@ -113,7 +113,7 @@ mod tests {
         ) -> Result<Option<ObjectInfo>> {
             Ok(None)
         }
-        fn beneath(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
             Ok(None)
         }
         async fn close(&self) -> Result<()> {

@@ -150,7 +150,7 @@ impl Health {
     }
 
     /// Records a successful call.
-    pub fn well(&self) {
+    pub fn success(&self) {
         if self.in_a_row.load(Ordering::Relaxed) != 0 {
             let mut rest = self.rest();
             self.in_a_row.store(0, Ordering::Relaxed);
@@ -224,7 +224,7 @@ mod tests {
             for _ in 1..IN_A_ROW {
                 health.failed(Fault::Breach, "it lied");
             }
-            health.well();
+            health.success();
         }
         assert!(health.admit().is_ok());
         let counts = health.counters.read();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 /// What went wrong, and on which side.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum RepairError {
     /// The object changed since it was seen: look again.
     Moved,
     Source(Error),
@@ -23,17 +23,19 @@ pub(super) async fn copy(
     key: &str,
     info: &ObjectInfo,
     seen: Option<&ObjectInfo>,
-) -> Result<u64, Fault> {
+) -> Result<u64, RepairError> {
     let source = |error| match error {
-        Error::NotFound | Error::PreconditionFailed => Fault::Moved,
-        error => Fault::Source(error),
+        Error::NotFound | Error::PreconditionFailed => RepairError::Moved,
+        error => RepairError::Source(error),
     };
     let can = to.capabilities();
     let target = |error| match error {
-        Error::NotFound | Error::PreconditionFailed | Error::AlreadyExists => Fault::Moved,
+        Error::NotFound | Error::PreconditionFailed | Error::AlreadyExists => RepairError::Moved,
         // The target just found out that it has no conditional writes: retry without.
-        Error::Unsupported(_) if can.conditional && !to.capabilities().conditional => Fault::Moved,
-        error => Fault::Target(error),
+        Error::Unsupported(_) if can.conditional && !to.capabilities().conditional => {
+            RepairError::Moved
+        }
+        error => RepairError::Target(error),
     };
     let read = ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
     let reader = from.store().read(key, read).await.map_err(source)?;
@@ -50,13 +52,13 @@ pub(super) async fn copy(
     }
     match Source::new(reader, None).carry(&to.exact(), key, options, |_| ()).await {
         Ok(bytes) => Ok(bytes),
-        Err(source::Fault::Source(error)) => Err(source(error)),
-        Err(source::Fault::Target(error)) => Err(target(error)),
+        Err(source::CopyError::Source(error)) => Err(source(error)),
+        Err(source::CopyError::Target(error)) => Err(target(error)),
     }
 }
 
 /// Removes `seen` from the target.
-pub(super) async fn remove(to: &Objects, key: &str, seen: &ObjectInfo) -> Result<(), Fault> {
+pub(super) async fn remove(to: &Objects, key: &str, seen: &ObjectInfo) -> Result<(), RepairError> {
     let if_match = seen.etag.clone().filter(|_| to.capabilities().conditional);
     let done = match to.store().delete(key, DeleteOptions { if_match }).await {
         Err(Error::Unsupported(_)) => to.store().delete(key, DeleteOptions::default()).await,
@@ -64,8 +66,8 @@ pub(super) async fn remove(to: &Objects, key: &str, seen: &ObjectInfo) -> Result
     };
     match done {
         Ok(()) | Err(Error::NotFound) => Ok(()),
-        Err(Error::PreconditionFailed) => Err(Fault::Moved),
-        Err(error) => Err(Fault::Target(error)),
+        Err(Error::PreconditionFailed) => Err(RepairError::Moved),
+        Err(error) => Err(RepairError::Target(error)),
     }
 }
 
@@ -79,7 +81,7 @@ pub(super) async fn same(
     ours: &ObjectInfo,
     theirs: &ObjectInfo,
     strict: bool,
-) -> Result<bool, Fault> {
+) -> Result<bool, RepairError> {
     if let (Some(a), Some(b)) = (ours.size, theirs.size)
         && a != b
     {
@@ -96,12 +98,12 @@ pub(super) async fn same(
     let read =
         |info: &ObjectInfo| ReadOptions { if_match: info.etag.clone(), ..ReadOptions::default() };
     let source = |error| match error {
-        Error::NotFound | Error::PreconditionFailed => Fault::Moved,
-        error => Fault::Source(error),
+        Error::NotFound | Error::PreconditionFailed => RepairError::Moved,
+        error => RepairError::Source(error),
     };
     let target = |error| match error {
-        Error::NotFound | Error::PreconditionFailed => Fault::Moved,
-        error => Fault::Target(error),
+        Error::NotFound | Error::PreconditionFailed => RepairError::Moved,
+        error => RepairError::Target(error),
     };
     let a = from.store().read(key, read(ours)).await.map_err(source)?;
     let b = to.store().read(key, read(theirs)).await.map_err(target)?;

@@ -23,14 +23,14 @@ type Place = Arc<AsyncMutex<Option<Box<Instance>>>>;
 
 /// The instances of a chain that serve streams.
 #[derive(Default)]
-pub(super) struct Seats(Mutex<Vec<Taken>>);
+pub(super) struct StreamSlots(Mutex<Vec<Taken>>);
 
 struct Taken {
     place: Place,
     streams: usize,
 }
 
-impl Seats {
+impl StreamSlots {
     fn list(&self) -> MutexGuard<'_, Vec<Taken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,9 +80,9 @@ impl Seats {
 }
 
 /// A stream's slot: its share of an instance, and its handle there.
-pub(super) struct Seat {
+pub(super) struct StreamSlot {
     /// Set until drop.
-    sitting: Option<Sitting>,
+    occupied: Option<Occupied>,
     handle: Open,
     /// Whether `handle` is set, or may yet be.
     is_open: bool,
@@ -92,11 +92,11 @@ pub(super) struct Seat {
 /// caller went away.
 type Open = Arc<Mutex<Option<ResourceAny>>>;
 
-impl Seat {
+impl StreamSlot {
     /// Waits for a slot.
     pub async fn take(pool: &Arc<Pool>) -> Result<Self> {
-        let sitting = Sitting::take(pool).await?;
-        Ok(Self { sitting: Some(sitting), handle: Open::default(), is_open: false })
+        let occupied = Occupied::take(pool).await?;
+        Ok(Self { occupied: Some(occupied), handle: Open::default(), is_open: false })
     }
 
     /// Makes the first call, which returns the handle.
@@ -118,8 +118,8 @@ impl Seat {
         });
         let opened = opened.await?;
         self.is_open = opened.is_ok();
-        if let (false, Some(sitting)) = (self.is_open, &self.sitting) {
-            sitting.pool.well();
+        if let (false, Some(occupied)) = (self.is_open, &self.occupied) {
+            occupied.pool.success();
         }
         Ok(opened)
     }
@@ -127,8 +127,8 @@ impl Seat {
     /// Makes one call on the instance. A trap discards the instance, also for the other
     /// streams in it.
     pub async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
-        match &self.sitting {
-            Some(sitting) => sitting.call(call).await,
+        match &self.occupied {
+            Some(occupied) => occupied.call(call).await,
             None => Err(gone()),
         }
     }
@@ -137,19 +137,19 @@ impl Seat {
     pub async fn close(mut self) -> Result<()> {
         self.call(closing(self.handle.clone())).await?;
         self.is_open = false;
-        if let Some(sitting) = &self.sitting {
-            sitting.pool.well();
+        if let Some(occupied) = &self.occupied {
+            occupied.pool.success();
         }
         Ok(())
     }
 }
 
-impl Drop for Seat {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         if self.is_open
-            && let Some(sitting) = self.sitting.take()
+            && let Some(occupied) = self.occupied.take()
         {
-            sitting.leave_open(self.handle.clone());
+            occupied.leave_open(self.handle.clone());
         }
     }
 }
@@ -177,7 +177,7 @@ impl<T, F> Call<T> for F where
 {
 }
 
-struct Sitting {
+struct Occupied {
     pool: Arc<Pool>,
     /// `None` once left.
     place: Option<Place>,
@@ -185,22 +185,22 @@ struct Sitting {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Sitting {
+impl Occupied {
     async fn take(pool: &Arc<Pool>) -> Result<Self> {
         let permit = pool.permit().await?;
         let mut joined = None;
         while pool.shares && joined.is_none() {
-            let Some(place) = pool.seats.join() else { break };
+            let Some(place) = pool.slots.join() else { break };
             // A call that began before this stream came may have been abandoned.
             if place.lock().await.is_some() {
                 joined = Some(place);
             } else {
-                pool.seats.forget(&place);
+                pool.slots.forget(&place);
             }
         }
         let place = match joined {
             Some(place) => place,
-            None => pool.seats.found(pool.instance().await?),
+            None => pool.slots.found(pool.instance().await?),
         };
         let runtime = Handle::current();
         Ok(Self { pool: pool.clone(), place: Some(place), runtime, _permit: permit })
@@ -223,7 +223,7 @@ impl Sitting {
         };
         // A call dropped half-way takes the instance with it. If other streams share
         // the instance, the call runs to its end in a task.
-        let answer = if self.pool.seats.is_alone(place) {
+        let answer = if self.pool.slots.is_alone(place) {
             run.await
         } else {
             let ended = |error| Error::Unavailable(format!("the call was ended: {error}"));
@@ -240,7 +240,7 @@ impl Sitting {
     /// is cheaper than closing the handle.
     fn leave_open(mut self, handle: Open) {
         let Some(place) = &self.place else { return };
-        if self.pool.seats.leave_alone(place) {
+        if self.pool.slots.leave_alone(place) {
             self.place = None;
             return;
         }
@@ -253,11 +253,11 @@ impl Sitting {
     }
 }
 
-impl Drop for Sitting {
+impl Drop for Occupied {
     fn drop(&mut self) {
         let Some(place) = self.place.take() else { return };
-        if !self.pool.seats.leave_alone(&place) {
-            self.pool.seats.leave(&place);
+        if !self.pool.slots.leave_alone(&place) {
+            self.pool.slots.leave(&place);
         } else if let Ok(mut turn) = place.try_lock()
             && let Some(instance) = turn.take()
         {
