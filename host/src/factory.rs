@@ -317,7 +317,8 @@ impl StoreFactory {
         create: bool,
     ) -> anyhow::Result<SharedStore> {
         let def = self.def(index);
-        let backend = backend(def).ok_or_else(|| anyhow!("store {:?} is no backend", def.name))?;
+        let backend =
+            backend(def).ok_or_else(|| anyhow!("store {:?} is not a backend", def.name))?;
         let identity = identity::of_backend(def, backend, &self.directory, self.check_only);
         let target = || identity::target(def, backend, &self.directory);
         let lease = match self.all.find(identity, target()) {

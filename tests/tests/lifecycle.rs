@@ -12,7 +12,7 @@ use storage_tests::server::{Server, run};
 fn a_store_that_can_not_open_fails_check_and_run_with_its_name_and_the_reason() -> Result<()> {
     for (store, reason) in [
         ("{type: ZipStore, config: {path: text}}", "text: not a sound zip archive"),
-        ("{type: ZipStore, config: {path: .}}", "is no file name"),
+        ("{type: ZipStore, config: {path: .}}", "is not a file name"),
         ("{type: SqliteStore, config: {db_path: text}}", "not an SQLite database"),
         ("{type: FilesystemStore, config: {root_path: text}}", "is not a directory"),
         ("{type: SafeFilesystemStore, config: {root_path: text}}", "is not a directory"),

@@ -102,8 +102,8 @@ fn inspect_of_what_is_no_plug_in_says_why() -> Result<()> {
         ("loop.wasm", &altered("kinds: well", "kinds: loop")?),
     ])?;
     for (file, why) in [
-        ("garbage.wasm", "it is no wasm file"),
-        ("empty.wasm", "it is no wasm file"),
+        ("garbage.wasm", "it is not a wasm file"),
+        ("empty.wasm", "it is not a wasm file"),
         ("module.wasm", "it is a core module"),
         ("half.wasm", "not all of one"),
         ("later.wasm", "it is made for version 0.9.0 of the contract"),

@@ -147,6 +147,6 @@ fn test_stat_etag_looks_like_an_md5_only_where_it_is_one(s: &Subject) -> Result<
     let looks = etag.len() == 32 && etag.bytes().all(|b| b.is_ascii_hexdigit());
     let md5 = hex::encode(Md5::digest(&data));
     ensure!(!looks || etag == md5, "{etag:?} looks like an MD5 and is not that of the bytes");
-    ensure!(!etag.is_empty() && !etag.contains('"'), "{etag:?} is no etag");
+    ensure!(!etag.is_empty() && !etag.contains('"'), "{etag:?} is not an etag");
     Ok(())
 }

@@ -84,7 +84,7 @@ fn cache_of<'a>(config: &'a Config, name: &str) -> Result<&'a str, Usage> {
             false => format!("these do: {}", names.join(", ")),
         };
         return Err(Usage(format!(
-            "store {name:?} is no CachingStore and keeps no copies; {others}"
+            "store {name:?} is not a CachingStore and keeps no copies; {others}"
         )));
     };
     match in_memory(stores, cache) {

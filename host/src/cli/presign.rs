@@ -68,7 +68,7 @@ impl PresignArgs {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time: write 90s, 15m, 1h or 7d");
+    let wrong = || format!("{text:?} is not a duration: write 90s, 15m, 1h or 7d");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,

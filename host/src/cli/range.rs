@@ -4,7 +4,7 @@ use crate::store::ByteRange;
 
 /// Parses `FIRST-LAST`, `FIRST-` or `-COUNT`.
 pub fn range(text: &str) -> Result<ByteRange, String> {
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is no number"));
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is not a number"));
     match text.split_once('-') {
         Some(("", count)) => Ok(ByteRange::last(number(count)?)),
         Some((first, "")) => Ok(ByteRange::from(number(first)?)),

@@ -19,7 +19,7 @@ const MAX_REASONS: usize = 50;
 /// Whether each entry is named.
 #[derive(Args, Clone, Copy, Default)]
 pub struct ShowArgs {
-    /// Name each entry that is no object, with the reason
+    /// Name each entry that is not an object, with the reason
     #[arg(long)]
     pub show_skipped: bool,
 }
@@ -103,8 +103,8 @@ impl Told {
             prefix => format!("store {store:?} holds below {:?}", line(prefix)),
         };
         let what = match entries {
-            1 => "1 entry that is no object".to_owned(),
-            entries => format!("{entries} entries that are no objects"),
+            1 => "1 entry that is not an object".to_owned(),
+            entries => format!("{entries} entries that are not objects"),
         };
         let what = if self.more { format!("at least {what}") } else { what };
         let word = if fails { "error" } else { "warning" };
@@ -216,7 +216,7 @@ mod tests {
         }
         let text = told.end(true).unwrap();
         let first =
-            "error: store \"files\" holds below \"a/\" 202 entries that are no objects, left out:";
+            "error: store \"files\" holds below \"a/\" 202 entries that are not objects, left out:";
         assert_eq!(text.lines().next(), Some(first));
         assert!(text.contains("\n      152  another reason\n"), "{text}");
         assert!(text.ends_with("--allow-skipped takes them as they are"), "{text}");

@@ -220,7 +220,7 @@ impl Loader<'_> {
         for node in names {
             let Some(name) = self.converter.text(node) else { continue };
             if let Some(rule) = bucket_name_problem(&name) {
-                self.report(node.place, format!("{name:?} is no bucket name: {rule}"));
+                self.report(node.place, format!("{name:?} is not a bucket name: {rule}"));
             } else if let Some(known) = known.filter(|known| !known.contains(name.as_str())) {
                 let hint = self.converter.problems.hint(&name, known.iter().copied());
                 self.report(node.place, format!("there is no bucket {name:?}{hint}"));

@@ -136,7 +136,7 @@ impl Loader<'_> {
                 };
                 self.report(
                     bucket_node.place,
-                    format!("{bucket:?} is no bucket name: {rule}{cure}"),
+                    format!("{bucket:?} is not a bucket name: {rule}{cure}"),
                 );
             }
             if !buckets.insert(bucket.clone()) {

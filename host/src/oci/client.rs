@@ -162,8 +162,8 @@ impl Client {
             }
             _ => text.to_owned(),
         };
-        let uri: Uri = uri.parse().map_err(|_| wrong("that is no address"))?;
-        let authority = uri.authority().ok_or_else(|| wrong("that is no address"))?.as_str();
+        let uri: Uri = uri.parse().map_err(|_| wrong("it is not an address"))?;
+        let authority = uri.authority().ok_or_else(|| wrong("it is not an address"))?.as_str();
         if authority.contains('@') {
             return Err(wrong("there is a name in the address"));
         }
@@ -253,14 +253,14 @@ impl Client {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.credentials.is_none() => {
                 return Err(refused());
             }
-            status => return Err(format!("{host} gives no token: {status}")),
+            status => return Err(format!("{host} returned no token: {status}")),
         }
         let answer: Value = serde_json::from_slice(&at_once(answer, host)?)
-            .map_err(|_| format!("{host} gives no token that can be read"))?;
+            .map_err(|_| format!("{host} returned a token that can't be read"))?;
         let token = ["token", "access_token"].iter().find_map(|name| answer.get(name)?.as_str());
         match token {
             Some(token) if !token.is_empty() => Ok(format!("Bearer {token}")),
-            _ => Err(format!("{host} gives no token")),
+            _ => Err(format!("{host} returned no token")),
         }
     }
 
@@ -272,7 +272,7 @@ impl Client {
         let told = told.pointer("/errors/0/message").and_then(Value::as_str);
         let told = told.map_or(String::new(), |told| format!(": {}", shown(told)));
         let hint = match status {
-            StatusCode::NOT_FOUND => "; there is no such artifact, or it is not shown to you",
+            StatusCode::NOT_FOUND => "; the artifact does not exist, or you may not see it",
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 "; the name and password that were sent don't allow it"
             }

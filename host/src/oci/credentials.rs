@@ -51,7 +51,7 @@ impl Credentials {
         };
         // serde's message may quote the file.
         let config = serde_json::from_slice(&text)
-            .map_err(|error| format!("{shown}, line {}: it is no JSON", error.line()))?;
+            .map_err(|error| format!("{shown}, line {}: it is not JSON", error.line()))?;
         in_docker(&config, registry).map_err(|error| format!("{shown}: {error}"))
     }
 }

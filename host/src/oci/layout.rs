@@ -36,7 +36,7 @@ pub struct Layer {
 /// Finds the component in a manifest. Errors say what the manifest holds instead.
 pub fn layer(manifest: &[u8]) -> Result<Layer, String> {
     let manifest: Value =
-        serde_json::from_slice(manifest).map_err(|error| format!("it is no JSON: {error}"))?;
+        serde_json::from_slice(manifest).map_err(|error| format!("it is not JSON: {error}"))?;
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(shown);
     if manifest.get("manifests").is_some() {
         return Err("it is a list of several artifacts; name one by its digest".to_owned());
@@ -72,7 +72,7 @@ pub fn layer(manifest: &[u8]) -> Result<Layer, String> {
 /// Builds the config and the manifest of a component.
 pub fn artifact(component: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
     if !component.starts_with(COMPONENT) {
-        return Err("it is no component of WebAssembly".to_owned());
+        return Err("it is not a WebAssembly component".to_owned());
     }
     let (imports, exports) = names(component)?;
     let created = OffsetDateTime::now_utc().format(&Rfc3339).map_err(|error| error.to_string())?;

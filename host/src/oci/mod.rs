@@ -46,7 +46,7 @@ impl Digest {
         match digits.filter(hex) {
             Some(_) => Ok(Self(text.to_owned())),
             None => Err(format!(
-                "{:?} is no digest: sha256: and 64 hexadecimal digits in lower case",
+                "{:?} is not a digest: sha256: and 64 hexadecimal digits in lower case",
                 shown(text)
             )),
         }

@@ -74,7 +74,7 @@ fn component(client: &mut Client, found: &Layer, to: &mut impl Write) -> Result<
         })?;
         let Some(read) = chunk.get(..read).filter(|read| !read.is_empty()) else { break };
         if count == 0 && !COMPONENT.starts_with(read.get(..COMPONENT.len()).unwrap_or(read)) {
-            return Err("it is no component of WebAssembly".to_owned());
+            return Err("it is not a WebAssembly component".to_owned());
         }
         count = count.saturating_add(read.len() as u64);
         if count > found.size {
@@ -97,7 +97,7 @@ fn component(client: &mut Client, found: &Layer, to: &mut impl Write) -> Result<
         ));
     }
     if count < COMPONENT.len() as u64 {
-        return Err("it is no component of WebAssembly".to_owned());
+        return Err("it is not a WebAssembly component".to_owned());
     }
     Ok(digest)
 }

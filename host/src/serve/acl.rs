@@ -308,7 +308,7 @@ fn grants_of(
         ObjectCannedACL::AWS_EXEC_READ | "log-delivery-write" => {
             return Err(s3_error!(NotImplemented, "there is nobody here to whom {canned:?} gives"));
         }
-        _ => return Err(s3_error!(InvalidArgument, "{canned:?} is no canned ACL")),
+        _ => return Err(s3_error!(InvalidArgument, "{canned:?} is not a canned ACL")),
     };
     grants.extend(Acl::private(owner).grants);
     Ok(grants)
@@ -324,12 +324,14 @@ pub fn from_xml(policy: AccessControlPolicy, before: &Acl, users: &Users) -> S3R
         let named = grant.permission.as_ref().map(dto::Permission::as_str);
         let may = Permission::ALL.into_iter().find(|may| Some(may.name()) == named);
         let may = may.ok_or_else(|| s3_error!(MalformedACLError, "a grant without permission"))?;
-        let to = grant.grantee.ok_or_else(|| s3_error!(MalformedACLError, "a grant to nobody"))?;
+        let to = grant
+            .grantee
+            .ok_or_else(|| s3_error!(MalformedACLError, "a grant without a grantee"))?;
         let to = match (to.id, to.uri, to.email_address) {
             (Some(id), ..) => user_with(&id, users)?,
             (_, Some(uri), _) => group(&uri)?,
             (.., Some(_)) => return Err(no_email()),
-            _ => return Err(s3_error!(MalformedACLError, "a grant to nobody")),
+            _ => return Err(s3_error!(MalformedACLError, "a grant without a grantee")),
         };
         Ok(Grant { to, may })
     });

@@ -143,7 +143,7 @@ impl Incoming {
                     }
                 }
                 _ => {
-                    let text = "Content-MD5 is no MD5 in Base64";
+                    let text = "Content-MD5 is not an MD5 in Base64";
                     return Err(S3Error::with_message(S3ErrorCode::InvalidDigest, text));
                 }
             }

@@ -178,7 +178,7 @@ impl Buckets {
             }
         };
         if let Some(problem) = crate::config::bucket_name_problem(name) {
-            return Err(s3_error!(InvalidBucketName, "{name:?} is no bucket name: {problem}"));
+            return Err(s3_error!(InvalidBucketName, "{name:?} is not a bucket name: {problem}"));
         }
         if input.object_lock_enabled_for_bucket == Some(true) {
             return Err(s3_error!(NotImplemented, "objects can't be locked here"));

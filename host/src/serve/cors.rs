@@ -50,7 +50,7 @@ impl Rule {
             return Some(format!("{pattern:?} has more than one \"*\""));
         }
         let no_header = |name: &&String| name.parse::<HeaderName>().is_err();
-        self.expose.iter().find(no_header).map(|name| format!("{name:?} is no name of a header"))
+        self.expose.iter().find(no_header).map(|name| format!("{name:?} is not a header name"))
     }
 
     /// Whether the rule allows a request.

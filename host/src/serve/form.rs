@@ -227,7 +227,7 @@ impl<'a> Form<'a> {
 }
 
 fn bad_expiration(text: &str) -> S3Error {
-    let text = format!("the policy's expiration {text:?} is no time like 2030-01-31T12:00:00Z");
+    let text = format!("the policy's expiration {text:?} is not a time like 2030-01-31T12:00:00Z");
     s3_error!(InvalidPolicyDocument, "{text}")
 }
 

@@ -189,7 +189,7 @@ impl Buckets {
                     return Err(acl::no_grants());
                 }
             }
-            _ => return Err(s3_error!(MalformedXML, "there is no such ownership")),
+            _ => return Err(s3_error!(MalformedXML, "unknown object ownership")),
         }
         Ok(wanted.as_str().to_owned())
     }

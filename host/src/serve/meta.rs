@@ -59,7 +59,7 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
         user.unwrap_or_default().into_iter().map(|(n, v)| (n.to_ascii_lowercase(), v)).collect();
     // A form can send names that no header can have, such as the reserved ones.
     if let Some((name, _)) = metadata.iter().find(|(n, _)| n.parse::<http::HeaderName>().is_err()) {
-        let text = format!("{name:?} is no name of user metadata");
+        let text = format!("{name:?} is not a valid name for user metadata");
         return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, text));
     }
     metadata.sort();

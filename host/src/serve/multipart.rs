@@ -126,7 +126,7 @@ impl Buckets {
             None => None,
             Some(Ok(parsed)) => Some(range(parsed)),
             Some(Err(_)) => {
-                return Err(s3_error!(InvalidArgument, "the copy source range is no range"));
+                return Err(s3_error!(InvalidArgument, "the copy source range is not a range"));
             }
         };
         let conditions = Conditions {

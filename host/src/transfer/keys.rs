@@ -44,7 +44,7 @@ async fn next(from: &mut (impl AsyncBufRead + Unpin), end: u8) -> io::Result<Opt
         let taken = part.len() + usize::from(at.is_some());
         from.consume(taken);
         if key.len() > MAX_BYTES {
-            let text = format!("{MAX_BYTES} bytes without an end are no list of keys");
+            let text = format!("{MAX_BYTES} bytes without an end are not a list of keys");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         if at.is_some() {

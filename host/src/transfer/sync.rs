@@ -88,7 +88,7 @@ pub async fn sync(what: &Sync, control: &Control) -> Result<Counts, Box<Aborted>
     }
     if counts.left_out > 0 && !control.allow_left_out {
         let text = format!(
-            "nothing was deleted, since the source holds entries that are no objects there; {} \
+            "nothing was deleted, since the source holds entries that are not objects there; {} \
              would have been",
             surplus.len()
         );

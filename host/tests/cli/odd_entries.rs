@@ -250,7 +250,7 @@ fn whoever_moves_a_tree_of_the_python_library_is_told_of_each_entry_that_is_no_o
     let (code, error) = here.fails(&["check"]);
     assert_eq!(code, 4);
     assert!(
-        error.contains("error: store \"files\" holds 8 entries that are no objects"),
+        error.contains("error: store \"files\" holds 8 entries that are not objects"),
         "{error}"
     );
     assert!(error.contains("\n        3  a symbolic link\n"), "{error}");

@@ -30,8 +30,8 @@ fn a_component_that_can_not_be_used_is_refused_with_its_place_and_the_reason() -
     let good = HOSTILE.component()?;
     let kinds = |mode: &str| HOSTILE.altered("kinds: well", &format!("kinds: {mode}"));
     for (component, reason) in [
-        (b"this is text".to_vec(), "hostile.wasm: it is no wasm file"),
-        (Vec::new(), "hostile.wasm: it is no wasm file"),
+        (b"this is text".to_vec(), "hostile.wasm: it is not a wasm file"),
+        (Vec::new(), "hostile.wasm: it is not a wasm file"),
         (b"\0asm\x01\0\0\0".to_vec(), "it is a core module; a plug-in is a component"),
         (good[..good.len() / 2].to_vec(), "it is not a sound wasm file, or not all of one"),
         (good[..good.len() - 1].to_vec(), "it is not a sound wasm file, or not all of one"),

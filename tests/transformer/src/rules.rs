@@ -69,7 +69,7 @@ pub fn decode(config: &Config, part: &Part, mut data: Vec<u8>) -> Result<Vec<u8>
     Ok(match config.rules.as_str() {
         "runs" => {
             if !data.len().is_multiple_of(2) || data.chunks(2).any(|pair| pair[0] == 0) {
-                return refuse("these are no runs");
+                return refuse("these are not runs");
             }
             data.chunks(2).flat_map(|pair| vec![pair[1]; usize::from(pair[0])]).collect()
         }

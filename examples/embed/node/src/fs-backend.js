@@ -160,7 +160,7 @@ export class FsBackend {
     const parts = key.split('/');
     for (const part of parts) {
       if (part === '' || part === '.' || part === '..') {
-        throw new StorageError('invalid-key', `it can't be a file: the part "${part}" between its slashes is no file name`);
+        throw new StorageError('invalid-key', `it can't be a file: the part "${part}" between its slashes is not a file name`);
       }
       if (Buffer.byteLength(part) > MAX_NAME_BYTES) {
         throw new StorageError('invalid-key', `it can't be a file: a part is longer than the ${MAX_NAME_BYTES} bytes of a file name`);

@@ -140,7 +140,7 @@ fn http_client(config: &Config, args: &OpenArgs) -> Result<SharedHttpClient> {
         let pem = pem.map_err(|e| bad(e.to_string()))?;
         let mut count = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|e| bad(format!("it is no PEM: {e}")))?;
+            let certificate = certificate.map_err(|e| bad(format!("it is not PEM: {e}")))?;
             roots.add(certificate).map_err(|e| bad(format!("certificate {count}: {e}")))?;
             count += 1;
         }

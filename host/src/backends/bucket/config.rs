@@ -217,7 +217,7 @@ impl Config {
 
     fn problem(&self) -> Option<String> {
         if self.bucket_name.is_empty() || self.bucket_name.contains(['/', ':', '?', '#', ' ']) {
-            return Some(format!("{:?} is no name of a bucket", self.bucket_name));
+            return Some(format!("{:?} is not a bucket name", self.bucket_name));
         }
         if self.s3_access_key.is_some() != self.s3_secret_key.is_some() {
             return Some(

@@ -18,7 +18,7 @@ pub(super) fn check(key: &str) -> Result<()> {
     } else if key.ends_with('/') {
         "it ends with \"/\", which names a folder".to_owned()
     } else if let Some(part) = key.split('/').find(|part| matches!(*part, "" | "." | "..")) {
-        format!("the part {part:?} between its slashes is no file name")
+        format!("the part {part:?} between its slashes is not a file name")
     } else if let Some(part) = key.split('/').find(|part| part.len() > MAX_NAME_BYTES) {
         return Err(key_too_long(part, MAX_NAME_BYTES, "a part of a key, which is a file name,"));
     } else {

@@ -108,7 +108,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
         return Err(bad("db_path is empty; name a file".to_owned()));
     }
     if shown == ":memory:" {
-        return Err(bad("db_path \":memory:\" is no file; use a DictStore".to_owned()));
+        return Err(bad("db_path \":memory:\" is not a file; use a DictStore".to_owned()));
     }
     if !(0.0..=3600.0).contains(&config.busy_timeout) {
         return Err(bad("busy_timeout must be between 0 and 3600 seconds".to_owned()));

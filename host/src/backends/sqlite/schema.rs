@@ -241,7 +241,7 @@ impl Place {
             .map_err(fail)?;
         if collation.as_deref() != Some("BINARY") {
             return Err(bad(
-                "the table \"objects\" has keys that are no text, or does not compare them byte by byte",
+                "the table \"objects\" has keys that are not text, or does not compare them byte by byte",
             ));
         }
         if encoding != "UTF-8" {

@@ -140,7 +140,7 @@ impl Journal {
         let there = begun && has(file.read_exact_at(&mut magic, 0)).map_err(|e| place.io(&e))?;
         if begun && !(there && magic == *MAGIC) {
             return Err(Error::InvalidData(format!(
-                "{}: {} is no journal of this version; move it away, and keep it",
+                "{}: {} is not a journal of this version; move it away, and keep it",
                 place.shown,
                 place.journal().display()
             )));

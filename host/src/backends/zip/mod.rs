@@ -88,7 +88,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let shown = config.path.display().to_string();
     let path = args.directory.join(&config.path);
     let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
-        return Err(args.bad(&format!("path {shown:?} is no file name; name an archive")));
+        return Err(args.bad(&format!("path {shown:?} is not a file name; name an archive")));
     };
     let mut side = std::ffi::OsString::from(".");
     side.push(name);

@@ -152,7 +152,7 @@ fn answer(name: &str) -> Option<Answer> {
 /// The names of a component's imports and exports.
 pub(crate) fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
     if !bytes.starts_with(b"\0asm") {
-        return Err("it is no wasm file".to_owned());
+        return Err("it is not a wasm file".to_owned());
     }
     let broken = |error: wasmparser::BinaryReaderError| {
         format!("it is not a sound wasm file, or not all of one: {error}")

@@ -83,7 +83,9 @@ impl Plugin {
         };
         let started = std::thread::Builder::new().name("plugin".to_owned()).spawn(work);
         if let Err(error) = started {
-            return Err(Refusal::Component(format!("there is no thread to load it on: {error}")));
+            return Err(Refusal::Component(format!(
+                "no thread could be started to load it: {error}"
+            )));
         }
         let loaded = receive.recv_timeout(LOAD_TIMEOUT).map_err(|error| {
             Refusal::Component(match error {
@@ -268,7 +270,8 @@ fn kinds(
     def: &PluginDef,
 ) -> Result<Vec<super::bindings::exports::storage::object_store::decorators::Kind>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("there is no runtime to ask it in: {error}"))?;
+    let runtime =
+        runtime.map_err(|error| format!("no runtime could be started for it: {error}"))?;
     let (limits, time) = (&def.limits, def.limits.call_timeout);
     let ticks = limits.cpu_time.as_millis().div_ceil(TICK.as_millis());
     let ticks = u64::try_from(ticks).unwrap_or(u64::MAX / 2);

@@ -101,7 +101,7 @@ fn json(yaml: &Yaml) -> Result<Value, String> {
         Yaml::Value(Scalar::Integer(value)) => Value::from(*value),
         Yaml::Value(Scalar::FloatingPoint(value)) => Number::from_f64(value.into_inner())
             .map(Value::Number)
-            .ok_or_else(|| format!("the configuration: {value} is no number of JSON"))?,
+            .ok_or_else(|| format!("the configuration: {value} is not a JSON number"))?,
         Yaml::Value(Scalar::String(text)) => Value::from(text.as_ref()),
         Yaml::Sequence(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
         Yaml::Mapping(entries) => {

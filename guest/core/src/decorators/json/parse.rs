@@ -228,7 +228,7 @@ impl Parser<'_> {
                 self.at += 5;
                 return Ok(unit);
             }
-            _ => return Err(self.wrong("there is no such escape")),
+            _ => return Err(self.wrong("unknown escape")),
         };
         self.at += 1;
         Ok(unit)

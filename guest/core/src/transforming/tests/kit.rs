@@ -96,7 +96,7 @@ pub fn runs(chunk_size: u32) -> Made {
         },
         decode: |_, data| {
             if !data.len().is_multiple_of(2) || data.chunks(2).any(|pair| pair[0] == 0) {
-                return Err(Error::InvalidData("these are no runs".to_owned()));
+                return Err(Error::InvalidData("these are not runs".to_owned()));
             }
             Ok(data.chunks(2).flat_map(|pair| vec![pair[1]; usize::from(pair[0])]).collect())
         },
