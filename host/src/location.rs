@@ -8,29 +8,8 @@ use crate::config::{Config, StoreDef};
 use crate::volume;
 use serde_json::Value;
 use std::path::Path;
-
-/// Store types that pass keys on unchanged. Any type not listed here, except
-/// [`PrefixStore`](PREFIX), may change keys arbitrarily.
-const KEEPING: &[&str] = &[
-    "Base64Store",
-    "BufferStore",
-    "CachingStore",
-    "ExceptionLoggingStore",
-    "GzipStore",
-    "IdentityStore",
-    "JsonStore",
-    "KeyValidatingStore",
-    "LoggingStore",
-    "MirroringStore",
-    "NotifyingStore",
-    "ReadonlyStore",
-    "RegexValidatingStore",
-    "TextEncodingStore",
-    "UrlValidatingStore",
-    "WriteonlyStore",
-];
-
-const PREFIX: &str = "PrefixStore";
+use storage_core::chain::kind;
+use storage_core::kind::Keys;
 
 /// The path from a store down to one backend.
 pub(crate) type Trail = Vec<Step>;
@@ -85,15 +64,16 @@ pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) ->
     trails
 }
 
-/// How a decorator changes keys.
+/// How a decorator changes keys. A plug-in may do anything.
 fn through(def: &StoreDef, above: Step) -> Step {
-    match def.kind.as_str() {
-        PREFIX => {
+    let built_in = kind(&def.kind).filter(|_| def.plugin.is_none());
+    match built_in.map_or(Keys::Opaque, |kind| kind.keys) {
+        Keys::Same => above,
+        Keys::Prefix => {
             let prefix = def.config.get("prefix").and_then(Value::as_str).unwrap_or_default();
             Step { prefix: format!("{prefix}{}", above.prefix), ..above }
         }
-        kind if KEEPING.contains(&kind) => above,
-        _ => Step { prefix: String::new(), keys: false, ..above },
+        Keys::Mapped | Keys::Opaque => Step { prefix: String::new(), keys: false, ..above },
     }
 }
 

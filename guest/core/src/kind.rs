@@ -16,6 +16,19 @@ pub enum BaseShape {
     MainAndCache,
 }
 
+/// What a store type does to keys on their way to its bases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Passes them on unchanged.
+    Same,
+    /// Prepends the text of its config `prefix`.
+    Prefix,
+    /// Maps each key to one other key.
+    Mapped,
+    /// May do anything.
+    Opaque,
+}
+
 /// A store type.
 pub struct Kind {
     /// The name used for `type` in the configuration.
@@ -24,6 +37,8 @@ pub struct Kind {
     pub aliases: &'static [&'static str],
     /// The shape of its `base`.
     pub base: BaseShape,
+    /// What it does to keys.
+    pub keys: Keys,
     /// JSON Schema of its config, as JSON text. Gives every property a `type`, a
     /// `description` and, if it has one, a `default`; ends with
     /// `"additionalProperties": false`.

@@ -14,7 +14,7 @@ mod transformer;
 pub use decorator::{Decorator, decorated};
 pub use serde_json::Value as Json;
 pub use storage_core::env::{self, Env};
-pub use storage_core::kind::{Args, BaseShape, Kind, NO_CONFIG};
+pub use storage_core::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
 pub use storage_core::*;
 pub use transformer::{Behaviour, Data, KeyMap, Part, Transformer, Validation, config};
 
@@ -23,12 +23,13 @@ pub use transformer::{Behaviour, Data, KeyMap, Part, Transformer, Validation, co
 /// target is not WebAssembly.
 ///
 /// ```
-/// use storage_plugin::{BaseShape, Kind, NO_CONFIG};
+/// use storage_plugin::{BaseShape, Keys, Kind, NO_CONFIG};
 ///
 /// static NOTHING: Kind = Kind {
 ///     name: "NothingStore",
 ///     aliases: &[],
 ///     base: BaseShape::One,
+///     keys: Keys::Same,
 ///     config_schema: NO_CONFIG,
 ///     doc: "Does nothing",
 ///     build: |args| Ok(args.base()),

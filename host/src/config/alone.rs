@@ -19,8 +19,7 @@ pub fn config(text: &str, schema: &Value) -> Result<Map<String, Value>, Vec<Prob
         return Err(vec![Problem { place, message }]);
     }
     let vars = |name: &str| std::env::var(name).ok();
-    let mut converter =
-        Converter { vars: &vars, only: None, root: schema.clone(), problems: Problems::default() };
+    let mut converter = Converter { vars: &vars, only: None, problems: Problems::default() };
     let value = converter.value(&node, schema, "");
     match (converter.problems.is_empty(), value) {
         (true, Value::Object(config)) => Ok(config),

@@ -73,12 +73,8 @@ impl Config {
     /// Checks a text; `file` is its name in messages.
     pub fn read(text: &str, file: &str, mut sources: Sources<'_>) -> Result<Config, ConfigError> {
         let root = yaml::parse(text).map_err(|problem| ConfigError::new(file, problem))?;
-        let mut converter = Converter {
-            vars: sources.vars,
-            only: None,
-            root: Value::Null,
-            problems: Problems::default(),
-        };
+        let mut converter =
+            Converter { vars: sources.vars, only: None, problems: Problems::default() };
         let directory = sources.directory;
         let mut types = sources.types.to_vec();
         let section = root.as_ref().and_then(|root| entry(root, "plugins"));
@@ -412,7 +408,6 @@ impl<'a> Loader<'a> {
     ) -> Map<String, Value> {
         let before = self.converter.problems.len();
         let empty = Node { place, data: Data::Map(Vec::new()) };
-        self.converter.root.clone_from(&info.schema);
         let plugin = info.plugin.as_ref().and_then(|name| self.plugin_index.get(name));
         let plugin = plugin.and_then(|at| self.plugins.get(*at));
         self.converter.only = plugin.map(|def| (def.name.clone(), def.config_env.clone()));

@@ -80,18 +80,6 @@ fn one(
 ) -> Option<PluginDef> {
     let before = converter.problems.len();
     let name = key.text().unwrap_or_default().to_owned();
-    let mut report = |node: &Node, message: String| {
-        converter.problems.push(Problem { place: node.place, message });
-    };
-    if !is_name(&name) {
-        report(
-            key,
-            format!(
-                "{name:?} can't name a plug-in: at most 64 letters, digits, \"-\" and \"_\", \
-                 beginning with a letter or digit"
-            ),
-        );
-    }
     let schema = serde_json::from_str(SCHEMA).unwrap_or_default();
     let value = converter.value(node, &schema, "");
     let sha256 = value["sha256"].as_str().map(str::to_lowercase);
@@ -103,9 +91,14 @@ fn one(
         converter.problems.push(Problem { place: node.place, message: message.to_owned() });
     }
     for problem in converter.problems.since(before) {
-        if !problem.message.contains("can't name a plug-in") {
-            problem.message = format!("plug-in {name:?}: {}", problem.message);
-        }
+        problem.message = format!("plug-in {name:?}: {}", problem.message);
+    }
+    if !is_name(&name) {
+        let message = format!(
+            "{name:?} can't name a plug-in: at most 64 letters, digits, \"-\" and \"_\", \
+             beginning with a letter or digit"
+        );
+        converter.problems.push(Problem { place: key.place, message });
     }
     if converter.problems.len() > before {
         return None;

@@ -18,8 +18,6 @@ pub struct Converter<'a> {
     /// The plug-in whose config this is, and the only variables it may use;
     /// `None` permits all.
     pub only: Option<(String, Vec<String>)>,
-    /// The schema of the whole config.
-    pub root: Value,
     pub problems: Problems,
 }
 
@@ -80,7 +78,6 @@ impl Converter<'_> {
             let mut trial = Converter {
                 vars: self.vars,
                 only: self.only.clone(),
-                root: self.root.clone(),
                 problems: Problems::default(),
             };
             let value = trial.value(node, branch, path);

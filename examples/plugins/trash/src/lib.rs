@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::rc::Rc;
 use storage_plugin::env::Level;
 use storage_plugin::{
-    Args, BaseShape, Decorator, DeleteOptions, Env, Error, Kind, ListOptions, ObjectInfo,
+    Args, BaseShape, Decorator, DeleteOptions, Env, Error, Keys, Kind, ListOptions, ObjectInfo,
     PutOptions, ReadOptions, Result, SharedStore, Store, Trailer, Writer, decorated, forward,
 };
 use time::OffsetDateTime;
@@ -18,6 +18,7 @@ static TRASH: Kind = Kind {
     name: "TrashStore",
     aliases: &[],
     base: BaseShape::Many,
+    keys: Keys::Opaque,
     config_schema: r#"{"type":"object","properties":{
         "days":{"type":"integer","minimum":0,"description":"How long lost objects are kept; without it, for ever"},
         "replaced":{"type":"boolean","default":true,"description":"Whether replaced objects are kept, too"}

@@ -6,7 +6,7 @@
 //! that holds them, unless lenient.
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
 use base64_simd::{STANDARD, forgiving_decode_inplace};
@@ -18,6 +18,7 @@ pub static KIND: Kind = Kind {
     name: "Base64Store",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "lenient":{"type":"boolean","default":false,
             "description":"Pass over characters that are not of the alphabet, line breaks among them"}

@@ -6,7 +6,7 @@
 //! opened for reading and writing at any position.
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Kind};
+use crate::kind::{BaseShape, Keys, Kind};
 use crate::source::Source;
 use crate::store::{Reader, SharedStore, Store, conditionally};
 use crate::types::{ByteRange, Capabilities, Error, ObjectInfo, PutOptions, ReadOptions, Result};
@@ -18,6 +18,7 @@ pub static KIND: Kind = Kind {
     name: "BufferStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "max_size":{"type":"integer","format":"bytes","minimum":1,"default":67108864,
             "description":"The most bytes of an object that is held in memory for a part of it"}

@@ -9,7 +9,7 @@
 //! validating and text decorators above it, and encrypting ones below.
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
 use flate2::bufread::GzDecoder;
@@ -24,6 +24,7 @@ pub static KIND: Kind = Kind {
     name: "GzipStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "level":{"type":"integer","minimum":0,"maximum":9,"default":6,
             "description":"How hard to compress: 0 not at all, 1 fastest, 9 smallest"},

@@ -6,7 +6,7 @@
 //! wrong digits is foreign. Listings are in the order of the hashes.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
 use serde::Deserialize;
@@ -19,6 +19,7 @@ pub static KIND: Kind = Kind {
     name: "HashPrefixStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Mapped,
     config_schema: r#"{"type":"object","properties":{
         "hash_length":{"type":"integer","minimum":1,"maximum":64,"default":8,
             "description":"How many hexadecimal digits of the hash"},

@@ -4,7 +4,7 @@
 //! decorator.
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
 use crate::store::{SharedStore, Store};
 use std::rc::Rc;
 
@@ -13,6 +13,7 @@ pub static KIND: Kind = Kind {
     name: "IdentityStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: NO_CONFIG,
     doc: "Passes everything through unchanged",
     build: |args| Ok(Rc::new(Identity { base: args.base() })),

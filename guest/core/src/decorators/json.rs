@@ -13,7 +13,7 @@ mod parse;
 mod tests;
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Kind};
+use crate::kind::{BaseShape, Keys, Kind};
 use crate::store::{SharedStore, Store, Writer};
 use crate::types::{
     Error, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer, check_write,
@@ -26,6 +26,7 @@ pub static KIND: Kind = Kind {
     name: "JsonStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "max_size":{"type":"integer","format":"bytes","minimum":1,"default":67108864,
             "description":"The most bytes of a document, which is held in memory while it is written"}

@@ -4,7 +4,7 @@
 //! Every operation on a rejected key is `invalid-key` and names the rule and the
 //! key. Listings leave such keys out.
 
-use crate::kind::{Args, BaseShape, Kind, NO_CONFIG};
+use crate::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
 use crate::paging::Paging;
 use crate::pattern::{anchored, compile};
 use crate::skipped::{Skipped, hidden};
@@ -22,6 +22,7 @@ pub static KIND: Kind = Kind {
     name: "KeyValidatingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","required":["validators"],"properties":{
         "validators":{"type":"array","minItems":1,"description":"Rules; a key must keep all of them",
             "items":{"type":"object","minProperties":1,"additionalProperties":false,"properties":{
@@ -43,6 +44,7 @@ pub static REGEX: Kind = Kind {
     name: "RegexValidatingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","required":["pattern"],"properties":{
         "pattern":{"type":"string","description":"A regular expression that must match at the start of the key"},
         "full":{"type":"boolean","default":false,"description":"It must match the whole key"}
@@ -60,6 +62,7 @@ pub static URL: Kind = Kind {
     name: "UrlValidatingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: NO_CONFIG,
     doc: "Refuses keys that are not http or https URLs",
     build: |args| Ok(Rc::new(Validating { base: args.base(), rules: vec![Rule::Url] })),

@@ -5,7 +5,7 @@
 //! a line. A stream is logged when it is opened and when it fails.
 
 use crate::env::{Env, Level};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
@@ -19,6 +19,7 @@ pub static KIND: Kind = Kind {
     name: "LoggingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "store_name":{"type":"string","default":"store","description":"What lines begin with"},
         "level":{"type":"string","enum":["debug","info","warn","error"],"default":"info",
@@ -42,6 +43,7 @@ pub static EXCEPTIONS: Kind = Kind {
     name: "ExceptionLoggingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "store_name":{"type":"string","default":"store","description":"What lines of operations begin with"},
         "swallow":{"type":"boolean","default":false,

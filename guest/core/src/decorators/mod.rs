@@ -46,3 +46,44 @@ pub static KINDS: &[&Kind] = &[
     &url_encoding::KIND,
     &regex_routing::KIND,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+    use super::faulty::{Faulty, args};
+    use crate::kind::{BaseShape, Keys};
+    use crate::store::Store;
+    use crate::types::{ListOptions, PutOptions};
+    use std::rc::Rc;
+
+    #[test]
+    fn kinds_do_to_keys_what_they_declare() {
+        for kind in KINDS {
+            let config = match kind.name {
+                "PrefixStore" => r#"{"prefix":"under/"}"#,
+                "RegexValidatingStore" => r#"{"pattern":"h"}"#,
+                "KeyValidatingStore" => r#"{"validators":[]}"#,
+                // One refuses writes, the other needs names of stores.
+                "ReadonlyStore" | "RegexRoutingStore" => continue,
+                _ => "{}",
+            };
+            let bases = [Faulty::new(), Faulty::new()];
+            let bases: Vec<&Faulty> = match kind.base {
+                BaseShape::One => bases.iter().take(1).collect(),
+                BaseShape::Many | BaseShape::MainAndCache => bases.iter().collect(),
+            };
+            let store = (kind.build)(args(&Rc::default(), config, &bases));
+            let store = store.unwrap_or_else(|error| panic!("{}: {error}", kind.name));
+            let key = "http://host/k";
+            store.put(key, b"1", &PutOptions::default()).unwrap();
+            let listed = bases[0].memory.list(&ListOptions::default()).unwrap().entries;
+            let keys: Vec<&str> = listed.iter().map(|entry| entry.key.as_str()).collect();
+            match kind.keys {
+                Keys::Same => assert_eq!(keys, [key], "{}", kind.name),
+                Keys::Prefix => assert_eq!(keys, ["under/http://host/k"], "{}", kind.name),
+                Keys::Mapped => assert!(keys.len() == 1 && keys[0] != key, "{}", kind.name),
+                Keys::Opaque => panic!("{}: every built-in kind declares its keys", kind.name),
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@
 
 use crate::env::{Action, Env, Event};
 use crate::forward::forward;
-use crate::kind::{BaseShape, Kind};
+use crate::kind::{BaseShape, Keys, Kind};
 use crate::store::{SharedStore, Store, Writer};
 use crate::types::{DeleteOptions, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
@@ -18,6 +18,7 @@ pub static KIND: Kind = Kind {
     name: "NotifyingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: include_str!("notifying.schema.json"),
     doc: "Tells of puts and deletes: by log, webhook, command or file",
     build: |args| {

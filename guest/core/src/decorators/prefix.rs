@@ -1,7 +1,7 @@
 //! `PrefixStore`: adds a prefix to every key.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{BaseShape, Kind};
+use crate::kind::{BaseShape, Keys, Kind};
 use crate::types::{Error, Result, check_key};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -12,6 +12,7 @@ pub static KIND: Kind = Kind {
     name: "PrefixStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Prefix,
     config_schema: r#"{"type":"object","required":["prefix"],"properties":{
         "prefix":{"type":"string","minLength":1,
             "description":"What every key of the base begins with, such as \"photos/\""}

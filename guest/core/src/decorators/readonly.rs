@@ -1,7 +1,7 @@
 //! `ReadonlyStore`: rejects every change, before the base is called.
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
 use crate::store::{SharedStore, Store, Writer};
 use crate::types::{Capabilities, DeleteOptions, Error, ObjectInfo, PutOptions, Result};
 use std::rc::Rc;
@@ -11,6 +11,7 @@ pub static KIND: Kind = Kind {
     name: "ReadonlyStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: NO_CONFIG,
     doc: "Refuses puts and deletes",
     build: |args| Ok(Rc::new(Readonly { base: args.base() })),

@@ -6,7 +6,7 @@
 //! that could mean one key, only the routed one counts.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::pattern::compile;
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
@@ -20,6 +20,7 @@ pub static KIND: Kind = Kind {
     name: "RegexRoutingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Mapped,
     config_schema: r#"{"type":"object","required":["routes"],"properties":{
         "routes":{"type":"array","minItems":1,"description":"Tried in order; the first that matches wins",
             "items":{"type":"object","required":["pattern","prefix"],"additionalProperties":false,"properties":{

@@ -6,7 +6,7 @@
 //! other form is foreign.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
 use crate::types::Result;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::borrow::Cow;
@@ -17,6 +17,7 @@ pub static KIND: Kind = Kind {
     name: "UrlEncodingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Mapped,
     config_schema: NO_CONFIG,
     doc: "Percent-encodes keys, segment by segment",
     build: |args| Ok(Rc::new(KeyMapping::new(args.base(), UrlEncoding))),

@@ -3,7 +3,7 @@
 //! Preconditions are rejected, because whether `if-match` holds reveals something
 //! about an object.
 
-use crate::kind::{BaseShape, Kind, NO_CONFIG};
+use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
     Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
@@ -16,6 +16,7 @@ pub static KIND: Kind = Kind {
     name: "WriteonlyStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: NO_CONFIG,
     doc: "Takes puts and deletes, and refuses to show anything",
     build: |args| Ok(Rc::new(Writeonly { base: args.base() })),

@@ -28,7 +28,7 @@ mod stream;
 mod tests;
 
 use crate::env::Env;
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::source::{Ended, whole};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
@@ -45,6 +45,7 @@ pub static KIND: Kind = Kind {
     name: "CachingStore",
     aliases: &["AsyncCachingStore"],
     base: BaseShape::MainAndCache,
+    keys: Keys::Same,
     config_schema: config::SCHEMA,
     doc: "Keeps copies of a main store's objects in a cache store",
     build: |args| Ok(Rc::new(CachingStore::new(args)?)),

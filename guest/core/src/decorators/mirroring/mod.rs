@@ -39,7 +39,7 @@ mod write;
 pub use record::Missed;
 
 use crate::env::{Env, Guard};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::source::whole;
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
@@ -58,6 +58,7 @@ pub static KIND: Kind = Kind {
     name: "MirroringStore",
     aliases: &["AsyncFanoutStore"],
     base: BaseShape::Many,
+    keys: Keys::Same,
     config_schema: r#"{
         "type": "object",
         "properties": {

@@ -18,7 +18,7 @@ mod tables;
 mod tests;
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
-use crate::kind::{Args, BaseShape, Kind};
+use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
 use decode::{Decode, Pass};
@@ -32,6 +32,7 @@ pub static KIND: Kind = Kind {
     name: "TextEncodingStore",
     aliases: &[],
     base: BaseShape::One,
+    keys: Keys::Same,
     config_schema: r#"{"type":"object","properties":{
         "encoding":{"type":"string","default":"utf-8",
             "description":"Python's name of the encoding that the base holds"}
