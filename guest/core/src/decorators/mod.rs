@@ -62,7 +62,7 @@ mod tests {
             let config = match kind.name {
                 "PrefixStore" => r#"{"prefix":"under/"}"#,
                 "RegexValidatingStore" => r#"{"pattern":"h"}"#,
-                "KeyValidatingStore" => r#"{"validators":[]}"#,
+                "KeyValidatingStore" => r#"{"validators":[{"prefix":"h"}]}"#,
                 // One refuses writes, the other needs names of stores.
                 "ReadonlyStore" | "RegexRoutingStore" => continue,
                 _ => "{}",
