@@ -54,25 +54,32 @@ impl Drop for Background {
     }
 }
 
+/// How many passes may fail before that is logged: until then the child may turn out
+/// to be down.
+const TELL_AFTER: u32 = 1;
+
 async fn look_after(mirror: &Mirror) {
     let mut pause = PAUSE;
     let mut idle = HashMap::new();
-    let mut told = false;
+    let mut failed = 0_u32;
     loop {
         tokio::time::sleep(pause).await;
         let before = pause;
         pause = match pass(mirror, &mut idle).await {
             Ok((Report { left: 0, .. }, _)) => {
-                if std::mem::take(&mut told) {
+                if std::mem::take(&mut failed) > TELL_AFTER {
                     let store = mirror.name();
                     tracing::info!(target: "storage", store, "its children are equal again");
                 }
                 PAUSE
             }
             Ok((report, why)) => {
-                // A child that is down was already logged.
-                if !told && !mirror.troubles().0.is_any_down() {
-                    told = true;
+                // A child that is down was logged, or soon will be.
+                if failed <= TELL_AFTER && !mirror.troubles().0.is_any_down() {
+                    failed += 1;
+                }
+                if failed == TELL_AFTER + 1 {
+                    failed += 1;
                     let (store, left) = (mirror.name(), report.left);
                     tracing::warn!(
                         target: "storage", store, left,

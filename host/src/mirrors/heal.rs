@@ -47,7 +47,7 @@ pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
         }
         let keys = futures::stream::iter(bucket.keys.into_keys().map(Ok));
         each(mirror, keys.boxed(), &liveness, &how, &mut report, |key, repaired| {
-            if !repaired.left.is_empty() {
+            if dry_run || !repaired.left.is_empty() {
                 unhealed.insert(key.to_owned());
             }
         })

@@ -5,6 +5,7 @@ use super::dirty::Memo;
 use super::record::Absence;
 use super::report::Outcome;
 use crate::paging::Paging;
+use crate::store::SharedStore;
 use crate::types::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +66,10 @@ impl Mirror {
         for (key, entry) in stale {
             merged.entry(key).or_insert(entry);
         }
+        let from = options.start_after.as_deref().unwrap_or("");
+        for key in self.recorded_writes(&options.prefix, from)? {
+            merged.entry(key.clone()).or_insert(Entry { key, ..Entry::default() });
+        }
         let mut entries: Vec<Entry> = merged
             .into_values()
             .take_while(|entry| horizon.as_ref().is_none_or(|h| entry.key <= *h))
@@ -74,6 +79,21 @@ impl Mirror {
         // If the page ends at the horizon, that entry may be hidden.
         let next = if cut { entries.last().map(|e| e.key.clone()) } else { horizon };
         Ok(Page::of(entries, next))
+    }
+
+    /// The keys whose last write is on record as missed by some child, in order. If
+    /// no child lists one, the others lost it: it is listed all the same, without its
+    /// size, since whoever deletes what is not listed must not delete its backup.
+    fn recorded_writes(&self, prefix: &str, after: &str) -> Result<Vec<String>> {
+        let recorded = self.dirty.all()?.into_iter();
+        let missed = recorded.filter(|(_, recorded)| {
+            !recorded.own.children.is_empty() && !recorded.own.is_deleted()
+        });
+        let keys = missed.filter_map(|(key, _)| key);
+        let mut keys: Vec<String> =
+            keys.filter(|key| key.starts_with(prefix) && key.as_str() > after).collect();
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     /// Fails unless the children that answered are known to have, together, all
@@ -161,7 +181,7 @@ impl Mirror {
         let mut inner = ListOptions { start_after: token, ..options.clone() };
         let page = loop {
             if child >= self.children.len() {
-                return Ok(Page::default());
+                return self.lost_page(options, inner.start_after.as_deref(), &without);
             }
             match self.page_with_entries(child, &inner) {
                 Ok(page) => break page,
@@ -191,21 +211,41 @@ impl Mirror {
                 entries.push(entry);
             }
         }
-        let left_out = || match without.is_empty() {
-            true => String::new(),
-            false => {
-                let names: Vec<String> = without.iter().map(usize::to_string).collect();
-                format!("!{}", names.join(","))
-            }
-        };
+        let is_last = child + 1 == self.children.len();
         let next = match page.next {
-            Some(next) => Some(format!("{child}{}:{next}", left_out())),
-            None if child + 1 < self.children.len() => {
-                Some(format!("{}{}:", child + 1, left_out()))
-            }
-            None => None,
+            Some(next) => Some(token_of(child, &without, &next)),
+            None if is_last && self.recorded_writes(&options.prefix, "")?.is_empty() => None,
+            None => Some(token_of(child + 1, &without, "")),
         };
         Ok(Page::of(entries, next))
+    }
+
+    /// After the children's own: the objects that no child has any more.
+    fn lost_page(
+        &self,
+        options: &ListOptions,
+        after: Option<&str>,
+        without: &BTreeSet<usize>,
+    ) -> Result<Page> {
+        let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
+        let mut entries: Vec<Entry> = Vec::new();
+        for key in self.recorded_writes(&options.prefix, after.unwrap_or(""))? {
+            let mut children = (0..).zip(&self.children);
+            let asked = |(index, child): (usize, &SharedStore)| match without.contains(&index) {
+                true => Ok(false),
+                false => child.exists(&key),
+            };
+            if children.try_fold(false, |found, child| Ok(found || asked(child)?))? {
+                continue;
+            }
+            if entries.len() == limit {
+                let last = entries.last().map_or("", |entry| entry.key.as_str());
+                let next = token_of(self.children.len(), without, last);
+                return Ok(Page::of(entries, Some(next)));
+            }
+            entries.push(Entry { key, ..Entry::default() });
+        }
+        Ok(Page::of(entries, None))
     }
 
     /// What the children skip, one child after the other. A failing child is left
@@ -277,7 +317,7 @@ impl Mirror {
     }
 
     fn parse_token(&self, token: &str) -> Result<(usize, Option<String>, BTreeSet<usize>)> {
-        let child = |text: &str| text.parse::<usize>().ok().filter(|c| *c < self.children.len());
+        let child = |text: &str| text.parse::<usize>().ok().filter(|c| *c <= self.children.len());
         let parsed = token.split_once(':').and_then(|(place, rest)| {
             let (at, without) = place.split_once('!').unwrap_or((place, ""));
             let without = without.split(',').filter(|text| !text.is_empty());
@@ -291,6 +331,13 @@ impl Mirror {
             ))
         })
     }
+}
+
+/// The token of a listing that goes on at a child.
+fn token_of(child: usize, without: &BTreeSet<usize>, rest: &str) -> String {
+    let without: Vec<String> = without.iter().map(usize::to_string).collect();
+    let mark = if without.is_empty() { "" } else { "!" };
+    format!("{child}{mark}{}:{rest}", without.join(","))
 }
 
 /// The first page from `options` on that is not empty, or the last one. Each page

@@ -610,3 +610,32 @@ fn a_broken_read_of_other_bytes_under_the_same_etag_does_not_go_on() {
     children[0].down(true);
     assert_eq!(read().unwrap(), data);
 }
+
+#[test]
+fn an_object_that_every_child_lost_is_listed_and_can_be_deleted() {
+    for ordered in [true, false] {
+        let can = Capabilities { ordered, ..Capabilities::ALL };
+        let children = [Faulty::with(can), Faulty::with(can), Faulty::with(can)];
+        let store = default_mirror("quorum", &children);
+        put(&store, "kept", "one").unwrap();
+        children[1].deny(&["put"]);
+        for key in ["lost", "m/lost", "z"] {
+            put(&store, key, "one").unwrap();
+        }
+        for child in [&children[0], &children[2]] {
+            child.lose("lost");
+            child.lose("m/lost");
+        }
+        for limit in 1..5 {
+            let mut keys = all_keys(&store, limit).unwrap();
+            keys.sort_unstable();
+            assert_eq!(keys, ["kept", "lost", "m/lost", "z"], "ordered: {ordered}, by {limit}");
+        }
+        let below = ListOptions { prefix: "m/".to_owned(), ..ListOptions::default() };
+        assert_eq!(store.list(&below).unwrap().entries.len(), 1);
+        assert!(!matches!(get(&store, "lost"), Ok(_) | Err(Error::NotFound)));
+        store.delete("lost", &DeleteOptions::default()).unwrap();
+        assert_eq!(get(&store, "lost"), Err(Error::NotFound));
+        assert_eq!(all_keys(&store, 2).unwrap().len(), 3);
+    }
+}

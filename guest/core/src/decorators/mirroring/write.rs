@@ -2,7 +2,7 @@
 
 use super::Mirror;
 use super::dirty::fresh_etag;
-use super::record::{Missed, Recorded};
+use super::record::{Absence, Missed, Recorded};
 use super::report::Outcome;
 use crate::store::Writer;
 use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
@@ -254,7 +254,9 @@ impl Mirror {
         if gone.len() < self.needed() || (!found && !others.is_empty() && !known) {
             return Err(self.failure("deleting", key, &outcomes));
         }
-        if found { Ok(()) } else { Err(Error::NotFound) }
+        // An object that was lost is there to be deleted: this takes it off the record.
+        let lost = before.absence() == Absence::Lost;
+        if found || lost { Ok(()) } else { Err(Error::NotFound) }
     }
 
     pub(super) fn open_writer(
