@@ -182,11 +182,26 @@ fn stores_that_stand_on_one_store_in_ever_more_ways_are_refused() {
         format!("stores:\n  m0: {{type: DictStore}}\n{stores}main: m{levels}\n")
     };
     let message = refusal(&doubled(60));
-    let wanted = "stores.yaml:12:3: store \"m10\": 1024 ways lead from it down to stores that keep \
-                  objects, and at most 1000 may; let fewer stores below it stand on the same ones";
+    let wanted = "stores.yaml:9:3: store \"m7\": 128 ways lead from it down to stores that keep \
+                  objects, and at most 64 may; let fewer stores below it stand on the same ones";
     assert_eq!(message, wanted);
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("stores.yaml"), doubled(9)).unwrap();
+    std::fs::write(directory.path().join("stores.yaml"), doubled(6)).unwrap();
+    StoreFactory::from_yaml(directory.path().join("stores.yaml")).unwrap();
+}
+
+#[test]
+fn a_tower_of_stores_is_refused_above_a_hundred() {
+    let tower = |height: usize| {
+        let store = |n| format!("  s{}: {{type: IdentityStore, base: s{n}}}\n", n + 1);
+        let stores: String = (0..height - 1).map(store).collect();
+        format!("stores:\n  s0: {{type: DictStore}}\n{stores}main: s{}\n", height - 1)
+    };
+    let wanted =
+        "stores.yaml:102:3: store \"s100\": more than 100 stores stand on one another here";
+    assert_eq!(refusal(&tower(20_000)), wanted);
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("stores.yaml"), tower(100)).unwrap();
     StoreFactory::from_yaml(directory.path().join("stores.yaml")).unwrap();
 }
 

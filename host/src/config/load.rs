@@ -12,7 +12,10 @@ use std::io::Read;
 use std::path::Path;
 
 /// The most paths from a store down to backends.
-const MAX_WAYS: u64 = 1_000;
+const MAX_WAYS: u64 = 64;
+
+/// Stores on one another: a call goes through all of them.
+const MAX_DEPTH: u64 = 100;
 
 const TOP: Position = Position { line: 1, column: 1 };
 
@@ -521,9 +524,19 @@ impl<'a> Loader<'a> {
     /// thousands.
     fn check_ways(&mut self, links: &[Vec<usize>], order: &[usize]) {
         let mut ways = vec![1_u64; links.len()];
+        let mut depth = vec![1_u64; links.len()];
         for &store in order {
             if links[store].is_empty() {
                 continue;
+            }
+            depth[store] = 1 + links[store].iter().map(|base| depth[*base]).max().unwrap_or(0);
+            if depth[store] > MAX_DEPTH {
+                let Found { name, place, .. } = &self.found[store];
+                let message = format!(
+                    "store {name:?}: more than {MAX_DEPTH} stores stand on one another here"
+                );
+                self.converter.problems.push(Problem { place: *place, message });
+                return;
             }
             let all = links[store].iter().map(|base| ways[*base]).sum();
             ways[store] = all;
