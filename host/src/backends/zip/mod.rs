@@ -87,6 +87,8 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
     let shown = config.path.display().to_string();
     let path = args.directory.join(&config.path);
+    // The archive that a link leads to: replacing the link would hide that one.
+    let path = path.canonicalize().unwrap_or(path);
     let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
         return Err(args.bad(&format!("path {shown:?} is not a file name; name an archive")));
     };
