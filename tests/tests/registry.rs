@@ -257,7 +257,7 @@ fn a_registry_that_lies_is_told_so_and_leaves_no_file() -> Result<()> {
             "at most 64 MiB",
         ),
         ("a manifest without end", Answer::ok(b"{").endless(), whole.clone(), "more than 1024 KiB"),
-        ("a manifest that is no JSON", Answer::ok(b"<html>"), whole.clone(), "no JSON"),
+        ("a manifest that is no JSON", Answer::ok(b"<html>"), whole.clone(), "not JSON"),
         ("a list of manifests", Answer::ok(&list), whole.clone(), "several"),
         ("a container image", Answer::ok(image.as_bytes()), whole.clone(), "no component"),
         ("a circle", Answer::moved("/v2/a/manifests/1"), whole.clone(), "more than 5 times"),

@@ -39,7 +39,7 @@ impl MvArgs {
         // `mv draft.pdf final.pdf` renames an object; `mv files:a dtabase` has
         // a mistyped store.
         let named = self.from.contains(':') || self.target.to_config.is_some();
-        let words = (Word::Place, if named { Word::Store } else { Word::Place });
+        let words = (Word::Rename, if named { Word::Store } else { Word::Rename });
         context
             .between(&self.from, &self.to, self.target.to_config.as_deref(), words, self.run.dry_run, async |from, to| {
                 let many = is_folder(&from.key) || self.how.raw_prefix;

@@ -2,7 +2,7 @@
 //! documents it for users.
 
 use super::exit::Usage;
-use crate::config::{Config, suggest};
+use crate::config::{Config, closest, suggest};
 
 /// A key in a store, or (with an empty key) the whole store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub enum Word {
     Key,
     /// A store, or else a path of the main store, for verbs that only read.
     Place,
+    /// The same for the words of `mv`, which renames objects and moves them to other
+    /// stores: what is close to the name of a store is refused.
+    Rename,
     /// A store, unless it contains a `/`, for verbs that change things: a
     /// mistyped store must not become a path.
     Store,
@@ -34,8 +37,11 @@ pub fn name<'a>(config: &'a Config, text: &'a str, word: Word) -> Result<Name<'a
                 "{text:?} is a store: write \"{text}:KEY\" for an object in it, and \":{text}\" \
                  for the key {text:?} of the main store"
             ))),
-            (Word::Place | Word::Store, true) => Ok(Name { store: text, key: "" }),
+            (Word::Place | Word::Rename | Word::Store, true) => Ok(Name { store: text, key: "" }),
             (Word::Store, false) if !text.contains('/') => {
+                Err(unknown(config, text, &format!(":{text}")))
+            }
+            (Word::Rename, false) if is_mistyped(config, text) => {
                 Err(unknown(config, text, &format!(":{text}")))
             }
             _ => Ok(Name { store: main, key: text }),
@@ -66,6 +72,12 @@ pub fn check_store(config: &Config, name: &str) -> Result<(), Usage> {
 pub fn unknown_store(config: &Config, text: &str) -> Option<String> {
     let word = !text.is_empty() && !text.contains([':', '/']);
     (word && check_store(config, text).is_err()).then(|| missing(config, text))
+}
+
+/// Whether a word is probably a mistyped store.
+fn is_mistyped(config: &Config, text: &str) -> bool {
+    let stores: Vec<&str> = config.stores.iter().map(|def| def.name.as_str()).collect();
+    text.len() > 2 && !text.contains('/') && closest(text, &stores).is_some()
 }
 
 fn unknown(config: &Config, store: &str, cure: &str) -> Usage {
@@ -131,5 +143,9 @@ mod tests {
         assert_eq!(named("files", Word::Store), Ok(("files", "")));
         assert!(named("files", Word::Key).is_err());
         assert_eq!(named(":files", Word::Key), Ok(("db", "files")));
+        assert!(named("fiels", Word::Rename).is_err());
+        for key in ["draft.pdf", "d", "fiels/a", ":fiels"] {
+            assert_eq!(named(key, Word::Rename), Ok(("db", key.trim_start_matches(':'))));
+        }
     }
 }

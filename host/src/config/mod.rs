@@ -20,8 +20,8 @@ use std::time::Duration;
 pub use access::{Credentials, Right, Scope, User};
 pub use load::Sources;
 pub use plugins::Refusal;
-pub(crate) use problem::suggest;
 pub use problem::{ConfigError, Problem};
+pub(crate) use problem::{closest, suggest};
 pub(crate) use serve::bucket_name_problem;
 pub use storage_core::kind::BaseShape;
 

@@ -118,6 +118,16 @@ impl std::error::Error for ConfigError {}
 /// names themselves if they are few.
 pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
+    match closest(wrong, &names) {
+        Some(name) => format!("; did you mean {name:?}?"),
+        None if names.is_empty() => String::new(),
+        None if names.len() <= 12 => format!("; there are: {}", names.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The name that is probably meant by `wrong`.
+pub(crate) fn closest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
     // `Gzip` means GzipStore, though more letters are missing than present.
     let short = |name: &str| name.strip_suffix("store").unwrap_or(name).to_owned();
@@ -130,7 +140,7 @@ pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         if same >= 3 && same + 1 >= lower.chars().count() { least.min(1) } else { least }
     };
     let near = |length: usize| length.abs_diff(wrong.len()) <= wrong.len() / 2 + 2;
-    let close = names
+    names
         .iter()
         // A cheap filter: names of very different length are no typing mistake.
         .filter(|name| {
@@ -142,13 +152,8 @@ pub(crate) fn suggest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         .min()
         // A short name with no letter in common is a different name.
         .filter(|(distance, name)| *distance < wrong.len().max(name.len()))
-        .filter(|(distance, name)| *distance <= 1 + wrong.len().min(name.len()) / 4);
-    match close {
-        Some((_, name)) => format!("; did you mean {name:?}?"),
-        None if names.is_empty() => String::new(),
-        None if names.len() <= 12 => format!("; there are: {}", names.join(", ")),
-        None => String::new(),
-    }
+        .filter(|(distance, name)| *distance <= 1 + wrong.len().min(name.len()) / 4)
+        .map(|(_, name)| *name)
 }
 
 #[cfg(test)]

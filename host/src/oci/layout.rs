@@ -118,7 +118,7 @@ mod tests {
         let one = json!({"mediaType": LAYER, "digest": digest, "size": 1});
         let image = "application/vnd.oci.image.config.v1+json";
         for (bytes, wanted) in [
-            (b"{".to_vec(), "no JSON"),
+            (b"{".to_vec(), "not JSON"),
             (br#"{"manifests": []}"#.to_vec(), "several"),
             (manifest(image, json!([one])), image),
             (manifest(CONFIG, json!([])), "0 layers"),

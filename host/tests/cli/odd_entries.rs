@@ -277,7 +277,10 @@ fn whoever_moves_a_tree_of_the_python_library_is_told_of_each_entry_that_is_no_o
         for verb in [["du", store], ["find", store]] {
             let output = here.run(&verb);
             let error = String::from_utf8(output.stderr).unwrap();
-            assert!(output.status.success() && error.contains("no object"), "{verb:?}: {error}");
+            assert!(
+                output.status.success() && error.contains("that are not objects"),
+                "{verb:?}: {error}"
+            );
         }
     }
 }

@@ -90,8 +90,28 @@ fn verbs_that_read_leave_a_file_alone_that_holds_no_objects_yet() {
             assert_eq!(fs::read(&database).unwrap(), content, "{args:?}");
         }
     }
+    let checked = here.ok(&["-c", "etc/stores.yaml", "check"]);
+    assert!(checked.contains("new     sqlite"), "{checked}");
     here.ok_with(&["-c", "etc/stores.yaml", "put", "sqlite:k"], b"1");
     assert_eq!(here.ok(&["-c", "etc/stores.yaml", "get", "sqlite:k"]), "1");
+}
+
+#[test]
+fn an_archive_behind_a_link_is_written_and_the_link_stays() {
+    let here = Here::new();
+    let stores = "
+stores:
+  real: {type: ZipStore, config: {path: real.zip}}
+  link: {type: ZipStore, config: {path: link.zip}}
+main: real
+";
+    fs::write(here.path().join("stores.yaml"), stores).unwrap();
+    here.ok_with(&["put", "real:a"], b"1");
+    std::os::unix::fs::symlink("real.zip", here.path().join("link.zip")).unwrap();
+    here.ok_with(&["put", "link:b"], b"2");
+    assert!(here.path().join("link.zip").is_symlink());
+    assert_eq!(here.ok(&["get", "real:b"]), "2");
+    assert_eq!(here.ok(&["get", "link:a"]), "1");
 }
 
 #[test]

@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_and_no_secret_is_shown() {
         for (wrong, said) in [
-            (json!({"bucket_name": "a/b"}), "no name of a bucket"),
+            (json!({"bucket_name": "a/b"}), "not a bucket name"),
             (json!({"bucket_name": "b", "s3_access_key": "k"}), "belong together"),
             (json!({"bucket_name": "b", "session_token": "hidden"}), "needs s3_access_key"),
             (json!({"bucket_name": "b", "endpoint_url": "localhost:9"}), "http://host:port"),

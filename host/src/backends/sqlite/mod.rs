@@ -141,6 +141,9 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let pool = Arc::new(Pool::new(place));
     if args.check_only {
         pool.with(|connection| pool.place.check(connection))?;
+        pool.with(|connection| {
+            pool.place.check_objects(connection, "it would be created by a start")
+        })?;
     }
     Ok(Arc::new(Sqlite { shared: Arc::new(Shared { pool, queue }) }))
 }

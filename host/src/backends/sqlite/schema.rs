@@ -166,12 +166,9 @@ impl Place {
         let connection =
             self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         self.check(&connection)?;
-        if !create && !has(&connection, "objects").map_err(fail)? {
-            return Err(Error::InvalidConfig(format!(
-                "{}: the database has no table \"objects\"; reading does not create it: correct the \
-                 path, or write an object",
-                self.shown
-            )));
+        if !create {
+            let why = "reading does not create it: correct the path, or write an object";
+            self.check_objects(&connection, why)?;
         }
         let mode: String = connection
             .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
@@ -190,6 +187,17 @@ impl Place {
             ))
             .map_err(fail)?;
         Ok(connection)
+    }
+
+    /// Checks that the table of objects exists, for a caller that does not create it.
+    pub(super) fn check_objects(&self, connection: &Connection, why: &str) -> Result<()> {
+        match has(connection, "objects").map_err(|e| self.error(None, &e))? {
+            true => Ok(()),
+            false => Err(Error::InvalidConfig(format!(
+                "{}: the database has no table \"objects\"; {why}",
+                self.shown
+            ))),
+        }
     }
 
     /// Checks that existing tables have the shape that the queries rely on.

@@ -191,8 +191,8 @@ mod tests {
     #[test]
     fn what_is_no_component_is_said_to_be_none() {
         for (bytes, why) in [
-            (&b"hello"[..], "no wasm file"),
-            (b"", "no wasm file"),
+            (&b"hello"[..], "not a wasm file"),
+            (b"", "not a wasm file"),
             (b"\0asm\x01\0\0\0", "core module"),
             (b"\0asm\x0d\0\x01\0", "no plug-in"),
             (b"\0asm\x0d\0\x01\0\x01\xff", "not a sound wasm file"),
