@@ -2,9 +2,10 @@
 //! here survives a restart.
 
 use crate::store::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use storage_core::decorators::caching;
 use tokio::sync::OwnedMutexGuard;
 
 /// The most bytes of one value.
@@ -40,8 +41,16 @@ struct Locks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
 #[derive(Default)]
 struct Values {
     scopes: HashMap<Scope, HashMap<String, (Vec<u8>, u64)>>,
+    /// Scopes of caches whose index keeps nothing.
+    doubtful: HashSet<Scope>,
     version: u64,
     bytes: usize,
+}
+
+impl Values {
+    fn keeps_nothing(&self, scope: Scope, name: &str) -> bool {
+        self.doubtful.contains(&scope) && caching::is_index(name)
+    }
 }
 
 /// A held lock; dropping it releases the lock.
@@ -100,7 +109,21 @@ impl Coordinator {
 
     /// The named value and its version.
     pub fn load(&self, name: &str) -> Option<(Vec<u8>, u64)> {
-        self.values().scopes.get(&self.scope(name))?.get(name).cloned()
+        let (scope, values) = (self.scope(name), self.values());
+        match values.keeps_nothing(scope, name) {
+            true => None,
+            false => values.scopes.get(&scope)?.get(name).cloned(),
+        }
+    }
+
+    /// Whether others may change what the cache of this scope holds copies of, past it.
+    /// Meanwhile its index keeps nothing, so it compares each copy with its main store.
+    pub fn doubt(&self, scope: Scope, doubtful: bool) {
+        let mut values = self.values();
+        match doubtful {
+            true => _ = values.doubtful.insert(scope),
+            false => _ = values.doubtful.remove(&scope),
+        }
     }
 
     /// Sets or removes the value if its version is `expected` (0: absent).
@@ -114,6 +137,16 @@ impl Coordinator {
     ) -> Result<u64> {
         let scope = self.scope(name);
         let mut values = self.values();
+        if values.keeps_nothing(scope, name) {
+            if expected != 0 {
+                return Err(Error::PreconditionFailed);
+            }
+            // What was there before does not hear of this change.
+            let old = values.scopes.get_mut(&scope).and_then(|scope| scope.remove(name));
+            values.bytes -= old.map_or(0, |(value, _)| name.len() + value.len());
+            values.version += 1;
+            return Ok(values.version);
+        }
         let current = values.scopes.get(&scope).and_then(|scope| scope.get(name));
         if current.map_or(0, |(_, version)| *version) != expected {
             return Err(Error::PreconditionFailed);
@@ -189,6 +222,24 @@ mod tests {
         let c = Coordinator::default();
         let large = c.compare_and_set("n", 0, Some(vec![0; MAX_VALUE + 1]));
         assert!(matches!(large, Err(Error::LimitExceeded(_))));
+    }
+
+    #[test]
+    fn the_index_of_a_cache_in_doubt_keeps_nothing_and_shows_nothing_from_before_a_change() {
+        let c = Coordinator::default().scoped(HashMap::from([("a".to_owned(), 1)]));
+        c.compare_and_set("a/cache/0f", 0, Some(b"valid".to_vec())).unwrap();
+        c.compare_and_set("a/cache/1f", 0, Some(b"valid".to_vec())).unwrap();
+        c.doubt(1, true);
+        assert_eq!(c.load("a/cache/0f"), None);
+        c.compare_and_set("a/cache/0f", 0, Some(b"writing".to_vec())).unwrap();
+        assert_eq!(c.load("a/cache/0f"), None);
+        c.compare_and_set("a/cache/looked", 0, Some(b"1".to_vec())).unwrap();
+        assert!(c.load("a/cache/looked").is_some());
+        c.doubt(1, false);
+        assert_eq!(c.load("a/cache/0f"), None);
+        assert!(c.load("a/cache/1f").is_some());
+        c.forget(1);
+        assert_eq!(c.values().bytes, 0);
     }
 
     #[tokio::test]

@@ -289,6 +289,7 @@ impl StoreFactory {
             return Err(anyhow!("store {name:?}: its factory is closed"));
         }
         let store = self.open_store(&mut open, index, create).await?;
+        self.all.review(self.id);
         let trails = trails(&self.config, self.id, index, &self.directory);
         Ok(Objects::new(name, store).with_trails(trails))
     }

@@ -26,6 +26,17 @@ struct All {
     opened: u64,
 }
 
+impl All {
+    /// A cache is in doubt while requests of another configuration, which does not share
+    /// it, may change objects past it.
+    fn review(&self) {
+        for (scope, own) in self.scopes.values().flatten().filter(|(_, own)| own.cache) {
+            let doubtful = self.scopes.values().any(|scopes| !scopes.contains_key(scope));
+            own.coordinator.doubt(*scope, doubtful);
+        }
+    }
+}
+
 struct Entry {
     identity: Identity,
     target: Target,
@@ -119,6 +130,13 @@ impl OpenStores {
         self.all().scopes.entry(config).or_default().insert(scope, Use { coordinator, cache });
     }
 
+    /// Records that a configuration uses stores, and reviews which caches are in doubt.
+    pub fn review(&self, config: u64) {
+        let mut all = self.all();
+        all.scopes.entry(config).or_default();
+        all.review();
+    }
+
     /// Drops the values of a configuration that is no longer used. Also drops
     /// the values of caches that it did not share: it may have changed their
     /// objects without them noticing. Those caches then revalidate their
@@ -136,6 +154,7 @@ impl OpenStores {
                 other.coordinator.forget(*scope);
             }
         }
+        all.review();
     }
 
     fn all(&self) -> MutexGuard<'_, All> {

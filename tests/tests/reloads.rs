@@ -159,6 +159,54 @@ main: main"
 }
 
 #[test]
+fn no_cache_shows_an_old_object_while_requests_of_another_configuration_go_on() -> Result<()> {
+    let caching = "CachingStore, base: {main_store: kept, cache_store: cache}";
+    let stores = |cache: &str, name: &str, main: &str| {
+        format!(
+            "stores:
+  kept: {{type: FilesystemStore, config: {{root_path: objects}}}}
+  cache: {{type: {cache}}}
+  {name}: {{type: {caching}, config: {{ttl: never, max_object: 5000000}}}}
+  main: {{type: IdentityStore, base: {main}}}
+main: main"
+        )
+    };
+    let memory = "DictStore";
+    let files = "FilesystemStore, config: {root_path: cache}";
+    for (before, after) in [
+        (stores(memory, "cached", "cached"), stores(files, "cached", "cached")),
+        (stores(memory, "cached", "cached"), stores(files, "again", "again")),
+        (stores(memory, "cached", "kept"), stores(memory, "cached", "cached")),
+        (stores(memory, "cached", "cached"), stores(memory, "cached", "kept")),
+    ] {
+        let server = Server::start_anonymous(&before)?;
+        assert_eq!(put(&server, "/main/k", "old")?, 200);
+        assert_eq!(get(&server, "/main/k")?.1, "old");
+        let slow = Straddling::begin(&server, "/main/slow")?;
+        let straddling = Straddling::begin(&server, "/main/k")?;
+        server.configure(&after)?;
+        server.reload()?;
+        for _ in 0..3 {
+            assert_eq!(get(&server, "/main/k")?, (200, "old".to_owned()));
+        }
+        straddling.end()?;
+        for _ in 0..5 {
+            let (status, body) = get(&server, "/main/k")?;
+            ensure!(status == 200 && body.len() == SIZE, "{after}: {body:.20}");
+        }
+        // The other way round: an old request reads, or writes, what is new.
+        assert_eq!(put(&server, "/main/k", "newer")?, 200);
+        assert_eq!(get(&server, "/main/k")?.1, "newer");
+        slow.end()?;
+        for _ in 0..5 {
+            assert_eq!(get(&server, "/main/k")?.1, "newer");
+        }
+        server.stop()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn an_archive_is_written_while_requests_from_before_the_reload_go_on() -> Result<()> {
     let stores = |above: &str, durable: bool| {
         format!(

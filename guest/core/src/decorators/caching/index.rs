@@ -46,6 +46,12 @@ pub(super) struct Record {
     pub validated: u64,
 }
 
+/// Whether a shared value is part of the index of a cache.
+pub fn is_index(name: &str) -> bool {
+    let shard = name.rsplit_once("/cache/").map_or("", |(_, shard)| shard);
+    shard.len() == 2 && shard.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The records of a cache.
 pub(super) struct Index {
     coordinator: Rc<dyn Coordinator>,

@@ -27,6 +27,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use index::is_index;
+
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::source::{Ended, whole};
