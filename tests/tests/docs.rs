@@ -125,3 +125,64 @@ fn every_dependency_is_listed_with_its_reason_and_no_other() -> Result<()> {
     ensure!(left.is_empty(), "not used any more, but in docs/dependencies.md: {left:?}");
     Ok(())
 }
+
+/// The texts in double quotes of a list in a manifest.
+fn listed<'a>(manifest: &'a str, name: &str) -> Result<Vec<&'a str>> {
+    let (_, rest) = manifest.split_once(&format!("\n{name} = [")).context(name.to_owned())?;
+    let (list, _) = rest.split_once(']').context("no end of the list")?;
+    Ok(list.split('"').skip(1).step_by(2).collect())
+}
+
+#[test]
+fn every_crate_and_every_module_of_the_host_is_in_the_architecture() -> Result<()> {
+    let text = read("docs/architecture.md")?;
+    let manifest = read("Cargo.toml")?;
+    let mut crates = listed(&manifest, "members")?;
+    crates.extend(
+        listed(&manifest, "exclude")?.into_iter().filter(|path| path.starts_with("guest/")),
+    );
+    ensure!(crates.len() > 8, "{crates:?}");
+    for path in crates {
+        ensure!(text.contains(&format!("](../{path}/")), "docs/architecture.md lacks {path}");
+    }
+    let library = read("host/src/lib.rs")?;
+    let modules = library.lines().filter_map(|line| {
+        let (_, name) = line.split_once("mod ")?;
+        name.strip_suffix(';').filter(|_| !line.trim_start().starts_with("//"))
+    });
+    let mut seen = 0;
+    for name in modules {
+        let row = format!("| [{name}](../host/src/{name}");
+        ensure!(text.contains(&row), "docs/architecture.md lacks the module {name}");
+        seen += 1;
+    }
+    ensure!(seen > 20, "{seen} modules were found");
+    Ok(())
+}
+
+#[test]
+fn links_between_documents_lead_to_files() -> Result<()> {
+    let mut documents = vec![here("README.md"), here("CONTRIBUTING.md"), here("CHANGELOG.md")];
+    for folder in ["docs", "docs/stores", "docs/decisions"] {
+        let entries = fs::read_dir(here(folder))?.collect::<std::io::Result<Vec<_>>>()?;
+        let paths = entries.into_iter().map(|entry| entry.path());
+        documents.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
+    let mut seen = 0;
+    for document in documents {
+        let text = fs::read_to_string(&document)?;
+        let folder = document.parent().context("no folder")?;
+        // Code has brackets of its own.
+        let prose = text.split("```").step_by(2);
+        for part in prose.flat_map(|prose| prose.split("](").skip(1)) {
+            let target = part.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            ensure!(folder.join(target).exists(), "{}: {target}", document.display());
+            seen += 1;
+        }
+    }
+    ensure!(seen > 200, "{seen} links were found");
+    Ok(())
+}
