@@ -242,13 +242,13 @@ fn a_registry_that_lies_is_told_so_and_leaves_no_file() -> Result<()> {
             "a core module",
             Answer::ok(&manifest(&digest(b"\0asm\x01\0\0\0"), 8)),
             Answer::ok(b"\0asm\x01\0\0\0"),
-            "no component",
+            "not a WebAssembly component",
         ),
         (
             "a page instead of a component",
             Answer::ok(&manifest(&right, 8)),
             Answer::ok(b"<html></html>"),
-            "no component",
+            "not a WebAssembly component",
         ),
         (
             "a component above the limit",
@@ -259,7 +259,12 @@ fn a_registry_that_lies_is_told_so_and_leaves_no_file() -> Result<()> {
         ("a manifest without end", Answer::ok(b"{").endless(), whole.clone(), "more than 1024 KiB"),
         ("a manifest that is no JSON", Answer::ok(b"<html>"), whole.clone(), "not JSON"),
         ("a list of manifests", Answer::ok(&list), whole.clone(), "several"),
-        ("a container image", Answer::ok(image.as_bytes()), whole.clone(), "no component"),
+        (
+            "a container image",
+            Answer::ok(image.as_bytes()),
+            whole.clone(),
+            "not a WebAssembly component",
+        ),
         ("a circle", Answer::moved("/v2/a/manifests/1"), whole.clone(), "more than 5 times"),
         (
             "a circle of components",
@@ -279,13 +284,13 @@ fn a_registry_that_lies_is_told_so_and_leaves_no_file() -> Result<()> {
             Answer::moved("file:///etc/passwd"),
             "\"file:///etc/passwd\"",
         ),
-        ("nobody there", Answer::status(404), whole.clone(), "no such artifact"),
+        ("nobody there", Answer::status(404), whole.clone(), "the artifact does not exist"),
         ("a fault", Answer::status(500), whole.clone(), "500"),
         (
             "a component that is gone",
             Answer::ok(&manifest(&right, 8)),
             Answer::status(404),
-            "no such artifact",
+            "the artifact does not exist",
         ),
         (
             "a name that is wanted in an unknown way",

@@ -45,7 +45,7 @@ pub fn layer(manifest: &[u8]) -> Result<Layer, String> {
     if kind.as_deref() != Some(CONFIG) {
         let kind = kind.unwrap_or_else(|| "none".to_owned());
         return Err(format!(
-            "it is no component: the type of its config is {kind:?}, and that of a component \
+            "it is not a WebAssembly component: the type of its config is {kind:?}, and that of a component \
              {CONFIG:?}"
         ));
     }
