@@ -7,7 +7,8 @@ use crate::store::{DeleteOptions, Error, PutOptions, ReadOptions, Result, condit
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::decorators::mirroring::Missed;
 use storage_core::decorators::mirroring::record::{
-    BUCKETS, Bucket, Held, Recorded, Seen, bucket_of, decode, encode, image_key,
+    BUCKETS, Bucket, Held, MISSED, Recorded, Seen, bucket_of, decode, encode, image_key,
+    missed_name, note_missed,
 };
 
 /// The journal of one mirror.
@@ -62,8 +63,7 @@ impl Journal {
             }
             let Some(journal) = &self.journal else { return Ok((Held::default(), 0)) };
             let held = self.fetch(journal, bucket).await?;
-            let value = held.encode(&self.names);
-            match self.coordinator.compare_and_set(&name, expected, Some(value)) {
+            match self.set(bucket, &held, expected) {
                 Ok(version) => return Ok((held, version)),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(error),
@@ -100,21 +100,28 @@ impl Journal {
 
     /// Changes the copy in memory.
     async fn swap(&self, bucket: u32, change: impl Fn(&mut Held)) -> Result<()> {
-        let name = self.name(bucket);
         loop {
             let (mut held, version) = self.load(bucket).await?;
             change(&mut held);
-            let empty = held.bucket.is_empty() && held.seen.is_none();
-            if empty && version == 0 {
+            if held.is_empty() && version == 0 {
                 return Ok(());
             }
-            let value = (!empty).then(|| held.encode(&self.names));
-            match self.coordinator.compare_and_set(&name, version, value) {
+            match self.set(bucket, &held, version) {
                 Ok(_) => return Ok(()),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Replaces a bucket in memory if its version is still `expected`.
+    fn set(&self, bucket: u32, held: &Held, expected: u64) -> Result<u64> {
+        let missed = missed_name(&self.mirror);
+        let set =
+            |version| self.coordinator.compare_and_set(&missed, version, Some(MISSED.to_vec()));
+        note_missed(&held.bucket, || self.coordinator.load(&missed), set)?;
+        let value = (!held.is_empty()).then(|| held.encode(&self.names));
+        self.coordinator.compare_and_set(&self.name(bucket), expected, value)
     }
 
     /// What is on record for a key.

@@ -139,28 +139,33 @@ impl Breaker {
         }
     }
 
-    /// Records that a listing includes a child, or leaves it out because of
-    /// `failure`. A child that does not answer was logged already.
-    pub(super) fn listed(&self, child: usize, failure: Option<&Error>) {
-        let name = self.child(child);
-        match failure {
-            Some(Error::Unavailable(_)) => {}
-            Some(error) => {
-                if self
-                    .change(|troubles| troubles.unlisted.insert(name.to_owned()).then_some(()))
-                    .is_some()
-                {
-                    let text = format!(
+    /// Records that a listing includes children, or leaves one out because of a
+    /// failure. A child that does not answer was logged already.
+    pub(super) fn listed<'a>(
+        &self,
+        children: impl IntoIterator<Item = (usize, Option<&'a Error>)>,
+    ) {
+        let (troubles, _) = self.load();
+        for (child, failure) in children {
+            let name = self.child(child);
+            let is_new = failure.is_some() != troubles.unlisted.contains(name);
+            let (level, text) = match failure {
+                Some(Error::Unavailable(_)) => continue,
+                _ if !is_new => continue,
+                Some(error) => (
+                    Level::Warn,
+                    format!(
                         "child {name:?} can't be listed, and listings go on without it: {error}"
-                    );
-                    self.env.observer.log(Level::Warn, &self.store, &text);
-                }
-            }
-            None => {
-                if self.change(|troubles| troubles.unlisted.remove(name).then_some(())).is_some() {
-                    let text = format!("child {name:?} is listed again");
-                    self.env.observer.log(Level::Info, &self.store, &text);
-                }
+                    ),
+                ),
+                None => (Level::Info, format!("child {name:?} is listed again")),
+            };
+            let change = |troubles: &mut Troubles| match failure {
+                Some(_) => troubles.unlisted.insert(name.to_owned()).then_some(()),
+                None => troubles.unlisted.remove(name).then_some(()),
+            };
+            if self.change(change).is_some() {
+                self.env.observer.log(level, &self.store, &text);
             }
         }
     }

@@ -2,7 +2,8 @@
 //! kept in the journal if there is one.
 
 use super::record::{
-    BUCKETS, Bucket, Held, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
+    BUCKETS, Bucket, Held, MISSED, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
+    missed_name, note_missed,
 };
 use crate::env::{Coordinator, Env, Level};
 use crate::store::{SharedStore, conditionally};
@@ -55,8 +56,7 @@ impl Dirty {
             }
             let Some(journal) = &self.journal else { return Ok((Held::default(), 0)) };
             let held = self.fetch(journal, bucket)?;
-            let value = held.encode(&self.names);
-            match self.env.coordinator.compare_and_set(&name, expected, Some(&value)) {
+            match self.set(bucket, &held, expected) {
                 Ok(version) => return Ok((held, version)),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(error),
@@ -179,6 +179,35 @@ impl Dirty {
         Ok(all)
     }
 
+    /// The keys whose last write some child missed.
+    pub(super) fn missed_writes(&self) -> Result<Vec<String>> {
+        if !self.may_have_missed()? {
+            return Ok(Vec::new());
+        }
+        let all = self.all()?.into_iter();
+        let missed = all.filter(|(_, recorded)| {
+            !recorded.own.children.is_empty() && !recorded.own.is_deleted()
+        });
+        Ok(missed.filter_map(|(key, _)| key).collect())
+    }
+
+    /// Whether any key may be on record as missed.
+    fn may_have_missed(&self) -> Result<bool> {
+        let (coordinator, name) = (&self.env.coordinator, missed_name(&self.store));
+        if let Some(known) = coordinator.load(&name) {
+            return Ok(known.value == MISSED);
+        }
+        if self.journal.is_none() {
+            return Ok(false);
+        }
+        // Not yet known: what the journal has is in memory after this.
+        self.all()?;
+        match coordinator.compare_and_set(&name, 0, Some(b"0")) {
+            Ok(_) => Ok(false),
+            Err(_) => Ok(true),
+        }
+    }
+
     fn note(&self, key: &str, durably: bool, change: impl Fn(&mut Missed)) -> Result<()> {
         let number = bucket_of(key);
         let Some(journal) = &self.journal else {
@@ -253,21 +282,28 @@ impl Dirty {
 
     /// Changes the bucket in memory.
     fn swap(&self, number: u32, change: impl Fn(&mut Held)) -> Result<()> {
-        let name = self.name(number);
         loop {
             let (mut held, version) = self.load(number)?;
             change(&mut held);
-            let empty = held.bucket.is_empty() && held.seen.is_none();
-            if empty && version == 0 {
+            if held.is_empty() && version == 0 {
                 return Ok(());
             }
-            let value = (!empty).then(|| held.encode(&self.names));
-            match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
+            match self.set(number, &held, version) {
                 Ok(_) => return Ok(()),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Replaces a bucket in memory if its version is still `expected`.
+    fn set(&self, number: u32, held: &Held, expected: u64) -> Result<u64> {
+        let (coordinator, missed) = (&self.env.coordinator, missed_name(&self.store));
+        let load = || coordinator.load(&missed).map(|value| (value.value, value.version));
+        let set = |version| coordinator.compare_and_set(&missed, version, Some(MISSED));
+        note_missed(&held.bucket, load, set)?;
+        let value = (!held.is_empty()).then(|| held.encode(&self.names));
+        coordinator.compare_and_set(&self.name(number), expected, value.as_deref())
     }
 }
 

@@ -71,6 +71,26 @@ fn a_child_that_missed_a_write_is_not_read_after_a_restart() {
 }
 
 #[test]
+fn an_object_that_every_child_lost_is_listed_after_a_restart_too() {
+    let setup = Journaled::new("any");
+    let running = Rc::default();
+    let listed = |store: &MirroringStore| {
+        let entries = store.list(&ListOptions::default()).unwrap().entries;
+        entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>()
+    };
+    // Before anything is on record, in one process and for a later one.
+    assert_eq!(listed(&setup.start_with(&running)), Vec::<String>::new());
+    setup.children[1].deny(&["put"]);
+    put(&setup.start_with(&running), "a", "one").unwrap();
+    setup.children[0].lose("a");
+    assert_eq!(listed(&setup.start_with(&running)), ["a"]);
+    let store = setup.start();
+    assert_eq!(listed(&store), ["a"]);
+    store.delete("a", &DeleteOptions::default()).unwrap();
+    assert_eq!(listed(&store), Vec::<String>::new());
+}
+
+#[test]
 fn a_child_that_missed_a_delete_does_not_bring_the_object_back_after_a_restart() {
     let setup = Journaled::new("any");
     let store = setup.start();

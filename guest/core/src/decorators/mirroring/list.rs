@@ -58,9 +58,7 @@ impl Mirror {
             }
         }
         self.check_enough(options, &outcomes)?;
-        for (index, outcome) in outcomes.iter().enumerate() {
-            self.breaker.listed(index, outcome.error());
-        }
+        self.breaker.listed((0..).zip(outcomes.iter().map(Outcome::error)));
         // Objects that only children that are behind have are listed: the others
         // lost them. Reading them fails.
         for (key, entry) in stale {
@@ -85,13 +83,8 @@ impl Mirror {
     /// no child lists one, the others lost it: it is listed all the same, without its
     /// size, since whoever deletes what is not listed must not delete its backup.
     fn recorded_writes(&self, prefix: &str, after: &str) -> Result<Vec<String>> {
-        let recorded = self.dirty.all()?.into_iter();
-        let missed = recorded.filter(|(_, recorded)| {
-            !recorded.own.children.is_empty() && !recorded.own.is_deleted()
-        });
-        let keys = missed.filter_map(|(key, _)| key);
-        let mut keys: Vec<String> =
-            keys.filter(|key| key.starts_with(prefix) && key.as_str() > after).collect();
+        let mut keys = self.dirty.missed_writes()?;
+        keys.retain(|key| key.starts_with(prefix) && key.as_str() > after);
         keys.sort_unstable();
         Ok(keys)
     }
@@ -197,13 +190,13 @@ impl Mirror {
                     outcomes[child] = Outcome::Failed(error);
                     let all = ListOptions { start_after: None, ..options.clone() };
                     self.check_enough(&all, &outcomes)?;
-                    self.breaker.listed(child, outcomes[child].error());
+                    self.breaker.listed([(child, outcomes[child].error())]);
                     without.insert(child);
                     (child, inner.start_after) = (child + 1, None);
                 }
             }
         };
-        self.breaker.listed(child, None);
+        self.breaker.listed([(child, None)]);
         let mut memo = Memo::new();
         let mut entries = Vec::with_capacity(page.entries.len());
         for entry in page.entries {

@@ -28,6 +28,8 @@ mod dirty;
 #[cfg(test)]
 mod journal_tests;
 mod list;
+#[cfg(test)]
+mod list_tests;
 mod read;
 pub mod record;
 mod report;

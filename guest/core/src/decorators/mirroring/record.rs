@@ -135,6 +135,11 @@ impl Bucket {
         self.keys.is_empty() && self.every.is_clean()
     }
 
+    /// Whether some child missed the last write or delete of a key that is told apart.
+    pub fn has_missed(&self) -> bool {
+        self.keys.values().any(|missed| !missed.children.is_empty())
+    }
+
     /// Everything on record about a key.
     pub fn of(&self, key: &str) -> Recorded {
         let own = self.keys.get(key).cloned().unwrap_or_default();
@@ -219,6 +224,11 @@ struct Shared<N, H> {
 }
 
 impl Held {
+    /// Whether there is nothing to share.
+    pub fn is_empty(&self) -> bool {
+        self.bucket.is_empty() && self.seen.is_none()
+    }
+
     /// Encodes the shared value.
     pub fn encode(&self, names: &[String]) -> Vec<u8> {
         // Maps of strings to plain values always have a JSON form.
@@ -268,6 +278,35 @@ pub fn bucket_of(key: &str) -> u32 {
 /// The key of a bucket's journal object.
 pub fn image_key(mirror: &str, bucket: u32) -> String {
     format!("{mirror}/{bucket:02x}.json")
+}
+
+/// The name of the shared value that is [`MISSED`] once any bucket in memory may have
+/// had missed keys, so that listings need not look through all of them.
+pub fn missed_name(mirror: &str) -> String {
+    format!("{mirror}/missed")
+}
+
+/// See [`missed_name`]. It is never taken back.
+pub const MISSED: &[u8] = b"1";
+
+/// Sets that value if a bucket has missed keys; to be called before the bucket becomes
+/// visible. `load` and `set` access the value.
+pub fn note_missed(
+    bucket: &Bucket,
+    load: impl Fn() -> Option<(Vec<u8>, u64)>,
+    set: impl Fn(u64) -> Result<u64, Error>,
+) -> Result<(), Error> {
+    while bucket.has_missed() {
+        let (value, version) = load().unwrap_or_default();
+        if value == MISSED {
+            break;
+        }
+        match set(version) {
+            Err(Error::PreconditionFailed) => {}
+            noted => return noted.map(drop),
+        }
+    }
+    Ok(())
 }
 
 /// A journal object. Children are identified by name, because their order in the

@@ -2,7 +2,7 @@ use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args, read_all, registered, write_all};
 use crate::types::{Error, Trailer};
 
-fn three() -> [Faulty; 3] {
+pub(super) fn three() -> [Faulty; 3] {
     [Faulty::new(), Faulty::new(), Faulty::new()]
 }
 
@@ -11,11 +11,11 @@ fn mirror(shared: &Rc<Shared>, policy: &str, children: &[Faulty]) -> MirroringSt
     MirroringStore::new(args(shared, &format!("{{\"write\":{policy:?}}}"), &children)).unwrap()
 }
 
-fn default_mirror(policy: &str, children: &[Faulty]) -> MirroringStore {
+pub(super) fn default_mirror(policy: &str, children: &[Faulty]) -> MirroringStore {
     mirror(&Rc::default(), policy, children)
 }
 
-fn put(store: &MirroringStore, key: &str, data: &str) -> Result<ObjectInfo> {
+pub(super) fn put(store: &MirroringStore, key: &str, data: &str) -> Result<ObjectInfo> {
     store.put(key, data.as_bytes(), &PutOptions::default())
 }
 
@@ -29,11 +29,11 @@ fn later(shared: &Shared) {
     shared.time.set(shared.time.get() + 60_000);
 }
 
-fn get(store: &MirroringStore, key: &str) -> Result<String> {
+pub(super) fn get(store: &MirroringStore, key: &str) -> Result<String> {
     store.get(key, &ReadOptions::default()).map(|(_, data)| String::from_utf8(data).unwrap())
 }
 
-fn all_keys(store: &MirroringStore, limit: u32) -> Result<Vec<String>> {
+pub(super) fn all_keys(store: &MirroringStore, limit: u32) -> Result<Vec<String>> {
     let mut options = ListOptions { limit: Some(limit), ..ListOptions::default() };
     let mut keys = Vec::new();
     loop {
@@ -355,109 +355,6 @@ fn of_two_conditional_streams_the_second_loses() {
 }
 
 #[test]
-fn a_listing_merges_in_order_without_duplicates_at_any_page_size() {
-    let children = three();
-    let store = default_mirror("all", &children);
-    for number in 0..30 {
-        let key = format!("k{number:02}");
-        children[number % 3].memory.put(&key, b"x", &PutOptions::default()).unwrap();
-        if number % 4 == 0 {
-            children[0].memory.put(&key, b"x", &PutOptions::default()).unwrap();
-        }
-    }
-    let wanted: Vec<String> = (0..30).map(|number| format!("k{number:02}")).collect();
-    for limit in [1, 2, 7, 1000] {
-        assert_eq!(all_keys(&store, limit).unwrap(), wanted, "{limit}");
-    }
-}
-
-#[test]
-fn children_without_an_order_are_listed_one_after_the_other() {
-    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
-    let children = [Faulty::new(), Faulty::with(unordered)];
-    let store = default_mirror("all", &children);
-    assert!(!store.capabilities().ordered);
-    for key in ["a", "b", "c"] {
-        put(&store, key, "x").unwrap();
-    }
-    children[1].memory.put("only", b"x", &PutOptions::default()).unwrap();
-    for limit in [1, 2, 1000] {
-        let mut keys = all_keys(&store, limit).unwrap();
-        keys.sort();
-        assert_eq!(keys, ["a", "b", "c", "only"], "{limit}");
-    }
-    let strange = ListOptions { start_after: Some("x".to_owned()), ..ListOptions::default() };
-    assert!(matches!(store.list(&strange), Err(Error::Unsupported(_))));
-}
-
-#[test]
-fn a_dead_child_fails_a_listing_only_where_it_may_hold_more_than_the_others() {
-    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
-    for capabilities in [Capabilities::ALL, unordered] {
-        for (policy, works) in [("all", true), ("quorum", true), ("any", false)] {
-            let children = [0; 3].map(|_| Faulty::with(capabilities));
-            let store = default_mirror(policy, &children);
-            put(&store, "a", "x").unwrap();
-            children[0].down(true);
-            match all_keys(&store, 10) {
-                Ok(keys) => assert!(works && keys == ["a"], "{policy}: {keys:?}"),
-                Err(error) => {
-                    assert!(!works && error.to_string().contains(r#"needs "base-0""#), "{error}");
-                }
-            }
-            children[1].down(true);
-            assert_eq!(all_keys(&store, 10).is_ok(), policy == "all", "{policy}");
-            children[2].down(true);
-            assert!(all_keys(&store, 10).is_err(), "{policy}");
-        }
-    }
-}
-
-#[test]
-fn a_listing_needs_a_child_that_alone_has_the_last_version() {
-    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
-    for capabilities in [Capabilities::ALL, unordered] {
-        let children = [0; 2].map(|_| Faulty::with(capabilities));
-        let store = default_mirror("all", &children);
-        for key in ["a/1", "b/1"] {
-            put(&store, key, "old").unwrap();
-        }
-        children[1].fail(&["put"]);
-        put(&store, "b/1", "new").unwrap_err();
-        children[1].fail(&[]);
-        children[0].down(true);
-        let error = all_keys(&store, 10).unwrap_err().to_string();
-        assert!(error.contains(r#"needs "base-0": the others missed the last write of "b/1""#));
-        let below = ListOptions { prefix: "a/".to_owned(), ..ListOptions::default() };
-        let keys: Vec<_> = store.list(&below).unwrap().entries.into_iter().map(|e| e.key).collect();
-        assert_eq!(keys, ["a/1"], "what is not listed is not needed");
-    }
-}
-
-#[test]
-fn what_a_child_lists_that_answers_again_is_not_taken_for_listed() {
-    let unordered = Capabilities { ordered: false, ..Capabilities::ALL };
-    let children = [0; 2].map(|_| Faulty::with(unordered));
-    let store = default_mirror("all", &children);
-    for key in ["a", "b", "c"] {
-        put(&store, key, "x").unwrap();
-    }
-    children[0].down(true);
-    let first = ListOptions { limit: Some(1), ..ListOptions::default() };
-    let page = store.list(&first).unwrap();
-    children[0].down(false);
-    let mut keys: Vec<_> = page.entries.into_iter().map(|entry| entry.key).collect();
-    let mut next = page.next;
-    while let Some(token) = next {
-        let page = store.list(&ListOptions { start_after: Some(token), ..first.clone() }).unwrap();
-        keys.extend(page.entries.into_iter().map(|entry| entry.key));
-        next = page.next;
-    }
-    keys.sort();
-    assert_eq!(keys, ["a", "b", "c"]);
-}
-
-#[test]
 fn the_dirty_set_stays_bounded_and_never_forgets_a_child() {
     let children = three();
     let store = default_mirror("any", &children);
@@ -609,33 +506,4 @@ fn a_broken_read_of_other_bytes_under_the_same_etag_does_not_go_on() {
     children[0].memory.put("a", &data, &PutOptions::default()).unwrap();
     children[0].down(true);
     assert_eq!(read().unwrap(), data);
-}
-
-#[test]
-fn an_object_that_every_child_lost_is_listed_and_can_be_deleted() {
-    for ordered in [true, false] {
-        let can = Capabilities { ordered, ..Capabilities::ALL };
-        let children = [Faulty::with(can), Faulty::with(can), Faulty::with(can)];
-        let store = default_mirror("quorum", &children);
-        put(&store, "kept", "one").unwrap();
-        children[1].deny(&["put"]);
-        for key in ["lost", "m/lost", "z"] {
-            put(&store, key, "one").unwrap();
-        }
-        for child in [&children[0], &children[2]] {
-            child.lose("lost");
-            child.lose("m/lost");
-        }
-        for limit in 1..5 {
-            let mut keys = all_keys(&store, limit).unwrap();
-            keys.sort_unstable();
-            assert_eq!(keys, ["kept", "lost", "m/lost", "z"], "ordered: {ordered}, by {limit}");
-        }
-        let below = ListOptions { prefix: "m/".to_owned(), ..ListOptions::default() };
-        assert_eq!(store.list(&below).unwrap().entries.len(), 1);
-        assert!(!matches!(get(&store, "lost"), Ok(_) | Err(Error::NotFound)));
-        store.delete("lost", &DeleteOptions::default()).unwrap();
-        assert_eq!(get(&store, "lost"), Err(Error::NotFound));
-        assert_eq!(all_keys(&store, 2).unwrap().len(), 3);
-    }
 }
