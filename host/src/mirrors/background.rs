@@ -54,32 +54,31 @@ impl Drop for Background {
     }
 }
 
-/// How many passes may fail before that is logged: until then the child may turn out
-/// to be down.
-const TELL_AFTER: u32 = 1;
+/// How many passes may fail before one is logged: until then a child may turn out to be
+/// down.
+const LOG_AFTER: u32 = 1;
 
 async fn look_after(mirror: &Mirror) {
     let mut pause = PAUSE;
     let mut idle = HashMap::new();
-    let mut failed = 0_u32;
+    let (mut failed, mut logged) = (0, false);
     loop {
         tokio::time::sleep(pause).await;
         let before = pause;
         pause = match pass(mirror, &mut idle).await {
             Ok((Report { left: 0, .. }, _)) => {
-                if std::mem::take(&mut failed) > TELL_AFTER {
+                failed = 0;
+                if std::mem::take(&mut logged) {
                     let store = mirror.name();
                     tracing::info!(target: "storage", store, "its children are equal again");
                 }
                 PAUSE
             }
             Ok((report, why)) => {
-                // A child that is down was logged, or soon will be.
-                if failed <= TELL_AFTER && !mirror.troubles().0.is_any_down() {
-                    failed += 1;
-                }
-                if failed == TELL_AFTER + 1 {
-                    failed += 1;
+                failed += 1;
+                // A child that is down was logged.
+                if !logged && failed > LOG_AFTER && !mirror.troubles().0.is_any_down() {
+                    logged = true;
                     let (store, left) = (mirror.name(), report.left);
                     tracing::warn!(
                         target: "storage", store, left,
