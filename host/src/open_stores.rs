@@ -23,13 +23,20 @@ struct All {
     notifiers: HashMap<Identity, (Arc<Notifier>, usize)>,
     /// The scopes that each configuration uses, by configuration id.
     scopes: HashMap<u64, HashMap<Scope, Use>>,
+    /// Whether caches may be in doubt.
+    doubted: bool,
     opened: u64,
 }
 
 impl All {
     /// A cache is in doubt while requests of another configuration, which does not share
     /// it, may change objects past it.
-    fn review(&self) {
+    fn review(&mut self) {
+        let alone = self.scopes.len() < 2;
+        if alone && !std::mem::take(&mut self.doubted) {
+            return;
+        }
+        self.doubted = !alone;
         for (scope, own) in self.scopes.values().flatten().filter(|(_, own)| own.cache) {
             let doubtful = self.scopes.values().any(|scopes| !scopes.contains_key(scope));
             own.coordinator.doubt(*scope, doubtful);

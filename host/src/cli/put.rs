@@ -10,6 +10,7 @@ use crate::source::Ended;
 use crate::store::PutOptions;
 use anyhow::{Context as _, bail};
 use clap::Args;
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -53,10 +54,8 @@ impl PutArgs {
             .with(async |factory| {
                 // Report a wrong name before waiting for input.
                 name(factory.config(), &self.key, Word::Key)?;
-                let twice = |(at, (name, _)): (usize, &(String, String))| {
-                    self.meta.iter().take(at).any(|(other, _)| other == name)
-                };
-                if let Some((_, (name, _))) = self.meta.iter().enumerate().find(|m| twice(*m)) {
+                let mut seen = HashSet::new();
+                if let Some((name, _)) = self.meta.iter().find(|(name, _)| !seen.insert(name)) {
                     bail!(Usage(format!("--meta names {name:?} twice; give one value")));
                 }
                 let file = self.file.as_deref().unwrap_or(Path::new("-"));

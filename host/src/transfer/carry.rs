@@ -35,7 +35,7 @@ impl Carrier {
     }
 
     /// Copies one object. Without `overwrite`, an existing object is left alone.
-    /// `relocate` then deletes the source. `size` is used by dry runs only.
+    /// `mv` then deletes the source. `size` is used by dry runs only.
     pub async fn carry(
         &self,
         key: &str,

@@ -26,7 +26,7 @@ pub async fn copy(what: &Copy, control: &Control) -> Result<Counts, Box<Aborted>
     carry_all(what, control, "copy", false).await
 }
 
-/// Copies everything below the prefix and, with `relocate`, deletes it from the source.
+/// Copies everything below the prefix and, with `mv`, deletes it from the source.
 pub(super) async fn carry_all(
     what: &Copy,
     control: &Control,

@@ -64,14 +64,11 @@ const COLUMNS: [(&str, i64); 6] = [
 ];
 
 /// Temporary tables in place of missing ones, for a database opened only to check.
-const TEMPORARY: &[(&str, &str)] = &[
-    ("objects", "CREATE TEMP TABLE objects (key TEXT PRIMARY KEY, data BLOB)"),
-    (
-        "storage_metadata",
-        "CREATE TEMP TABLE storage_metadata (key TEXT PRIMARY KEY, version TEXT, modified INTEGER, \
+const TEMPORARY: &[(&str, &str)] = &[(
+    "storage_metadata",
+    "CREATE TEMP TABLE storage_metadata (key TEXT PRIMARY KEY, version TEXT, modified INTEGER, \
          etag TEXT, content_type TEXT, metadata TEXT)",
-    ),
-];
+)];
 
 impl Place {
     /// Converts an SQLite error; `key` is the key that it was about.

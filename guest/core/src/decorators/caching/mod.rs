@@ -27,8 +27,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use index::is_index;
-
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::source::{Ended, whole};
@@ -40,6 +38,7 @@ use crate::types::{
 use config::Config;
 pub use copy_metadata::is_copy;
 use index::Index;
+pub use index::is_index;
 use std::rc::Rc;
 
 /// The store type.
