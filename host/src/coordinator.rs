@@ -41,15 +41,24 @@ struct Locks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
 #[derive(Default)]
 struct Values {
     scopes: HashMap<Scope, HashMap<String, (Vec<u8>, u64)>>,
-    /// Scopes of caches whose index keeps nothing.
+    /// Scopes of caches whose index holds nothing good.
     doubtful: HashSet<Scope>,
     version: u64,
     bytes: usize,
 }
 
 impl Values {
-    fn keeps_nothing(&self, scope: Scope, name: &str) -> bool {
-        self.doubtful.contains(&scope) && caching::is_index(name)
+    fn distrust(&mut self, scope: Scope) {
+        let Self { scopes, version, bytes, .. } = self;
+        for (name, (value, number)) in scopes.get_mut(&scope).into_iter().flatten() {
+            if caching::is_index(name) {
+                let before = value.len();
+                *value = caching::doubted(value);
+                *bytes = *bytes + value.len() - before;
+                *version += 1;
+                *number = *version;
+            }
+        }
     }
 }
 
@@ -87,6 +96,7 @@ impl Coordinator {
     /// Removes every value of a scope.
     pub fn forget(&self, scope: Scope) {
         let mut values = self.values();
+        values.doubtful.remove(&scope);
         for (name, (value, _)) in values.scopes.remove(&scope).into_iter().flatten() {
             values.bytes -= name.len() + value.len();
         }
@@ -110,20 +120,30 @@ impl Coordinator {
     /// The named value and its version.
     pub fn load(&self, name: &str) -> Option<(Vec<u8>, u64)> {
         let (scope, values) = (self.scope(name), self.values());
-        match values.keeps_nothing(scope, name) {
-            true => None,
-            false => values.scopes.get(&scope)?.get(name).cloned(),
+        if caching::is_doubt(name) {
+            return values.doubtful.contains(&scope).then(|| (Vec::new(), 1));
+        }
+        values.scopes.get(&scope)?.get(name).cloned()
+    }
+
+    /// Whether others may now change, past it, the objects that the cache of this scope
+    /// holds copies of. From the first change of this on, the cache compares each copy
+    /// with its main store before it uses it.
+    pub fn doubt(&self, scope: Scope, doubtful: bool) {
+        let mut values = self.values();
+        let changed = match doubtful {
+            true => values.doubtful.insert(scope),
+            false => values.doubtful.remove(&scope),
+        };
+        if changed {
+            values.distrust(scope);
         }
     }
 
-    /// Whether others may change what the cache of this scope holds copies of, past it.
-    /// Meanwhile its index keeps nothing, so it compares each copy with its main store.
-    pub fn doubt(&self, scope: Scope, doubtful: bool) {
-        let mut values = self.values();
-        match doubtful {
-            true => _ = values.doubtful.insert(scope),
-            false => _ = values.doubtful.remove(&scope),
-        }
+    /// Others have changed objects of this cache past it: it compares each copy with its
+    /// main store before it uses it.
+    pub fn distrust(&self, scope: Scope) {
+        self.values().distrust(scope);
     }
 
     /// Sets or removes the value if its version is `expected` (0: absent).
@@ -137,16 +157,8 @@ impl Coordinator {
     ) -> Result<u64> {
         let scope = self.scope(name);
         let mut values = self.values();
-        if values.keeps_nothing(scope, name) {
-            if expected != 0 {
-                return Err(Error::PreconditionFailed);
-            }
-            // What was there before does not hear of this change.
-            let old = values.scopes.get_mut(&scope).and_then(|scope| scope.remove(name));
-            values.bytes -= old.map_or(0, |(value, _)| name.len() + value.len());
-            values.version += 1;
-            return Ok(values.version);
-        }
+        let doubtful = values.doubtful.contains(&scope) && caching::is_index(name);
+        let value = value.map(|value| if doubtful { caching::doubted(&value) } else { value });
         let current = values.scopes.get(&scope).and_then(|scope| scope.get(name));
         if current.map_or(0, |(_, version)| *version) != expected {
             return Err(Error::PreconditionFailed);
@@ -225,20 +237,26 @@ mod tests {
     }
 
     #[test]
-    fn the_index_of_a_cache_in_doubt_keeps_nothing_and_shows_nothing_from_before_a_change() {
+    fn doubt_is_told_and_changes_every_part_of_the_index_when_it_begins_and_ends() {
         let c = Coordinator::default().scoped(HashMap::from([("a".to_owned(), 1)]));
-        c.compare_and_set("a/cache/0f", 0, Some(b"valid".to_vec())).unwrap();
-        c.compare_and_set("a/cache/1f", 0, Some(b"valid".to_vec())).unwrap();
+        let before = c.compare_and_set("a/cache/0f", 0, Some(b"no records".to_vec())).unwrap();
+        c.compare_and_set("a/cache/bytes", 0, Some(b"7".to_vec())).unwrap();
+        assert!(c.load("a/cache/doubt").is_none());
         c.doubt(1, true);
-        assert_eq!(c.load("a/cache/0f"), None);
-        c.compare_and_set("a/cache/0f", 0, Some(b"writing".to_vec())).unwrap();
-        assert_eq!(c.load("a/cache/0f"), None);
-        c.compare_and_set("a/cache/looked", 0, Some(b"1".to_vec())).unwrap();
-        assert!(c.load("a/cache/looked").is_some());
+        assert!(c.load("a/cache/doubt").is_some());
+        let (value, during) = c.load("a/cache/0f").unwrap();
+        assert!(value.is_empty() && during > before);
+        let stale = c.compare_and_set("a/cache/0f", before, Some(vec![]));
+        assert_eq!(stale, Err(Error::PreconditionFailed));
+        c.doubt(1, true);
+        assert_eq!(c.load("a/cache/0f").unwrap().1, during);
         c.doubt(1, false);
-        assert_eq!(c.load("a/cache/0f"), None);
-        assert!(c.load("a/cache/1f").is_some());
+        assert!(c.load("a/cache/doubt").is_none());
+        assert!(c.load("a/cache/0f").unwrap().1 > during);
+        assert_eq!(c.load("a/cache/bytes").unwrap().0, b"7");
+        c.doubt(1, true);
         c.forget(1);
+        assert!(c.load("a/cache/doubt").is_none());
         assert_eq!(c.values().bytes, 0);
     }
 

@@ -219,6 +219,9 @@ impl StoreFactory {
             [] => None,
         };
         let open = self.open.lock().await;
+        if open.closed {
+            return Err(anyhow!("store {name:?}: its factory is closed"));
+        }
         let (_, scope) = self.identify(&open, def, None);
         let coordinator = self.scoped(&self.all.coordinator, [(def, scope)]);
         Ok(Mirror::new(name, children, journal, coordinator))

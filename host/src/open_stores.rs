@@ -7,7 +7,7 @@ use crate::coordinator::{Coordinator, Scope};
 use crate::identity::{Identity, Target};
 use crate::notify::Notifier;
 use crate::store::SharedStore;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Reference-counted open stores. Clones share state.
@@ -21,26 +21,30 @@ pub(crate) struct OpenStores {
 struct All {
     stores: HashMap<u64, Entry>,
     notifiers: HashMap<Identity, (Arc<Notifier>, usize)>,
-    /// The scopes that each configuration uses, by configuration id.
-    scopes: HashMap<u64, HashMap<Scope, Use>>,
-    /// Whether caches may be in doubt.
-    doubted: bool,
+    /// The scopes that each configuration uses, by configuration id: a replacement has
+    /// a larger one.
+    scopes: BTreeMap<u64, HashMap<Scope, Use>>,
     opened: u64,
 }
 
 impl All {
-    /// A cache is in doubt while requests of another configuration, which does not share
-    /// it, may change objects past it.
-    fn review(&mut self) {
-        let alone = self.scopes.len() < 2;
-        if alone && !std::mem::take(&mut self.doubted) {
-            return;
+    /// A cache is in doubt while requests of a replaced configuration, which does not
+    /// share it, may change objects past it. A later configuration says nothing: it
+    /// opens its stores one by one.
+    fn review(&self) {
+        for (config, scopes) in &self.scopes {
+            for (scope, own) in scopes.iter().filter(|(_, own)| own.cache) {
+                if self.newer(*config).any(|scopes| scopes.contains_key(scope)) {
+                    continue;
+                }
+                let mut older = self.scopes.range(..config).map(|(_, scopes)| scopes);
+                own.coordinator.doubt(*scope, older.any(|scopes| !scopes.contains_key(scope)));
+            }
         }
-        self.doubted = !alone;
-        for (scope, own) in self.scopes.values().flatten().filter(|(_, own)| own.cache) {
-            let doubtful = self.scopes.values().any(|scopes| !scopes.contains_key(scope));
-            own.coordinator.doubt(*scope, doubtful);
-        }
+    }
+
+    fn newer(&self, config: u64) -> impl Iterator<Item = &HashMap<Scope, Use>> {
+        self.scopes.range(config..).skip(1).map(|(_, scopes)| scopes)
     }
 }
 
@@ -137,17 +141,16 @@ impl OpenStores {
         self.all().scopes.entry(config).or_default().insert(scope, Use { coordinator, cache });
     }
 
-    /// Records that a configuration uses stores, and reviews which caches are in doubt.
+    /// Reviews which caches are in doubt, after a configuration has opened a store.
     pub fn review(&self, config: u64) {
         let mut all = self.all();
         all.scopes.entry(config).or_default();
         all.review();
     }
 
-    /// Drops the values of a configuration that is no longer used. Also drops
-    /// the values of caches that it did not share: it may have changed their
-    /// objects without them noticing. Those caches then revalidate their
-    /// copies.
+    /// Drops the values of a configuration that is no longer used. Caches that it
+    /// did not share compare their copies with the main store before they use
+    /// them: it may have changed objects without them noticing.
     pub fn forget(&self, config: u64) {
         let mut all = self.all();
         let gone = all.scopes.remove(&config).unwrap_or_default();
@@ -158,7 +161,7 @@ impl OpenStores {
         }
         for (scope, other) in all.scopes.values().flatten() {
             if other.cache && !gone.contains_key(scope) {
-                other.coordinator.forget(*scope);
+                other.coordinator.distrust(*scope);
             }
         }
         all.review();

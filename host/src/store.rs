@@ -41,9 +41,9 @@ pub async fn conditionally<T, F: Future<Output = Result<T>>>(
 /// completely or not at all.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + 'static {
-    /// What this store can do. Constant, except that `conditional` may be
-    /// withdrawn once if only the server knows: after the first change that
-    /// needed it, which fails with `Unsupported`.
+    /// What this store can do. Constant, except for `conditional` if only the
+    /// server knows: it may be withdrawn after a change that needed it, which
+    /// fails with `Unsupported`, and come back when the server was asked again.
     fn capabilities(&self) -> Capabilities;
     /// Reads a whole object or range in one call; may fail with `LimitExceeded`
     /// above [`MAX_INLINE_BYTES`].

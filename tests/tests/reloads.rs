@@ -207,6 +207,63 @@ main: main"
 }
 
 #[test]
+fn a_cache_keeps_its_copies_over_a_reload_and_is_used_again_when_the_old_requests_are_over()
+-> Result<()> {
+    let stores = |max: u64, above: &str| {
+        format!(
+            "stores:
+  kept: {{type: FilesystemStore, config: {{root_path: objects}}}}
+  cache: {{type: FilesystemStore, config: {{root_path: cache}}}}
+  cached:
+    type: CachingStore
+    base: {{main_store: kept, cache_store: cache}}
+    config: {{ttl: never, max_object: {max}, max_bytes: 1000000}}
+  main: {{type: {above}, base: cached}}
+main: main"
+        )
+    };
+    let server = Server::start_anonymous(&stores(5_000_000, "IdentityStore"))?;
+    // A change past the cache shows whether it was the cache that answered.
+    let object = server.directory().join("objects/k");
+    let answers = |cached: bool| -> Result<()> {
+        std::fs::write(&object, "past the cache")?;
+        let expected = if cached { "copied" } else { "past the cache" };
+        assert_eq!(get(&server, "/main/k")?, (200, expected.to_owned()));
+        assert_eq!(put(&server, "/main/k", "copied")?, 200);
+        Ok(())
+    };
+    assert_eq!(put(&server, "/main/k", "copied")?, 200);
+    answers(true)?;
+    let straddling = Straddling::begin(&server, "/main/slow")?;
+    // The cache is the same store with another option, and each store opens in its turn.
+    server.configure(&stores(6_000_000, "LoggingStore"))?;
+    server.reload()?;
+    answers(true)?;
+    straddling.end()?;
+
+    let straddling = Straddling::begin(&server, "/main/slow")?;
+    let moved = stores(6_000_000, "LoggingStore").replace("root_path: cache", "root_path: copies");
+    server.configure(&moved)?;
+    server.reload()?;
+    answers(false)?;
+    answers(false)?;
+    straddling.end()?;
+    until("the cache is not used again", || {
+        assert_eq!(put(&server, "/main/k", "copied")?, 200);
+        std::fs::write(&object, "past the cache")?;
+        Ok(get(&server, "/main/k")?.1 == "copied")
+    })?;
+    for number in 0..20 {
+        assert_eq!(put(&server, &format!("/main/{number}"), &"x".repeat(100_000))?, 200);
+    }
+    let copies = std::fs::read_dir(server.directory().join("copies"))?;
+    let sizes = copies.map(|file| Ok(file?.metadata()?.len())).collect::<Result<Vec<_>>>()?;
+    ensure!(sizes.iter().sum::<u64>() <= 1_000_000, "{sizes:?}");
+    server.stop()?;
+    Ok(())
+}
+
+#[test]
 fn an_archive_is_written_while_requests_from_before_the_reload_go_on() -> Result<()> {
     let stores = |above: &str, durable: bool| {
         format!(

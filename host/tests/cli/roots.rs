@@ -112,6 +112,11 @@ main: real
     assert!(here.path().join("link.zip").is_symlink());
     assert_eq!(here.ok(&["get", "real:b"]), "2");
     assert_eq!(here.ok(&["get", "link:a"]), "1");
+    fs::remove_file(here.path().join("real.zip")).unwrap();
+    let output = here.run_with(&["put", "link:c"], b"3");
+    let failed = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && failed.contains("leads to no archive"), "{failed}");
+    assert!(here.path().join("link.zip").is_symlink());
 }
 
 #[test]

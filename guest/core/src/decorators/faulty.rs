@@ -1,5 +1,6 @@
 //! A store in memory that fails on request, for tests.
 
+use super::caching;
 use crate::chain;
 use crate::env::{Coordinator, Env, Guard, Local, Silent, Versioned};
 use crate::kind::{Args, Kind};
@@ -154,7 +155,9 @@ impl Store for Faulty {
     }
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
         self.enter("stat")?;
-        self.memory.stat(key)
+        let info = self.memory.stat(key);
+        self.leave("stat");
+        info
     }
     fn list(&self, options: &ListOptions) -> Result<Page> {
         self.enter("list")?;
@@ -226,6 +229,22 @@ pub(super) struct Shared {
     local: Local,
     pub time: Cell<u64>,
     pub loads: Cell<u32>,
+    /// Whether the caches are in doubt.
+    doubtful: Cell<bool>,
+}
+
+impl Shared {
+    /// Puts the caches in doubt, or ends it, as the host does.
+    pub fn doubt(&self, doubtful: bool) {
+        self.doubtful.set(doubtful);
+        for shard in 0..256 {
+            let name = format!("s/cache/{shard:02x}");
+            if let Some(held) = self.local.load(&name) {
+                let value = caching::doubted(&held.value);
+                self.local.compare_and_set(&name, held.version, Some(&value)).unwrap();
+            }
+        }
+    }
 }
 
 impl Coordinator for Shared {
@@ -234,11 +253,19 @@ impl Coordinator for Shared {
     }
     fn load(&self, name: &str) -> Option<Versioned> {
         self.loads.set(self.loads.get() + 1);
+        if caching::is_doubt(name) {
+            return self.doubtful.get().then(|| Versioned { value: Vec::new(), version: 1 });
+        }
         self.local.load(name)
     }
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {
         assert!(value.is_none_or(|value| value.len() <= 64 * 1024), "too large a value");
-        self.local.compare_and_set(name, expected, value)
+        let doubtful = self.doubtful.get() && caching::is_index(name);
+        let value = value.map(|value| match doubtful {
+            true => caching::doubted(value),
+            false => value.to_vec(),
+        });
+        self.local.compare_and_set(name, expected, value.as_deref())
     }
     fn now(&self) -> u64 {
         self.time.get()

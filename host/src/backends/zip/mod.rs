@@ -88,7 +88,13 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let shown = config.path.display().to_string();
     let path = args.directory.join(&config.path);
     // The archive that a link leads to: replacing the link would hide that one.
-    let path = path.canonicalize().unwrap_or(path);
+    let path = match path.canonicalize() {
+        Err(error) if path.is_symlink() => {
+            let text = format!("path {shown:?} is a link that leads to no archive: {error}");
+            return Err(args.bad(&text));
+        }
+        found => found.unwrap_or(path),
+    };
     let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
         return Err(args.bad(&format!("path {shown:?} is not a file name; name an archive")));
     };

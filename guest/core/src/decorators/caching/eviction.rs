@@ -8,25 +8,14 @@ use crate::types::{DeleteOptions, ListOptions};
 
 impl Cache {
     /// With the lock held, before a copy is stored: counts its size, even if the
-    /// writer vanishes before the copy is recorded as good.
-    pub(super) fn expect(&self, key: &str, size: u64) {
+    /// writer vanishes before the copy is recorded as good. Returns what became of the
+    /// record `mine`; `None` if it is there no longer.
+    pub(super) fn expect(&self, mine: &Record, size: u64) -> Option<Record> {
         if self.config.max_bytes.is_none() {
-            return;
+            return self.index.find(&mine.key).filter(|now| now == mine);
         }
-        let expected = Record {
-            key: key.to_owned(),
-            state: State::Found,
-            tag: 0,
-            held: 0,
-            size,
-            used: self.now(),
-            validated: 0,
-        };
-        // If this fails, the copy is counted once it is there.
-        if let Ok((before, forgotten)) = self.index.update(key, |_, _| Some(expected.clone())) {
-            forgotten.iter().for_each(|record| self.discard(record));
-            self.count(size, before.as_ref());
-        }
+        let used = self.now();
+        self.replace(mine, |held| Record { state: State::Found, held, size, used, ..mine.clone() })
     }
 
     pub(super) fn count(&self, more: u64, before: Option<&Record>) {

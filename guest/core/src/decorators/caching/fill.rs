@@ -1,6 +1,7 @@
 //! Finds, makes and invalidates copies.
 
 use super::Cache;
+use super::claim::Claim;
 use super::config::Revalidate;
 use super::copy_metadata::{is_copy, tag, unwrap, wrap};
 use super::index::{Record, SHARDS, State};
@@ -10,13 +11,6 @@ use crate::source::Ended;
 use crate::types::{
     DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Result,
 };
-
-/// How long an unfinished write prevents copies, in milliseconds: the main store
-/// may still be busy with it.
-const GRACE: u64 = 60_000;
-
-/// How long a fill is left to the reader who began it, in milliseconds.
-const LEASE: u64 = 60_000;
 
 /// How long readers make no copies after the cache failed, in milliseconds.
 const PAUSE: u64 = 1_000;
@@ -40,6 +34,9 @@ impl Cache {
     /// The lock for making a copy; `None` if that is not worth waiting for. While
     /// the cache fails, each reader with the lock would only delay the next one.
     pub(super) fn lock_to_fill(&self, key: &str) -> Option<Box<dyn Guard>> {
+        if self.index.doubted() {
+            return None;
+        }
         if self.index.failed_since(self.now().saturating_sub(PAUSE)) {
             return None;
         }
@@ -156,11 +153,11 @@ impl Cache {
 
     /// With the lock held: validates a copy that the index does not know, as after
     /// a restart. Returns whether it may be used now.
-    pub(super) fn adopt(&self, key: &str) -> Result<bool> {
-        let known = self.index.find(key);
-        if !self.keeps_info || known.is_some_and(|record| record.state != State::Found) {
+    pub(super) fn adopt(&self, claim: &Claim) -> Result<bool> {
+        if !self.keeps_info || claim.rejected {
             return Ok(false);
         }
+        let key = &claim.record.key;
         let Ok(copy) = self.cache.stat(key) else { return Ok(false) };
         let Some(etag) = unwrap(&copy).and_then(|info| info.etag) else { return Ok(false) };
         let Some(size) = copy.size else { return Ok(false) };
@@ -168,33 +165,31 @@ impl Cache {
         if self.main.stat(key)?.etag.as_ref() != Some(&etag) {
             return Ok(false);
         }
-        self.keep(key, Some(&etag), copy.etag.as_deref(), size, now);
-        Ok(true)
-    }
-
-    /// With the lock held: whether a copy may be made now.
-    pub(super) fn may_fill(&self, key: &str) -> bool {
-        self.index.find(key).is_none_or(|record| {
-            let age = || self.now().saturating_sub(record.used);
-            match record.state {
-                State::Writing => age() >= GRACE,
-                State::Filling => age() >= LEASE,
-                State::Valid | State::Found => true,
-            }
-        })
+        Ok(self.keep(&claim.record, Some(&etag), copy.etag.as_deref(), size, now))
     }
 
     /// With the lock held: makes a copy of an object that was read to its end, or
-    /// written, since `now`. A failure is only logged.
-    pub(super) fn fill(&self, key: &str, info: &ObjectInfo, data: &[u8], ended: Ended, now: u64) {
-        let size = ended.length();
+    /// written, since `now`, if the record `mine` from before still stands. A failure
+    /// is only logged.
+    pub(super) fn fill(
+        &self,
+        mine: &Record,
+        info: &ObjectInfo,
+        data: &[u8],
+        ended: Ended,
+        now: u64,
+    ) {
+        let (key, size) = (&mine.key, ended.length());
         if size > self.config.largest() || info.size.is_some_and(|known| known != size) {
             self.void(key);
             return;
         }
-        self.expect(key, size);
+        let Some(mine) = self.expect(mine, size) else { return self.abandon(key) };
         match self.cache.put(key, data, &self.copy_options(info)) {
-            Ok(copy) => self.keep(key, info.etag.as_deref(), copy.etag.as_deref(), size, now),
+            Ok(copy) => {
+                let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
+                self.keep(&mine, etag, copy, size, now);
+            }
             Err(error) => {
                 self.void(key);
                 self.not_copied(key, &error);
@@ -249,17 +244,19 @@ impl Cache {
         }
     }
 
-    /// With the lock held: records the copy in the cache as good.
+    /// With the lock held: records the copy in the cache as good, if the record `mine`
+    /// from before the object was read or written still stands. If not, others may
+    /// have changed the object since. Returns whether it did.
     pub(super) fn keep(
         &self,
-        key: &str,
+        mine: &Record,
         etag: Option<&str>,
         copy_etag: Option<&str>,
         size: u64,
         now: u64,
-    ) {
-        let record = Record {
-            key: key.to_owned(),
+    ) -> bool {
+        let valid = Record {
+            key: mine.key.clone(),
             state: State::Valid,
             tag: tag(etag),
             held: tag(copy_etag),
@@ -267,19 +264,39 @@ impl Cache {
             used: now,
             validated: now,
         };
-        match self.index.update(key, |_, _| Some(record.clone())) {
+        let kept = self.replace(mine, |_| valid.clone()).is_some();
+        if !kept {
+            self.abandon(&mine.key);
+        }
+        kept
+    }
+
+    /// Replaces a record of one's own; `None` if it is there no longer.
+    pub(super) fn replace(&self, mine: &Record, with: impl Fn(u64) -> Record) -> Option<Record> {
+        let mut left = None;
+        let noted = self.index.update(&mine.key, |now, unique| {
+            left = now.filter(|now| *now == mine).map(|_| with(unique));
+            left.clone().or_else(|| now.cloned())
+        });
+        match noted {
             Ok((before, forgotten)) => {
-                for record in forgotten {
-                    self.discard(&record);
+                forgotten.iter().for_each(|record| self.discard(record));
+                if let Some(left) = &left {
+                    self.count(left.size, before.as_ref());
                 }
-                self.count(size, before.as_ref());
+                left
             }
-            // A copy that is not recorded is invalid.
             Err(error) => {
-                self.void(key);
-                self.complain("is not noted as cached", key, &error);
+                self.complain("is not noted as cached", &mine.key, &error);
+                None
             }
         }
+    }
+
+    /// With the lock held: removes a key from the index, and its copy.
+    pub(super) fn abandon(&self, key: &str) {
+        self.void(key);
+        let _ = self.cache.delete(key, &DeleteOptions::default());
     }
 
     /// Removes a key from the index, which invalidates its copy.
@@ -295,9 +312,9 @@ impl Cache {
     }
 
     /// With the lock held, before the main store is changed: prevents readers from
-    /// using or making a copy of the current object.
-    pub(super) fn invalidate(&self, key: &str) {
-        let marker = Record {
+    /// using or making a copy of the current object. Returns the record that it left.
+    pub(super) fn invalidate(&self, key: &str) -> Record {
+        let mut mark = Record {
             key: key.to_owned(),
             state: State::Writing,
             tag: 0,
@@ -306,7 +323,11 @@ impl Cache {
             used: self.now(),
             validated: 0,
         };
-        match self.index.update(key, |_, _| Some(marker.clone())) {
+        let noted = self.index.update(key, |_, unique| {
+            mark.held = unique;
+            Some(mark.clone())
+        });
+        match noted {
             Ok((before, forgotten)) => {
                 self.count(0, before.as_ref());
                 forgotten.iter().for_each(|record| self.discard(record));
@@ -317,6 +338,7 @@ impl Cache {
             Ok(()) | Err(Error::NotFound) => {}
             Err(error) => self.complain("stays in the cache, unused", key, &error),
         }
+        mark
     }
 
     /// With the lock held: the change of the main store has ended. If its outcome

@@ -4,6 +4,7 @@
 //! the main store first. So removing a key from the index invalidates its copy,
 //! whatever happens in the cache, and a restart invalidates all copies.
 
+use super::doubt;
 use crate::env::{Coordinator, Env};
 use crate::types::{Error, Result};
 use std::rc::Rc;
@@ -36,20 +37,14 @@ pub(super) struct Record {
     pub state: State,
     /// The tag of the main store's etag.
     pub tag: u64,
-    /// The tag of the cache's etag. While filling, a number that identifies the
-    /// fill.
+    /// The tag of the cache's etag. In a record that is to become `Valid`, a number
+    /// that identifies it.
     pub held: u64,
     pub size: u64,
     /// Time of the last use, or of the start of a write or fill, in milliseconds.
     pub used: u64,
     /// When the main store last confirmed the copy, in milliseconds.
     pub validated: u64,
-}
-
-/// Whether a shared value is part of the index of a cache.
-pub fn is_index(name: &str) -> bool {
-    let shard = name.rsplit_once("/cache/").map_or("", |(_, shard)| shard);
-    shard.len() == 2 && shard.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The records of a cache.
@@ -79,8 +74,8 @@ impl Index {
     }
 
     /// Replaces the record of a key by what `change` returns. `change` also gets a
-    /// number that no other change of the shard gets. Returns the previous record,
-    /// and the records forgotten to make room.
+    /// number, never 0, that no other change of the shard gets. Returns the previous
+    /// record, and the records forgotten to make room.
     pub(super) fn update(
         &self,
         key: &str,
@@ -93,7 +88,7 @@ impl Index {
             let mut records = held.as_ref().map_or_else(Vec::new, |held| decode(&held.value));
             let position = records.iter().position(|record| record.key == key);
             let before = position.map(|position| records.swap_remove(position));
-            let after = change(before.as_ref(), version);
+            let after = change(before.as_ref(), version.saturating_add(1));
             if after == before {
                 return Ok((before, Vec::new()));
             }
@@ -144,6 +139,11 @@ impl Index {
         held.is_some_and(|held| number(&held.value) > then)
     }
 
+    /// Whether the host has put the cache in doubt; see [`doubt`](super::doubt).
+    pub(super) fn doubted(&self) -> bool {
+        self.coordinator.load(&format!("{}{}", self.store, doubt::NAME)).is_some()
+    }
+
     /// Returns true once among all who share the index.
     pub(super) fn first_time(&self) -> bool {
         let name = format!("{}/cache/looked", self.store);
@@ -189,7 +189,7 @@ fn shrink(records: &mut Vec<Record>) -> Vec<Record> {
 // validated (u64 each), and the key; little-endian.
 const HEAD: usize = 3 + 5 * 8;
 
-fn encode(records: &[Record]) -> Vec<u8> {
+pub(super) fn encode(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(records.iter().map(|r| HEAD + r.key.len()).sum());
     for record in records {
         // Keys are far shorter than that.
@@ -209,7 +209,7 @@ fn encode(records: &[Record]) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Vec<Record> {
+pub(super) fn decode(bytes: &[u8]) -> Vec<Record> {
     Records(bytes).filter_map(|raw| raw.decode()).collect()
 }
 

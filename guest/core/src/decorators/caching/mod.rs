@@ -16,8 +16,12 @@
 //! Changes that others make to the main store directly are noticed when a copy is
 //! compared: at the latest after `ttl`, which is a minute by default.
 
+mod claim;
 mod config;
 mod copy_metadata;
+mod doubt;
+#[cfg(test)]
+mod doubt_tests;
 mod eviction;
 #[cfg(test)]
 mod failure_tests;
@@ -37,8 +41,8 @@ use crate::types::{
 };
 use config::Config;
 pub use copy_metadata::is_copy;
+pub use doubt::{doubted, is_doubt, is_index};
 use index::Index;
-pub use index::is_index;
 use std::rc::Rc;
 
 /// The store type.
@@ -126,12 +130,17 @@ impl Cache {
         Ok(Some((info, data)))
     }
 
-    fn get_main(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
+    fn get_main(
+        self: &Rc<Self>,
+        key: &str,
+        options: &ReadOptions,
+    ) -> Result<(ObjectInfo, Vec<u8>)> {
         let Some(_lock) = self.lock_to_fill(key) else { return self.main.get(key, options) };
         if let Some(found) = self.get_copy(key, options)? {
             return Ok(found);
         }
-        if self.adopt(key)?
+        let Some(claim) = self.claim(key) else { return self.main.get(key, options) };
+        if self.adopt(&claim)?
             && let Some(found) = self.get_copy(key, options)?
         {
             return Ok(found);
@@ -139,9 +148,7 @@ impl Cache {
         let now = self.now();
         let (info, data) = self.main.get(key, options)?;
         let ended = whole(&info, None, &data)?;
-        if self.may_fill(key) {
-            self.fill(key, &info, &data, ended, now);
-        }
+        self.fill(&claim.record, &info, &data, ended, now);
         Ok((info, data))
     }
 }
@@ -171,11 +178,11 @@ impl Store for CachingStore {
             return cache.main.put(key, data, options);
         }
         let _lock = cache.lock(key)?;
-        cache.invalidate(key);
+        let mark = cache.invalidate(key);
         let now = cache.now();
         let done = cache.main.put(key, data, options);
         match &done {
-            Ok(info) => cache.fill(key, info, data, Ended::own(data.len() as u64), now),
+            Ok(info) => cache.fill(&mark, info, data, Ended::own(data.len() as u64), now),
             Err(_) => cache.settle(key, &done),
         }
         done

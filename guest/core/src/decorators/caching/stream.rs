@@ -1,8 +1,9 @@
 //! Streams: reads from the cache, and reads and writes that make a copy on the way.
 
 use super::Cache;
-use super::copy_metadata::{tag, wrap};
-use super::index::{Record, State};
+use super::claim::Claim;
+use super::copy_metadata::wrap;
+use super::index::Record;
 use crate::decorators::resume::{Given, reopen};
 use crate::source::{Ended, Source};
 use crate::store::{Reader, Writer};
@@ -58,7 +59,8 @@ impl Cache {
         if let Some(reader) = self.stream_copy(key, options)? {
             return Ok(reader);
         }
-        if self.adopt(key)?
+        let Some(claim) = self.claim(key) else { return self.main.read(key, options) };
+        if self.adopt(&claim)?
             && let Some(reader) = self.stream_copy(key, options)?
         {
             return Ok(reader);
@@ -66,7 +68,7 @@ impl Cache {
         let now = self.now();
         let reader = self.main.read(key, options)?;
         let info = reader.info().clone();
-        if !self.may_fill(key) || info.size.is_some_and(|size| size > self.config.largest()) {
+        if info.size.is_some_and(|size| size > self.config.largest()) {
             return Ok(reader);
         }
         let mut source = Source::new(reader, None);
@@ -77,16 +79,16 @@ impl Cache {
                 let chunk = source.next(CHUNK)?;
                 if let Some(ended) = source.ended() {
                     head.extend(chunk);
-                    self.fill(key, &info, &head, ended, now);
+                    self.fill(&claim.record, &info, &head, ended, now);
                     return Ok(Box::new(Held { info, data: head, position: 0 }));
                 }
                 head.extend(chunk);
             }
         }
         if head.is_empty() && info.size.is_some_and(|size| size <= self.config.at_once) {
-            return self.stream_through(key, options, source, now);
+            return self.stream_through(&claim, options, source, now);
         }
-        let copy = self.begin_copy(key, &info, &head, now);
+        let copy = self.begin_copy(claim, &info, &head, now);
         Ok(Box::new(Tee { source, head, position: 0, done: 0, copy }))
     }
 
@@ -94,11 +96,12 @@ impl Cache {
     /// a stream of the copy.
     fn stream_through(
         self: &Rc<Self>,
-        key: &str,
+        claim: &Claim,
         options: &ReadOptions,
         mut source: Source,
         now: u64,
     ) -> Result<Box<dyn Reader>> {
+        let key = claim.record.key.as_str();
         let info = source.info().clone();
         let mut writer = self.cache.write(key, &self.copy_options(&info));
         while let Ok(copy) = &mut writer {
@@ -114,16 +117,17 @@ impl Cache {
         let copied = writer.and_then(|writer| {
             let cut_off = || Error::InvalidData("the object was not read to its end".to_owned());
             let size = source.ended().ok_or_else(cut_off)?.length();
-            self.expect(key, size);
-            Ok((writer.finish(Trailer::default())?, size))
+            let Some(mine) = self.expect(&claim.record, size) else { return Ok(None) };
+            Ok(Some((mine, writer.finish(Trailer::default())?, size)))
         });
         match copied {
-            Ok((copy, size)) => {
-                self.keep(key, info.etag.as_deref(), copy.etag.as_deref(), size, now);
+            Ok(Some((mine, copy, size))) => {
+                self.keep(&mine, info.etag.as_deref(), copy.etag.as_deref(), size, now);
                 if let Some(reader) = self.stream_copy(key, options)? {
                     return Ok(reader);
                 }
             }
+            Ok(None) => self.abandon(key),
             Err(error) => {
                 self.void(key);
                 self.not_copied(key, &error);
@@ -134,11 +138,12 @@ impl Cache {
 
     fn begin_copy(
         self: &Rc<Self>,
-        key: &str,
+        mut claim: Claim,
         info: &ObjectInfo,
         head: &[u8],
-        now: u64,
+        since: u64,
     ) -> Option<Filling> {
+        let key = claim.record.key.as_str();
         let options = PutOptions { metadata: Vec::new(), ..self.copy_options(info) };
         let mut writer = self
             .cache
@@ -148,21 +153,7 @@ impl Cache {
         for chunk in head.chunks(CHUNK) {
             writer.push(chunk).ok()?;
         }
-        let mut record = Record {
-            key: key.to_owned(),
-            state: State::Filling,
-            tag: tag(info.etag.as_deref()),
-            held: 0,
-            size: 0,
-            used: now,
-            validated: now,
-        };
-        let noted = self.index.update(key, |_, unique| {
-            record.held = unique;
-            Some(record.clone())
-        });
-        noted.ok()?;
-        Some(Filling { cache: self.clone(), record, writer: Some(writer) })
+        claim.extend(since).then(|| Filling { cache: self.clone(), claim, since, writer })
     }
 
     /// Starts a streamed write that is copied on the way.
@@ -176,8 +167,13 @@ impl Cache {
             content_type: options.content_type.clone().filter(|_| self.keeps_info),
             ..PutOptions::default()
         };
-        let copy =
-            self.cache.write(key, &copied).inspect_err(|error| self.not_copied(key, error)).ok();
+        let copy = match self.index.doubted() {
+            true => None,
+            false => {
+                let failed = |error: &Error| self.not_copied(key, error);
+                self.cache.write(key, &copied).inspect_err(failed).ok()
+            }
+        };
         Ok(Box::new(WriteTee { cache: self.clone(), key: key.to_owned(), main, copy, size: 0 }))
     }
 }
@@ -244,46 +240,33 @@ fn take(data: &[u8], position: &mut usize, max: usize) -> Vec<u8> {
 /// A copy in the making. Dropping it abandons the copy.
 struct Filling {
     cache: Rc<Cache>,
-    record: Record,
-    writer: Option<Box<dyn Writer>>,
-}
-
-impl Drop for Filling {
-    fn drop(&mut self) {
-        let mine = &self.record;
-        // If the record is still ours, nobody wrote or took over.
-        let _ =
-            self.cache.index.update(&mine.key, |now, _| now.filter(|now| *now != mine).cloned());
-    }
+    claim: Claim,
+    /// When the main store was asked, in milliseconds.
+    since: u64,
+    writer: Box<dyn Writer>,
 }
 
 impl Filling {
     fn push(&mut self, chunk: &[u8], size: u64) -> bool {
         let fits = size <= self.cache.config.largest();
-        fits && self.writer.as_mut().is_some_and(|writer| writer.push(chunk).is_ok())
+        fits && self.writer.push(chunk).is_ok()
     }
 
-    fn publish(mut self, info: &ObjectInfo, ended: Ended) {
-        let size = ended.length();
-        let Some(writer) = self.writer.take() else { return };
-        let key = &self.record.key;
-        let Ok(_lock) = self.cache.lock(key) else { return };
-        let still_mine = self.cache.index.find(key).is_some_and(|now| now == self.record);
-        if !still_mine {
-            return;
-        }
-        let metadata = if self.cache.keeps_info { wrap(info) } else { Vec::new() };
-        let etag = info.etag.clone().filter(|_| self.cache.keeps_info);
-        self.cache.expect(key, size);
+    fn publish(self, info: &ObjectInfo, ended: Ended) {
+        let Self { cache, claim, since, writer } = self;
+        let (key, size) = (&claim.record.key, ended.length());
+        let Ok(_lock) = cache.lock(key) else { return };
+        let Some(mine) = cache.expect(&claim.record, size) else { return };
+        let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
+        let etag = info.etag.clone().filter(|_| cache.keeps_info);
         match writer.finish(Trailer { etag, metadata }) {
             Ok(copy) => {
-                let since = self.record.validated;
                 let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
-                self.cache.keep(key, etag, copy, size, since);
+                cache.keep(&mine, etag, copy, size, since);
             }
             Err(error) => {
-                self.cache.void(key);
-                self.cache.not_copied(key, &error);
+                cache.void(key);
+                cache.not_copied(key, &error);
             }
         }
     }
@@ -361,7 +344,7 @@ impl Writer for WriteTee {
     fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         let WriteTee { cache, key, main, copy, size } = *self;
         let _lock = cache.lock(&key)?;
-        cache.invalidate(&key);
+        let mark = cache.invalidate(&key);
         let now = cache.now();
         let done = main.finish(trailer);
         let (Ok(info), Some(copy)) = (&done, copy) else {
@@ -370,10 +353,13 @@ impl Writer for WriteTee {
         };
         let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
         let etag = info.etag.clone().filter(|_| cache.keeps_info);
-        cache.expect(&key, size);
+        let Some(mine) = cache.expect(&mark, size) else {
+            cache.abandon(&key);
+            return done;
+        };
         match copy.finish(Trailer { etag, metadata }) {
             Ok(copy) => {
-                cache.keep(&key, info.etag.as_deref(), copy.etag.as_deref(), size, now);
+                cache.keep(&mine, info.etag.as_deref(), copy.etag.as_deref(), size, now);
             }
             Err(error) => {
                 cache.void(&key);

@@ -310,12 +310,15 @@ impl Mirror {
     }
 
     fn parse_token(&self, token: &str) -> Result<(usize, Option<String>, BTreeSet<usize>)> {
-        let child = |text: &str| text.parse::<usize>().ok().filter(|c| *c <= self.children.len());
+        let count = self.children.len();
+        let child = |text: &str| text.parse::<usize>().ok().filter(|child| *child < count);
         let parsed = token.split_once(':').and_then(|(place, rest)| {
             let (at, without) = place.split_once('!').unwrap_or((place, ""));
             let without = without.split(',').filter(|text| !text.is_empty());
             let without = without.map(child).collect::<Option<_>>()?;
-            Some((child(at)?, (!rest.is_empty()).then(|| rest.to_owned()), without))
+            // After the last child come the objects that all have lost.
+            let at = if at == count.to_string() { count } else { child(at)? };
+            Some((at, (!rest.is_empty()).then(|| rest.to_owned()), without))
         });
         parsed.ok_or_else(|| {
             Error::Unsupported(format!(

@@ -36,8 +36,14 @@ fn children_without_an_order_are_listed_one_after_the_other() {
         keys.sort();
         assert_eq!(keys, ["a", "b", "c", "only"], "{limit}");
     }
-    let strange = ListOptions { start_after: Some("x".to_owned()), ..ListOptions::default() };
-    assert!(matches!(store.list(&strange), Err(Error::Unsupported(_))));
+    for strange in ["x", "4:", "0!3:", "0!0,3:x", "3!9:", ":", "0!-1:"] {
+        for skipped in [false, true] {
+            let start_after = Some(strange.to_owned());
+            let options = ListOptions { start_after, skipped, ..ListOptions::default() };
+            let listed = store.list(&options);
+            assert!(matches!(listed, Err(Error::Unsupported(_))), "{strange}: {listed:?}");
+        }
+    }
 }
 
 #[test]
