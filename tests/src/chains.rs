@@ -157,7 +157,7 @@ impl Plan {
     /// Builds it over stores of the host, through the component.
     pub fn sandboxed_over(&self, bases: HashMap<String, HostStore>) -> Result<Subject> {
         let runtime = runtime()?;
-        let engine = storage_host::factory::engine()?;
+        let engine = storage_host::engine::shared()?;
         let shared = Shared::silent();
         let open = |nodes: &[Node]| -> Result<HostStore> {
             let chain = engine.chain(nodes.to_vec(), bases.clone(), shared.clone());

@@ -8,7 +8,7 @@ use storage_conformance::subject::{Dialect, Maker, Subject};
 use storage_core::chain::{Base, Node};
 use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, runtime};
-use storage_host::config::{PluginDef, PluginLimits, Position};
+use storage_host::config::{PluginDef, PluginLimits};
 use storage_host::engine::{Plugin, Shared};
 use storage_host::store::SharedStore;
 
@@ -48,7 +48,6 @@ pub fn plugin() -> Result<Arc<Plugin>> {
                 ..PluginLimits::default()
             },
             config_env: Vec::new(),
-            place: Position { line: 1, column: 1 },
         };
         Plugin::load(def, Shared::silent().observer).map_err(|refusal| anyhow!("{refusal:?}"))
     };

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use storage_core::types::*;
 use storage_host::backends::memory::Memory;
-use storage_host::config::{PluginDef, PluginLimits, Position};
+use storage_host::config::{PluginDef, PluginLimits};
 use storage_host::engine::{DECORATORS, Plugin, Shared};
 use storage_host::store::SharedStore;
 use storage_tests::figures::print_head;
@@ -32,7 +32,6 @@ impl Bench {
             sha256: None,
             limits: PluginLimits::default(),
             config_env: Vec::new(),
-            place: Position { line: 1, column: 1 },
         };
         let plugin = Plugin::load(def, Shared::silent().observer).unwrap();
         let bases = HashMap::from([("base".to_owned(), base)]);

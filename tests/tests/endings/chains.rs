@@ -159,7 +159,7 @@ impl Chain {
 /// The same in the sandbox, where the bytes cross its boundary.
 #[test]
 fn chains_in_the_sandbox_give_no_whole_object_of_it() -> Result<()> {
-    let engine = storage_host::factory::engine()?;
+    let engine = storage_host::engine::shared()?;
     let kinds = ["IdentityStore", "GzipStore", "CachingStore", "LoggingStore"];
     for entry in entries()?.into_iter().filter(|entry| kinds.contains(&entry.kind)) {
         for ending in Ending::ILL {

@@ -1,0 +1,263 @@
+//! Checks a config against its JSON Schema and converts it to JSON.
+//!
+//! All schemas are our own, so only these keywords are supported: `type` (also
+//! a list of types), `properties`, `required`, `additionalProperties`, `items`,
+//! `enum`, `const`, `minimum`, `maximum`, `minLength`, `minItems`,
+//! `minProperties`, `maxProperties` and `oneOf`/`anyOf`. An integer of `format:
+//! bytes` may have a unit.
+
+use super::env::expand;
+use super::problem::{Problem, Problems, suggest};
+use super::yaml::{Data, Node, scalar};
+use serde_json::{Map, Value};
+use storage_store::units;
+
+/// Converts YAML to JSON, expanding environment variables.
+pub struct Converter<'a> {
+    pub vars: &'a dyn Fn(&str) -> Option<String>,
+    /// The plug-in whose config this is, and the only variables it may use;
+    /// `None` permits all.
+    pub only: Option<(String, Vec<String>)>,
+    pub problems: Problems,
+}
+
+impl Converter<'_> {
+    fn report(&mut self, node: &Node, message: String) {
+        self.problems.push(Problem { place: node.place, message });
+    }
+
+    /// The expanded text of a scalar.
+    pub fn text(&mut self, node: &Node) -> Option<String> {
+        let text = node.text()?;
+        let vars = |name: &str| match &self.only {
+            Some((plugin, names)) if !names.iter().any(|allowed| allowed == name) => Err(format!(
+                "the environment variable {name} is not for plug-in {plugin:?}; to hand it over, \
+                 name it in plugins.{plugin}.config_env"
+            )),
+            _ => Ok((self.vars)(name)),
+        };
+        match expand(text, &vars) {
+            Ok(text) => Some(text),
+            Err(message) => {
+                self.report(node, message);
+                None
+            }
+        }
+    }
+
+    /// Converts `node` as `schema` requires. Reports problems, naming the value
+    /// `path`.
+    pub fn value(&mut self, node: &Node, schema: &Value, path: &str) -> Value {
+        let branches =
+            schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
+        if let Some(branches) = branches {
+            return self.first_fitting(node, branches, path);
+        }
+        match &node.data {
+            Data::Map(entries) => {
+                self.expect(node, schema, "object", path);
+                self.map(node, entries, schema, path)
+            }
+            Data::List(items) => {
+                self.expect(node, schema, "array", path);
+                let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+                if (items.len() as u64) < least {
+                    self.report(node, format!("{path} needs at least {least} item(s)"));
+                }
+                let each = schema.get("items").unwrap_or(&Value::Null);
+                let item = |(i, item)| self.value(item, each, &format!("{path}[{i}]"));
+                Value::Array(items.iter().enumerate().map(item).collect())
+            }
+            Data::Plain(_) | Data::Text(_) => self.scalar(node, schema, path),
+        }
+    }
+
+    fn first_fitting(&mut self, node: &Node, branches: &[Value], path: &str) -> Value {
+        let mut best: Option<Problems> = None;
+        for branch in branches {
+            let mut trial = Converter {
+                vars: self.vars,
+                only: self.only.clone(),
+                problems: Problems::default(),
+            };
+            let value = trial.value(node, branch, path);
+            if trial.problems.is_empty() {
+                return value;
+            }
+            // The branch that got furthest into the value explains best what is
+            // wrong.
+            let depth = |problems: &Problems| problems.told().iter().map(|p| p.place).max();
+            if best.as_ref().is_none_or(|b| depth(&trial.problems) > depth(b)) {
+                best = Some(trial.problems);
+            }
+        }
+        self.problems.extend(best.unwrap_or_default());
+        Value::Null
+    }
+
+    fn map(&mut self, node: &Node, entries: &[(Node, Node)], schema: &Value, path: &str) -> Value {
+        let empty = Map::new();
+        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+        let others = schema.get("additionalProperties");
+        let mut out = Map::new();
+        for (key, value) in entries {
+            let name = key.text().unwrap_or_default();
+            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            match (properties.get(name), others) {
+                (Some(schema), _) => {
+                    out.insert(name.to_owned(), self.value(value, schema, &inner));
+                }
+                (None, Some(Value::Bool(false))) => {
+                    let hint = suggest(name, properties.keys().map(String::as_str));
+                    let known = match properties.is_empty() {
+                        true => "nothing can be set here".to_owned(),
+                        false => format!("there is no {inner:?} here{hint}"),
+                    };
+                    self.report(key, known);
+                }
+                (None, schema) => {
+                    let any = Value::Null;
+                    let schema = schema.unwrap_or(&any);
+                    out.insert(name.to_owned(), self.value(value, schema, &inner));
+                }
+            }
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        for name in required.into_iter().flatten().filter_map(Value::as_str) {
+            if !entries.iter().any(|(key, _)| key.text() == Some(name)) {
+                let at = if path.is_empty() { String::new() } else { format!(" in {path}") };
+                self.report(node, format!("{name:?} is missing{at}"));
+            }
+        }
+        let count = entries.len() as u64;
+        let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
+        if bound("minProperties").is_some_and(|least| count < least)
+            || bound("maxProperties").is_some_and(|most| count > most)
+        {
+            self.report(
+                node,
+                format!("{path} has {count} entries, which is not the number it takes"),
+            );
+        }
+        Value::Object(out)
+    }
+
+    fn scalar(&mut self, node: &Node, schema: &Value, path: &str) -> Value {
+        let Some(text) = self.text(node) else { return Value::Null };
+        let expanded = node.text() != Some(&text);
+        let wanted = types(schema);
+        let plain = match &node.data {
+            Data::Plain(_) if !expanded => scalar(&text),
+            _ => Value::String(text.clone()),
+        };
+        let mut value = plain;
+        let fits = |value: &Value| wanted.is_empty() || wanted.iter().any(|t| is(value, t));
+        if !fits(&value) && expanded {
+            // Environment variables are text: convert it to the required number
+            // or boolean.
+            value = scalar(&text);
+        }
+        if let (Value::String(size), Some("bytes")) =
+            (&value, schema.get("format").and_then(Value::as_str))
+        {
+            match units::size(size) {
+                Ok(bytes) => value = bytes.into(),
+                Err(problem) => {
+                    self.report(node, format!("{path}: {problem}"));
+                    return value;
+                }
+            }
+        }
+        if !fits(&value) && wanted == ["string"] && matches!(value, Value::Number(_)) {
+            // A number where text is required: keep its spelling.
+            value = Value::String(text);
+        }
+        if !fits(&value) {
+            self.expect_any(node, &wanted, path);
+            return value;
+        }
+        self.limits(node, &value, schema, path);
+        value
+    }
+
+    fn limits(&mut self, node: &Node, value: &Value, schema: &Value, path: &str) {
+        let choices = schema.get("enum").and_then(Value::as_array);
+        if let Some(choices) = choices
+            && !choices.contains(value)
+        {
+            let hint = suggest(
+                value.as_str().unwrap_or_default(),
+                choices.iter().filter_map(Value::as_str),
+            );
+            self.report(node, format!("{path} can't be this{hint}"));
+        }
+        if schema.get("const").is_some_and(|only| only != value) {
+            self.report(node, format!("{path} can only be {}", schema["const"]));
+        }
+        let number = value.as_f64();
+        let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+        if let (Some(number), Some(least)) = (number, bound("minimum"))
+            && number < least
+        {
+            self.report(node, format!("{path} must be at least {least}"));
+        }
+        if let (Some(number), Some(most)) = (number, bound("maximum"))
+            && number > most
+        {
+            self.report(node, format!("{path} must be at most {most}"));
+        }
+        if let (Some(text), Some(least)) = (value.as_str(), bound("minLength"))
+            && (text.chars().count() as f64) < least
+        {
+            self.report(node, format!("{path} must have at least {least} character(s)"));
+        }
+    }
+
+    fn expect(&mut self, node: &Node, schema: &Value, is: &str, path: &str) {
+        let wanted = types(schema);
+        if !wanted.is_empty() && !wanted.contains(&is) {
+            self.expect_any(node, &wanted, path);
+        }
+    }
+
+    fn expect_any(&mut self, node: &Node, wanted: &[&str], path: &str) {
+        let wanted: Vec<&str> = wanted.iter().map(|t| named(t)).collect();
+        let what = node.what();
+        let path = if path.is_empty() { "this" } else { path };
+        self.report(node, format!("{path} must be {}, not {what}", wanted.join(" or ")));
+    }
+}
+
+fn types(schema: &Value) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is(value: &Value, kind: &str) -> bool {
+    match kind {
+        "string" => value.is_string(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        _ => true,
+    }
+}
+
+fn named(kind: &str) -> &str {
+    match kind {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "a boolean",
+        "null" => "nothing",
+        "object" => "a mapping",
+        "array" => "a list",
+        other => other,
+    }
+}

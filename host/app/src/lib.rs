@@ -1,0 +1,35 @@
+//! Object stores with behaviour: chains of sandboxed decorators over native
+//! backends.
+//!
+//! - [`store`]: the traits that every store implements.
+//! - [`objects`]: the store handle for users.
+//! - [`backends`]: one module per native backend.
+//! - [`blocking`]: an adapter from async stores to the sync trait.
+//! - [`config`]: parses and checks YAML; [`factory`]: opens the stores.
+//! - [`transfer`]: copies, syncs, moves and clears many objects.
+//! - [`caching`]: removes the copies of CachingStores.
+//! - [`mirrors`]: heals and compares the children of mirrors.
+//! - [`notify`]: delivers the events of NotifyingStores.
+//! - [`serve`]: the S3 endpoint.
+
+pub mod allocator;
+pub mod caching;
+pub mod cli;
+pub mod config;
+pub mod factory;
+pub mod graph;
+mod identity;
+mod location;
+pub mod mirrors;
+pub mod notify;
+pub mod oci;
+mod open_stores;
+pub mod transfer;
+mod volume;
+
+pub use factory::StoreFactory;
+pub use storage_backends as backends;
+pub use storage_s3 as serve;
+pub use storage_sandbox::{self as engine, coordinator, log as observe};
+pub use storage_store::{self as store, Error, ObjectStore, Objects, Result};
+pub use storage_store::{blocking, objects, source};

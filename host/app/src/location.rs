@@ -1,0 +1,108 @@
+//! Where the stores of a configuration keep their objects.
+
+use crate::config::{Config, StoreDef};
+use crate::volume;
+use serde_json::Value;
+use std::path::Path;
+use storage_core::chain::kind;
+use storage_core::kind::Keys;
+use storage_store::location::{Step, Trail};
+
+/// Every path from a store down to a backend. `factory` distinguishes stores
+/// that exist only in one factory, such as those in memory.
+pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) -> Vec<Trail> {
+    let mut trails = Vec::new();
+    let start = Step { place: String::new(), prefix: String::new(), keys: true };
+    let mut todo = vec![(store, start, Trail::new())];
+    while let Some((index, above, mut trail)) = todo.pop() {
+        let Some(def) = config.stores.get(index) else { continue };
+        let place = format!("store {factory}.{index}");
+        trail.push(Step { place: place.clone(), ..above.clone() });
+        if def.bases.is_empty() {
+            let places = outside(def, &above, cwd);
+            if places.is_empty() {
+                trails.push(trail);
+                continue;
+            }
+            trails.extend(places.into_iter().map(|place| [trail.clone(), vec![place]].concat()));
+            continue;
+        }
+        // A store keeps data other than objects, such as a journal, below its
+        // name.
+        let own = Step { prefix: format!("{}/", def.name), keys: false, ..above.clone() };
+        todo.extend(def.beside().iter().map(|base| (*base, own.clone(), trail.clone())));
+        let below = through(def, above);
+        todo.extend(def.under().iter().map(|base| (*base, below.clone(), trail.clone())));
+    }
+    trails
+}
+
+/// How a decorator changes keys. A plug-in may do anything.
+fn through(def: &StoreDef, above: Step) -> Step {
+    let built_in = kind(&def.kind).filter(|_| def.plugin.is_none());
+    match built_in.map_or(Keys::Opaque, |kind| kind.keys) {
+        Keys::Same => above,
+        Keys::Prefix => {
+            let prefix = def.config.get("prefix").and_then(Value::as_str).unwrap_or_default();
+            Step { prefix: format!("{prefix}{}", above.prefix), ..above }
+        }
+        Keys::Mapped | Keys::Opaque => Step { prefix: String::new(), keys: false, ..above },
+    }
+}
+
+/// The locations of a backend's objects that hold across factories, one for
+/// each name of the place. Two stores share a place if they have any name in
+/// common.
+fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
+    let real = |path: &str| {
+        let path = cwd.join(path);
+        let path = path.canonicalize().unwrap_or(path);
+        path.to_string_lossy().into_owned()
+    };
+    let text = |name| def.config.get(name).and_then(Value::as_str);
+    if let Some(root) = text("root_path") {
+        let keys = above.keys && def.kind == "FilesystemStore";
+        // One root may be inside another.
+        let step = |place: &str, root: String| {
+            let root = format!("{}/", root.trim_end_matches('/'));
+            let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
+            Step { place: place.to_owned(), prefix, keys }
+        };
+        let inner = volume::within(&cwd.join(root)).map(|inner| step("volumes", inner));
+        return std::iter::once(step("files", real(root))).chain(inner).collect();
+    }
+    if let Some(bucket) = text("bucket_name") {
+        // A bucket is one place, whichever credentials are used.
+        let server = text("endpoint_url").unwrap_or_default().trim_end_matches('/');
+        let place = format!("bucket {} {bucket}", server.to_lowercase());
+        return vec![Step { place, ..above.clone() }];
+    }
+    let names = match (def.kind.as_str(), text("db_path").or(text("path"))) {
+        ("DictStore", _) => return Vec::new(),
+        (_, Some(path)) => {
+            let other = volume::identity(&cwd.join(path));
+            std::iter::once(real(path)).chain(other).collect()
+        }
+        (_, None) => vec![Value::Object(def.config.clone()).to_string()],
+    };
+    let step = |name| Step { place: format!("{} {name}", def.kind), ..above.clone() };
+    names.into_iter().map(step).collect()
+}
+
+/// The store that keeps its objects in this file, or in a directory that
+/// contains it.
+pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> Option<&'a str> {
+    // Resolve a file that does not exist yet by its directory.
+    let real = |path: &Path| {
+        let above = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(above)
+    };
+    let file = real(&std::path::absolute(file).ok()?)?;
+    let keeps = |def: &&StoreDef| {
+        let places = ["root_path", "db_path", "path"].iter();
+        let mut places = places.filter_map(|name| def.config.get(*name)?.as_str());
+        def.bases.is_empty()
+            && places.any(|path| real(&directory.join(path)).is_some_and(|at| file.starts_with(at)))
+    };
+    config.stores.iter().find(keeps).map(|def| def.name.as_str())
+}

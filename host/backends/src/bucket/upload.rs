@@ -1,0 +1,284 @@
+//! Multipart uploads: parts are sent in parallel, and a dropped upload is aborted.
+
+use super::Shared;
+use super::failure::Failure;
+use super::object_metadata::{self, Headers};
+use super::reader::composite;
+use super::retry::RequestTime;
+use super::write::Condition;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use storage_store::{Error, PutOptions, Result};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// The most parts that a server accepts.
+const PARTS: i32 = 10_000;
+
+/// The smallest part to copy on the server, in bytes.
+const COPIED: u64 = 256 * 1024 * 1024;
+
+struct Part {
+    number: i32,
+    etag: String,
+    md5: [u8; 16],
+}
+
+/// A multipart upload in progress; dropping it aborts it.
+pub(super) struct Upload {
+    shared: Arc<Shared>,
+    key: String,
+    /// `None` when there is nothing left to abort.
+    id: Option<String>,
+    parts: Vec<Part>,
+    sending: JoinSet<Result<Part>>,
+    next: i32,
+}
+
+impl Upload {
+    pub(super) async fn create(
+        shared: &Arc<Shared>,
+        key: &str,
+        options: &PutOptions,
+        headers: Headers,
+    ) -> Result<Self> {
+        let (shared, key) = (shared.clone(), key.to_owned());
+        let kind = object_metadata::content_type(options);
+        let tasks = shared.tasks.clone();
+        // A task of its own: if the caller goes away now, the answer still tells
+        // which upload to abort. The upload is handed over before the task ends, so
+        // that waiting for the tasks waits for the abort, too.
+        let (hand, created) = oneshot::channel();
+        let create = async move {
+            let answer = shared.calls.send(RequestTime::Normal, || {
+                let request = shared.client.create_multipart_upload().bucket(&shared.bucket);
+                let request = request.key(&key).content_type(&kind);
+                request.set_metadata(Some(headers.0.clone())).send()
+            });
+            let id = match answer.await {
+                Ok(answer) => answer.upload_id().map(str::to_owned),
+                Err(failure) => match failure.field("UploadId") {
+                    None => return Err(failure.error(&shared.at(&key))),
+                    id => id,
+                },
+            };
+            let id = id.ok_or_else(|| {
+                Error::Other(format!("{}: the server gave no upload id", shared.at(&key)))
+            })?;
+            let (parts, sending) = (Vec::new(), JoinSet::new());
+            Ok(Self { shared, key, id: Some(id), parts, sending, next: 1 })
+        };
+        tasks.spawn(async move { drop(hand.send(create.await)) });
+        created.await.map_err(|_| Error::Unavailable("the upload was ended".to_owned()))?
+    }
+
+    fn id(&self) -> String {
+        self.id.clone().unwrap_or_default()
+    }
+
+    fn number(&mut self) -> Result<i32> {
+        if self.next > PARTS {
+            return Err(Error::LimitExceeded(format!(
+                "{}: more than {PARTS} parts of {} bytes; nothing was written: give the store a \
+                 larger part_size",
+                self.shared.at(&self.key),
+                self.shared.part_size
+            )));
+        }
+        self.next += 1;
+        Ok(self.next - 1)
+    }
+
+    /// Waits until another part may be sent.
+    async fn room(&mut self) -> Result<()> {
+        while self.sending.len() >= self.shared.concurrency {
+            self.sent().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for one part to finish.
+    async fn sent(&mut self) -> Result<()> {
+        match self.sending.join_next().await {
+            None => Ok(()),
+            Some(Ok(part)) => {
+                self.parts.push(part?);
+                Ok(())
+            }
+            Some(Err(error)) => {
+                Err(Error::Unavailable(format!("{}: {error}", self.shared.at(&self.key))))
+            }
+        }
+    }
+
+    /// Starts sending the next part, once fewer than `concurrency` are in flight.
+    pub(super) async fn part(&mut self, data: Bytes) -> Result<()> {
+        let number = self.number()?;
+        self.room().await?;
+        let (shared, key, id) = (self.shared.clone(), self.key.clone(), self.id());
+        self.sending.spawn(async move {
+            let md5: [u8; 16] = Md5::digest(&data).into();
+            let content_md5 = shared.content_md5(md5);
+            let answer = shared.calls.send(RequestTime::Upload(data.len()), || {
+                let request = shared.client.upload_part().bucket(&shared.bucket).key(&key);
+                let request = request.upload_id(&id).part_number(number);
+                let request = request.set_content_md5(content_md5.clone());
+                request.body(ByteStream::from(data.clone())).send()
+            });
+            let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
+            let etag = answer.e_tag().unwrap_or_default().to_owned();
+            Ok(Part { number, etag, md5 })
+        });
+        Ok(())
+    }
+
+    /// RequestTime the bytes from the object under the same key, copied by the server.
+    async fn copy(&mut self, size: u64, step: u64, etag: &str) -> Result<()> {
+        let source = self.shared.source(&self.key);
+        let etag = object_metadata::quoted(etag);
+        let mut start = 0;
+        while start < size {
+            let number = self.number()?;
+            self.room().await?;
+            let last = (start + step).min(size) - 1;
+            let range = format!("bytes={start}-{last}");
+            let (shared, key, id) = (self.shared.clone(), self.key.clone(), self.id());
+            let (source, etag) = (source.clone(), etag.clone());
+            self.sending.spawn(async move {
+                let answer = shared.calls.send(RequestTime::Long, || {
+                    let request = shared.client.upload_part_copy().bucket(&shared.bucket);
+                    let request = request.key(&key).upload_id(&id).part_number(number);
+                    let request = request.copy_source(&source).copy_source_range(&range);
+                    request.copy_source_if_match(&etag).send()
+                });
+                let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
+                let copied = answer.copy_part_result().and_then(|result| result.e_tag());
+                let etag = copied.unwrap_or_default().to_owned();
+                Ok(Part { number, etag, md5: [0; 16] })
+            });
+            start = last + 1;
+        }
+        Ok(())
+    }
+
+    /// Waits for all parts.
+    pub(super) async fn gather(&mut self) -> Result<()> {
+        while !self.sending.is_empty() {
+            self.sent().await?;
+        }
+        self.parts.sort_by_key(|part| part.number);
+        Ok(())
+    }
+
+    /// Publishes the object. Returns the server's etag, and whether it is the MD5
+    /// of the parts' MD5s.
+    pub(super) async fn complete(mut self, condition: &Condition) -> Result<(String, bool)> {
+        self.gather().await?;
+        let md5s: Vec<u8> = self.parts.iter().flat_map(|part| part.md5).collect();
+        let expected = composite(&md5s);
+        let etag = match self.publish(condition).await {
+            Ok(etag) => etag,
+            Err(failure) => self.judge(condition, &expected, failure).await?,
+        };
+        self.id = None;
+        Ok((etag.clone(), etag == expected))
+    }
+
+    async fn publish(&self, condition: &Condition) -> Result<String, Failure> {
+        let parts = self.parts.iter().map(|part| {
+            CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build()
+        });
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+        let (shared, id) = (&self.shared, self.id());
+        let answer = shared.calls.send(RequestTime::Long, || {
+            let request = shared.client.complete_multipart_upload().bucket(&shared.bucket);
+            let request = request.key(&self.key).upload_id(&id).multipart_upload(parts.clone());
+            let (none, matching) = condition.headers();
+            request.set_if_none_match(none).set_if_match(matching).send()
+        });
+        let etag = match answer.await {
+            Ok(answer) => answer.e_tag().map(str::to_owned),
+            Err(failure) => Some(failure.field("ETag").ok_or(failure)?),
+        };
+        Ok(object_metadata::unquoted(&etag.unwrap_or_default()).to_owned())
+    }
+
+    /// Decides whether a failure is real: an attempt whose answer was lost may have
+    /// published the object, and the next one then found no upload.
+    async fn judge(&self, condition: &Condition, etag: &str, failure: Failure) -> Result<String> {
+        let ended = failure.code == "NoSuchUpload" || matches!(failure.status, Some(403 | 404));
+        if failure.maybe_done && (ended || failure.status == Some(412)) {
+            match self.shared.head(&self.key).await {
+                // Only this process knew the upload, and it is gone, so the object
+                // is ours.
+                Ok(found) if found.etag == etag && ended => return Ok(found.etag),
+                Ok(found) if found.etag == etag => return Err(self.shared.unsure(&self.key)),
+                Ok(_) if ended => return Err(self.shared.unsure(&self.key)),
+                _ => {}
+            }
+        }
+        Err(condition.error(failure, &self.shared.at(&self.key)))
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let Some(id) = self.id.take() else { return };
+        let mut sending = std::mem::take(&mut self.sending);
+        let (shared, key) = (self.shared.clone(), self.key.clone());
+        let abort = async move {
+            // A part that arrives after the abort would stay.
+            sending.shutdown().await;
+            let answer = shared.calls.send(RequestTime::Normal, || {
+                let request = shared.client.abort_multipart_upload().bucket(&shared.bucket);
+                request.key(&key).upload_id(&id).send()
+            });
+            if let Err(failure) = answer.await
+                && failure.status != Some(404)
+            {
+                let error = failure.error(&shared.at(&key));
+                tracing::warn!("an upload could not be aborted, its parts stay: {error}");
+            }
+        };
+        self.shared.tasks.spawn_on(abort, &self.shared.runtime);
+    }
+}
+
+/// Replaces the metadata of an object that was just published, by copying it onto
+/// itself. Returns the server's new etag.
+pub(super) async fn restate(
+    shared: &Arc<Shared>,
+    key: &str,
+    options: &PutOptions,
+    size: u64,
+    etag: &str,
+    checked: bool,
+) -> Result<String> {
+    let part = shared.part_size as u64;
+    let step = part * COPIED.div_ceil(part);
+    let digest = match checked {
+        true => object_metadata::Digest::Parts(step, String::new()),
+        false => object_metadata::Digest::Unknown,
+    };
+    let headers = Headers::new(options, true, &digest)?;
+    let mut upload = Upload::create(shared, key, options, headers).await?;
+    upload.copy(size, step, etag).await?;
+    let condition = match shared.conditions.claimed() {
+        true => Condition::Match(etag.to_owned()),
+        false => Condition::None,
+    };
+    upload.complete(&condition).await.map(|(etag, _)| etag)
+}
+
+impl Shared {
+    /// Remembers whether this server's multipart etags are MD5s of MD5s.
+    pub(super) fn learn(&self, composite: bool) {
+        if !composite {
+            self.composite.store(false, Ordering::Relaxed);
+        }
+    }
+}

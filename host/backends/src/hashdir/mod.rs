@@ -1,0 +1,173 @@
+//! HashdirStore: objects as files in folders named by the SHA-256 of their keys:
+//! `82/54/c3/29a9…`. A hash can't be turned back into its key, so the store can
+//! list its objects only if it keeps an [`index`].
+
+mod index;
+mod unknown;
+
+use super::blocking::blocking;
+use super::filesystem::{Filesystem, KeyMapped, Naming};
+use super::{Backend, OpenArgs, sqlite};
+use async_trait::async_trait;
+use index::Indexed;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use std::sync::Arc;
+use storage_store::{Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key};
+use unknown::Unknown;
+
+/// The store type.
+pub static BACKEND: Backend = Backend {
+    name: "HashdirStore",
+    aliases: &["AsyncHashdirStore"],
+    config_schema: r#"{
+        "type": "object",
+        "properties": {
+            "root_path": {
+                "type": "string",
+                "description": "The directory of the objects; made when missing."
+            },
+            "width": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 63,
+                "description": "Characters of the hash in the name of each folder.",
+                "default": 2
+            },
+            "depth": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 63,
+                "description": "How many folders deep; width times depth is at most 63.",
+                "default": 3
+            },
+            "index": {
+                "type": "boolean",
+                "description": "Whether to keep the keys, in a database beside the objects, so that they can be listed.",
+                "default": false
+            },
+            "durable": {
+                "type": "boolean",
+                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
+                "default": true
+            }
+        },
+        "required": ["root_path"],
+        "additionalProperties": false
+    }"#,
+    doc: "Objects as files in folders named after the hash of their keys.",
+    place: Some("root_path"),
+    files: &[],
+    open: |args| Box::pin(open(args)),
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    root_path: PathBuf,
+    #[serde(default = "two")]
+    width: usize,
+    #[serde(default = "three")]
+    depth: usize,
+    #[serde(default)]
+    index: bool,
+    #[serde(default = "super::yes")]
+    durable: bool,
+}
+
+fn two() -> usize {
+    2
+}
+
+fn three() -> usize {
+    3
+}
+
+async fn open(args: OpenArgs) -> Result<SharedStore> {
+    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let (width, depth) = (config.width, config.depth);
+    if width == 0 || width.saturating_mul(depth) > 63 {
+        return Err(args.bad(&format!(
+            "width {width} and depth {depth}: width is at least 1, and width times depth at most \
+             63, since a hash has 64 characters"
+        )));
+    }
+    let opened = blocking(move || {
+        let files = Filesystem::open(&args, &config.root_path, config.durable)?;
+        let place = files.side_directory().join("keys.db");
+        Ok((args, files, config, place))
+    });
+    let (args, files, config, place) = opened.await?;
+    let layout = Hashed { width, depth };
+    let store = KeyMapped { files: files.clone(), naming: layout };
+    if !config.index {
+        return Ok(Arc::new(store));
+    }
+    let config = json!({"db_path": place, "durable": config.durable});
+    // The index holds no objects, so create it even if the store is only read: the
+    // Python library leaves none.
+    let create = !args.check_only;
+    let index = (sqlite::BACKEND.open)(OpenArgs { config, create, ..args }).await?;
+    let unknown = Unknown::new(files, layout);
+    Ok(Arc::new(Indexed { store: Arc::new(store), index, unknown }))
+}
+
+#[derive(Clone, Copy)]
+struct Hashed {
+    width: usize,
+    depth: usize,
+}
+
+#[async_trait]
+impl Naming for Hashed {
+    fn capabilities(&self, files: Capabilities) -> Capabilities {
+        Capabilities { list: false, ordered: false, ..files }
+    }
+
+    fn path(&self, key: &str) -> Result<String> {
+        check_key(key)?;
+        Ok(self.place(&Sha256::digest(key)))
+    }
+
+    async fn list(&self, _: &Filesystem, _: ListOptions) -> Result<Page> {
+        Err(Error::Unsupported(
+            "a HashdirStore knows hashes, not keys; with `index: true` it keeps the keys of what \
+             is written from then on, and lists them"
+                .to_owned(),
+        ))
+    }
+}
+
+impl Hashed {
+    /// The file path for a hash.
+    fn place(self, hash: &[u8]) -> String {
+        let hash = hex::encode(hash);
+        let mut path = String::with_capacity(hash.len() + self.depth);
+        for (at, character) in hash.chars().enumerate() {
+            if at > 0 && at % self.width == 0 && at / self.width <= self.depth {
+                path.push('/');
+            }
+            path.push(character);
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_the_hash_in_pieces() {
+        let path = |width, depth| Hashed { width, depth }.path("hello").unwrap();
+        assert_eq!(
+            path(2, 3),
+            "2c/f2/4d/ba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        );
+        assert_eq!(path(1, 1), "2/cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_eq!(path(5, 0).len(), 64);
+        assert_eq!(path(63, 1).split_once('/').unwrap().1, "4");
+    }
+}

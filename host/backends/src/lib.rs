@@ -1,0 +1,140 @@
+//! The native backends, one module per store type, and the list of them.
+
+mod ahead;
+mod blocking;
+mod bucket;
+#[cfg(test)]
+mod delimited_tests;
+pub mod filesystem;
+pub mod hashdir;
+#[cfg(test)]
+mod limited;
+pub mod memory;
+#[cfg(test)]
+mod objects_tests;
+pub mod safe_filesystem;
+mod spool;
+pub mod sqlite;
+pub mod zip;
+
+pub use bucket::presign::Method;
+use futures::future::BoxFuture;
+use std::path::{Path, PathBuf};
+use storage_store::{Error, Result, SharedStore};
+
+/// A backend type: its name, its config schema, and how to open a store.
+pub struct Backend {
+    /// The name used for `type` in the configuration.
+    pub name: &'static str,
+    /// Other names for the same type.
+    pub aliases: &'static [&'static str],
+    /// JSON Schema of its config, as JSON text. Gives every property a `type`, a
+    /// `description` and, if it has one, a `default`; ends with
+    /// `"additionalProperties": false`.
+    pub config_schema: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// The config property with the path of the folder or file that holds the
+    /// objects. `None` if there is none, or if the store may replace that file.
+    pub place: Option<&'static str>,
+    /// Config properties that name files whose contents are part of the config.
+    pub files: &'static [&'static str],
+    /// Opens a store of this type.
+    pub open: fn(OpenArgs) -> BoxFuture<'static, Result<SharedStore>>,
+}
+
+/// The arguments of [`Backend::open`].
+pub struct OpenArgs {
+    /// The store's name in the configuration.
+    pub name: String,
+    /// Its config, a JSON object.
+    pub config: serde_json::Value,
+    /// The folder of the configuration file; relative paths in the config start
+    /// here.
+    pub directory: PathBuf,
+    /// Whether to create missing directories and files. If not, a missing one is an
+    /// error.
+    pub create: bool,
+    /// Only check: create and change nothing. Anything missing is an error that
+    /// says what a real start would create.
+    pub check_only: bool,
+}
+
+/// The serde default of options that are on.
+fn yes() -> bool {
+    true
+}
+
+impl OpenArgs {
+    /// An `InvalidConfig` error; `problem` says what is wrong and what to do.
+    fn bad(&self, problem: &str) -> Error {
+        Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
+    }
+
+    /// Checks, as far as possible without writing, that a start could create
+    /// `path`.
+    fn could_create(&self, path: &Path) -> std::result::Result<(), String> {
+        use rustix::fs::{Access, AtFlags, CWD};
+        let above = path.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
+        let Some(above) = above.filter(|above| !above.as_os_str().is_empty()) else {
+            return Ok(());
+        };
+        if !above.is_dir() {
+            return Err(format!("{} is not a directory", above.display()));
+        }
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(CWD, above, wanted, AtFlags::EACCESS)
+            .map_err(|e| format!("{}: {}", above.display(), std::io::Error::from(e)))
+    }
+
+    /// Succeeds if the missing `path`, which the config property `what` names, may
+    /// be created. Logs it, since an empty store in place of a full one usually
+    /// means a mistyped path or an unmounted disk.
+    fn may_create(&self, what: &str, path: &Path) -> Result<()> {
+        let shown = path.display();
+        if self.create {
+            tracing::info!(target: "storage", "store {:?}: {what} {shown} does not exist; creating it", self.name);
+            return Ok(());
+        }
+        if self.check_only {
+            self.could_create(path).map_err(|problem| {
+                self.bad(&format!("{what} {shown} does not exist and can't be made: {problem}"))
+            })?;
+        }
+        let why = match self.check_only {
+            true => "it would be created by a start",
+            false => "reading does not create it: correct the path, or write an object",
+        };
+        Err(self.bad(&format!("{what} {shown} does not exist; {why}")))
+    }
+}
+
+/// Makes a URL that lets its holder read or write one object until it expires.
+/// `kind` is the type of the store; `Unsupported` unless it is a BucketStore.
+pub async fn presign(
+    kind: &str,
+    args: &OpenArgs,
+    key: &str,
+    method: Method,
+    expires: std::time::Duration,
+) -> Result<String> {
+    if kind != bucket::BACKEND.name {
+        return Err(Error::Unsupported(format!(
+            "store {:?} is a {kind}: only a BucketStore has servers that take presigned URLs; name \
+             the bucket's own store, and the key as it is there",
+            args.name
+        )));
+    }
+    bucket::presign::presign(args, key, method, expires).await
+}
+
+/// Every backend, in the order of the documentation.
+pub static BACKENDS: &[&Backend] = &[
+    &memory::BACKEND,
+    &filesystem::BACKEND,
+    &safe_filesystem::BACKEND,
+    &hashdir::BACKEND,
+    &sqlite::BACKEND,
+    &bucket::BACKEND,
+    &zip::BACKEND,
+];

@@ -1,0 +1,313 @@
+//! The writer thread. Changes that wait for it share a transaction and its fsync;
+//! each one succeeds or fails alone.
+
+use super::copying::{self, Copy};
+use super::guard::Guarded;
+use super::query::{self, objects};
+use super::schema::{MAX_ROW_BYTES, Place, too_big};
+use crate::spool::Body;
+use rusqlite::{Connection, blob::ZeroBlob, params};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use storage_store::chunk_size::CHUNK;
+use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
+use tokio::sync::oneshot;
+
+/// A transaction takes no more changes once it has this many, or this many bytes.
+const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+
+/// After a batch larger than this, the log is truncated at once.
+const LARGE: u64 = 64 * 1024 * 1024;
+
+/// A change to the database.
+pub(super) enum Change {
+    Put(String, Body, PutOptions),
+    /// Copies the bytes of one row to another.
+    Copy(Copy, PutOptions),
+    Delete(String, DeleteOptions),
+    /// Ends the thread after all earlier changes.
+    Close,
+}
+
+impl Change {
+    fn bytes(&self) -> u64 {
+        match self {
+            Change::Put(_, body, _) => body.len(),
+            Change::Copy(copy, _) => copy.size,
+            Change::Delete(..) | Change::Close => 0,
+        }
+    }
+}
+
+struct Job {
+    change: Change,
+    answer: oneshot::Sender<Result<ObjectInfo>>,
+}
+
+/// Sends changes to the writer thread.
+pub(super) struct Queue {
+    jobs: Sender<Job>,
+}
+
+impl Queue {
+    /// Starts the writer thread.
+    pub(super) fn start(place: Arc<Place>, connection: Guarded) -> Result<Self> {
+        let (jobs, waiting) = channel();
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || run(&place, connection, &waiting))
+            .map_err(|e| Error::Unavailable(format!("no thread for a database: {e}")))?;
+        Ok(Self { jobs })
+    }
+
+    /// Applies a change. It is committed when this returns.
+    pub(super) async fn submit(&self, change: Change) -> Result<ObjectInfo> {
+        let (answer, result) = oneshot::channel();
+        let closed = || Error::Unavailable("the store is closed".to_owned());
+        self.jobs.send(Job { change, answer }).map_err(|_| closed())?;
+        result.await.map_err(|_| closed())?
+    }
+}
+
+fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
+    let mut next = waiting.recv().ok();
+    while let Some(job) = next.take() {
+        let mut bytes = job.change.bytes();
+        let mut batch = vec![job];
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let Ok(job) = waiting.try_recv() else { break };
+            bytes = bytes.saturating_add(job.change.bytes());
+            batch.push(job);
+        }
+        let close = batch.iter().position(|job| matches!(job.change, Change::Close));
+        let after = close.map(|at| batch.split_off(at));
+        commit(place, &connection, batch);
+        if bytes > LARGE {
+            // Best effort: a reader of an older version may still need the log.
+            let _ = connection.busy_timeout(std::time::Duration::ZERO);
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = connection.busy_timeout(place.busy_timeout);
+        }
+        if let Some(closing) = after {
+            let result = finish(place, connection);
+            for job in closing {
+                let _ = job.answer.send(match job.change {
+                    Change::Close => result.clone(),
+                    _ => Err(Error::Unavailable("the store is closed".to_owned())),
+                });
+            }
+            return;
+        }
+        next = waiting.recv().ok();
+    }
+}
+
+fn finish(place: &Place, connection: Guarded) -> Result<ObjectInfo> {
+    // Every commit is durable already; this only leaves a single file.
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.close().map_err(|e| place.error(None, &e))?;
+    Ok(ObjectInfo::default())
+}
+
+fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
+    let results = transaction(place, connection, &batch);
+    let results = match results {
+        Ok(results) => results,
+        Err(error) if batch.len() == 1 => vec![Err(error)],
+        // One bad change (say, too large for the disk) must not fail the others, so
+        // retry each alone.
+        Err(_) => batch
+            .chunks(1)
+            .map(|job| {
+                transaction(place, connection, job)
+                    .and_then(|mut results| results.pop().unwrap_or(Ok(ObjectInfo::default())))
+            })
+            .collect(),
+    };
+    for (job, result) in batch.into_iter().zip(results) {
+        // The caller may have gone away.
+        let _ = job.answer.send(result);
+    }
+}
+
+/// Applies a batch in one transaction and returns a result for each change. If this
+/// fails as a whole, nothing was changed.
+fn transaction(
+    place: &Place,
+    connection: &Guarded,
+    batch: &[Job],
+) -> Result<Vec<Result<ObjectInfo>>> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fail = |e: rusqlite::Error| place.error(None, &e);
+    connection.renew();
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+    let guard = Rollback(connection);
+    let mut results = Vec::with_capacity(batch.len());
+    for job in batch {
+        connection.renew();
+        connection.execute_batch("SAVEPOINT change").map_err(fail)?;
+        let result = change(place, connection, &job.change);
+        if result.is_err() {
+            if connection.is_autocommit() {
+                // A full disk aborts the whole transaction.
+                return result.map(|_| Vec::new());
+            }
+            connection.execute_batch("ROLLBACK TO change").map_err(fail)?;
+        }
+        connection.execute_batch("RELEASE change").map_err(fail)?;
+        results.push(result);
+    }
+    connection.renew();
+    connection.execute_batch("COMMIT").map_err(fail)?;
+    drop(guard);
+    Ok(results)
+}
+
+/// Rolls back a transaction that an error left open.
+struct Rollback<'a>(&'a Connection);
+
+impl Drop for Rollback<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn change(place: &Place, connection: &Connection, change: &Change) -> Result<ObjectInfo> {
+    match change {
+        Change::Put(key, body, options) => put(place, connection, key, body, options),
+        Change::Copy(copy, options) => copying::copy(place, connection, copy, options),
+        Change::Delete(key, options) => {
+            if options.if_match.is_some() {
+                let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
+                if found.info.etag != options.if_match {
+                    return Err(Error::PreconditionFailed);
+                }
+            }
+            let removed = connection
+                .prepare_cached(concat!("DELETE FROM objects WHERE key = ?1 AND ", objects!()))
+                .and_then(|mut statement| statement.execute([key]))
+                .map_err(|e| place.error(Some(key), &e))?;
+            if removed == 0 { Err(Error::NotFound) } else { Ok(ObjectInfo::default()) }
+        }
+        Change::Close => Ok(ObjectInfo::default()),
+    }
+}
+
+/// Rejects an object that is too large for a row.
+pub(super) fn check_size(place: &Place, key: &str, size: u64) -> Result<()> {
+    // The row's header and the key count too.
+    if size.saturating_add(key.len() as u64 + 64) > MAX_ROW_BYTES {
+        return Err(Error::LimitExceeded(too_big(&format!("{}, key {key:?}", place.shown))));
+    }
+    Ok(())
+}
+
+/// Converts the error of a write. If no row was written, the key has a row that is
+/// not an object.
+pub(super) fn taken(place: &Place, key: &str, error: &rusqlite::Error) -> Error {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => Error::InvalidKey(format!(
+            "{}: the row of {key:?} holds NULL or a number, which is no object, and is not \
+             replaced; remove it with another program, or take another key",
+            place.shown
+        )),
+        error => place.error(Some(key), error),
+    }
+}
+
+fn put(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    body: &Body,
+    options: &PutOptions,
+) -> Result<ObjectInfo> {
+    let fail = |e: rusqlite::Error| taken(place, key, &e);
+    if options.if_absent || options.if_match.is_some() {
+        let current = query::find(place, connection, key)?;
+        check_write(options, current.as_ref().map(|found| &found.info))?;
+    }
+    check_size(place, key, body.len())?;
+    let mut statement = connection
+        .prepare_cached(concat!(
+            "INSERT INTO objects (key, data) VALUES (?1, ?2) ON CONFLICT (key) \
+             DO UPDATE SET data = excluded.data WHERE ",
+            objects!(),
+            " RETURNING rowid"
+        ))
+        .map_err(fail)?;
+    match body {
+        Body::Bytes(bytes) => {
+            statement.query_row(params![key, bytes.as_ref()], |_| Ok(())).map_err(fail)?;
+        }
+        Body::Spool(file, length) => {
+            let row: i64 = statement
+                .query_row(params![key, ZeroBlob(*length)], |row| row.get(0))
+                .map_err(fail)?;
+            copy(place, connection, key, row, file, *length)?;
+        }
+    }
+    keep(place, connection, key, options)
+}
+
+/// Stores etag, content type and user metadata for a row that was just written.
+/// Returns the object's info.
+pub(super) fn keep(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    options: &PutOptions,
+) -> Result<ObjectInfo> {
+    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    let metadata = if options.metadata.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&options.metadata).map_err(|e| Error::Other(e.to_string()))?)
+    };
+    // The insert trigger creates the metadata row. If it is missing, someone
+    // dropped the trigger.
+    let updated = connection
+        .prepare_cached(
+            "UPDATE storage_metadata SET etag = ?2, content_type = ?3, metadata = ?4 WHERE key = ?1",
+        )
+        .and_then(|mut s| s.execute(params![key, options.etag, options.content_type, metadata]))
+        .map_err(fail)?;
+    if updated != 1 {
+        return Err(Error::Other(format!(
+            "{}: the triggers on \"objects\" were removed; reopen the store",
+            place.shown
+        )));
+    }
+    Ok(query::find(place, connection, key)?.ok_or(Error::NotFound)?.info)
+}
+
+fn copy(
+    place: &Place,
+    connection: &Connection,
+    key: &str,
+    row: i64,
+    file: &File,
+    length: u64,
+) -> Result<()> {
+    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    let mut blob = connection.blob_open("main", "objects", "data", row, false).map_err(fail)?;
+    let mut piece = vec![0; CHUNK];
+    let mut at = 0;
+    while at < length {
+        let part = usize::try_from(length - at).unwrap_or(CHUNK).min(CHUNK);
+        let part = piece.get_mut(..part).unwrap_or_default();
+        file.read_exact_at(part, at).map_err(|e| {
+            Error::Unavailable(format!("{}, key {key:?}: its spool file: {e}", place.shown))
+        })?;
+        blob.write_at(part, usize::try_from(at).unwrap_or(usize::MAX)).map_err(fail)?;
+        at += part.len() as u64;
+    }
+    blob.close().map_err(fail)
+}

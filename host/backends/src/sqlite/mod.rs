@@ -1,0 +1,265 @@
+//! SqliteStore: objects as rows of one database file.
+//!
+//! - [`schema`]: the tables, the triggers, errors. [`query`]: lookups and listings.
+//!   [`skipped`]: rows that are not objects. [`guard`]: limits on what a database
+//!   does by itself.
+//! - [`commit`]: the writer thread. [`writer`]: streamed writes. [`copying`]:
+//!   copies within the database.
+//! - [`reader`]: read connections and streamed reads.
+
+mod commit;
+mod copying;
+mod guard;
+mod query;
+mod reader;
+mod schema;
+mod skipped;
+mod writer;
+
+use super::blocking::blocking;
+use super::spool::Body;
+use super::{Backend, OpenArgs};
+use async_trait::async_trait;
+use bytes::Bytes;
+use commit::{Change, Queue};
+use copying::Copy;
+use reader::Pool;
+use schema::Place;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use storage_store::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, SharedStore, Writer, check_key, check_write,
+};
+use writer::SpoolWriter;
+
+/// The store type.
+pub static BACKEND: Backend = Backend {
+    name: "SqliteStore",
+    aliases: &["AsyncSqliteStore"],
+    config_schema: r#"{
+        "type": "object",
+        "properties": {
+            "db_path": {
+                "type": "string",
+                "description": "The database file; made when missing, with its directory."
+            },
+            "durable": {
+                "type": "boolean",
+                "description": "Whether a write survives a power cut once acknowledged; without, only a crash of the process.",
+                "default": true
+            },
+            "busy_timeout": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 3600,
+                "description": "Seconds to wait while another process has locked the database.",
+                "default": 5
+            }
+        },
+        "required": ["db_path"],
+        "additionalProperties": false
+    }"#,
+    doc: "Objects as rows of one SQLite database.",
+    place: Some("db_path"),
+    files: &[],
+    open: |args| Box::pin(blocking(move || open(&args))),
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    db_path: String,
+    #[serde(default = "super::yes")]
+    durable: bool,
+    #[serde(default = "five")]
+    busy_timeout: f64,
+}
+
+fn five() -> f64 {
+    5.0
+}
+
+/// What the store and its writers share.
+struct Shared {
+    pool: Arc<Pool>,
+    /// `None` if the store was opened only to check it.
+    queue: Option<Queue>,
+}
+
+impl Shared {
+    fn queue(&self) -> Result<&Queue> {
+        self.queue
+            .as_ref()
+            .ok_or_else(|| Error::Unsupported("the store was opened to look only".to_owned()))
+    }
+}
+
+struct Sqlite {
+    shared: Arc<Shared>,
+}
+
+fn open(args: &OpenArgs) -> Result<SharedStore> {
+    let bad = |problem: String| args.bad(&problem);
+    let config = Config::deserialize(&args.config).map_err(|e| bad(e.to_string()))?;
+    let shown = config.db_path;
+    if shown.is_empty() {
+        return Err(bad("db_path is empty; name a file".to_owned()));
+    }
+    if shown == ":memory:" {
+        return Err(bad("db_path \":memory:\" is not a file; use a DictStore".to_owned()));
+    }
+    if !(0.0..=3600.0).contains(&config.busy_timeout) {
+        return Err(bad("busy_timeout must be between 0 and 3600 seconds".to_owned()));
+    }
+    let path = args.directory.join(&shown);
+    if path.is_dir() {
+        return Err(bad(format!("db_path {shown} is a directory; name a file")));
+    }
+    if path.exists() && !path.is_file() {
+        return Err(bad(format!("db_path {shown} is a device, a socket or a pipe; name a file")));
+    }
+    if !path.exists() {
+        args.may_create("db_path", &path)?;
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| bad(format!("db_path {shown}: its directory can't be made: {e}")))?;
+    }
+    let place = Arc::new(Place {
+        path,
+        shown,
+        busy_timeout: Duration::from_secs_f64(config.busy_timeout),
+        durable: config.durable,
+        check_only: args.check_only,
+    });
+    let queue = match args.check_only {
+        true => None,
+        false => Some(Queue::start(place.clone(), place.writer(args.create)?)?),
+    };
+    let pool = Arc::new(Pool::new(place));
+    if args.check_only {
+        pool.with(|connection| pool.place.check(connection))?;
+        pool.with(|connection| {
+            pool.place.check_objects(connection, "it would be created by a start")
+        })?;
+    }
+    Ok(Arc::new(Sqlite { shared: Arc::new(Shared { pool, queue }) }))
+}
+
+impl Sqlite {
+    async fn with<T: Send + 'static>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&Arc<Pool>, String) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (pool, key) = (self.shared.pool.clone(), key.to_owned());
+        blocking(move || work(&pool, key)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for Sqlite {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ALL
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        check_key(key)?;
+        self.with(key, move |pool, key| reader::get(pool, &key, &options)).await
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        check_key(key)?;
+        commit::check_size(&self.shared.pool.place, key, data.len() as u64)?;
+        let change = Change::Put(key.to_owned(), Body::Bytes(data), options);
+        self.shared.queue()?.submit(change).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        check_key(key)?;
+        self.with(key, |pool, key| pool.with(|c| query::exists(&pool.place, c, &key))).await
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        check_key(key)?;
+        self.shared.queue()?.submit(Change::Delete(key.to_owned(), options)).await.map(drop)
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        check_key(key)?;
+        let find = |pool: &Arc<Pool>, key: String| {
+            pool.with(|connection| query::find(&pool.place, connection, &key))
+        };
+        let found = self.with(key, find).await?.filter(query::Found::is_object);
+        Ok(found.ok_or(Error::NotFound)?.info)
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.with("", move |pool, _| pool.with(|c| query::list(&pool.place, c, &options))).await
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        check_key(key)?;
+        self.with(key, move |pool, key| reader::open(pool, key, &options)).await
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        check_key(key)?;
+        self.shared.queue()?;
+        if options.if_absent || options.if_match.is_some() {
+            // Fail early for the client's sake; the transaction decides.
+            let current = match self.stat(key).await {
+                Ok(info) => Some(info),
+                Err(Error::NotFound) => None,
+                Err(error) => return Err(error),
+            };
+            check_write(&options, current.as_ref())?;
+        }
+        Ok(Box::new(SpoolWriter::new(self.shared.clone(), key.to_owned(), options)))
+    }
+
+    async fn copy(
+        &self,
+        from: &str,
+        etag: &str,
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        check_key(to)?;
+        // Find the size now, because the writer thread limits its batches by size.
+        let found = match self.stat(from).await {
+            Err(Error::NotFound) => return Ok(None),
+            found => found?,
+        };
+        let Some(size) = found.size.filter(|_| from != to && found.etag.as_deref() == Some(etag))
+        else {
+            return Ok(None);
+        };
+        let (from, etag, to) = (from.to_owned(), etag.to_owned(), to.to_owned());
+        let change = Change::Copy(Copy { from, etag, to, size }, options);
+        match self.shared.queue()?.submit(change).await {
+            Err(Error::NotFound) => Ok(None),
+            copied => copied.map(Some),
+        }
+    }
+
+    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+        Ok(None)
+    }
+
+    async fn close(&self) -> Result<()> {
+        let pool = self.shared.pool.clone();
+        blocking(move || {
+            pool.close();
+            Ok(())
+        })
+        .await?;
+        match &self.shared.queue {
+            Some(queue) => queue.submit(Change::Close).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}

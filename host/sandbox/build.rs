@@ -1,0 +1,113 @@
+//! Builds the wasm guests and passes their paths to the crate, so that a plain `cargo
+//! build` suffices.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, exit};
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() {
+    // Read at run time: a path compiled into the script may belong to another checkout.
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let root = manifest.join("../..");
+    for path in
+        ["guest/core/src", "guest/sdk/src", "guest/component/src", "guest/transforming/src", "wit"]
+    {
+        println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    for part in ["core", "sdk", "component", "transforming"] {
+        println!(
+            "cargo::rerun-if-changed={}",
+            root.join(format!("guest/{part}/Cargo.toml")).display()
+        );
+    }
+    println!("cargo::rerun-if-changed={}", root.join("guest/component/Cargo.lock").display());
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let target_dir = out.join("guest");
+
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--release", "--workspace", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(root.join("guest/component/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target_dir);
+    // Drop the outer build's settings, which are for the host target.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let ours = ["RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTDOC", "TARGET", "HOST", "PROFILE"];
+        let outer =
+            text.starts_with("CARGO") && text != "CARGO_HOME" && text != "CARGO_NET_OFFLINE";
+        let wrapper = text.starts_with("RUSTC_") && text.ends_with("WRAPPER");
+        if outer || wrapper || ours.contains(&text.as_ref()) {
+            cargo.env_remove(&name);
+        }
+    }
+    // SIMD makes base64 and inflate several times faster, and every runtime supports
+    // it.
+    cargo.env("RUSTFLAGS", "-C target-feature=+simd128");
+
+    match build(&mut cargo) {
+        Err(Failure::NoTarget) if add_target() => {
+            if let Err(failure) = build(&mut cargo) {
+                fail(&failure.to_string());
+            }
+        }
+        Err(failure) => fail(&failure.to_string()),
+        Ok(()) => {}
+    }
+    for (variable, name) in
+        [("DECORATORS_WASM", "storage_decorators"), ("TRANSFORMING_WASM", "storage_transforming")]
+    {
+        let wasm = target_dir.join(TARGET).join(format!("release/{name}.wasm"));
+        println!("cargo::rustc-env={variable}={}", wasm.display());
+    }
+}
+
+enum Failure {
+    NoTarget,
+    Other(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::NoTarget => write!(
+                f,
+                "the Rust target {TARGET} is missing; install it with: rustup target add {TARGET}"
+            ),
+            Failure::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+fn build(cargo: &mut Command) -> Result<(), Failure> {
+    let output = cargo
+        .output()
+        .map_err(|error| Failure::Other(format!("cargo could not be started: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let missing = ["can't find crate for `core`", "can't find crate for `std`"];
+    match missing.iter().any(|missing| text.contains(missing)) {
+        true => Err(Failure::NoTarget),
+        false => Err(Failure::Other(format!("the decorators did not build:\n{text}"))),
+    }
+}
+
+/// rustup adds the target from rust-toolchain.toml by itself only if automatic
+/// installation is enabled.
+fn add_target() -> bool {
+    Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn fail(message: &str) -> ! {
+    println!("cargo::error={}", message.replace('\n', "\\n"));
+    eprintln!("{message}");
+    exit(1)
+}

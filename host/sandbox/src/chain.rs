@@ -1,0 +1,400 @@
+//! A sandboxed chain of decorators as an [`ObjectStore`].
+
+use super::bindings::exports::storage::object_store::object_store::{
+    GuestReader, GuestStore, GuestWriter,
+};
+use super::bindings::storage::object_store::types;
+use super::key_route::KeyRoute;
+use super::pool::{Instance, Lease, Pool, within};
+use super::stream_slot::StreamSlot;
+use super::{check, convert};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use storage_store::{
+    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+};
+use wasmtime::component::ResourceAny;
+
+/// The most bytes that cross the sandbox boundary in one call of a stream.
+const MAX_CHUNK: usize = 1024 * 1024;
+
+/// A chain of decorators, built in instances of one component.
+pub struct Chain {
+    pool: Arc<Pool>,
+    capabilities: Capabilities,
+    /// The current value of the one capability that can be withdrawn.
+    conditional: AtomicBool,
+    route: Option<KeyRoute>,
+}
+
+/// Makes one call on a leased instance. A trap discards the instance and returns an
+/// error; otherwise the instance goes back into the lease.
+macro_rules! call {
+    ($lease:expr, |$instance:ident| $call:expr) => {{
+        let lease: &mut Lease = $lease;
+        let limit = lease.pool().pack().limits().call;
+        let mut taken = lease.take()?;
+        taken.store.data_mut().begin();
+        let $instance = &mut *taken;
+        match within(limit, async { $call }).await {
+            Ok(answer) => {
+                lease.put_back(taken);
+                answer
+            }
+            Err(trap) => {
+                let starved = taken.store.data().starved;
+                return Err(lease.pool().failure("failed", starved, &trap));
+            }
+        }
+    }};
+}
+
+/// Makes one call on a stream, in the instance that its slot is in.
+macro_rules! on {
+    ($slot:expr, |$instance:ident| $call:expr) => {
+        $slot.call(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
+    };
+}
+
+/// Makes the call that opens a stream.
+macro_rules! opened {
+    ($slot:expr, |$instance:ident| $call:expr) => {
+        $slot.open(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
+    };
+}
+
+/// Makes one call on the root store, in an instance leased for it alone. `$accept`
+/// converts the answer to a host type, and may reject it.
+macro_rules! once {
+    ($self:ident, |$instance:ident, $store:ident| $call:expr, $accept:expr) => {{
+        let mut lease = $self.pool.checkout().await?;
+        let answer = call!(&mut lease, |$instance| {
+            let $store: GuestStore<'_> =
+                $instance.exports.storage_object_store_object_store().store();
+            $call
+        });
+        match answer.map($accept) {
+            Ok(Ok(answer)) => {
+                lease.give_back();
+                Ok(answer)
+            }
+            Ok(Err(problem)) => Err($self.pool.breach(&problem)),
+            Err(error) => {
+                lease.give_back();
+                Err($self.pool.convert_error(error))
+            }
+        }
+    }};
+}
+
+impl Chain {
+    /// Builds the chain once to find out whether it can be built, and its capabilities.
+    pub(super) async fn open(pool: Arc<Pool>, route: Option<KeyRoute>) -> Result<Self> {
+        let capabilities = ask(&pool).await?;
+        let conditional = AtomicBool::new(capabilities.conditional);
+        Ok(Self { pool, capabilities, conditional, route })
+    }
+
+    /// Reads the capabilities again after a conditional change was refused: a base may
+    /// have found out that its server ignores preconditions.
+    async fn refused(&self, refused: bool) {
+        if refused && self.conditional.load(Ordering::Relaxed) {
+            // Idle instances keep the capabilities from when they were built.
+            self.pool.forget_idle();
+            if let Ok(now) = ask(&self.pool).await {
+                self.conditional.store(now.conditional, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn untrusted(&self) -> bool {
+        self.pool.untrusted()
+    }
+
+    fn accept(&self, info: types::ObjectInfo) -> check::Checked<ObjectInfo> {
+        self.pool.accept(info)
+    }
+}
+
+/// The capabilities that the guest reports.
+async fn ask(pool: &Arc<Pool>) -> Result<Capabilities> {
+    let mut lease = pool.checkout().await?;
+    let capabilities = call!(&mut lease, |i| {
+        let store = i.exports.storage_object_store_object_store().store();
+        store.call_capabilities(&mut i.store, i.root).await
+    });
+    lease.give_back();
+    Ok(convert::capabilities_in(capabilities))
+}
+
+/// Whether a change failed because its preconditions can't be honoured.
+fn refuses<T>(conditional: bool, answer: &Result<T>) -> bool {
+    conditional && matches!(answer, Err(Error::Unsupported(_)))
+}
+
+#[async_trait]
+impl ObjectStore for Chain {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { conditional: self.conditional.load(Ordering::Relaxed), ..self.capabilities }
+    }
+
+    async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        let asked = convert::read_options_out(&options);
+        once!(
+            self,
+            |i, s| {
+                let offload = i.offload();
+                offload.run(pin!(s.call_get(&mut i.store, i.root, key, &asked))).await
+            },
+            |(info, data)| {
+                let info = self.accept(info)?;
+                if self.untrusted() {
+                    check::inline(&data, &info, &options)?;
+                }
+                Ok::<_, String>((info, data.into()))
+            }
+        )
+    }
+
+    async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
+        let conditional = options.if_absent || options.if_match.is_some();
+        let options = convert::put_options_out(&options);
+        let answer = once!(
+            self,
+            |i, s| {
+                let offload = i.offload();
+                offload.add(data.len()).await;
+                offload.run(pin!(s.call_put(&mut i.store, i.root, key, &data, &options))).await
+            },
+            |info| self.accept(info)
+        );
+        self.refused(refuses(conditional, &answer)).await;
+        answer
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        once!(self, |i, s| s.call_exists(&mut i.store, i.root, key).await, Ok::<_, String>)
+    }
+
+    async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        let conditional = options.if_match.is_some();
+        let options = convert::delete_options_out(&options);
+        let answer = once!(
+            self,
+            |i, s| s.call_delete(&mut i.store, i.root, key, &options).await,
+            Ok::<_, String>
+        );
+        self.refused(refuses(conditional, &answer)).await;
+        answer
+    }
+
+    async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        once!(self, |i, s| s.call_stat(&mut i.store, i.root, key).await, |info| self.accept(info))
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page> {
+        let asked = convert::list_options_out(&options);
+        once!(self, |i, s| s.call_list(&mut i.store, i.root, &asked).await, |page| {
+            let page = convert::page_in(page);
+            if self.untrusted() { check::page(page, &options) } else { Ok(page) }
+        })
+    }
+
+    async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
+        let mut slot = StreamSlot::take(&self.pool).await?;
+        let opened = opened!(slot, |i| {
+            let store = i.exports.storage_object_store_object_store().store();
+            let offload = i.offload();
+            let opened =
+                offload.run(pin!(store.call_read(&mut i.store, i.root, &key, &asked))).await?;
+            match opened {
+                Err(error) => Ok(Err(error)),
+                Ok(reader) => {
+                    let info = guest_reader(&i.exports).call_info(&mut i.store, reader).await?;
+                    Ok(Ok((reader, info)))
+                }
+            }
+        });
+        let (reader, info) = opened.map_err(|error| self.pool.convert_error(error))?;
+        let checked = self.accept(info).and_then(|info| {
+            let expected = if self.untrusted() { check::expected(&info, &options)? } else { None };
+            Ok((info, expected))
+        });
+        let (info, expected) = checked.map_err(|problem| self.pool.breach(&problem))?;
+        let pool = self.pool.clone();
+        Ok(Box::new(ChainReader {
+            pool,
+            slot: Some(slot),
+            reader,
+            info,
+            gave: 0,
+            expected,
+            failed: None,
+        }))
+    }
+
+    async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
+        let conditional = options.if_absent || options.if_match.is_some();
+        let (key, options) = (key.to_owned(), convert::put_options_out(&options));
+        let mut slot = StreamSlot::take(&self.pool).await?;
+        let opened = opened!(slot, |i| {
+            let store = i.exports.storage_object_store_object_store().store();
+            let opened = store.call_write(&mut i.store, i.root, &key, &options).await?;
+            Ok(opened.map(|writer| (writer, ())))
+        });
+        let opened = opened.map_err(|error| self.pool.convert_error(error));
+        self.refused(refuses(conditional, &opened)).await;
+        let (writer, ()) = opened?;
+        Ok(Box::new(ChainWriter { pool: self.pool.clone(), slot, writer, pushed: 0 }))
+    }
+
+    async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
+    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
+        self.route.as_ref().map(|route| route.follow(key)).transpose()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.pool.close().await;
+        Ok(())
+    }
+}
+
+fn guest_reader(exports: &super::bindings::DecoratorPack) -> GuestReader<'_> {
+    exports.storage_object_store_object_store().reader()
+}
+
+fn guest_writer(exports: &super::bindings::DecoratorPack) -> GuestWriter<'_> {
+    exports.storage_object_store_object_store().writer()
+}
+
+/// Holds a stream slot until the end of the object.
+struct ChainReader {
+    pool: Arc<Pool>,
+    slot: Option<StreamSlot>,
+    reader: ResourceAny,
+    info: ObjectInfo,
+    /// Bytes read so far, and the bytes that the reader must return in all. `expected`
+    /// is set where a plug-in's answers are checked.
+    gave: u64,
+    expected: Option<u64>,
+    /// The error that ended it. A later call must not seem to reach the end.
+    failed: Option<Error>,
+}
+
+impl ChainReader {
+    async fn ask(&mut self, max: usize) -> Result<Bytes> {
+        let Some(slot) = &self.slot else { return Ok(Bytes::new()) };
+        let max = max.clamp(1, MAX_CHUNK);
+        let asked = u32::try_from(max).unwrap_or(u32::MAX);
+        let reader = self.reader;
+        let chunk = on!(slot, |i| {
+            let (offload, guest) = (i.offload(), guest_reader(&i.exports));
+            offload.run(pin!(guest.call_next(&mut i.store, reader, asked))).await
+        });
+        let chunk = chunk.map_err(|error| self.pool.convert_error(error))?;
+        self.gave += chunk.len() as u64;
+        if let Some(problem) = self.problem(&chunk, max) {
+            // The bytes so far must not pass for the whole object.
+            self.slot = None;
+            return Err(self.pool.breach(&problem));
+        }
+        if chunk.is_empty()
+            && let Some(slot) = self.slot.take()
+        {
+            slot.close().await?;
+        }
+        Ok(chunk.into())
+    }
+
+    /// What is wrong with a chunk, if anything, given the bytes before it.
+    fn problem(&self, chunk: &[u8], max: usize) -> Option<String> {
+        let (length, gave) = (chunk.len(), self.gave);
+        if length > max {
+            return Some(format!("a reader was asked for {max} bytes and gave {length}"));
+        }
+        let most = self.pool.pack().limits().object_size;
+        match self.expected {
+            Some(expected) if gave > expected => {
+                Some(format!("a reader gave more than the {expected} bytes of the object or range"))
+            }
+            Some(expected) if chunk.is_empty() && gave < expected => {
+                Some(format!("a reader ended after {gave} of {expected} bytes"))
+            }
+            _ if gave > most => {
+                let most = storage_store::units::show_bytes(most);
+                Some(format!("a reader gave more than {most}, its limit object_size"))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Reader for ChainReader {
+    fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let asked = self.ask(max).await;
+        asked.inspect_err(|error| self.failed = Some(error.clone()))
+    }
+}
+
+/// Holds a stream slot until `finish`. Dropping it before drops the unfinished writers
+/// of the base stores, too.
+struct ChainWriter {
+    pool: Arc<Pool>,
+    slot: StreamSlot,
+    writer: ResourceAny,
+    /// Bytes pushed so far; some decorators buffer them until the end.
+    pushed: usize,
+}
+
+#[async_trait]
+impl Writer for ChainWriter {
+    async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
+        while !chunk.is_empty() {
+            let piece = chunk.split_to(chunk.len().min(MAX_CHUNK));
+            let writer = self.writer;
+            self.pushed = self.pushed.saturating_add(piece.len());
+            let done = on!(self.slot, |i| {
+                let (offload, guest) = (i.offload(), guest_writer(&i.exports));
+                offload.add(piece.len()).await;
+                offload.run(pin!(guest.call_push(&mut i.store, writer, &piece))).await
+            });
+            done.map_err(|error| self.pool.convert_error(error))?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
+        let trailer = convert::trailer_out(trailer);
+        let (writer, pushed) = (self.writer, self.pushed);
+        let done = on!(self.slot, |i| {
+            let (offload, guest) = (i.offload(), guest_writer(&i.exports));
+            offload.add(pushed).await;
+            offload.run(pin!(guest.call_finish(&mut i.store, writer, &trailer))).await
+        });
+        let info = match done {
+            Ok(info) => self.pool.accept(info).map_err(|problem| self.pool.breach(&problem))?,
+            Err(error) => {
+                self.slot.close().await?;
+                return Err(self.pool.convert_error(error));
+            }
+        };
+        self.slot.close().await?;
+        Ok(info)
+    }
+}

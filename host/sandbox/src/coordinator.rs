@@ -1,0 +1,283 @@
+//! Named locks and small values shared by the instances of a chain. Nothing
+//! here survives a restart.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use storage_core::decorators::caching;
+use storage_store::{Error, Result};
+use tokio::sync::OwnedMutexGuard;
+
+/// The most bytes of one value.
+pub const MAX_VALUE: usize = 64 * 1024;
+
+/// The most bytes of all names and values together: what a chain remembers must
+/// not grow with the number of its objects.
+pub const MAX_TOTAL: usize = 64 * 1024 * 1024;
+
+/// How long to wait for a lock. Longer than any sane single fetch: the waiter
+/// is about to make the same fetch.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The owner of a store's values: its definition, not just its name. A store
+/// that replaces another of the same name must not see the other's values.
+pub type Scope = u128;
+
+/// Named locks, and values with compare-and-set. Clones share state.
+///
+/// Names begin with a store's name and a slash. Locks are identified by name
+/// alone, so an old chain and its replacement take turns; values also by the
+/// [`Scope`] of the store, if [`scoped`](Self::scoped) assigns one.
+#[derive(Clone, Default)]
+pub struct Coordinator {
+    locks: Arc<Locks>,
+    values: Arc<Mutex<Values>>,
+    scopes: Arc<HashMap<String, Scope>>,
+}
+
+#[derive(Default)]
+struct Locks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
+
+#[derive(Default)]
+struct Values {
+    scopes: HashMap<Scope, HashMap<String, (Vec<u8>, u64)>>,
+    /// Scopes of caches whose index holds nothing good.
+    doubtful: HashSet<Scope>,
+    version: u64,
+    bytes: usize,
+}
+
+impl Values {
+    fn distrust(&mut self, scope: Scope) {
+        let Self { scopes, version, bytes, .. } = self;
+        for (name, (value, number)) in scopes.get_mut(&scope).into_iter().flatten() {
+            if caching::is_index(name) {
+                let before = value.len();
+                *value = caching::doubted(value);
+                *bytes = *bytes + value.len() - before;
+                *version += 1;
+                *number = *version;
+            }
+        }
+    }
+}
+
+/// A held lock; dropping it releases the lock.
+pub struct Guard {
+    name: String,
+    locks: Arc<Locks>,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.held = None;
+        let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Waiters hold their own reference; the last one removes the name.
+        if locks.get(&self.name).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            locks.remove(&self.name);
+        }
+    }
+}
+
+impl Coordinator {
+    /// The same coordinator, with these stores' values in their own scopes.
+    #[must_use]
+    pub fn scoped(&self, scopes: HashMap<String, Scope>) -> Self {
+        Self { scopes: Arc::new(scopes), ..self.clone() }
+    }
+
+    /// A coordinator with the same locks and no values.
+    #[must_use]
+    pub fn same_locks(&self) -> Self {
+        Self { locks: self.locks.clone(), ..Self::default() }
+    }
+
+    /// Removes every value of a scope.
+    pub fn forget(&self, scope: Scope) {
+        let mut values = self.values();
+        values.doubtful.remove(&scope);
+        for (name, (value, _)) in values.scopes.remove(&scope).into_iter().flatten() {
+            values.bytes -= name.len() + value.len();
+        }
+    }
+
+    /// Waits for the named lock and takes it; `Unavailable` after 60 seconds.
+    pub async fn lock(&self, name: &str) -> Result<Guard> {
+        let lock = {
+            let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.entry(name.to_owned()).or_default().clone()
+        };
+        // Created first, so that a cancelled wait also cleans up.
+        let mut guard = Guard { name: name.to_owned(), locks: self.locks.clone(), held: None };
+        let held = tokio::time::timeout(LOCK_TIMEOUT, lock.lock_owned()).await.map_err(|_| {
+            Error::Unavailable(format!("the lock {name:?} was not free in {LOCK_TIMEOUT:?}"))
+        })?;
+        guard.held = Some(held);
+        Ok(guard)
+    }
+
+    /// The named value and its version.
+    pub fn load(&self, name: &str) -> Option<(Vec<u8>, u64)> {
+        let (scope, values) = (self.scope(name), self.values());
+        if caching::is_doubt(name) {
+            return values.doubtful.contains(&scope).then(|| (Vec::new(), 1));
+        }
+        values.scopes.get(&scope)?.get(name).cloned()
+    }
+
+    /// Whether others may now change, past it, the objects that the cache of this scope
+    /// holds copies of. From the first change of this on, the cache compares each copy
+    /// with its main store before it uses it.
+    pub fn doubt(&self, scope: Scope, doubtful: bool) {
+        let mut values = self.values();
+        let changed = match doubtful {
+            true => values.doubtful.insert(scope),
+            false => values.doubtful.remove(&scope),
+        };
+        if changed {
+            values.distrust(scope);
+        }
+    }
+
+    /// Others have changed objects of this cache past it: it compares each copy with its
+    /// main store before it uses it.
+    pub fn distrust(&self, scope: Scope) {
+        self.values().distrust(scope);
+    }
+
+    /// Sets or removes the value if its version is `expected` (0: absent).
+    /// Returns the new version; `PreconditionFailed` for another version,
+    /// `LimitExceeded` for too many bytes.
+    pub fn compare_and_set(
+        &self,
+        name: &str,
+        expected: u64,
+        value: Option<Vec<u8>>,
+    ) -> Result<u64> {
+        let scope = self.scope(name);
+        let mut values = self.values();
+        let doubtful = values.doubtful.contains(&scope) && caching::is_index(name);
+        let value = value.map(|value| if doubtful { caching::doubted(&value) } else { value });
+        let current = values.scopes.get(&scope).and_then(|scope| scope.get(name));
+        if current.map_or(0, |(_, version)| *version) != expected {
+            return Err(Error::PreconditionFailed);
+        }
+        let before = current.map_or(0, |(value, _)| name.len() + value.len());
+        let after = value.as_ref().map_or(0, |value| name.len() + value.len());
+        if value.as_ref().is_some_and(|value| value.len() > MAX_VALUE) {
+            return Err(Error::LimitExceeded(format!(
+                "a shared value has at most {MAX_VALUE} bytes"
+            )));
+        }
+        let bytes = values.bytes - before + after;
+        if bytes > MAX_TOTAL && after > before {
+            return Err(Error::LimitExceeded(format!(
+                "shared values have at most {MAX_TOTAL} bytes"
+            )));
+        }
+        values.bytes = bytes;
+        values.version += 1;
+        let version = values.version;
+        let scope = values.scopes.entry(scope).or_default();
+        match value {
+            Some(value) => scope.insert(name.to_owned(), (value, version)),
+            None => scope.remove(name),
+        };
+        Ok(version)
+    }
+
+    /// The scope of the store that a name begins with.
+    fn scope(&self, name: &str) -> Scope {
+        let owns = |store: &str| name.strip_prefix(store).is_some_and(|rest| rest.starts_with('/'));
+        let owners = self.scopes.iter().filter(|(store, _)| owns(store));
+        owners.max_by_key(|(store, _)| store.len()).map(|(_, scope)| *scope).unwrap_or_default()
+    }
+
+    fn values(&self) -> MutexGuard<'_, Values> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lock_is_held_by_one_and_forgotten_after_the_last() {
+        let coordinator = Coordinator::default();
+        let first = coordinator.lock("a").await.unwrap();
+        let second = tokio::spawn({
+            let coordinator = coordinator.clone();
+            async move { coordinator.lock("a").await.map(|_| ()) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        drop(first);
+        second.await.unwrap().unwrap();
+        assert!(coordinator.locks.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_value_changes_only_for_who_knows_its_version() {
+        let c = Coordinator::default();
+        let version = c.compare_and_set("n", 0, Some(b"one".to_vec())).unwrap();
+        assert_eq!(c.compare_and_set("n", 0, Some(vec![])), Err(Error::PreconditionFailed));
+        assert_eq!(c.load("n"), Some((b"one".to_vec(), version)));
+        c.compare_and_set("n", version, None).unwrap();
+        assert_eq!(c.load("n"), None);
+        assert_eq!(c.values().bytes, 0);
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        let c = Coordinator::default();
+        let large = c.compare_and_set("n", 0, Some(vec![0; MAX_VALUE + 1]));
+        assert!(matches!(large, Err(Error::LimitExceeded(_))));
+    }
+
+    #[test]
+    fn doubt_is_told_and_changes_every_part_of_the_index_when_it_begins_and_ends() {
+        let c = Coordinator::default().scoped(HashMap::from([("a".to_owned(), 1)]));
+        let before = c.compare_and_set("a/cache/0f", 0, Some(b"no records".to_vec())).unwrap();
+        c.compare_and_set("a/cache/bytes", 0, Some(b"7".to_vec())).unwrap();
+        assert!(c.load("a/cache/doubt").is_none());
+        c.doubt(1, true);
+        assert!(c.load("a/cache/doubt").is_some());
+        let (value, during) = c.load("a/cache/0f").unwrap();
+        assert!(value.is_empty() && during > before);
+        let stale = c.compare_and_set("a/cache/0f", before, Some(vec![]));
+        assert_eq!(stale, Err(Error::PreconditionFailed));
+        c.doubt(1, true);
+        assert_eq!(c.load("a/cache/0f").unwrap().1, during);
+        c.doubt(1, false);
+        assert!(c.load("a/cache/doubt").is_none());
+        assert!(c.load("a/cache/0f").unwrap().1 > during);
+        assert_eq!(c.load("a/cache/bytes").unwrap().0, b"7");
+        c.doubt(1, true);
+        c.forget(1);
+        assert!(c.load("a/cache/doubt").is_none());
+        assert_eq!(c.values().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_replaces_another_shares_its_locks_and_not_its_values() {
+        let all = Coordinator::default();
+        let scoped = |scope| all.scoped(HashMap::from([("a/b".to_owned(), scope)]));
+        let (old, new) = (scoped(1), scoped(2));
+        let version = old.compare_and_set("a/b/n", 0, Some(b"old".to_vec())).unwrap();
+        assert_eq!(new.load("a/b/n"), None);
+        assert_eq!(scoped(1).load("a/b/n"), Some((b"old".to_vec(), version)));
+        new.compare_and_set("a/b/n", 0, Some(b"new".to_vec())).unwrap();
+        all.forget(1);
+        assert_eq!(old.load("a/b/n"), None);
+        assert!(new.load("a/b/n").is_some());
+        all.forget(2);
+        assert_eq!(all.values().bytes, 0);
+        let held = old.lock("a/b/n").await.unwrap();
+        let mut waits = std::pin::pin!(new.lock("a/b/n"));
+        assert!(futures::poll!(&mut waits).is_pending());
+        drop(held);
+        assert!(waits.await.is_ok());
+    }
+}

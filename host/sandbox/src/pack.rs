@@ -1,0 +1,117 @@
+//! A compiled component of the world `decorator-pack`: the built-in decorators or a
+//! plug-in.
+
+use super::bindings::exports::storage::object_store::decorators as wit;
+use super::bindings::{DecoratorPack, DecoratorPackPre};
+use super::chain::Chain;
+use super::circuit_breaker::{Counters, Health};
+use super::key_route::KeyRoute;
+use super::limits::Limits;
+use super::plugin::{output::OutputLog, wasi};
+use super::pool::Pool;
+use super::state::{Shared, State};
+use std::collections::HashMap;
+use std::sync::Arc;
+use storage_store::{Error, Result, SharedStore};
+use wasmtime_wasi::WasiCtx;
+
+/// Compiled code and the limits of its instances.
+pub(crate) struct Pack {
+    pre: DecoratorPackPre<State>,
+    limits: Limits,
+    plugin: Option<Watched>,
+}
+
+/// The counters and output of a plug-in.
+pub(crate) struct Watched {
+    pub name: Arc<str>,
+    pub counters: Arc<Counters>,
+    pub voice: Arc<OutputLog>,
+}
+
+impl Pack {
+    pub fn new(pre: DecoratorPackPre<State>, limits: Limits, plugin: Option<Watched>) -> Arc<Self> {
+        Arc::new(Self { pre, limits, plugin })
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn engine(&self) -> &wasmtime::Engine {
+        self.pre.engine()
+    }
+
+    /// The plug-in's name; `None` for the built-in decorators.
+    pub fn plugin(&self) -> Option<&str> {
+        self.plugin.as_ref().map(|plugin| &*plugin.name)
+    }
+
+    /// A circuit breaker for one chain; `None` for the built-in decorators.
+    pub fn health(&self, store: String) -> Option<Health> {
+        let plugin = self.plugin.as_ref()?;
+        Some(Health::new(plugin.name.clone(), store, plugin.counters.clone()))
+    }
+
+    /// The WASI context of one instance. It inherits nothing: no files, environment,
+    /// arguments or network.
+    pub fn wasi(&self, store: &str) -> WasiCtx {
+        match &self.plugin {
+            None => WasiCtx::builder().build(),
+            Some(plugin) => wasi::context(&plugin.voice, &store.into()),
+        }
+    }
+
+    pub async fn instantiate(
+        &self,
+        store: &mut wasmtime::Store<State>,
+    ) -> wasmtime::Result<DecoratorPack> {
+        if let Some(plugin) = &self.plugin {
+            plugin.counters.instance();
+        }
+        self.pre.instantiate_async(store).await
+    }
+
+    /// The store types that the component declares. May run for `ticks` epochs without
+    /// yielding to other tasks.
+    pub async fn kinds(&self, ticks: u64) -> wasmtime::Result<Vec<wit::Kind>> {
+        let wasi = self.wasi("kinds");
+        let state = State::new(Arc::default(), Shared::silent(), self.limits, wasi);
+        let mut store = wasmtime::Store::new(self.engine(), state);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(4 * 1024 * 1024);
+        store.set_epoch_deadline(ticks);
+        let exports = self.instantiate(&mut store).await?;
+        exports.storage_object_store_decorators().call_kinds(&mut store).await
+    }
+
+    /// Builds a chain over the given base stores. `nodes` are in dependency order; the
+    /// last one is the root.
+    pub async fn chain(
+        self: &Arc<Self>,
+        nodes: Vec<storage_core::chain::Node>,
+        bases: HashMap<String, SharedStore>,
+        shared: Shared,
+    ) -> Result<Chain> {
+        if nodes.is_empty() {
+            return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
+        }
+        // A plug-in may use the names of built-in kinds for other things.
+        let key_route = if self.plugin.is_none() { KeyRoute::new(&nodes, &bases) } else { None };
+        let nodes = nodes.into_iter().map(node).collect();
+        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared), key_route).await
+    }
+}
+
+fn node(node: storage_core::chain::Node) -> wit::Node {
+    let base = |base| match base {
+        storage_core::chain::Base::Node(index) => wit::Base::Node(index),
+        storage_core::chain::Base::Name(name) => wit::Base::Name(name),
+    };
+    wit::Node {
+        name: node.name,
+        type_: node.kind,
+        config: node.config,
+        bases: node.bases.into_iter().map(base).collect(),
+    }
+}

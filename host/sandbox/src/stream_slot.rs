@@ -1,0 +1,272 @@
+//! Stream slots: assigns each open stream to an instance.
+//!
+//! While few streams are open, each has its own instance. Beyond [`ALONE`] they share:
+//! an instance costs some hundred kilobytes, which adds up when many slow clients hold
+//! streams open. Streams that share an instance take turns, call by call.
+
+use super::pool::{Instance, Pool, within};
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use storage_store::{Error, Result};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit};
+use wasmtime::component::ResourceAny;
+
+/// Instances with one stream each before any gets two.
+const ALONE: usize = 32;
+
+/// The most streams per instance.
+const TOGETHER: usize = 16;
+
+/// An instance; `None` if a call in it failed or was abandoned.
+type Place = Arc<AsyncMutex<Option<Box<Instance>>>>;
+
+/// The instances of a chain that serve streams.
+#[derive(Default)]
+pub(super) struct StreamSlots(Mutex<Vec<Taken>>);
+
+struct Taken {
+    place: Place,
+    streams: usize,
+}
+
+impl StreamSlots {
+    fn list(&self) -> MutexGuard<'_, Vec<Taken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An instance to share with other streams, once it is time to share.
+    fn join(&self) -> Option<Place> {
+        let mut list = self.list();
+        let emptiest = match list.len() {
+            0..ALONE => None,
+            _ => list.iter_mut().min_by_key(|taken| taken.streams),
+        };
+        let taken = emptiest.filter(|taken| taken.streams < TOGETHER)?;
+        taken.streams += 1;
+        Some(taken.place.clone())
+    }
+
+    fn found(&self, instance: Box<Instance>) -> Place {
+        let place = Arc::new(AsyncMutex::new(Some(instance)));
+        self.list().push(Taken { place: place.clone(), streams: 1 });
+        place
+    }
+
+    /// Admits no further stream to this instance.
+    fn forget(&self, place: &Place) {
+        self.list().retain(|taken| !Arc::ptr_eq(&taken.place, place));
+    }
+
+    fn is_alone(&self, place: &Place) -> bool {
+        self.list().iter().any(|taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1)
+    }
+
+    /// Leaves and retires the instance, if no other stream is in it.
+    fn leave_alone(&self, place: &Place) -> bool {
+        let mut list = self.list();
+        let alone = |taken: &Taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1;
+        let found = list.iter().position(alone);
+        found.map(|at| list.swap_remove(at)).is_some()
+    }
+
+    /// Leaves an instance that others use.
+    fn leave(&self, place: &Place) {
+        let mut list = self.list();
+        if let Some(taken) = list.iter_mut().find(|taken| Arc::ptr_eq(&taken.place, place)) {
+            taken.streams -= 1;
+        }
+    }
+}
+
+/// A stream's slot: its share of an instance, and its handle there.
+pub(super) struct StreamSlot {
+    /// Set until drop.
+    occupied: Option<Occupied>,
+    handle: Open,
+    /// Whether `handle` is set, or may yet be.
+    is_open: bool,
+}
+
+/// The guest's reader or writer. The call that opens it sets this, possibly after its
+/// caller went away.
+type Open = Arc<Mutex<Option<ResourceAny>>>;
+
+impl StreamSlot {
+    /// Waits for a slot.
+    pub async fn take(pool: &Arc<Pool>) -> Result<Self> {
+        let occupied = Occupied::take(pool).await?;
+        Ok(Self { occupied: Some(occupied), handle: Open::default(), is_open: false })
+    }
+
+    /// Makes the first call, which returns the handle.
+    pub async fn open<T: Send + 'static, E: Send + 'static>(
+        &mut self,
+        call: impl Call<Result<(ResourceAny, T), E>>,
+    ) -> Result<Result<(ResourceAny, T), E>> {
+        let handle = self.handle.clone();
+        self.is_open = true;
+        let opened = self.call(move |instance: &mut Instance| {
+            let opening = call(instance);
+            Box::pin(async move {
+                let opened = opening.await?;
+                if let Ok((opened, _)) = &opened {
+                    *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(*opened);
+                }
+                Ok(opened)
+            })
+        });
+        let opened = opened.await?;
+        self.is_open = opened.is_ok();
+        if let (false, Some(occupied)) = (self.is_open, &self.occupied) {
+            occupied.pool.success();
+        }
+        Ok(opened)
+    }
+
+    /// Makes one call on the instance. A trap discards the instance, also for the other
+    /// streams in it.
+    pub async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
+        match &self.occupied {
+            Some(occupied) => occupied.call(call).await,
+            None => Err(gone()),
+        }
+    }
+
+    /// Closes the handle and frees the slot.
+    pub async fn close(mut self) -> Result<()> {
+        self.call(closing(self.handle.clone())).await?;
+        self.is_open = false;
+        if let Some(occupied) = &self.occupied {
+            occupied.pool.success();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        if self.is_open
+            && let Some(occupied) = self.occupied.take()
+        {
+            occupied.leave_open(self.handle.clone());
+        }
+    }
+}
+
+fn closing(handle: Open) -> impl Call<()> {
+    move |instance: &mut Instance| {
+        let handle = handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async move {
+            match handle {
+                Some(handle) => handle.resource_drop_async(&mut instance.store).await,
+                None => Ok(()),
+            }
+        }) as _
+    }
+}
+
+/// A call on an instance that may outlive its caller.
+pub(super) trait Call<T>:
+    for<'a> FnOnce(&'a mut Instance) -> BoxFuture<'a, wasmtime::Result<T>> + Send + 'static
+{
+}
+
+impl<T, F> Call<T> for F where
+    F: for<'a> FnOnce(&'a mut Instance) -> BoxFuture<'a, wasmtime::Result<T>> + Send + 'static
+{
+}
+
+struct Occupied {
+    pool: Arc<Pool>,
+    /// `None` once left.
+    place: Option<Place>,
+    runtime: Handle,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Occupied {
+    async fn take(pool: &Arc<Pool>) -> Result<Self> {
+        let permit = pool.permit().await?;
+        let mut joined = None;
+        while pool.shares && joined.is_none() {
+            let Some(place) = pool.slots.join() else { break };
+            // A call that began before this stream came may have been abandoned.
+            if place.lock().await.is_some() {
+                joined = Some(place);
+            } else {
+                pool.slots.forget(&place);
+            }
+        }
+        let place = match joined {
+            Some(place) => place,
+            None => pool.slots.found(pool.instance().await?),
+        };
+        let runtime = Handle::current();
+        Ok(Self { pool: pool.clone(), place: Some(place), runtime, _permit: permit })
+    }
+
+    async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
+        let Some(place) = &self.place else { return Err(gone()) };
+        let mut turn = place.clone().lock_owned().await;
+        let limit = self.pool.pack().limits().call;
+        let run = async move {
+            let mut instance = turn.take()?;
+            instance.store.data_mut().begin();
+            match within(limit, call(&mut instance)).await {
+                Ok(answer) => {
+                    *turn = Some(instance);
+                    Some(Ok(answer))
+                }
+                Err(trap) => Some(Err((trap, instance.store.data().starved))),
+            }
+        };
+        // A call dropped half-way takes the instance with it. If other streams share
+        // the instance, the call runs to its end in a task.
+        let answer = if self.pool.slots.is_alone(place) {
+            run.await
+        } else {
+            let ended = |error| Error::Unavailable(format!("the call was ended: {error}"));
+            self.pool.tasks.spawn_on(run, &self.runtime).await.map_err(ended)?
+        };
+        match answer {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err((trap, starved))) => Err(self.pool.failure("failed", starved, &trap)),
+            None => Err(gone()),
+        }
+    }
+
+    /// Leaves with a handle open. An unshared instance is discarded, since creating one
+    /// is cheaper than closing the handle.
+    fn leave_open(mut self, handle: Open) {
+        let Some(place) = &self.place else { return };
+        if self.pool.slots.leave_alone(place) {
+            self.place = None;
+            return;
+        }
+        let (tasks, runtime) = (self.pool.tasks.clone(), self.runtime.clone());
+        let close = async move {
+            // If this fails, the instance is gone with all its handles.
+            let _ = self.call(closing(handle)).await;
+        };
+        tasks.spawn_on(close, &runtime);
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        if !self.pool.slots.leave_alone(&place) {
+            self.pool.slots.leave(&place);
+        } else if let Ok(mut turn) = place.try_lock()
+            && let Some(instance) = turn.take()
+        {
+            self.pool.keep(instance);
+        }
+    }
+}
+
+fn gone() -> Error {
+    let text = "a call in the instance of this stream failed; the stream can only be dropped";
+    Error::Other(text.to_owned())
+}

@@ -1,0 +1,25 @@
+//! The traits of object stores, and the handle to use them.
+//!
+//! - [`ObjectStore`]: what every store implements: backends, chains, plug-ins.
+//! - [`objects`]: the store handle for users.
+//! - [`source`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
+//! - [`delimited`]: listings grouped by a delimiter.
+//! - [`blocking`]: an adapter from async stores to the sync trait.
+//! - [`location`]: whether two stores share objects.
+//! - [`files`], [`secret`], [`units`]: what users name in a configuration.
+
+pub mod blocking;
+pub mod chunk_size;
+pub mod collect;
+pub mod delimited;
+pub mod digest;
+pub mod files;
+pub mod location;
+mod object_store;
+pub mod objects;
+pub mod secret;
+pub mod source;
+pub mod units;
+
+pub use object_store::*;
+pub use objects::Objects;

@@ -1,0 +1,460 @@
+//! The store handle for users.
+//!
+//! Stores implement the small trait [`ObjectStore`]; [`Objects`] adds what all
+//! of them would repeat: it checks keys, makes ranges work over stores without
+//! them, measures objects whose size a store can't tell, and writes the MD5 of
+//! the bytes as the etag.
+
+use crate::chunk_size::{CHUNK, piece};
+use crate::collect::{collect, larger_than};
+use crate::digest::{AsyncHasher, HashLost};
+use crate::location::{Trail, meet};
+use crate::source::{Ended, Source};
+use crate::{
+    ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
+    ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
+    Trailer, Writer, check_key,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use md5::{Digest, Md5};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use storage_core::etag::is_of_plain;
+use storage_core::source::whole;
+
+/// A named store, ready for use. Clones share the store.
+#[derive(Clone)]
+pub struct Objects {
+    name: Arc<str>,
+    store: SharedStore,
+    trails: Arc<[Trail]>,
+    /// Whether the last whole object was too large for a single call.
+    large: Arc<AtomicBool>,
+    /// Whether writes keep etag and metadata exactly as given.
+    exact: bool,
+}
+
+impl Objects {
+    /// Wraps a store; `name` appears in messages.
+    pub fn new(name: &str, store: SharedStore) -> Self {
+        Self {
+            name: name.into(),
+            store,
+            trails: Arc::default(),
+            large: Arc::default(),
+            exact: false,
+        }
+    }
+
+    /// The same store under another name in messages.
+    #[must_use]
+    pub fn renamed(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// The same store, for exact copies: writes compute no etag and accept
+    /// metadata that is reserved for stores.
+    #[must_use]
+    pub fn exact(&self) -> Self {
+        Self { exact: true, ..self.clone() }
+    }
+
+    /// Records where the objects are stored.
+    pub fn with_trails(self, trails: Vec<Trail>) -> Self {
+        Self { trails: trails.into(), ..self }
+    }
+
+    /// Whether an object below `prefix` here can be the same as one below
+    /// `other_prefix` there, now or once written.
+    pub fn overlaps(&self, prefix: &str, other: &Objects, other_prefix: &str) -> bool {
+        match Arc::ptr_eq(&self.store, &other.store) {
+            true => prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix),
+            false => meet(&self.trails, prefix, &other.trails, other_prefix, false),
+        }
+    }
+
+    /// Whether `key` here and `other_key` there may be the same object.
+    pub fn may_alias(&self, key: &str, other: &Objects, other_key: &str) -> bool {
+        match Arc::ptr_eq(&self.store, &other.store) {
+            true => key == other_key,
+            false => meet(&self.trails, key, &other.trails, other_key, true),
+        }
+    }
+
+    /// The store's name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The wrapped store.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// The capabilities of this handle: ranges work whenever reads do.
+    pub fn capabilities(&self) -> Capabilities {
+        let own = self.store.capabilities();
+        Capabilities { range: own.read, ..own }
+    }
+
+    /// Reads a whole object, or a range, into memory; `LimitExceeded` if it has
+    /// more than `max` bytes. Tries a single call first, and streams objects of
+    /// more than [`MAX_INLINE_BYTES`]. With a `max` above that, it also streams
+    /// the objects after a large one, until it meets a small one.
+    pub async fn get(
+        &self,
+        key: &str,
+        options: ReadOptions,
+        max: u64,
+    ) -> Result<(ObjectInfo, Bytes)> {
+        let range = options.range;
+        let small = max <= MAX_INLINE_BYTES;
+        let at_once = small || !self.large.load(Ordering::Relaxed);
+        if at_once && (range.is_none() || self.store.capabilities().range) {
+            check_key(key)?;
+            match self.store.get(key, options.clone()).await {
+                Ok((_, data)) if data.len() as u64 > max => return Err(larger_than(max)),
+                // It may only be too large for a single call.
+                Err(Error::LimitExceeded(_)) => {}
+                Err(error) => return Err(error),
+                Ok((info, data)) => {
+                    let _ended = whole(&info, range, &data)?;
+                    return Ok((info, data));
+                }
+            }
+        }
+        let mut source = self.read(key, options).await?;
+        let size = source.info().size;
+        let length = size.and_then(|size| {
+            let (start, end) = range.unwrap_or_default().resolve(size).ok()?;
+            Some(end - start)
+        });
+        if !small {
+            let large = length.is_none_or(|length| length > MAX_INLINE_BYTES);
+            self.large.store(large, Ordering::Relaxed);
+        }
+        let data = collect(&mut source, length, max).await?;
+        Ok((source.info().clone(), data))
+    }
+
+    /// Writes a whole object atomically. The etag is the MD5 of `data` unless
+    /// given.
+    pub async fn put(&self, key: &str, data: Bytes, mut options: PutOptions) -> Result<ObjectInfo> {
+        if data.len() as u64 > MAX_INLINE_BYTES {
+            let ended = Ended::own(data.len() as u64);
+            let mut upload = self.write(key, options).await?;
+            upload.push(data).await?;
+            return upload.finish(ended).await;
+        }
+        if !self.exact {
+            check_put(key, &options)?;
+            options.etag.get_or_insert_with(|| hex::encode(Md5::digest(&data)));
+        }
+        self.store.put(key, data, options).await
+    }
+
+    /// Whether the object exists.
+    pub async fn exists(&self, key: &str) -> Result<bool> {
+        check_key(key)?;
+        self.store.exists(key).await
+    }
+
+    /// Deletes the object; `NotFound` if there is none.
+    pub async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
+        check_key(key)?;
+        self.store.delete(key, options).await
+    }
+
+    /// The object's metadata, without reading its bytes.
+    pub async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        check_key(key)?;
+        self.store.stat(key).await
+    }
+
+    /// Like [`stat`](Self::stat), but reads the whole object if that is the
+    /// only way to learn its size (for example, when something else compressed
+    /// it).
+    pub async fn stat_with_size(&self, key: &str) -> Result<ObjectInfo> {
+        let mut info = self.stat(key).await?;
+        if info.size.is_none() {
+            let reader = self.store.read(key, ReadOptions::default()).await?;
+            let mut source = Source::new(reader, None);
+            info = source.info().clone();
+            while !source.next(CHUNK).await?.is_empty() {}
+            info.size = Some(source.end().await?.length());
+        }
+        Ok(info)
+    }
+
+    /// A page of the listing.
+    pub async fn list(&self, options: ListOptions) -> Result<Page> {
+        self.store.list(options).await
+    }
+
+    /// Every object whose key begins with `prefix`.
+    pub fn entries(&self, prefix: &str) -> impl Stream<Item = Result<Entry>> + Send + use<> {
+        let options = ListOptions { prefix: prefix.to_owned(), ..ListOptions::default() };
+        let start =
+            (self.store.clone(), Some((options, Paging::default())), Vec::new().into_iter());
+        futures::stream::try_unfold(start, |(store, mut rest, mut entries)| async move {
+            loop {
+                if let Some(entry) = entries.next() {
+                    return Ok(Some((entry, (store, rest, entries))));
+                }
+                let Some((mut options, mut paging)) = rest.take() else { return Ok(None) };
+                let page = store.list(options.clone()).await?;
+                let more = paging.advance(&page, &mut options)?;
+                rest = more.then_some((options, paging));
+                entries = page.entries.into_iter();
+            }
+        })
+    }
+
+    /// The entries below `prefix` that are not objects and that
+    /// [`entries`](Self::entries) leaves out, each with the reason.
+    pub fn skipped(&self, prefix: &str) -> impl Stream<Item = Result<Skipped>> + Send + use<> {
+        let pages = self.skipped_pages(prefix);
+        pages.map_ok(|page| futures::stream::iter(page.into_iter().map(Ok))).try_flatten()
+    }
+
+    /// Like [`skipped`](Self::skipped), in pages.
+    pub fn skipped_pages(
+        &self,
+        prefix: &str,
+    ) -> impl Stream<Item = Result<Vec<Skipped>>> + Send + use<> {
+        let options =
+            ListOptions { prefix: prefix.to_owned(), skipped: true, ..ListOptions::default() };
+        let start = (self.store.clone(), Some(options), Paging::default());
+        futures::stream::try_unfold(start, |(store, options, mut paging)| async move {
+            let Some(mut options) = options else { return Ok(None) };
+            let page = store.list(options.clone()).await?;
+            let more = paging.advance(&page, &mut options)?;
+            Ok(Some((page.skipped, (store, more.then_some(options), paging))))
+        })
+    }
+
+    /// Opens the object, or a range of it, for streaming.
+    pub async fn read(&self, key: &str, mut options: ReadOptions) -> Result<Source> {
+        check_key(key)?;
+        let asked = options.range;
+        let Some(range) = asked.filter(|_| !self.store.capabilities().range) else {
+            return Ok(Source::new(self.store.read(key, options).await?, asked));
+        };
+        options.range = None;
+        let range = match range {
+            ByteRange { offset: None, length: Some(_) } => {
+                let size = self.stat_with_size(key).await?.size.unwrap_or(0);
+                let (start, end) = range.resolve(size)?;
+                ByteRange::span(start, end - start)
+            }
+            range => range,
+        };
+        if range.length == Some(0) {
+            return Err(Error::InvalidRange);
+        }
+        let reader = self.store.read(key, options).await?;
+        if let Some(size) = reader.info().size {
+            range.resolve(size)?;
+        }
+        Ok(Source::new(skip_to(reader, range).await?, Some(range)))
+    }
+
+    /// Whether both keys are in the same backend, so that [`copy`](Self::copy)
+    /// may succeed.
+    pub fn same_backend(&self, key: &str, to: &Objects, target: &str) -> bool {
+        let (here, there) = (resolve_fully(&self.store, key), resolve_fully(&to.store, target));
+        matches!((here, there), (Ok((here, _)), Ok((there, _))) if Arc::ptr_eq(&here, &there))
+    }
+
+    /// Copies an object within a backend to a key of `to`, which may be this
+    /// store, without transferring its bytes here. `info` describes the object;
+    /// `options` has the metadata and etag of the copy.
+    ///
+    /// Returns `None`, with nothing done, if the backend can't copy the object
+    /// or the object has changed. The caller then reads and writes.
+    pub async fn copy(
+        &self,
+        key: &str,
+        info: &ObjectInfo,
+        to: &Objects,
+        target: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        check_key(key)?;
+        check_put(target, &options)?;
+        let Some(etag) = &info.etag else { return Ok(None) };
+        let (source, key) = resolve_fully(&self.store, key)?;
+        let (store, target) = resolve_fully(&to.store, target)?;
+        if !Arc::ptr_eq(&source, &store) {
+            return Ok(None);
+        }
+        store.copy(&key, etag, &target, options).await
+    }
+
+    /// Starts a streamed write. The etag will be the MD5 of the bytes unless
+    /// given.
+    pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
+        if !self.exact {
+            check_put(key, &options)?;
+        }
+        let digest = (options.etag.is_none() && !self.exact).then(|| AsyncHasher::new(Md5::new()));
+        Ok(Upload { writer: self.store.write(key, options).await?, digest, pushed: 0 })
+    }
+}
+
+/// The MD5 of an object's bytes, if its etag is one.
+pub fn md5(info: &ObjectInfo) -> Option<&str> {
+    if is_of_plain(info) {
+        return None;
+    }
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    info.etag.as_deref().filter(|etag| etag.len() == 32 && etag.bytes().all(hex))
+}
+
+/// Resolves a key to the backend that has the object's bytes, and its key
+/// there.
+fn resolve_fully(store: &SharedStore, key: &str) -> Result<(SharedStore, String)> {
+    let mut found = (store.clone(), key.to_owned());
+    while let Some(below) = found.0.resolve(&found.1)? {
+        found = below;
+    }
+    Ok(found)
+}
+
+fn check_put(key: &str, options: &PutOptions) -> Result<()> {
+    check_key(key)?;
+    let reserved = storage_core::RESERVED_METADATA;
+    match options.metadata.iter().find(|(name, _)| name.starts_with(reserved)) {
+        Some((name, _)) => Err(Error::InvalidData(format!(
+            "the metadata name {name:?} is reserved: names that begin with {reserved:?} are the stores' own"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Reads up to the start of a range with a known offset, over a store without
+/// ranges.
+async fn skip_to(mut reader: Box<dyn Reader>, range: ByteRange) -> Result<Box<dyn Reader>> {
+    let mut skip = range.offset.unwrap_or(0);
+    let mut held = Bytes::new();
+    while held.is_empty() {
+        let mut chunk = reader.next(CHUNK).await?;
+        if chunk.is_empty() {
+            return Err(Error::InvalidRange);
+        }
+        let cut = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
+        skip -= cut as u64;
+        held = chunk.split_off(cut);
+    }
+    let left = range.length.unwrap_or(u64::MAX);
+    let size = reader.info().size;
+    let stop = range.offset.unwrap_or(0).saturating_add(left);
+    let last = match size {
+        Some(size) if stop < size => Last::Elsewhere,
+        Some(_) => Last::Here,
+        None => Last::Unknown,
+    };
+    Ok(Box::new(Part { reader, held, left, last }))
+}
+
+/// Whether a part includes the object's last byte.
+enum Last {
+    Here,
+    Elsewhere,
+    Unknown,
+}
+
+struct Part {
+    reader: Box<dyn Reader>,
+    held: Bytes,
+    left: u64,
+    last: Last,
+}
+
+#[async_trait]
+impl Reader for Part {
+    fn info(&self) -> &ObjectInfo {
+        self.reader.info()
+    }
+
+    async fn next(&mut self, max: usize) -> Result<Bytes> {
+        let max = max.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if max == 0 {
+            // If the object ends here, too, only its reader knows whether it
+            // ended well.
+            return match std::mem::replace(&mut self.last, Last::Elsewhere) {
+                Last::Here if self.held.is_empty() => self.reader.next(1).await,
+                Last::Here => Ok(std::mem::take(&mut self.held)),
+                Last::Unknown if self.held.is_empty() => {
+                    self.reader.next(1).await.map(|_| Bytes::new())
+                }
+                Last::Unknown | Last::Elsewhere => Ok(Bytes::new()),
+            };
+        }
+        let chunk = if self.held.is_empty() {
+            self.reader.next(max).await?
+        } else {
+            self.held.split_to(max.min(self.held.len()))
+        };
+        self.left -= chunk.len() as u64;
+        Ok(chunk)
+    }
+}
+
+/// A streamed write through [`Objects`]. Dropping it publishes nothing.
+pub struct Upload {
+    writer: Box<dyn Writer>,
+    digest: Option<AsyncHasher<Md5>>,
+    pushed: u64,
+}
+
+impl Upload {
+    /// Computes no digest; the caller passes the etag to
+    /// [`finish_with`](Self::finish_with).
+    #[must_use]
+    pub fn without_digest(self) -> Self {
+        Self { digest: None, ..self }
+    }
+
+    /// Appends bytes.
+    pub async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
+        while !chunk.is_empty() {
+            let piece = chunk.split_to(chunk.len().min(piece()));
+            if let Some(digest) = &mut self.digest {
+                digest.add(piece.clone()).await.map_err(lost)?;
+            }
+            self.pushed = self.pushed.saturating_add(piece.len() as u64);
+            self.writer.push(piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the object atomically. `ended` proves that its bytes ended
+    /// well: those of a [`Source`], or [the caller's own](Ended::own).
+    pub async fn finish(self, ended: Ended) -> Result<ObjectInfo> {
+        self.finish_with(ended, Trailer::default()).await
+    }
+
+    /// Like [`finish`](Self::finish), with an etag (default: the MD5 of the
+    /// bytes) and metadata that were not known before.
+    pub async fn finish_with(self, ended: Ended, mut trailer: Trailer) -> Result<ObjectInfo> {
+        let (pushed, length) = (self.pushed, ended.length());
+        if pushed != length {
+            let text = format!("{pushed} bytes were written of {length}; nothing was published");
+            return Err(Error::InvalidData(text));
+        }
+        if trailer.etag.is_none()
+            && let Some(digest) = self.digest
+        {
+            let md5 = digest.finish().await.map_err(lost)?;
+            trailer.etag = Some(hex::encode(md5.finalize()));
+        }
+        self.writer.finish(trailer).await
+    }
+}
+
+fn lost(lost: HashLost) -> Error {
+    Error::Other(format!("{lost}; nothing was written"))
+}
