@@ -229,7 +229,7 @@ impl StoreFactory {
 
     /// The store that keeps its objects in this file, or in a directory that
     /// contains it. Nothing else may be written there.
-    pub(crate) fn keeper(&self, file: &Path) -> Option<&str> {
+    pub fn keeper(&self, file: &Path) -> Option<&str> {
         keeper(&self.config, &self.directory, file)
     }
 

@@ -14,14 +14,17 @@
 
 pub mod allocator;
 pub mod caching;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod factory;
+#[cfg(feature = "cli")]
 pub mod graph;
 mod identity;
 mod location;
 pub mod mirrors;
 pub mod notify;
+#[cfg(feature = "cli")]
 pub mod oci;
 mod open_stores;
 pub mod transfer;

@@ -1,7 +1,10 @@
 //! The native backends, one module per store type, and the list of them.
+//!
+//! The feature `bucket`, on by default, adds BucketStore with the AWS SDK.
 
 mod ahead;
 mod blocking;
+#[cfg(feature = "bucket")]
 mod bucket;
 #[cfg(test)]
 mod delimited_tests;
@@ -17,7 +20,6 @@ mod spool;
 pub mod sqlite;
 pub mod zip;
 
-pub use bucket::presign::Method;
 use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
 use storage_store::{Error, Result, SharedStore};
@@ -109,6 +111,15 @@ impl OpenArgs {
     }
 }
 
+/// What a presigned URL allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Read the object.
+    Get,
+    /// Write the object.
+    Put,
+}
+
 /// Makes a URL that lets its holder read or write one object until it expires.
 /// `kind` is the type of the store; `Unsupported` unless it is a BucketStore.
 pub async fn presign(
@@ -118,14 +129,16 @@ pub async fn presign(
     method: Method,
     expires: std::time::Duration,
 ) -> Result<String> {
-    if kind != bucket::BACKEND.name {
-        return Err(Error::Unsupported(format!(
-            "store {:?} is a {kind}: only a BucketStore has servers that take presigned URLs; name \
-             the bucket's own store, and the key as it is there",
-            args.name
-        )));
+    #[cfg(feature = "bucket")]
+    if kind == bucket::BACKEND.name {
+        return bucket::presign::presign(args, key, method, expires).await;
     }
-    bucket::presign::presign(args, key, method, expires).await
+    let _ = (key, method, expires);
+    Err(Error::Unsupported(format!(
+        "store {:?} is a {kind}: only a BucketStore has servers that take presigned URLs; name \
+         the bucket's own store, and the key as it is there",
+        args.name
+    )))
 }
 
 /// Every backend, in the order of the documentation.
@@ -135,6 +148,7 @@ pub static BACKENDS: &[&Backend] = &[
     &safe_filesystem::BACKEND,
     &hashdir::BACKEND,
     &sqlite::BACKEND,
+    #[cfg(feature = "bucket")]
     &bucket::BACKEND,
     &zip::BACKEND,
 ];

@@ -20,17 +20,17 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts as an open stream while it lives.
 #[derive(Debug)]
-pub struct Open(());
+pub struct OpenStream(());
 
-impl Open {
+impl OpenStream {
     /// Counts one more stream.
-    pub fn new() -> Self {
+    pub fn count() -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         OPEN.fetch_sub(1, Ordering::Relaxed);
     }

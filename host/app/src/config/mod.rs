@@ -1,6 +1,7 @@
 //! The configuration: parses and checks a YAML file of stores.
 
 mod access;
+#[cfg(feature = "cli")]
 pub(crate) mod alone;
 mod env;
 mod load;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 pub use load::Sources;
 pub use problem::{ConfigError, Problem};
+#[cfg(feature = "cli")]
 pub(crate) use problem::{closest, suggest};
 pub use storage_s3::credentials::{Credentials, Right, Scope, User};
 pub use storage_s3::options::{Limits, TlsFiles};

@@ -19,7 +19,7 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
 
 impl ServeConfig {
     /// The changed options that a reload can't apply. It applies all others.
-    pub(crate) fn needs_restart(&self, started: &Self) -> Vec<&'static str> {
+    pub fn needs_restart(&self, started: &Self) -> Vec<&'static str> {
         let mut options = Vec::new();
         let mut fixed = |same: bool, option| {
             if !same {

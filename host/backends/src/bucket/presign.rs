@@ -2,22 +2,13 @@
 
 use super::client::{Made, client};
 use super::config::Config;
-use crate::OpenArgs;
+use crate::{Method, OpenArgs};
 use aws_sdk_s3::presigning::PresigningConfig;
 use std::time::Duration;
 use storage_store::{Error, Result};
 
 /// The longest validity that signatures allow.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// What a presigned URL allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Read the object.
-    Get,
-    /// Write the object.
-    Put,
-}
 
 /// Makes a URL for a store with these `args`, valid for one second to seven days.
 /// Sends nothing: a missing bucket or missing rights show only when it is used.

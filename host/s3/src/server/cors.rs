@@ -2,67 +2,16 @@
 //! as in the Fetch standard and S3.
 
 use super::buckets::Buckets;
+use crate::cors_rule::Rule;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
-use serde::{Deserialize, Serialize};
 
 /// The S3 limit on rules per bucket.
 const MAX_RULES: usize = 100;
 
-/// The methods that a rule may allow.
-const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
-
-/// The JSON Schema of `serve.cors`, a list of [`Rule`]s.
-pub const CORS_SCHEMA: &str = r#"{"type":"array","items":{"type":"object","additionalProperties":false,
-    "required":["origins","methods"],
-    "properties":{"id":{"type":"string"},
-                  "origins":{"type":"array","items":{"type":"string"}},
-                  "methods":{"type":"array","items":{"type":"string"}},
-                  "headers":{"type":"array","items":{"type":"string"}},
-                  "expose":{"type":"array","items":{"type":"string"}},
-                  "max_age":{"type":"integer","minimum":0}}}}"#;
-
-/// What pages of some origins may do.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// A name for human readers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Origin patterns, each with at most one `*`.
-    pub origins: Vec<String>,
-    /// Allowed methods.
-    pub methods: Vec<String>,
-    /// Patterns of allowed request headers, each with at most one `*`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<String>,
-    /// Response headers that the page may read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expose: Vec<String>,
-    /// How many seconds a browser may cache a preflight.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age: Option<u32>,
-}
-
 impl Rule {
-    /// Why this rule is invalid, if it is.
-    pub fn problem(&self) -> Option<String> {
-        if self.origins.is_empty() || self.methods.is_empty() {
-            return Some("a rule needs at least one origin and one method".to_owned());
-        }
-        if let Some(method) = self.methods.iter().find(|m| !METHODS.contains(&m.as_str())) {
-            return Some(format!("{method:?} is none of the methods {}", METHODS.join(", ")));
-        }
-        let many = |pattern: &&String| pattern.matches('*').count() > 1;
-        if let Some(pattern) = self.origins.iter().chain(&self.headers).find(many) {
-            return Some(format!("{pattern:?} has more than one \"*\""));
-        }
-        let no_header = |name: &&String| name.parse::<HeaderName>().is_err();
-        self.expose.iter().find(no_header).map(|name| format!("{name:?} is not a header name"))
-    }
-
     /// Whether the rule allows a request.
     fn allows(&self, asked: &Asked<'_>) -> bool {
         self.origin(asked.origin).is_some()

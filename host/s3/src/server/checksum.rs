@@ -182,7 +182,7 @@ pub fn kind(composite: bool) -> ChecksumType {
 macro_rules! show_sum {
     ($output:expr, $sum:expr) => {
         if let Some(sum) = $sum {
-            use $crate::checksum::Algorithm;
+            use $crate::server::checksum::Algorithm;
             let value = Some(sum.value.clone());
             match sum.algorithm {
                 Algorithm::Crc32 => $output.checksum_crc32 = value,

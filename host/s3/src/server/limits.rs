@@ -14,7 +14,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use storage_store::chunk_size::Open;
+use storage_store::chunk_size::OpenStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The largest XML document. 10,000 parts with checksums take 3 MiB; 1,000 keys
@@ -73,7 +73,7 @@ pub struct Admission {
 
 /// The resources of one request, released on drop.
 pub struct Room {
-    _stream: Open,
+    _stream: OpenStream,
     _request: OwnedSemaphorePermit,
     _held: Option<OwnedSemaphorePermit>,
 }
@@ -124,7 +124,7 @@ impl Admission {
         });
         let mut request = Lingering::request(request, Patience::new(idle), cap);
         request.extensions_mut().insert(self.limits.clone());
-        Ok((request, Room { _stream: Open::new(), _request: permit, _held: held }))
+        Ok((request, Room { _stream: OpenStream::count(), _request: permit, _held: held }))
     }
 }
 

@@ -46,7 +46,7 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cors: Vec<super::cors::Rule>,
+    pub cors: Vec<crate::cors_rule::Rule>,
     /// The ACL's grants; `None`: only the owner has access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<super::acl::Grant>>,

@@ -396,7 +396,7 @@ fn no_email() -> S3Error {
 mod tests {
     use super::*;
     use crate::credentials::Scope;
-    use crate::users::id;
+    use crate::server::users::id;
 
     fn users() -> Users {
         let user = |key: &str| crate::credentials::User {

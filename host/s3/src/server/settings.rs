@@ -19,7 +19,7 @@ pub struct Asked<'a> {
 /// The [`Asked`] of an input. The input types share no trait.
 macro_rules! asked {
     ($input:ident) => {
-        $crate::settings::Asked {
+        $crate::server::settings::Asked {
             encryption: $input.sse_customer_algorithm.is_some()
                 || $input.sse_customer_key.is_some()
                 || $input.sse_customer_key_md5.is_some()

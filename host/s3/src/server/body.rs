@@ -32,10 +32,13 @@ pub struct Expected {
 /// the same fields but share no trait.
 macro_rules! expected {
     ($input:ident, $headers:expr, $wanted:expr) => {
-        $crate::body::Expected {
+        $crate::server::body::Expected {
             content_md5: $input.content_md5,
-            length: $crate::body::length($headers, $input.content_length),
-            sums: $crate::checksum::or_of_headers($crate::checksum::sums!($input), $headers),
+            length: $crate::server::body::length($headers, $input.content_length),
+            sums: $crate::server::checksum::or_of_headers(
+                $crate::server::checksum::sums!($input),
+                $headers,
+            ),
             wanted: $wanted,
         }
     };

@@ -39,7 +39,7 @@ pub struct Kept {
 /// The [`Kept`] headers of an input. The input types share no trait.
 macro_rules! kept {
     ($input:ident) => {
-        $crate::meta::Kept {
+        $crate::server::meta::Kept {
             cache_control: $input.cache_control,
             content_disposition: $input.content_disposition,
             content_encoding: $input.content_encoding,
