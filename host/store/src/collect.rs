@@ -1,8 +1,8 @@
 //! Whole objects in memory.
 
 use crate::chunk_size::CHUNK;
+use crate::object_store::{Error, Result};
 use crate::source::Source;
-use crate::{Error, Result};
 use bytes::{Bytes, BytesMut};
 
 /// The error for an object larger than the caller allows.

@@ -1,7 +1,7 @@
 //! Listings grouped by a delimiter, as in S3: sorted, in pages.
 
+use crate::object_store::{Entry, ListOptions, Paging, Result};
 use crate::objects::Objects;
-use crate::{Entry, ListOptions, Paging, Result};
 use std::collections::BTreeMap;
 
 /// The parameters of a listing.

@@ -2,13 +2,14 @@
 //!
 //! - [`ObjectStore`]: what every store implements: backends, chains, plug-ins.
 //! - [`objects`]: the store handle for users.
-//! - [`source`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
+//! - [`source`], [`carry`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
 //! - [`delimited`]: listings grouped by a delimiter.
 //! - [`blocking`]: an adapter from async stores to the sync trait.
 //! - [`location`]: whether two stores share objects.
 //! - [`files`], [`secret`], [`units`]: what users name in a configuration.
 
 pub mod blocking;
+pub mod carry;
 pub mod chunk_size;
 pub mod collect;
 pub mod delimited;

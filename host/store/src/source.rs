@@ -1,12 +1,11 @@
 //! Readers that prove where an object ends. The counterpart in the guest,
 //! [`storage_core::source`], explains why the end matters.
 //!
-//! Everything that moves bytes in the host reads a [`Source`] and writes an
-//! [`Upload`], with the loops in this module.
+//! Everything that moves bytes in the host reads a [`Source`], with the loops in
+//! [`carry`](crate::carry).
 
 use crate::chunk_size::CHUNK;
-use crate::objects::{Objects, Upload};
-use crate::{ByteRange, Error, ObjectInfo, PutOptions, Reader, Result};
+use crate::object_store::{ByteRange, Error, ObjectInfo, Reader, Result};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 pub use storage_core::source::Ended;
@@ -110,7 +109,7 @@ impl Source {
 
     /// The whole object if it is small. Otherwise `None`, and `next` still
     /// starts at the beginning.
-    async fn at_once(&mut self) -> Result<Option<(Bytes, Ended)>> {
+    pub(crate) async fn at_once(&mut self) -> Result<Option<(Bytes, Ended)>> {
         self.look(CHUNK).await?;
         if self.tally.owed().is_none() && !self.held.is_empty() {
             let more = self.advance(CHUNK).await?;
@@ -135,50 +134,4 @@ impl Source {
         self.held.drain(..).for_each(|piece| all.extend_from_slice(&piece));
         all.freeze()
     }
-
-    /// Writes all bytes to an upload; calls `hear` with each piece first.
-    pub async fn pour(
-        mut self,
-        upload: &mut Upload,
-        mut hear: impl FnMut(&Bytes),
-    ) -> Result<Ended, CopyError> {
-        loop {
-            let chunk = self.next(CHUNK).await.map_err(CopyError::Source)?;
-            if chunk.is_empty() {
-                return self.end().await.map_err(CopyError::Source);
-            }
-            hear(&chunk);
-            upload.push(chunk).await.map_err(CopyError::Target)?;
-        }
-    }
-
-    /// Writes all bytes to `key` of a store, in one call if they are few.
-    /// Returns their number.
-    pub async fn carry(
-        mut self,
-        to: &Objects,
-        key: &str,
-        options: PutOptions,
-        mut hear: impl FnMut(&Bytes),
-    ) -> Result<u64, CopyError> {
-        if let Some((data, ended)) = self.at_once().await.map_err(CopyError::Source)? {
-            hear(&data);
-            to.put(key, data, options).await.map_err(CopyError::Target)?;
-            return Ok(ended.length());
-        }
-        let mut upload = to.write(key, options).await.map_err(CopyError::Target)?;
-        let ended = self.pour(&mut upload, hear).await?;
-        let length = ended.length();
-        upload.finish(ended).await.map_err(CopyError::Target)?;
-        Ok(length)
-    }
-}
-
-/// A failed transfer, and the side that failed.
-#[derive(Debug)]
-pub enum CopyError {
-    /// The source could not be read.
-    Source(Error),
-    /// The target could not be written.
-    Target(Error),
 }

@@ -2,11 +2,12 @@
 
 use super::context::Context;
 use super::deep;
-use super::exit::{self, CONFIG, DONE, Outcome, STORE, Usage};
+use super::exit::{CONFIG, DONE, Outcome, STORE, Usage};
 use super::keys::KeysArgs;
 use super::names::check_store;
 use super::output;
 use super::preflight::{Wishes, check_dynamic, preflight};
+use super::report;
 use super::skipped::{SkippedArgs, check};
 use crate::StoreFactory;
 use anyhow::bail;
@@ -111,7 +112,7 @@ impl CheckArgs {
                     // Check the other stores nevertheless.
                     Err(error) => {
                         code = STORE;
-                        exit::report(Err(error), context);
+                        report::report(Err(error), context);
                     }
                 }
             }

@@ -1,8 +1,9 @@
 //! `check --deep`: reads every object, and compares the children of mirrors.
 
 use super::context::{Context, StoreError};
-use super::exit::{self, DONE, Outcome, PARTLY};
+use super::exit::{DONE, Outcome, PARTLY};
 use super::output::{interactive, line, print};
+use super::report;
 use super::skipped::{self, SkippedArgs};
 use crate::StoreFactory;
 use crate::mirrors::{Finding, Seen, compare, compare_keys, read_keys_through, read_through};
@@ -40,7 +41,7 @@ pub async fn check(
             Ok(objects) => objects,
             // Read the other stores nevertheless.
             Err(error) => {
-                code = code.max(exit::report(Err(error), context));
+                code = code.max(report::report(Err(error), context));
                 continue;
             }
         };
@@ -68,7 +69,7 @@ pub async fn check(
     }
     for name in opened {
         let looked = skipped::check(factory, name, args, context).await;
-        code = code.max(looked.unwrap_or_else(|error| exit::report(Err(error), context)));
+        code = code.max(looked.unwrap_or_else(|error| report::report(Err(error), context)));
     }
     Ok(code)
 }

@@ -26,6 +26,7 @@ mod preflight;
 mod presign;
 mod put;
 mod range;
+mod report;
 mod rm;
 mod run;
 mod skipped;
@@ -124,7 +125,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let json = std::env::args_os().any(|argument| argument == "--json");
-            return ExitCode::from(exit::report_arguments(&error, json));
+            return ExitCode::from(report::report_arguments(&error, json));
         }
     };
     let level = match (cli.quiet, cli.verbose) {
@@ -156,7 +157,7 @@ pub fn main() -> ExitCode {
     };
     let context = Context { file: cli.config, json: cli.json, quiet: cli.quiet };
     let outcome = runtime.block_on(dispatch(cli.verb, &context));
-    let code = exit::report(outcome, &context);
+    let code = report::report(outcome, &context);
     // Don't wait for reads whose results nobody needs.
     runtime.shutdown_background();
     ExitCode::from(code)

@@ -5,6 +5,7 @@ use super::exit::{self, DONE, NO, Outcome, PARTLY, Usage};
 use super::names::{Word, name};
 use super::output;
 use super::paths::PathArgs;
+use super::report;
 use super::transfer::{FilterArgs, GLOBS, RunArgs};
 use super::watch::{SAME_COMMAND, Shape, Watch};
 use crate::transfer::{Filter, clear};
@@ -63,7 +64,7 @@ impl RmArgs {
                         }
                         Ok(code) => failures.push(code),
                         Err(error) if self.keys.len() == 1 => return Err(error),
-                        Err(error) => failures.push(exit::report(Err(error), context)),
+                        Err(error) => failures.push(report::report(Err(error), context)),
                     }
                 }
                 Ok(match failures.as_slice() {

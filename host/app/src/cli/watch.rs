@@ -1,9 +1,10 @@
 //! Progress, Ctrl-C and the final report of a transfer.
 
 use super::context::{Context, StoreError};
-use super::exit::{self, DONE, INTERRUPTED, Outcome, PARTLY};
+use super::exit::{DONE, INTERRUPTED, Outcome, PARTLY};
 use super::output::tell;
 use super::output::{interactive, line, print};
+use super::report;
 use super::skipped::Told;
 use super::transfer::RunArgs;
 use crate::transfer::{Aborted, Control, Counts, Done, Endpoint, Event, Filter, Stop};
@@ -156,7 +157,7 @@ impl Watch {
     fn report(&self, counts: &Counts) -> Outcome {
         for failure in &counts.failed {
             match self.show.json {
-                true => tell!("{}", exit::failure(failure)),
+                true => tell!("{}", report::failure(failure)),
                 false => tell!("error: {failure}"),
             }
         }

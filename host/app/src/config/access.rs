@@ -1,8 +1,8 @@
 //! Users and their rights: `serve.credentials` and `serve.anonymous`.
 
-use super::ServeConfig;
 use super::load::Loader;
-use super::yaml::{Data, Node};
+use super::model::ServeConfig;
+use super::yaml::{Data, Node, entry};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use storage_s3::bucket_name;
@@ -121,10 +121,4 @@ impl Loader<'_> {
             }
         }
     }
-}
-
-/// The value of a key in a mapping.
-pub(super) fn entry<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    let Data::Map(entries) = &node.data else { return None };
-    entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
 }

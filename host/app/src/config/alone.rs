@@ -1,9 +1,10 @@
 //! The config of a single store type, without a configuration file around it.
 
+use super::position::Position;
+use super::problem::Problem;
 use super::problem::Problems;
 use super::schema::Converter;
 use super::yaml::{Data, Node, parse};
-use super::{Position, Problem};
 use serde_json::{Map, Value};
 
 /// Parses a config (JSON or YAML), expands environment variables, and checks it

@@ -1,16 +1,18 @@
 //! The loader that turns a YAML tree into a checked [`Config`].
 
-use super::access::entry;
+use super::model::{Config, StoreDef};
 use super::plugins;
+use super::position::Position;
 use super::problem::{ConfigError, Problem, Problems, suggest};
 use super::schema::Converter;
-use super::yaml::{self, Data, Node};
-use super::{BaseShape, Config, PluginDef, Position, StoreDef, TypeInfo};
+use super::sources::Sources;
+use super::yaml::{self, Data, Node, entry};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
-use storage_sandbox::options::Refusal;
+use storage_sandbox::options::{PluginDef, Refusal};
+use storage_sandbox::type_info::{BaseShape, TypeInfo};
 
 /// The most paths from a store down to backends.
 const MAX_WAYS: u64 = 64;
@@ -19,18 +21,6 @@ const MAX_WAYS: u64 = 64;
 const MAX_DEPTH: u64 = 100;
 
 const TOP: Position = Position { line: 1, column: 1 };
-
-/// Where a configuration gets what its text does not contain.
-pub struct Sources<'a> {
-    /// The built-in store types.
-    pub types: &'a [TypeInfo],
-    /// Loads a plug-in and returns its store types.
-    pub plugins: &'a mut dyn FnMut(&PluginDef) -> Result<Vec<TypeInfo>, Refusal>,
-    /// The environment.
-    pub vars: &'a dyn Fn(&str) -> Option<String>,
-    /// The directory of the file, where relative paths start.
-    pub directory: &'a Path,
-}
 
 impl Config {
     /// Reads and checks a file with this process's environment.

@@ -5,106 +5,22 @@ mod access;
 pub(crate) mod alone;
 mod env;
 mod load;
-pub(crate) mod plugins;
+mod model;
+mod plugins;
+mod position;
 mod problem;
 mod schema;
 mod serve;
+mod sources;
 mod yaml;
 
-use serde_json::{Map, Value};
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-pub use load::Sources;
+pub use model::{Config, ServeConfig, StoreDef};
+pub use position::Position;
 pub use problem::{ConfigError, Problem};
 #[cfg(feature = "cli")]
 pub(crate) use problem::{closest, suggest};
+pub use sources::Sources;
 pub use storage_s3::credentials::{Credentials, Right, Scope, User};
 pub use storage_s3::options::{Limits, TlsFiles};
 pub use storage_sandbox::options::{PluginDef, PluginLimits, Refusal};
 pub use storage_sandbox::type_info::{BaseShape, TypeInfo};
-
-/// A place in the YAML file; lines and columns count from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The line.
-    pub line: usize,
-    /// The column, in characters.
-    pub column: usize,
-}
-
-/// One store of a configuration.
-#[derive(Debug, Clone)]
-pub struct StoreDef {
-    /// Its name.
-    pub name: String,
-    /// Its type, by its canonical name even if the file used an alias.
-    pub kind: String,
-    /// The plug-in that provides its type, if any.
-    pub plugin: Option<String>,
-    /// Its bases, as indices into [`Config::stores`], always smaller than its own.
-    pub bases: Vec<usize>,
-    /// How many bases, at the end of the list, its config names instead of its
-    /// `base`, such as the journal of a MirroringStore.
-    pub named: usize,
-    /// Its config with environment variables expanded.
-    pub config: Map<String, Value>,
-    /// Where the file defines it.
-    pub place: Position,
-}
-
-impl StoreDef {
-    /// The bases that hold its objects, those of `base`.
-    pub fn under(&self) -> &[usize] {
-        self.bases.get(..self.bases.len().saturating_sub(self.named)).unwrap_or_default()
-    }
-
-    /// The other stores that it uses, named in its config.
-    pub fn beside(&self) -> &[usize] {
-        self.bases.get(self.bases.len().saturating_sub(self.named)..).unwrap_or_default()
-    }
-}
-
-/// A checked configuration.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The file's name, for messages.
-    pub file: String,
-    /// The stores, bases before the stores over them, otherwise in the file's order.
-    pub stores: Vec<StoreDef>,
-    /// The default store, an index into `stores`.
-    pub main: usize,
-    /// The plug-ins that provide further store types.
-    pub plugins: Vec<PluginDef>,
-    /// How `run` serves the stores.
-    pub serve: ServeConfig,
-}
-
-/// The `serve:` section.
-#[derive(Debug, Clone, Default)]
-pub struct ServeConfig {
-    /// `listen`: the address; `None` means 127.0.0.1:9000.
-    pub listen: Option<SocketAddr>,
-    /// `expose`: bucket names and their stores, as indices into
-    /// [`Config::stores`]. Empty means the main store, in a bucket named
-    /// `main`.
-    pub expose: Vec<(String, usize)>,
-    /// `credentials`: the signing users and their rights.
-    pub users: Vec<User>,
-    /// `anonymous`: what unsigned requests may do; `None` means nothing.
-    pub anonymous: Option<Scope>,
-    /// `buckets: dynamic`: clients create buckets, kept as prefixes of the main
-    /// store.
-    pub dynamic: bool,
-    /// `acls`: whether bucket and object owners and ACLs restrict users.
-    pub acls: bool,
-    /// `cors`: the CORS rules for all buckets.
-    pub cors: Vec<storage_s3::Rule>,
-    /// `staging`: the directory for parts of multipart uploads; `None` means
-    /// one below the system's temporary directory.
-    pub staging: Option<PathBuf>,
-    /// `tls`: the certificate files; `None` means plain HTTP.
-    pub tls: Option<TlsFiles>,
-    /// `limits`: the limits on requests and connections.
-    pub limits: Limits,
-}

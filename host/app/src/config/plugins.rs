@@ -1,10 +1,9 @@
 //! The `plugins:` section: components that provide further store types.
 
-use super::access::entry;
-use super::load::Sources;
 use super::problem::{Problem, Problems};
 use super::schema::Converter;
-use super::yaml::{Data, Node};
+use super::sources::Sources;
+use super::yaml::{Data, Node, entry};
 use serde_json::Value;
 use std::time::Duration;
 use storage_sandbox::options::Refusal;

@@ -1,6 +1,6 @@
 //! Configuration problems and their places in the file.
 
-use super::Position;
+use super::position::Position;
 use std::fmt;
 
 /// A problem.

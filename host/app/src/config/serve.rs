@@ -1,9 +1,9 @@
 //! The `serve:` section of the configuration.
 
-use super::ServeConfig;
-use super::access::{entry, schemas};
+use super::access::schemas;
 use super::load::Loader;
-use super::yaml::{Data, Node};
+use super::model::ServeConfig;
+use super::yaml::{Data, Node, entry};
 use serde_json::Value;
 use std::collections::HashSet;
 use storage_s3::options::{Limits, TlsFiles};

@@ -5,7 +5,7 @@
 //! dates and base-60 numbers are text. Anchors, aliases and merge keys (`<<`)
 //! work; tags other than `!!str` and further documents don't.
 
-use super::Position;
+use super::position::Position;
 use super::problem::Problem;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use serde_json::{Number, Value};
@@ -286,6 +286,12 @@ fn merge(value: Node) -> Result<Vec<(Node, Node)>, Problem> {
             message: "<< takes a mapping, or a list of mappings".to_owned(),
         }),
     }
+}
+
+/// The value of a key in a mapping.
+pub fn entry<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    let Data::Map(entries) = &node.data else { return None };
+    entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
 }
 
 #[cfg(test)]

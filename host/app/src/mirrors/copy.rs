@@ -1,9 +1,10 @@
 //! Copies one object between children unchanged: bytes, media type, metadata and etag.
 
 use bytes::Bytes;
+use storage_store::carry;
 use storage_store::chunk_size::CHUNK;
 use storage_store::objects::Objects;
-use storage_store::source::{self, Source};
+use storage_store::source::Source;
 use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions};
 
 /// What went wrong, and on which side.
@@ -53,8 +54,8 @@ pub(super) async fn copy(
     }
     match Source::new(reader, None).carry(&to.exact(), key, options, |_| ()).await {
         Ok(bytes) => Ok(bytes),
-        Err(source::CopyError::Source(error)) => Err(source(error)),
-        Err(source::CopyError::Target(error)) => Err(target(error)),
+        Err(carry::CopyError::Source(error)) => Err(source(error)),
+        Err(carry::CopyError::Target(error)) => Err(target(error)),
     }
 }
 

@@ -2,8 +2,9 @@
 //! bounds the size, time and redirects of answers, and never follows from https to
 //! http.
 
-use super::reference::is_loopback;
-use super::{Credentials, Reference, shown};
+use super::credentials::Credentials;
+use super::reference::{Reference, is_loopback};
+use super::shown::shown;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{Method, StatusCode, Uri};
 use serde_json::Value;

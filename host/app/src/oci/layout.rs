@@ -1,7 +1,8 @@
 //! The layout of a component as an OCI artifact, compatible with `wkg`: a manifest, its
 //! config, and one WebAssembly layer.
 
-use super::{Digest, shown};
+use super::digest::Digest;
+use super::shown::shown;
 use serde_json::{Value, json};
 use storage_sandbox::plugin::MAX_COMPONENT;
 use storage_sandbox::plugin::inspect::names;

@@ -1,8 +1,10 @@
 //! Downloads one artifact.
 
+use super::client::Client;
 use super::client::{Sent, at_once};
+use super::digest::Digest;
 use super::layout::{COMPONENT, INDEX, Layer, MANIFEST, layer};
-use super::{Client, Digest, Reference};
+use super::reference::Reference;
 use http::Method;
 use sha2::{Digest as _, Sha256};
 use std::io::{Read, Write};
@@ -52,7 +54,7 @@ fn manifest(client: &mut Client, reference: &Reference) -> Result<(Digest, Layer
         return Err(format!(
             "it has the digest {digest}, and the registry says {:?}: something on the way \
              changes it",
-            super::shown(&named)
+            super::shown::shown(&named)
         ));
     }
     Ok((digest, layer(&bytes)?))

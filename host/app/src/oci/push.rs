@@ -1,8 +1,10 @@
 //! Uploads one artifact.
 
+use super::client::Client;
 use super::client::Sent;
+use super::digest::Digest;
 use super::layout::{MANIFEST, artifact};
-use super::{Client, Digest, Reference};
+use super::reference::Reference;
 use http::Method;
 use http::StatusCode;
 

@@ -1,6 +1,6 @@
 //! Names of artifacts: `REGISTRY/NAME:TAG`, `REGISTRY/NAME@sha256:…`, or both.
 
-use super::Digest;
+use super::digest::Digest;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;

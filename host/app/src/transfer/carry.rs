@@ -1,6 +1,6 @@
 //! Copies or moves one object between stores.
 
-use super::Control;
+use super::control::Control;
 use super::endpoint::{Endpoint, Known};
 use super::executor::Finished;
 use super::report::{Done, Event, Failure};
@@ -8,8 +8,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_core::RESERVED_METADATA;
+use storage_store::carry::CopyError;
 use storage_store::objects::md5;
-use storage_store::source::CopyError;
 use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, conditionally};
 
 /// Copies objects from one side to the other. Clones share their state.

@@ -1,7 +1,7 @@
 //! Deletes every object below a prefix.
 
-use super::Control;
 use super::carry::remove;
+use super::control::Control;
 use super::endpoint::Endpoint;
 use super::executor::execute;
 use super::left_out;

@@ -1,7 +1,7 @@
 //! Copies every object below a prefix.
 
-use super::Control;
 use super::carry::Carrier;
+use super::control::Control;
 use super::endpoint::{Endpoint, Known};
 use super::executor::{Finished, execute};
 use super::keys::{KeyList, named};

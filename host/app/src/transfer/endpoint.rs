@@ -1,6 +1,6 @@
 //! One end of a transfer: a store and a prefix.
 
-use super::Filter;
+use super::filter::Filter;
 use super::report::{Aborted, CopyError, Counts, Failure};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};

@@ -1,6 +1,6 @@
 //! The executor of all transfers: bounded concurrency, each item counted once.
 
-use super::Control;
+use super::control::Control;
 use super::report::{CopyError, Counts, Done, Event, Failure};
 use futures::{Stream, StreamExt};
 use std::pin::pin;

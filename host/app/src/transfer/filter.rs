@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Patterns of keys to include and exclude, matched against the key relative to the
-/// prefix (for a [tree](super::Endpoint::tree), without the leading `/`). `*` and `?` match
+/// prefix (for a [tree](super::endpoint::Endpoint::tree), without the leading `/`). `*` and `?` match
 /// within a segment, `**` crosses `/`. A key is skipped if an exclude pattern matches
 /// it, or if there are include patterns and none does. The default skips nothing.
 #[derive(Clone, Debug, Default)]

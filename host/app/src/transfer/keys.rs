@@ -1,6 +1,6 @@
 //! Reads lists of keys, which replace a listing.
 
-use super::Control;
+use super::control::Control;
 use super::endpoint::Endpoint;
 use super::report::{CopyError, Event, Failure};
 use futures::{Stream, StreamExt};

@@ -1,6 +1,6 @@
 //! Reports and counts entries of the source that are not objects and so are skipped.
 
-use super::Control;
+use super::control::Control;
 use super::endpoint::Endpoint;
 use super::report::{CopyError, Counts, Event};
 use futures::StreamExt;

@@ -1,7 +1,7 @@
 //! Merges the listings of source and target by key.
 
-use super::Filter;
 use super::endpoint::{Endpoint, Known, Listing};
+use super::filter::Filter;
 use super::report::CopyError;
 use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};

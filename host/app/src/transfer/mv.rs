@@ -1,7 +1,7 @@
 //! Moves objects: deletes each from the source once its copy is acknowledged.
 
-use super::Control;
 use super::carry::Carrier;
+use super::control::Control;
 use super::copy::{Copy, carry_all};
 use super::endpoint::Endpoint;
 use super::report::{Aborted, Counts, Event};

@@ -1,7 +1,7 @@
 //! Makes the target hold what the source holds.
 
-use super::Control;
 use super::carry::{Carrier, remove};
+use super::control::Control;
 use super::endpoint::{Endpoint, Known};
 use super::equal::equal;
 use super::executor::{Finished, execute};

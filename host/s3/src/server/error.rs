@@ -2,7 +2,7 @@
 
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use storage_core::types::KEY_TOO_LONG;
-use storage_store::source::CopyError;
+use storage_store::carry::CopyError;
 use storage_store::{Error, check_key as check_contract, key_too_long};
 
 /// The most bytes of a key, as in S3; stores may allow longer ones.

@@ -1,11 +1,11 @@
 //! `plugin new`: creates a plug-in from a template.
 
-use super::templates::{Template, WIT};
+use super::templates::{Lang, NewWorld, Template, WIT};
 use crate::cli::context::Context;
 use crate::cli::exit::{DONE, Outcome};
 use crate::cli::output;
 use anyhow::{Context as _, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -28,19 +28,6 @@ pub struct NewArgs {
     world: NewWorld,
     /// The directory to make; its last part is the name of the plug-in
     name: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Lang {
-    Rust,
-    Js,
-    Python,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum NewWorld {
-    Transformer,
-    Pack,
 }
 
 impl NewArgs {

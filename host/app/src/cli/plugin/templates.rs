@@ -1,7 +1,22 @@
 //! The templates of `plugin new`. `{{name}}` and `{{kind}}` stand for the names
 //! of the plug-in and its store type.
 
-use super::new::{Lang, NewWorld};
+use clap::ValueEnum;
+
+/// The languages that there are templates for.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    Rust,
+    Js,
+    Python,
+}
+
+/// The worlds that a plug-in may have.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NewWorld {
+    Transformer,
+    Pack,
+}
 
 /// Files by path.
 type Files = &'static [(&'static str, &'static str)];
