@@ -2,7 +2,8 @@
 //! in Base32 (RFC 4648 section 6, padded with `_`).
 
 use super::blocking::blocking;
-use super::filesystem::{FileType, Filesystem, FlatListing, KeyMapped, Naming, Verdict, special};
+use super::filesystem::key_mapped::{KeyMapped, Naming};
+use super::filesystem::{FileType, Filesystem, FlatListing, Verdict, special};
 use super::{Backend, OpenArgs};
 use async_trait::async_trait;
 use data_encoding::{Encoding, Specification};

@@ -1,8 +1,8 @@
 //! Server-side copies.
 
-use super::Shared;
 use super::object_metadata::{self, Digest, Headers};
 use super::retry::RequestTime;
+use super::shared::Shared;
 use aws_sdk_s3::types::MetadataDirective;
 use std::sync::Arc;
 use storage_store::{Error, ObjectInfo, PutOptions, Result};

@@ -1,7 +1,8 @@
 //! Listings.
 
 use super::retry::RequestTime;
-use super::{MAX_KEY_BYTES, Shared, object_metadata, probe};
+use super::shared::{MAX_KEY_BYTES, Shared};
+use super::{object_metadata, trial_key};
 use aws_sdk_s3::types::{EncodingType, Object};
 use futures::{StreamExt, TryStreamExt, stream};
 use storage_store::{Entry, Error, ListOptions, ObjectInfo, PAGE_LIMIT, Page, Paging, Result};
@@ -49,7 +50,7 @@ pub(super) async fn list(shared: &Shared, options: ListOptions) -> Result<Page> 
             let key = decoded(object.key().unwrap_or_default(), encoded).map_err(|key| {
                 Error::InvalidData(format!("{}: the server lists {key:?}", shared.place))
             })?;
-            if !probe::is_key(&key)
+            if !trial_key::is_key(&key)
                 && key.starts_with(&options.prefix)
                 && after.as_deref().is_none_or(|a| *key > *a)
             {

@@ -4,42 +4,45 @@
 //! - [`retry`]: limits and retries of requests. [`failure`]: their errors.
 //! - [`object_metadata`]: metadata as headers, and what a listing can't show of it.
 //! - [`reader`], [`write`], [`upload`], [`copying`], [`list`]: the operations.
-//! - [`conditions`]: whether preconditions hold. [`probe`]: trials of the server.
+//! - [`condition`], [`conditions`], [`preconditions`]: whether preconditions hold.
+//!   [`probe`]: trials of the server, at a [`trial_key`].
 //!   [`stale`]: abandoned uploads.
 //! - [`presign`]: URLs for clients without keys.
 
 mod client;
+mod condition;
 mod conditions;
 mod config;
 mod copying;
 mod failure;
 mod list;
 mod object_metadata;
+mod preconditions;
 pub(crate) mod presign;
 mod probe;
 mod reader;
 mod retry;
+mod shared;
 mod stale;
+mod trial_key;
 mod upload;
 mod write;
 
 use super::{Backend, OpenArgs};
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
 use bytes::Bytes;
-use client::{Checks, Made};
+use client::Made;
 use conditions::{Conditions, Verdict};
 use config::{Conditional, Config};
-use object_metadata::Found;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use reader::BucketReader;
-use retry::{Calls, RequestTime};
+use retry::Calls;
+use shared::Shared;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use storage_store::{
     Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
-    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key, key_too_long,
+    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -59,97 +62,6 @@ pub static BACKEND: Backend = Backend {
 
 /// How long opening a store waits for a server that is down.
 const OPENING: Duration = Duration::from_secs(5);
-
-/// Bytes that need no escape in the source of a copy.
-const SAFE: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
-
-/// The longest key in S3.
-const MAX_KEY_BYTES: usize = 1024;
-
-/// Checks a key. Most servers other than Amazon's treat `/a` as `a`, so two keys
-/// would share an object.
-fn check(key: &str, amazon: bool) -> Result<()> {
-    check_key(key)?;
-    if probe::is_key(key) {
-        return Err(Error::InvalidKey(format!("{key:?} is a name of this store's own")));
-    }
-    if key.len() > MAX_KEY_BYTES {
-        return Err(key_too_long(key, MAX_KEY_BYTES, "a key of S3"));
-    }
-    match key.starts_with('/') && !amazon {
-        true => Err(Error::InvalidKey(format!(
-            "{key:?} begins with a slash, which servers other than Amazon S3 drop"
-        ))),
-        false => Ok(()),
-    }
-}
-
-/// State that the store shares with its readers and writers.
-struct Shared {
-    client: Client,
-    calls: Calls,
-    bucket: String,
-    /// Bucket and server, for messages.
-    place: String,
-    amazon: bool,
-    checks: Checks,
-    part_size: usize,
-    concurrency: usize,
-    /// Whether the server acts on preconditions of writes.
-    conditions: Conditions,
-    /// The same for deletions; found out when first needed.
-    conditional_delete: OnceCell<bool>,
-    /// Whether the etag of a multipart upload is the MD5 of its parts' MD5s.
-    /// Assumed until an upload shows otherwise.
-    composite: AtomicBool,
-    /// Whether every etag that looked like the MD5 of the bytes was so far.
-    claims: AtomicBool,
-    /// Background tasks; closing the store waits for them.
-    tasks: TaskTracker,
-    runtime: Handle,
-}
-
-impl Shared {
-    fn check(&self, key: &str) -> Result<()> {
-        check(key, self.amazon)
-    }
-
-    /// Bucket, server and key, for messages.
-    fn at(&self, key: &str) -> String {
-        format!("{}, key {key:?}", self.place)
-    }
-
-    async fn head(&self, key: &str) -> Result<Found> {
-        let answer = self.calls.send(RequestTime::Normal, || {
-            self.client.head_object().bucket(&self.bucket).key(key).send()
-        });
-        let answer = answer.await.map_err(|f| f.error(&self.at(key)))?;
-        Ok(object_metadata::head(&answer, self.checks))
-    }
-
-    /// A key as the source of a copy.
-    fn source(&self, key: &str) -> String {
-        let safe = |part| percent_encoding::utf8_percent_encode(part, SAFE).to_string();
-        format!("{}/{}", safe(&self.bucket), safe(key))
-    }
-
-    async fn exists(&self, key: &str) -> Result<bool> {
-        match self.head(key).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn remove(&self, key: &str, etag: Option<&str>) -> Result<()> {
-        let answer = self.calls.send(RequestTime::Normal, || {
-            let request = self.client.delete_object().bucket(&self.bucket).key(key);
-            request.set_if_match(etag.map(object_metadata::quoted)).send()
-        });
-        answer.await.map(drop).map_err(|f| f.error(&self.at(key)))
-    }
-}
 
 struct Bucket {
     shared: Arc<Shared>,

@@ -12,6 +12,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::ServerSideEncryption;
+use md5::{Digest as _, Md5};
 use std::collections::HashMap;
 use storage_core::etag::is_md5;
 use storage_core::types::RESERVED_METADATA;
@@ -302,6 +303,11 @@ fn found(answer: Answer<'_>, checks: Checks) -> Found {
         etag,
         digest,
     }
+}
+
+/// The etag of a multipart upload, from the MD5s of its parts.
+pub(super) fn composite(md5s: &[u8]) -> String {
+    format!("{}-{}", hex::encode(Md5::digest(md5s)), md5s.len() / 16)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) async fn presign(
     }
     let config = Config::new(args)?;
     let Made { client, place, amazon, .. } = client(&config, args).await?;
-    super::check(key, amazon)?;
+    super::shared::check(key, amazon)?;
     let bad = |why: String| Error::Other(format!("{place}: {why}"));
     let valid = PresigningConfig::expires_in(expires).map_err(|e| bad(e.to_string()))?;
     let bucket = &config.bucket_name;

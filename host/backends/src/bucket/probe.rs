@@ -3,13 +3,14 @@
 //! Trials use keys that the store neither lists nor accepts from its users, and
 //! remove their objects whatever the outcome.
 
-use super::Shared;
+use super::condition::Condition;
 use super::conditions::Verdict;
 use super::failure::Failure;
 use super::object_metadata::{self, Digest, Headers};
 use super::retry::{Calls, RequestTime};
+use super::shared::Shared;
+use super::trial_key::key;
 use super::upload::Upload;
-use super::write::Condition;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
@@ -22,25 +23,11 @@ use storage_store::{Error, PutOptions, Result};
 /// An etag that no object has.
 const NEVER: &str = "00000000000000000000000000000000";
 
-/// Prefix of trial keys; 32 hexadecimal digits follow.
-const PREFIX: &str = ".storage-host-probe-";
-
 /// The number of concurrent writes and of rounds: in one request, and in parts.
 const WRITERS: usize = 4;
 const ROUNDS: usize = 3;
 const UPLOADS: usize = 3;
 const UPLOAD_ROUNDS: usize = 2;
-
-/// A new random trial key.
-fn key() -> String {
-    format!("{PREFIX}{:032x}", fastrand::u128(..))
-}
-
-/// Whether a key belongs to a trial, of this process or another.
-pub(super) fn is_key(key: &str) -> bool {
-    let digits = key.strip_prefix(PREFIX).unwrap_or_default();
-    digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-}
 
 /// Checks without writing that the bucket can be reached.
 pub(super) async fn reach(shared: &Shared, calls: &Calls) -> Result<(), Failure> {

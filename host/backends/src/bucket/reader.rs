@@ -1,9 +1,9 @@
 //! Reads one version of an object from start to end and checks its digest, over as
 //! many connections as necessary.
 
-use super::Shared;
-use super::object_metadata::{self, Digest, Found};
+use super::object_metadata::{self, Digest, Found, composite};
 use super::retry::{RequestTime, pause};
+use super::shared::Shared;
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
@@ -319,11 +319,6 @@ impl Sum for Check {
             bytes = rest;
         }
     }
-}
-
-/// The etag of a multipart upload, from the MD5s of its parts.
-pub(super) fn composite(md5s: &[u8]) -> String {
-    format!("{}-{}", hex::encode(Md5::digest(md5s)), md5s.len() / 16)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! Nothing shows who owns an upload, or whether someone still works on it. So only
 //! age counts, and only if the configuration sets a limit.
 
-use super::Shared;
 use super::list::{decoded, is_encoded};
 use super::object_metadata;
 use super::retry::RequestTime;
+use super::shared::Shared;
 use aws_sdk_s3::types::{EncodingType, MultipartUpload};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,11 +1,10 @@
 //! Multipart uploads: parts are sent in parallel, and a dropped upload is aborted.
 
-use super::Shared;
+use super::condition::Condition;
 use super::failure::Failure;
-use super::object_metadata::{self, Headers};
-use super::reader::composite;
+use super::object_metadata::{self, Headers, composite};
 use super::retry::RequestTime;
-use super::write::Condition;
+use super::shared::Shared;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;

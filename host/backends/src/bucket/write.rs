@@ -1,10 +1,9 @@
 //! Writes: small objects in one request, larger ones in parts.
 
-use super::Shared;
-use super::conditions::Verdict;
-use super::failure::Failure;
+use super::condition::Condition;
 use super::object_metadata::{self, Digest, Headers};
 use super::retry::RequestTime;
+use super::shared::Shared;
 use super::upload::{Upload, restate};
 use async_trait::async_trait;
 use aws_sdk_s3::error::SdkError;
@@ -22,84 +21,6 @@ const WORTH: usize = 64 * 1024;
 
 /// Error codes for a Content-MD5 that does not match the bytes.
 const WRONG_DIGEST: &[&str] = &["BadDigest", "InvalidDigest"];
-
-/// The precondition of a write, as the server will check it.
-pub(super) enum Condition {
-    None,
-    /// The key has no object.
-    Absent,
-    /// The key has an object with this etag of the server's.
-    Match(String),
-}
-
-impl Condition {
-    /// Checks what can be checked now; the server checks again.
-    pub(super) async fn new(shared: &Arc<Shared>, key: &str, options: &PutOptions) -> Result<Self> {
-        if !options.if_absent && options.if_match.is_none() {
-            return Ok(Condition::None);
-        }
-        shared.refuse_conditions().await?;
-        let Some(wanted) = &options.if_match else { return Ok(Condition::Absent) };
-        let found = shared.head(key).await?;
-        if options.if_absent {
-            return Err(Error::AlreadyExists);
-        }
-        match found.info.etag.as_ref() == Some(wanted) {
-            true => Ok(Condition::Match(found.etag)),
-            false => Err(Error::PreconditionFailed),
-        }
-    }
-
-    /// The values of `If-None-Match` and `If-Match`.
-    pub(super) fn headers(&self) -> (Option<String>, Option<String>) {
-        match self {
-            Condition::None => (None, None),
-            Condition::Absent => (Some("*".to_owned()), None),
-            Condition::Match(etag) => (None, Some(object_metadata::quoted(etag))),
-        }
-    }
-
-    /// Converts to the contract's error.
-    pub(super) fn error(&self, failure: Failure, at: &str) -> Error {
-        match failure.error(at) {
-            Error::PreconditionFailed if matches!(self, Condition::Absent) => Error::AlreadyExists,
-            error => error,
-        }
-    }
-}
-
-impl Shared {
-    /// Refuses preconditions that the server would not act on.
-    async fn refuse_conditions(self: &Arc<Self>) -> Result<()> {
-        let why = match self.conditions().await? {
-            Verdict::Acts => return Ok(()),
-            Verdict::Ignores => "the server does not act on them",
-            Verdict::Races => "the server checks them before it writes, not in one step",
-            Verdict::Forbidden => {
-                "these keys may not write what tries the server out; where it acts on them, say \
-                 conditional: true"
-            }
-        };
-        Err(Error::Unsupported(format!(
-            "{}: preconditions of writes (if-absent, if-match) are refused: {why}",
-            self.place
-        )))
-    }
-
-    pub(super) fn content_md5(&self, md5: [u8; 16]) -> Option<String> {
-        let wanted = self.checks.md5 && !self.checks.crc;
-        wanted.then(|| base64_simd::STANDARD.encode_to_string(md5))
-    }
-
-    /// The error for a conditional write whose answer was lost.
-    pub(super) fn unsure(&self, key: &str) -> Error {
-        Error::Unavailable(format!(
-            "{}: the answer was lost, and the object that is there now may be this write's or \
-             another's; read it before trying again",
-            self.at(key)
-        ))
-    }
-}
 
 /// Writes an object of at most one part.
 pub(super) async fn small(

@@ -3,7 +3,7 @@
 
 use super::metadata::version;
 use super::root::Root;
-use super::writer::StagedFile;
+use super::staged_file::StagedFile;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::sync::Arc;

@@ -1,42 +1,10 @@
-//! Converts system errors to the contract's errors.
+//! Errors of a root, which name the key as the user would write it.
 
+use super::errno::at;
 use super::path;
 use super::root::Root;
 use rustix::io::Errno;
-use std::io;
 use storage_store::Error;
-
-/// Converts an error at `path`, which is shown as the user would write it.
-pub(super) fn at(path: &str, error: impl Into<io::Error>) -> Error {
-    let error = error.into();
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    match errno {
-        Some(Errno::NOENT | Errno::NOTDIR) => Error::NotFound,
-        Some(Errno::LOOP) => Error::InvalidKey(format!(
-            "{path} is, or lies behind, a symbolic link; the store follows none"
-        )),
-        Some(Errno::NAMETOOLONG) => {
-            Error::InvalidKey(format!("{path}: the filesystem takes no name that long"))
-        }
-        Some(Errno::ACCESS | Errno::PERM) => Error::PermissionDenied(format!("{path}: {error}")),
-        Some(Errno::ROFS) => {
-            Error::PermissionDenied(format!("{path}: the filesystem is read-only"))
-        }
-        Some(Errno::NOSPC) => {
-            Error::LimitExceeded(format!("{path}: the disk is full; nothing was written"))
-        }
-        Some(Errno::DQUOT) => {
-            Error::LimitExceeded(format!("{path}: the disk quota is used up; nothing was written"))
-        }
-        Some(Errno::FBIG) => Error::LimitExceeded(format!(
-            "{path}: larger than a file may be here; nothing was written"
-        )),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN | Errno::INTR) => {
-            Error::Unavailable(format!("{path}: {error}"))
-        }
-        _ => Error::Other(format!("{path}: {error}")),
-    }
-}
 
 impl Root {
     pub(super) fn error(&self, key: &str, error: Errno) -> Error {
@@ -72,21 +40,5 @@ impl Root {
             )),
             error => self.error(key, error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-
-    #[test]
-    fn a_full_disk_is_called_a_full_disk() {
-        let mut full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let error = full.write_all(b"x").unwrap_err();
-        assert_eq!(
-            at("data/key", error),
-            Error::LimitExceeded("data/key: the disk is full; nothing was written".to_owned())
-        );
     }
 }

@@ -109,7 +109,7 @@ impl Level {
         let Some(low) = self.rest.take() else { return Ok(false) };
         let path = self.path.clone();
         let Some(folder) = self.folder(root)? else { return Ok(false) };
-        let part = root.names().part(root, folder, (&path, prefix), &low)?;
+        let part = root.names().part(&|key| root.shown(key), folder, (&path, prefix), &low)?;
         // `None`: the folder is gone.
         let Some((mut names, complete)) = part else { return Ok(false) };
         self.rest = names.last().filter(|_| !complete).map(|last| Low::after(last));

@@ -6,7 +6,7 @@
 //! size, mtime and inode: once another program has changed the object, it no longer
 //! applies and is ignored.
 
-use super::error;
+use super::errno;
 use super::sidecar::Sidecar;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, XattrFlags};
@@ -145,7 +145,7 @@ pub(super) fn save(
     options: &PutOptions,
     durable: bool,
 ) -> Result<ObjectInfo, Error> {
-    let fail = |e: std::io::Error| error::at(shown, e);
+    let fail = |e: std::io::Error| errno::at(shown, e);
     let stat = rustix::fs::fstat(file).map_err(|e| fail(e.into()))?;
     let mut info = derived(&stat);
     let (size, mtime, inode) = version(&stat);

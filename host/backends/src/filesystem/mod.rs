@@ -11,26 +11,30 @@
 //! - [`key_mapped`], [`flat_listing`]: for stores whose file names are not the keys.
 
 mod copying;
+mod errno;
 mod error;
 mod flat_listing;
 mod group_sync;
 mod key_locks;
-mod key_mapped;
+pub(crate) mod key_mapped;
 mod listing;
+mod lookup;
 mod metadata;
 mod names;
 mod open;
 mod path;
+mod publish;
 mod readahead;
 mod reader;
 mod root;
 mod sidecar;
 mod skipped;
+mod staged_file;
+mod syscalls;
 mod writeback;
 mod writer;
 
 pub(super) use flat_listing::FlatListing;
-pub(super) use key_mapped::{KeyMapped, Naming};
 pub(super) use skipped::{Verdict, special};
 
 use super::blocking::blocking;
@@ -41,13 +45,14 @@ use reader::FileReader;
 use root::Root;
 pub(super) use rustix::fs::FileType;
 use serde::Deserialize;
+use staged_file::StagedFile;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage_store::{
     Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Writer,
 };
-use writer::{FileWriter, StagedFile};
+use writer::FileWriter;
 
 /// The store type.
 pub static BACKEND: Backend = Backend {

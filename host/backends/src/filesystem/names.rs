@@ -5,7 +5,8 @@
 //! there are many, they are kept for later pages while the folder does not change.
 //! Otherwise a folder of a million files would be read a thousand times.
 
-use super::root::Root;
+use super::errno;
+use super::sidecar::SidecarPlace;
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
@@ -96,19 +97,19 @@ impl Names {
     /// gone.
     pub(super) fn part(
         &self,
-        root: &Root,
+        shown: &dyn Fn(&str) -> String,
         folder: BorrowedFd<'_>,
         (path, prefix): (&str, &str),
         low: &Low,
     ) -> Result<Option<Part>> {
-        let changed = stamp(folder).map_err(|e| root.error(path, e))?;
+        let changed = stamp(folder).map_err(|e| errno::at(&shown(path), e))?;
         let found =
             self.windows().iter().find(|window| window.has(path, prefix, low, changed)).cloned();
         if let Some(window) = found {
             return Ok(Some(window.part(low, self.part)));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let Some((names, complete)) = self.scan(root, folder, (path, prefix), low)? else {
+        let Some((names, complete)) = self.scan(shown, folder, (path, prefix), low)? else {
             return Ok(None);
         };
         if complete && names.len() <= self.part {
@@ -133,12 +134,12 @@ impl Names {
     /// Reads the folder and returns the first names from `low` on.
     fn scan(
         &self,
-        root: &Root,
+        shown: &dyn Fn(&str) -> String,
         folder: BorrowedFd<'_>,
         (path, prefix): (&str, &str),
         low: &Low,
     ) -> Result<Option<Part>> {
-        let fail = |e: Errno| root.error(path, e);
+        let fail = |e: Errno| errno::at(&shown(path), e);
         let mut first = BinaryHeap::new();
         let mut complete = true;
         let mut key = path.to_owned();
@@ -174,7 +175,8 @@ impl Names {
                 _ => false,
             };
             let name = key.get(path.len()..).unwrap_or_default();
-            if !wanted || !low.admits(name) || root.is_reserved(key.trim_end_matches('/')) {
+            if !wanted || !low.admits(name) || SidecarPlace::is_reserved(key.trim_end_matches('/'))
+            {
                 continue;
             }
             if first.len() == self.kept {
@@ -229,6 +231,7 @@ fn quiet((_, _, seconds, nanoseconds, _, _): Stamp, now: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::root::Root;
     use super::super::sidecar::SidecarPlace;
     use super::*;
     use std::collections::BTreeSet;
@@ -247,8 +250,10 @@ mod tests {
         let mut found: Vec<String> = Vec::new();
         let mut low = Low::below("", after).unwrap();
         loop {
-            let (part, complete) =
-                names.part(root, root.dir(), ("", prefix), &low).unwrap().unwrap();
+            let (part, complete) = names
+                .part(&|key| root.shown(key), root.dir(), ("", prefix), &low)
+                .unwrap()
+                .unwrap();
             assert!(part.len() <= names.part && (complete || !part.is_empty()));
             found.extend(part);
             if complete {

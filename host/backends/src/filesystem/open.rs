@@ -2,7 +2,7 @@
 
 use super::root::Root;
 use super::sidecar::{Sidecar, SidecarPlace};
-use super::{Filesystem, error};
+use super::{Filesystem, errno};
 use crate::OpenArgs;
 use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, Mode, OFlags};
@@ -29,7 +29,7 @@ impl Filesystem {
             std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => bad(format!(
                 "root_path {shown} is not a directory; name a directory, or move that file away"
             )),
-            _ => match error::at(&shown, e) {
+            _ => match errno::at(&shown, e) {
                 Error::NotFound => bad(format!("root_path {shown} can't be reached")),
                 error => error,
             },
@@ -53,13 +53,13 @@ impl Filesystem {
                     "{shown_place} is not a directory; files that are written to root_path {shown} \
                      are kept there until they are whole: move it away"
                 )),
-                e => error::at(&shown_place.to_string(), e),
+                e => errno::at(&shown_place.to_string(), e),
             }
         };
         let sidecar = match writable {
             // Reading works all the same.
             Err(e) => {
-                let error = error::at(&shown, e);
+                let error = errno::at(&shown, e);
                 tracing::warn!(target: "storage", store = %args.name, "objects can only be read: {error}");
                 Err(error)
             }
@@ -70,6 +70,6 @@ impl Filesystem {
             Ok(()) => Ok(Sidecar::open(place.path(), dir.as_fd()).map_err(no_place)?),
         };
         let root = Root::new(dir, shown.clone(), place, sidecar, durable);
-        Ok(Self { root: Arc::new(root.map_err(|e| error::at(&shown, e))?) })
+        Ok(Self { root: Arc::new(root.map_err(|e| errno::at(&shown, e))?) })
     }
 }

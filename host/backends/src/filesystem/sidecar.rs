@@ -10,7 +10,7 @@
 //! the next process that opens the root can recognize and remove what a killed one
 //! left.
 
-use super::writer::link_unnamed;
+use super::syscalls::link_unnamed;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;

@@ -1,116 +1,13 @@
 //! Writes of objects: a file in the side directory until it is complete.
 
-use super::root::{Root, rename_to_free};
-use super::writeback::Writeback;
+use super::root::Root;
+use super::staged_file::StagedFile;
 use crate::blocking::{blocking, drop_elsewhere};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
 use std::sync::Arc;
 use storage_store::chunk_size::piece;
 use storage_store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
-
-/// An unpublished file; dropping it removes it.
-pub(super) struct StagedFile {
-    root: Arc<Root>,
-    file: OwnedFd,
-    /// Its name in the side directory. `None` if it can be published without one,
-    /// which saves the locks of two folders and leaves nothing after a crash.
-    name: Option<String>,
-    writeback: Writeback,
-}
-
-impl StagedFile {
-    pub(super) fn new(root: Arc<Root>, key: &str) -> Result<Self> {
-        let sidecar = root.sidecar()?;
-        // Like any other program, let the umask decide who may read it.
-        let mode = Mode::from_raw_mode(0o666);
-        let (name, flags) = match sidecar.unnamed() {
-            true => (None, OFlags::RDWR | OFlags::TMPFILE),
-            false => (Some(sidecar.fresh()), OFlags::RDWR | OFlags::CREATE | OFlags::EXCL),
-        };
-        let path = name.as_deref().unwrap_or(".");
-        let file = rustix::fs::openat(sidecar.own(), path, flags | OFlags::CLOEXEC, mode)
-            .map_err(|e| root.error(key, e))?;
-        Ok(Self { root, file, name, writeback: Writeback::default() })
-    }
-
-    pub(super) fn file(&self) -> &OwnedFd {
-        &self.file
-    }
-
-    pub(super) fn append(&mut self, key: &str, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            match rustix::io::write(&self.file, bytes) {
-                Ok(0) => return Err(self.root.error(key, Errno::NOSPC)),
-                Ok(written) => {
-                    bytes = bytes.get(written..).unwrap_or_default();
-                    self.wrote(written);
-                }
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(self.root.error(key, e)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Called when `length` bytes were appended to the file.
-    pub(super) fn wrote(&mut self, length: usize) {
-        if self.root.durable() {
-            self.writeback.wrote(&self.file, length);
-        }
-    }
-
-    /// Publishes the file, replacing the existing one.
-    pub(super) fn replace(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        let Ok(sidecar) = self.root.sidecar() else { return Err(Errno::ROFS) };
-        if self.name.is_none() {
-            // Only a named file can replace another one.
-            let own = sidecar.fresh();
-            link_unnamed(self.file.as_fd(), sidecar.own(), &own)?;
-            self.name = Some(own);
-        }
-        let own = self.name.as_deref().unwrap_or_default();
-        rustix::fs::renameat(sidecar.own(), own, folder, name)?;
-        self.name = None;
-        Ok(())
-    }
-
-    /// Publishes the file under a free name; `EXIST` if the name is taken.
-    pub(super) fn place(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        let Ok(sidecar) = self.root.sidecar() else { return Err(Errno::ROFS) };
-        match self.name.as_deref() {
-            None => link_unnamed(self.file.as_fd(), folder, name),
-            Some(own) => {
-                rename_to_free(sidecar.own(), own, folder, name)?;
-                self.name = None;
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Drop for StagedFile {
-    fn drop(&mut self) {
-        if let (Ok(sidecar), Some(name)) = (self.root.sidecar(), &self.name) {
-            let _ = rustix::fs::unlinkat(sidecar.own(), name, AtFlags::empty());
-        }
-    }
-}
-
-/// Gives an unnamed file its first name.
-pub(super) fn link_unnamed(
-    file: BorrowedFd<'_>,
-    folder: BorrowedFd<'_>,
-    name: &str,
-) -> Result<(), Errno> {
-    // By its path, because before version 6.10 the kernel accepts the handle itself
-    // only from processes with a rare capability.
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::linkat(rustix::fs::CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)
-}
 
 /// A streamed write.
 pub(super) struct FileWriter {
@@ -227,6 +124,8 @@ impl Drop for FileWriter {
 mod tests {
     use super::super::sidecar::{Sidecar, SidecarPlace};
     use super::*;
+    use rustix::fd::AsFd;
+    use rustix::fs::{Mode, OFlags};
 
     #[test]
     fn files_are_published_with_and_without_a_name_of_their_own() {

@@ -2,20 +2,21 @@
 //! `82/54/c3/29a9…`. A hash can't be turned back into its key, so the store can
 //! list its objects only if it keeps an [`index`].
 
+mod hashed;
 mod index;
 mod unknown;
 
 use super::blocking::blocking;
-use super::filesystem::{Filesystem, KeyMapped, Naming};
+use super::filesystem::Filesystem;
+use super::filesystem::key_mapped::KeyMapped;
 use super::{Backend, OpenArgs, sqlite};
-use async_trait::async_trait;
+use hashed::Hashed;
 use index::Indexed;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage_store::{Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key};
+use storage_store::{Result, SharedStore};
 use unknown::Unknown;
 
 /// The store type.
@@ -114,50 +115,10 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     Ok(Arc::new(Indexed { store: Arc::new(store), index, unknown }))
 }
 
-#[derive(Clone, Copy)]
-struct Hashed {
-    width: usize,
-    depth: usize,
-}
-
-#[async_trait]
-impl Naming for Hashed {
-    fn capabilities(&self, files: Capabilities) -> Capabilities {
-        Capabilities { list: false, ordered: false, ..files }
-    }
-
-    fn path(&self, key: &str) -> Result<String> {
-        check_key(key)?;
-        Ok(self.place(&Sha256::digest(key)))
-    }
-
-    async fn list(&self, _: &Filesystem, _: ListOptions) -> Result<Page> {
-        Err(Error::Unsupported(
-            "a HashdirStore knows hashes, not keys; with `index: true` it keeps the keys of what \
-             is written from then on, and lists them"
-                .to_owned(),
-        ))
-    }
-}
-
-impl Hashed {
-    /// The file path for a hash.
-    fn place(self, hash: &[u8]) -> String {
-        let hash = hex::encode(hash);
-        let mut path = String::with_capacity(hash.len() + self.depth);
-        for (at, character) in hash.chars().enumerate() {
-            if at > 0 && at % self.width == 0 && at / self.width <= self.depth {
-                path.push('/');
-            }
-            path.push(character);
-        }
-        path
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filesystem::key_mapped::Naming;
 
     #[test]
     fn the_path_is_the_hash_in_pieces() {

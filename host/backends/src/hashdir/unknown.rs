@@ -2,7 +2,7 @@
 //! than the index or another program wrote them. Listings leave them out and report
 //! them on request.
 
-use super::Hashed;
+use super::hashed::Hashed;
 use crate::filesystem::{FileType, Filesystem, Verdict, special};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,8 +3,10 @@
 
 use super::copying::{self, Copy};
 use super::guard::Guarded;
-use super::query::{self, objects};
-use super::schema::{MAX_ROW_BYTES, Place, too_big};
+use super::metadata::keep;
+use super::query;
+use super::rows::{check_size, objects, taken};
+use super::schema::Place;
 use crate::spool::Body;
 use rusqlite::{Connection, blob::ZeroBlob, params};
 use std::fs::File;
@@ -200,28 +202,6 @@ fn change(place: &Place, connection: &Connection, change: &Change) -> Result<Obj
     }
 }
 
-/// Rejects an object that is too large for a row.
-pub(super) fn check_size(place: &Place, key: &str, size: u64) -> Result<()> {
-    // The row's header and the key count too.
-    if size.saturating_add(key.len() as u64 + 64) > MAX_ROW_BYTES {
-        return Err(Error::LimitExceeded(too_big(&format!("{}, key {key:?}", place.shown))));
-    }
-    Ok(())
-}
-
-/// Converts the error of a write. If no row was written, the key has a row that is
-/// not an object.
-pub(super) fn taken(place: &Place, key: &str, error: &rusqlite::Error) -> Error {
-    match error {
-        rusqlite::Error::QueryReturnedNoRows => Error::InvalidKey(format!(
-            "{}: the row of {key:?} holds NULL or a number, which is no object, and is not \
-             replaced; remove it with another program, or take another key",
-            place.shown
-        )),
-        error => place.error(Some(key), error),
-    }
-}
-
 fn put(
     place: &Place,
     connection: &Connection,
@@ -255,37 +235,6 @@ fn put(
         }
     }
     keep(place, connection, key, options)
-}
-
-/// Stores etag, content type and user metadata for a row that was just written.
-/// Returns the object's info.
-pub(super) fn keep(
-    place: &Place,
-    connection: &Connection,
-    key: &str,
-    options: &PutOptions,
-) -> Result<ObjectInfo> {
-    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
-    let metadata = if options.metadata.is_empty() {
-        None
-    } else {
-        Some(serde_json::to_string(&options.metadata).map_err(|e| Error::Other(e.to_string()))?)
-    };
-    // The insert trigger creates the metadata row. If it is missing, someone
-    // dropped the trigger.
-    let updated = connection
-        .prepare_cached(
-            "UPDATE storage_metadata SET etag = ?2, content_type = ?3, metadata = ?4 WHERE key = ?1",
-        )
-        .and_then(|mut s| s.execute(params![key, options.etag, options.content_type, metadata]))
-        .map_err(fail)?;
-    if updated != 1 {
-        return Err(Error::Other(format!(
-            "{}: the triggers on \"objects\" were removed; reopen the store",
-            place.shown
-        )));
-    }
-    Ok(query::find(place, connection, key)?.ok_or(Error::NotFound)?.info)
 }
 
 fn copy(

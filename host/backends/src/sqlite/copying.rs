@@ -1,7 +1,8 @@
 //! Copies of objects within the database.
 
-use super::commit::{check_size, keep, taken};
-use super::query::{self, objects};
+use super::metadata::keep;
+use super::query;
+use super::rows::{check_size, objects, taken};
 use super::schema::Place;
 use rusqlite::blob::ZeroBlob;
 use rusqlite::{Connection, params};

@@ -10,9 +10,12 @@
 mod commit;
 mod copying;
 mod guard;
+mod metadata;
 mod query;
 mod reader;
+mod rows;
 mod schema;
+mod shared;
 mod skipped;
 mod writer;
 
@@ -26,6 +29,7 @@ use copying::Copy;
 use reader::Pool;
 use schema::Place;
 use serde::Deserialize;
+use shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use storage_store::{
@@ -79,21 +83,6 @@ struct Config {
 
 fn five() -> f64 {
     5.0
-}
-
-/// What the store and its writers share.
-struct Shared {
-    pool: Arc<Pool>,
-    /// `None` if the store was opened only to check it.
-    queue: Option<Queue>,
-}
-
-impl Shared {
-    fn queue(&self) -> Result<&Queue> {
-        self.queue
-            .as_ref()
-            .ok_or_else(|| Error::Unsupported("the store was opened to look only".to_owned()))
-    }
 }
 
 struct Sqlite {
@@ -173,7 +162,7 @@ impl ObjectStore for Sqlite {
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         check_key(key)?;
-        commit::check_size(&self.shared.pool.place, key, data.len() as u64)?;
+        rows::check_size(&self.shared.pool.place, key, data.len() as u64)?;
         let change = Change::Put(key.to_owned(), Body::Bytes(data), options);
         self.shared.queue()?.submit(change).await
     }

@@ -1,5 +1,6 @@
 //! Lookups and listings, on any connection.
 
+use super::rows::{is_object, objects};
 use super::schema::Place;
 use super::skipped;
 use rusqlite::types::ValueRef;
@@ -21,19 +22,6 @@ impl Found {
     pub(super) fn is_object(&self) -> bool {
         is_object(self.kind)
     }
-}
-
-/// The SQL condition that a row is an object.
-macro_rules! objects {
-    () => {
-        "typeof(objects.data) IN ('blob', 'text')"
-    };
-}
-pub(super) use objects;
-
-/// Whether data of this type can be an object.
-pub(super) fn is_object(kind: &str) -> bool {
-    matches!(kind, "blob" | "text")
 }
 
 // octet_length and typeof don't read the data itself.

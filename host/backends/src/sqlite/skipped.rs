@@ -1,6 +1,6 @@
 //! Rows that are not objects: listings leave them out and report them on request.
 
-use super::query::is_object;
+use super::rows::is_object;
 use super::schema::Place;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;

@@ -1,7 +1,8 @@
 //! Streamed writes, spooled next to the database until they are complete.
 
-use super::Shared;
-use super::commit::{Change, check_size};
+use super::commit::Change;
+use super::rows::check_size;
+use super::shared::Shared;
 use crate::spool::Spool;
 use async_trait::async_trait;
 use bytes::Bytes;
