@@ -9,8 +9,9 @@ use std::process::Command;
 
 const ALONE: &str = "STORAGE_TEST_MOUNTS";
 
-/// Reruns the named test of this program in a process with its own mounts, which end
-/// with it in any case. Returns `false` in that process, which has to do the test.
+/// Reruns the named test of this program, whatever its module, in a process with its own
+/// mounts, which end with it in any case. Returns `false` in that process, which has to
+/// do the test.
 pub fn elsewhere(test: &str) -> Result<bool> {
     if std::env::var_os(ALONE).is_some() {
         return Ok(false);
@@ -20,7 +21,7 @@ pub fn elsewhere(test: &str) -> Result<bool> {
     if !rustix::process::geteuid().is_root() {
         unshare.args(["--user", "--map-root-user"]);
     }
-    unshare.arg(std::env::current_exe()?).args(["--exact", test, "--nocapture"]);
+    unshare.arg(std::env::current_exe()?).args([&format!("::{test}"), "--nocapture"]);
     // The parent removes the directory, after the mounts are gone.
     let directory = tempfile::tempdir()?;
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
@@ -28,7 +29,7 @@ pub fn elsewhere(test: &str) -> Result<bool> {
     let output = output.context("unshare")?;
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     ensure!(
-        output.status.success() && text.contains("1 passed"),
+        output.status.success() && text.contains("ok. 1 passed;"),
         "{test}, run again where it may mount (that needs root, and loop devices for ext4): {text}"
     );
     print!("{text}");

@@ -1,4 +1,4 @@
-//! An archive with many entries, in a test process of its own because it counts the
+//! An archive with many entries, in a test program of its own because it counts the
 //! bytes that the process reads.
 
 use anyhow::{Context, Result, ensure};

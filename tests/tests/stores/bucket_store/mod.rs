@@ -1,6 +1,5 @@
 //! BucketStore against real servers, beyond the conformance suite.
 
-#[path = "bucket/conditions.rs"]
 mod conditions;
 
 use anyhow::{Context, Result, ensure};

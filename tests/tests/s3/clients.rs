@@ -21,7 +21,7 @@ fn boto3_and_aws_cli_move_a_directory_of_a_thousand_files() -> Result<()> {
     Ok(())
 }
 
-const TABLE: &str = include_str!("../../docs/s3.md");
+const TABLE: &str = include_str!("../../../docs/s3.md");
 
 /// The operations that the table lists for a client.
 fn promised(client: &str) -> Result<BTreeSet<&'static str>> {

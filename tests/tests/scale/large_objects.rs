@@ -1,6 +1,4 @@
 //! Objects far larger than memory, through a real client and the real binary.
-//!
-//! A separate test program, since the load would slow down all other tests.
 
 use anyhow::Result;
 use storage_tests::clients;

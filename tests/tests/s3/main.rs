@@ -1,0 +1,15 @@
+//! The S3 endpoint: real clients, requests by hand, and attacks.
+
+mod bucket_operations;
+mod client_listings;
+mod clients;
+mod conditional_writes;
+mod copies;
+mod direct_access;
+mod malicious_xml;
+mod overload;
+mod serving;
+mod signatures;
+mod smuggling;
+mod tls;
+mod users;
