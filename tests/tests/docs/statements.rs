@@ -160,16 +160,45 @@ fn every_crate_and_every_module_of_the_host_is_in_the_architecture() -> Result<(
     Ok(())
 }
 
-#[test]
-fn links_between_documents_lead_to_files() -> Result<()> {
+/// The documents of the project.
+fn documents() -> Result<Vec<PathBuf>> {
     let mut documents = vec![here("README.md"), here("CONTRIBUTING.md"), here("CHANGELOG.md")];
     for folder in ["docs", "docs/stores", "docs/decisions"] {
         let entries = fs::read_dir(here(folder))?.collect::<std::io::Result<Vec<_>>>()?;
         let paths = entries.into_iter().map(|entry| entry.path());
         documents.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "md")));
     }
+    Ok(documents)
+}
+
+#[test]
+fn commands_name_test_programs_and_modules_that_exist() -> Result<()> {
     let mut seen = 0;
-    for document in documents {
+    for document in documents()? {
+        let text = fs::read_to_string(&document)?;
+        for command in text.split("-p storage-tests --test ").skip(1) {
+            let end = command.find(['`', '#', '\n']).unwrap_or(command.len());
+            let mut words = command[..end].split_whitespace();
+            let program = words.next().context("no name after --test")?;
+            let folder = here("tests/tests").join(program);
+            let exists = folder.join("main.rs").exists() || folder.with_extension("rs").exists();
+            ensure!(exists, "{}: there is no test program {program}", document.display());
+            for module in words.filter_map(|word| word.strip_suffix("::")) {
+                let file = folder.join(module);
+                let exists = file.join("mod.rs").exists() || file.with_extension("rs").exists();
+                ensure!(exists, "{}: {program} has no module {module}", document.display());
+            }
+            seen += 1;
+        }
+    }
+    ensure!(seen > 15, "{seen} commands were found");
+    Ok(())
+}
+
+#[test]
+fn links_between_documents_lead_to_files() -> Result<()> {
+    let mut seen = 0;
+    for document in documents()? {
         let text = fs::read_to_string(&document)?;
         let folder = document.parent().context("no folder")?;
         // Code has brackets of its own.
