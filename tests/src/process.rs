@@ -1,6 +1,7 @@
 //! Process statistics from the kernel, and the size of long tests.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
 
 /// A value from `/proc/PID/FILE` in KiB: `VmRSS` (current) and `VmHWM` (peak) in
@@ -20,6 +21,20 @@ pub fn resident(pid: &str) -> Result<u64> {
 /// The open files and connections of a process.
 pub fn open_files(pid: &str) -> Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// Raises this process's limit of open files as far as the system allows, which must be
+/// enough for this many connections of one test beside the files of another.
+pub fn allow_open_files(connections: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    ensure!(
+        limit.maximum.is_none_or(|most| most > connections + 200),
+        "this system allows {:?} open files, and {connections} connections are asked for: raise \
+         the hard limit (ulimit -Hn)",
+        limit.maximum
+    );
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    Ok(())
 }
 
 /// A test size: that of an environment variable, or the default for short runs.

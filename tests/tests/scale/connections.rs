@@ -3,7 +3,6 @@
 //! `STORAGE_SCALE_CONNECTIONS=10000` runs the large version.
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -38,14 +37,7 @@ fn ask(stream: &mut TcpStream) -> Result<()> {
 fn every_one_of_many_open_connections_is_served_in_little_memory() -> Result<()> {
     let count = process::scale("STORAGE_SCALE_CONNECTIONS", 700)?;
     // The server raises its own limit itself.
-    let limit = getrlimit(Resource::Nofile);
-    ensure!(
-        limit.maximum.is_none_or(|most| most > count + 200),
-        "this system allows {:?} open files, and {count} connections are asked for: raise the \
-         hard limit (ulimit -Hn)",
-        limit.maximum
-    );
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    process::allow_open_files(count)?;
     let serve = format!("anonymous: true\n  limits: {{connections: {}}}", count + 10);
     let server = Server::start_serving(STORE, &serve)?;
     ask(&mut TcpStream::connect(("127.0.0.1", server.port()))?)?;

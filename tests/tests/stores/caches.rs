@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use storage_conformance::cases::bytes;
-use storage_tests::http;
 use storage_tests::proxy::Proxy;
 use storage_tests::server::{ACCESS_KEY, SECRET_KEY, Server, run};
+use storage_tests::{http, process};
 
 const READERS: usize = 1_000;
 
@@ -52,6 +52,7 @@ fn reads(port: u16, key: &str, wanted: &[u8]) -> Result<()> {
 
 /// Makes this many clients read at the same time; all must succeed.
 fn together(readers: usize, port: u16, key: &str, wanted: &[u8]) -> Result<()> {
+    process::allow_open_files(readers as u64)?;
     let begin = std::sync::Barrier::new(readers);
     std::thread::scope(|scope| {
         let read = || {
