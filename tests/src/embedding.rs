@@ -64,6 +64,9 @@ fn sources(path: &str) -> PathBuf {
 fn package(name: &str) -> Result<Package> {
     let from = sources("examples/embed").join(name);
     let directory = npm(&format!("embed/{name}"), &from)?;
+    // No test runs what another one is copying.
+    let lock = File::create(directory.join("building"))?;
+    lock.lock()?;
     copy(&from, &directory)?;
     let cases = artifacts::directory()?.join(artifacts::CASES);
     // The scripts run in other directories.
