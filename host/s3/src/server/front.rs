@@ -4,9 +4,9 @@
 //! signature, since browsers don't sign them.
 
 use super::buckets::Buckets;
-use super::cors::{Asked};
-use crate::cors_rule::Rule;
+use super::cors::Asked;
 use super::{dates, encryption, form, limits, older, unsigned};
+use crate::cors_rule::Rule;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, TRANSFER_ENCODING,
 };
