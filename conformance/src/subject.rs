@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use storage_core::types::{
-    Capabilities, Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions, Result,
+    Access, Capabilities, Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions, Result,
 };
 use storage_core::{SharedStore, Store};
 
@@ -131,14 +131,28 @@ pub struct Subject {
     pub bases: Vec<SharedStore>,
     /// The keys and values that the store accepts.
     pub dialect: Dialect,
+    /// How to follow its locations, if the suite is to compare them.
+    pub located: Option<Located>,
     /// Keeps alive what the store needs, such as temporary directories.
     pub keep: Option<Rc<dyn std::any::Any>>,
 }
 
+/// Where a store says that operations may be done instead.
+pub struct Located {
+    /// The same store, which does every operation itself.
+    pub here: SharedStore,
+    /// The store and key of a location.
+    pub there: There,
+}
+
+/// Finds the location for a key and an access.
+pub type There = Rc<dyn Fn(&str, Access) -> Result<Option<(SharedStore, String)>>>;
+
 impl Subject {
     /// A subject whose store has every capability itself.
     pub fn new(store: SharedStore, dialect: Dialect) -> Self {
-        Subject { beside: store.clone(), bases: vec![store.clone()], store, dialect, keep: None }
+        let bases = vec![store.clone()];
+        Subject { beside: store.clone(), bases, store, dialect, located: None, keep: None }
     }
 
     /// Makes a key that the store accepts.

@@ -4,15 +4,16 @@
 use crate::kinds::{Beside, Entry, entries};
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use storage_conformance::subject::{Dialect, Maker, Subject};
+use storage_conformance::subject::{Dialect, Located, Maker, Subject, There};
 use storage_core::chain::{Base, Node, build, kind};
 use storage_core::env::Env;
 use storage_core::kind::BaseShape;
 use storage_core::memory::Memory;
 use storage_core::types::Error;
 use storage_host::backends::memory::Memory as HostMemory;
-use storage_host::blocking::{Blocking, runtime};
+use storage_host::blocking::{Blocking, Driver, runtime};
 use storage_host::engine::Shared;
 use storage_host::store::SharedStore as HostStore;
 
@@ -132,7 +133,7 @@ impl Plan {
             (0..self.bases).map(|i| (base_name(i), Memory::default())).collect();
         let open = |name: &str| -> Result<storage_core::SharedStore, Error> {
             let base = bases.get(name).ok_or(Error::NotFound)?;
-            Ok(std::rc::Rc::new(base.clone()))
+            Ok(Rc::new(base.named(name)))
         };
         let stores = build(&self.nodes, &Env::local(), open)?;
         let store = stores.last().cloned().context("no store")?;
@@ -142,8 +143,10 @@ impl Plan {
             Some(rest) => stores[rest.len() - 1].clone(),
         };
         let lasting = self.lasting.iter().map(|i| open(&base_name(*i)));
-        let bases = lasting.collect::<Result<_, _>>()?;
-        Ok(Subject { store, beside, bases, dialect: self.dialect, keep: None })
+        let lasting = lasting.collect::<Result<_, _>>()?;
+        let located = Located { here: store.clone(), there: named(store.clone(), bases) };
+        let dialect = self.dialect;
+        Ok(Subject { store, beside, bases: lasting, dialect, located: Some(located), keep: None })
     }
 
     /// Builds it over the host's memory store, through the component.
@@ -159,14 +162,20 @@ impl Plan {
         let runtime = runtime()?;
         let engine = storage_host::engine::shared()?;
         let shared = Shared::silent();
-        let open = |nodes: &[Node]| -> Result<HostStore> {
+        let chain = |nodes: &[Node]| {
             let chain = engine.chain(nodes.to_vec(), bases.clone(), shared.clone());
-            Ok(Arc::new(runtime.block_on(chain)?))
+            runtime.block_on(chain)
         };
+        let open = |nodes: &[Node]| -> Result<HostStore> { Ok(Arc::new(chain(nodes)?)) };
         let base = |index| -> Result<HostStore> {
             bases.get(&base_name(index)).cloned().context("a base is missing")
         };
-        let store = Blocking::shared(&runtime, open(&self.nodes)?);
+        let root = open(&self.nodes)?;
+        let store = Blocking::shared(&runtime, root.clone());
+        let located = Located {
+            here: Blocking::shared(&runtime, Arc::new(chain(&self.nodes)?.without_locating())),
+            there: Rc::new(Blocking::there(&Driver::new(&runtime), root)),
+        };
         let beside = match self.beside_nodes() {
             None => store.clone(),
             Some([]) => Blocking::shared(&runtime, base(0)?),
@@ -174,8 +183,19 @@ impl Plan {
         };
         let lasting = self.lasting.iter().map(|i| Ok(Blocking::shared(&runtime, base(*i)?)));
         let bases = lasting.collect::<Result<_>>()?;
-        Ok(Subject { store, beside, bases, dialect: self.dialect, keep: None })
+        let (dialect, located) = (self.dialect, Some(located));
+        Ok(Subject { store, beside, bases, dialect, located, keep: None })
     }
+}
+
+/// Finds locations in named stores in memory.
+fn named(store: storage_core::SharedStore, bases: HashMap<String, Memory>) -> There {
+    Rc::new(move |key, access| {
+        let Some(location) = store.locate(key, access)? else { return Ok(None) };
+        let base = bases.get(&location.base).cloned();
+        let base = base.ok_or_else(|| Error::Other(format!("no base {:?}", location.base)))?;
+        Ok(Some((Rc::new(base), location.key)))
+    })
 }
 
 fn base_name(index: usize) -> String {

@@ -163,7 +163,14 @@ impl Composed {
             None => store.clone(),
         };
         let bases = chain.lasting.iter().map(|base| open(&view(base))).collect::<Result<_>>()?;
-        Ok(Subject { store, beside, bases, dialect: Dialect::PLAIN.up_to(LONGEST), keep: None })
+        Ok(Subject {
+            store,
+            beside,
+            bases,
+            dialect: Dialect::PLAIN.up_to(LONGEST),
+            located: None,
+            keep: None,
+        })
     }
 
     /// Runs an application. `directory` is its working directory.

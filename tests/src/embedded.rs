@@ -72,7 +72,14 @@ impl Embedding {
             None => store.clone(),
         };
         let bases = chain.lasting.iter().map(base).collect::<Result<_>>()?;
-        Ok(Subject { store, beside, bases, dialect: Dialect::PLAIN.up_to(LONGEST), keep: None })
+        Ok(Subject {
+            store,
+            beside,
+            bases,
+            dialect: Dialect::PLAIN.up_to(LONGEST),
+            located: None,
+            keep: None,
+        })
     }
 }
 

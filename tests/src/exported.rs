@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use storage_core::types as core;
 use storage_core::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, PutOptions,
+    ReadOptions, Trailer,
 };
 use storage_core::{Reader, SharedStore, Store, Writer};
 use wasmtime::component::ResourceAny;
@@ -108,6 +109,13 @@ impl<T: 'static> Store for Exported<T> {
         let mut instance = self.instance.borrow_mut();
         let handle = instance.call(|s, e| e.store().call_write(s, root, key, &options))?;
         Ok(Box::new(Stream { instance: self.instance.clone(), handle }))
+    }
+
+    fn locate(&self, key: &str, access: Access) -> core::Result<Option<Location>> {
+        let (access, root) = (convert::access_out(access), self.root);
+        let mut instance = self.instance.borrow_mut();
+        let located = instance.call(|s, e| e.store().call_locate(s, root, key, access))?;
+        Ok(located.map(convert::location_in))
     }
 }
 

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use storage_host::backends::memory::Memory;
 use storage_host::store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
 };
 
 /// How a read ends.
@@ -121,7 +121,7 @@ impl ObjectStore for Ill {
         Ok(None)
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -3,13 +3,14 @@
 use crate::guests::TRANSFORMER;
 use anyhow::{Context, Result, anyhow};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
-use storage_conformance::subject::{Dialect, Maker, Subject};
+use storage_conformance::subject::{Dialect, Located, Maker, Subject};
 use storage_core::chain::{Base, Node};
 use storage_host::backends::memory::Memory;
-use storage_host::blocking::{Blocking, runtime};
+use storage_host::blocking::{Blocking, Driver, runtime};
 use storage_host::config::{PluginDef, PluginLimits};
-use storage_host::engine::{Plugin, Shared};
+use storage_host::engine::{Chain, Plugin, Shared};
 use storage_host::store::SharedStore;
 
 /// The rules of `tests/transformer` that every store must meet, with the keys and
@@ -56,6 +57,10 @@ pub fn plugin() -> Result<Arc<Plugin>> {
 
 /// Opens a store of the transformer over `base`.
 pub async fn open(config: &str, base: SharedStore) -> Result<SharedStore> {
+    Ok(Arc::new(chain(config, base).await?))
+}
+
+async fn chain(config: &str, base: SharedStore) -> Result<Chain> {
     let node = Node {
         name: "rules".to_owned(),
         kind: "RulesStore".to_owned(),
@@ -63,8 +68,7 @@ pub async fn open(config: &str, base: SharedStore) -> Result<SharedStore> {
         bases: vec![Base::Name("base".to_owned())],
     };
     let bases = HashMap::from([("base".to_owned(), base)]);
-    let chain = plugin()?.chain(vec![node], bases).await.context(config.to_owned())?;
-    Ok(Arc::new(chain))
+    plugin()?.chain(vec![node], bases).await.context(config.to_owned())
 }
 
 /// A subject for every rule, through the component.
@@ -74,10 +78,15 @@ pub fn all() -> Vec<Maker> {
         Maker::new(format!("transformer/{name}"), SEQUENCES, move || {
             let runtime = runtime()?;
             let base: SharedStore = Arc::new(Memory::new());
-            let store = runtime.block_on(open(config, base.clone()))?;
-            let store = Blocking::shared(&runtime, store);
+            let root = runtime.block_on(open(config, base.clone()))?;
+            let here = runtime.block_on(chain(config, base.clone()))?.without_locating();
+            let located = Some(Located {
+                here: Blocking::shared(&runtime, Arc::new(here)),
+                there: Rc::new(Blocking::there(&Driver::new(&runtime), root.clone())),
+            });
+            let store = Blocking::shared(&runtime, root);
             let bases = vec![Blocking::shared(&runtime, base)];
-            Ok(Subject { beside: store.clone(), store, bases, dialect, keep: None })
+            Ok(Subject { beside: store.clone(), store, bases, dialect, located, keep: None })
         })
     };
     RULES.iter().map(maker).collect()

@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use storage_conformance::subject::Maker;
-use storage_conformance::{cases, model};
+use storage_conformance::{cases, locating, model};
 use storage_core::types::Capabilities;
 use storage_tests::{backends, chains, transformers};
 
@@ -49,7 +49,8 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
         match (maker.make)() {
             Ok(subject) => {
                 let beside = subject.beside.capabilities();
-                pick(&mut trials, &maker, subject.settled(), beside, seed);
+                let locates = subject.located.is_some();
+                pick(&mut trials, &maker, subject.settled(), beside, locates, seed);
             }
             Err(error) => trials.push(Trial::test(format!("{}::opens", maker.name), move || {
                 Err(Failed::from(format!("{error:#}")))
@@ -102,6 +103,7 @@ fn pick(
     maker: &Maker,
     capabilities: Capabilities,
     beside: Capabilities,
+    locates: bool,
     seed: u64,
 ) {
     let left_out = |name: &str| maker.server.iter().any(|(case, _)| *case == name);
@@ -111,6 +113,13 @@ fn pick(
         trials.push(Trial::test(format!("{}::{}", maker.name, case.name), move || {
             let subject = make().map_err(report)?;
             (case.run)(&subject).map_err(report)
+        }));
+    }
+    if locates {
+        let (make, name) = (maker.make.clone(), format!("{}::{}", maker.name, locating::NAME));
+        trials.push(Trial::test(name, move || {
+            let subject = make().map_err(report)?;
+            locating::run(&subject).map(drop).map_err(report)
         }));
     }
     if model::applies(capabilities) && !left_out(MODEL) {

@@ -144,6 +144,30 @@ macro_rules! conversions {
             }
         }
 
+        pub fn access_out(a: $crate::Access) -> wit::Access {
+            match a {
+                $crate::Access::Read => wit::Access::Read,
+                $crate::Access::Write => wit::Access::Write,
+                $crate::Access::Delete => wit::Access::Delete,
+            }
+        }
+
+        pub fn access_in(a: wit::Access) -> $crate::Access {
+            match a {
+                wit::Access::Read => $crate::Access::Read,
+                wit::Access::Write => $crate::Access::Write,
+                wit::Access::Delete => $crate::Access::Delete,
+            }
+        }
+
+        pub fn location_out(l: $crate::Location) -> wit::Location {
+            wit::Location { base: l.base, key: l.key }
+        }
+
+        pub fn location_in(l: wit::Location) -> $crate::Location {
+            $crate::Location { base: l.base, key: l.key }
+        }
+
         pub fn delete_options_out(o: &$crate::DeleteOptions) -> wit::DeleteOptions {
             wit::DeleteOptions { if_match: o.if_match.clone() }
         }

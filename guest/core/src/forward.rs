@@ -74,6 +74,15 @@ macro_rules! forward {
             self.base.write(key, options)
         }
     };
+    (@ locate) => {
+        fn locate(
+            &self,
+            key: &str,
+            access: $crate::types::Access,
+        ) -> $crate::types::Result<Option<$crate::types::Location>> {
+            self.base.locate(key, access)
+        }
+    };
 }
 
 pub(crate) use forward;

@@ -8,8 +8,8 @@ use crate::paging::Paging;
 use crate::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Entry, Error, KEY_TOO_LONG, ListOptions, MAX_KEY_BYTES,
-    ObjectInfo, Page, PutOptions, ReadOptions, Result, check_key, shorten,
+    Access, Capabilities, DeleteOptions, Entry, Error, KEY_TOO_LONG, ListOptions, Location,
+    MAX_KEY_BYTES, ObjectInfo, Page, PutOptions, ReadOptions, Result, check_key, shorten,
 };
 use std::borrow::Cow;
 
@@ -74,20 +74,6 @@ impl<M: Mapping> KeyMapping<M> {
             )));
         }
         Ok(mapped)
-    }
-
-    /// Calls `call` with the base key. If it rejects that key, the error names both
-    /// keys: the user knows only the one, the base only the other.
-    fn at<T>(&self, key: &str, call: impl FnOnce(&str) -> Result<T>) -> Result<T> {
-        let mapped = self.map(key)?;
-        call(&mapped).map_err(|error| match error {
-            Error::InvalidKey(text) if *mapped != *key => Error::InvalidKey(format!(
-                "{:?} is {:?} in the base: {text}",
-                shorten(key),
-                shorten(&mapped)
-            )),
-            error => error,
-        })
     }
 
     /// Our key for a base key; `None` if it is foreign.
@@ -192,23 +178,23 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        self.at(key, |key| self.base.get(key, options))
+        self.base.get(&self.map(key)?, options)
     }
 
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
-        self.at(key, |key| self.base.put(key, data, options))
+        self.base.put(&self.map(key)?, data, options)
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
-        self.at(key, |key| self.base.exists(key))
+        self.base.exists(&self.map(key)?)
     }
 
     fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
-        self.at(key, |key| self.base.delete(key, options))
+        self.base.delete(&self.map(key)?, options)
     }
 
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        self.at(key, |key| self.base.stat(key))
+        self.base.stat(&self.map(key)?)
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
@@ -247,11 +233,15 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
-        self.at(key, |key| self.base.read(key, options))
+        self.base.read(&self.map(key)?, options)
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
-        self.at(key, |key| self.base.write(key, options))
+        self.base.write(&self.map(key)?, options)
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        self.base.locate(&self.map(key)?, access)
     }
 }
 

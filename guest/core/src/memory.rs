@@ -3,8 +3,8 @@
 
 use crate::store::{Reader, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
-    PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Trailer, check_key, check_write,
+    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, Location, MAX_INLINE_BYTES,
+    ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Trailer, check_key, check_write,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use std::rc::Rc;
 pub struct Memory {
     objects: Rc<RefCell<BTreeMap<String, Object>>>,
     version: Rc<Cell<u64>>,
+    /// The name that `locate` answers with.
+    name: Option<Rc<str>>,
 }
 
 #[derive(Clone)]
@@ -25,6 +27,13 @@ struct Object {
 }
 
 impl Memory {
+    /// The same store, given to a component under this name: `locate` then answers
+    /// with it.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self { name: Some(name.into()), ..self.clone() }
+    }
+
     fn find(&self, key: &str) -> Result<Object> {
         check_key(key)?;
         self.objects.borrow().get(key).cloned().ok_or(Error::NotFound)
@@ -130,6 +139,11 @@ impl Store for Memory {
             options: options.clone(),
             data: Vec::new(),
         }))
+    }
+
+    fn locate(&self, key: &str, _: Access) -> Result<Option<Location>> {
+        let named = |name: &Rc<str>| Location { base: name.to_string(), key: key.to_owned() };
+        Ok(self.name.as_ref().map(named))
     }
 }
 

@@ -2,8 +2,8 @@
 //! `storage:object-store/object-store`, which documents their contract.
 
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result, Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result, Trailer,
 };
 use std::rc::Rc;
 
@@ -34,6 +34,9 @@ pub trait Store {
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>>;
     /// Starts a streamed write.
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>>;
+    /// Where an operation of this access may be done instead, with exactly the same
+    /// result; `None`: here. An error is the one that the operation would give.
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>>;
 }
 
 /// Makes a change with preconditions if the store supports them. A store that has

@@ -232,6 +232,26 @@ impl ReadOptions {
     }
 }
 
+/// What an operation does to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// `get`, `read`, `stat` and `exists`.
+    Read,
+    /// `put` and `write`.
+    Write,
+    /// `delete`.
+    Delete,
+}
+
+/// Where an object is, for whoever gave a component its stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The name under which the store was opened.
+    pub base: String,
+    /// The key in that store.
+    pub key: String,
+}
+
 /// The preconditions of a delete.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeleteOptions {

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use storage_core::source::Source;
 use storage_core::{
-    Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, Page,
-    PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, MAX_INLINE_BYTES,
+    ObjectInfo, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
 /// A store over another one. Every method except [`base`](Self::base) has a
@@ -76,6 +76,16 @@ pub trait Decorator: 'static {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         self.base().write(key, options)
     }
+
+    /// Where operations of this access may be done instead, with exactly the same
+    /// result. The default is `None`: here.
+    ///
+    /// A decorator that only maps or checks keys for some access saves the way of the
+    /// bytes through it: let this check and map the key like the operations do, and
+    /// call `locate` of [`base`](Self::base).
+    fn locate(&self, _key: &str, _access: Access) -> Result<Option<Location>> {
+        Ok(None)
+    }
 }
 
 /// Turns a decorator into a store, as [`Kind::build`](crate::Kind::build) returns
@@ -122,6 +132,10 @@ impl<D: Decorator> Store for Decorated<D> {
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         self.0.write(key, options)
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        self.0.locate(key, access)
     }
 }
 

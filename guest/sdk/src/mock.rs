@@ -17,8 +17,8 @@ use storage_core::env::{Coordinator, Env, Event, Guard, Level, Local, Observer, 
 use storage_core::kind::Kind;
 use storage_core::memory::Memory;
 use storage_core::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Reader, Result, SharedStore, Store, Trailer, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
 /// Builds a store over these bases as the host does, but without checking the
@@ -85,6 +85,11 @@ impl Base {
         self.rules.calls.take()
     }
 
+    /// The same base, given to a store under this name.
+    fn named(&self, name: &str) -> Self {
+        Self { memory: self.memory.named(name), rules: self.rules.clone() }
+    }
+
     fn enter(&self, operation: &str, key: &str) -> Result<()> {
         self.rules.calls.borrow_mut().push(format!("{operation} {key}").trim_end().to_owned());
         self.rules.check(operation)
@@ -148,6 +153,12 @@ impl Store for Base {
         let writer = self.memory.write(key, options)?;
         Ok(Box::new(BaseWriter { writer, rules: self.rules.clone() }))
     }
+
+    /// Answers with the number of the base, counted from 0. Not recorded: it touches
+    /// no object.
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        self.memory.locate(key, access)
+    }
 }
 
 struct BaseReader {
@@ -210,7 +221,7 @@ impl Surroundings {
         let env = Env { observer: self.clone(), coordinator: self.clone() };
         let built = chain::build_of(&[kind], &[node], &env, |name| {
             let base = name.parse().ok().and_then(|i: usize| bases.get(i));
-            base.map(|base| Rc::new((*base).clone()) as SharedStore).ok_or(Error::NotFound)
+            base.map(|base| Rc::new(base.named(name)) as SharedStore).ok_or(Error::NotFound)
         })?;
         built.into_iter().next_back().ok_or(Error::NotFound)
     }

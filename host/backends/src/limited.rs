@@ -4,8 +4,8 @@ use crate::memory::Memory;
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
 };
 
 /// A store in memory that can do less, and reads in pieces only.
@@ -59,7 +59,7 @@ impl ObjectStore for Limited {
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
         Ok(None)
     }
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
     async fn close(&self) -> Result<()> {

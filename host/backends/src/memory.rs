@@ -9,9 +9,9 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_store::{
-    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, PAGE_LIMIT,
-    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
-    check_write,
+    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore,
+    PAGE_LIMIT, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+    check_key, check_write,
 };
 
 /// The store type.
@@ -229,7 +229,7 @@ impl ObjectStore for Memory {
         }
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

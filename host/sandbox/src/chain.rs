@@ -4,7 +4,7 @@ use super::bindings::exports::storage::object_store::object_store::{
     GuestReader, GuestStore, GuestWriter,
 };
 use super::bindings::storage::object_store::types;
-use super::key_route::KeyRoute;
+use super::locating::Locating;
 use super::pool::{Instance, Lease, Pool, within};
 use super::stream_slot::StreamSlot;
 use super::{check, convert};
@@ -14,8 +14,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
 };
 use wasmtime::component::ResourceAny;
 
@@ -28,7 +28,7 @@ pub struct Chain {
     capabilities: Capabilities,
     /// The current value of the one capability that can be withdrawn.
     conditional: AtomicBool,
-    route: Option<KeyRoute>,
+    locating: Locating,
 }
 
 /// Makes one call on a leased instance. A trap discards the instance and returns an
@@ -93,10 +93,61 @@ macro_rules! once {
 
 impl Chain {
     /// Builds the chain once to find out whether it can be built, and its capabilities.
-    pub(super) async fn open(pool: Arc<Pool>, route: Option<KeyRoute>) -> Result<Self> {
+    pub(super) async fn open(pool: Arc<Pool>) -> Result<Self> {
         let capabilities = ask(&pool).await?;
         let conditional = AtomicBool::new(capabilities.conditional);
-        Ok(Self { pool, capabilities, conditional, route })
+        Ok(Self { pool, capabilities, conditional, locating: Locating::default() })
+    }
+
+    /// The same chain, which does every operation itself. For tests and benchmarks of the
+    /// sandbox.
+    #[must_use]
+    pub fn without_locating(self) -> Self {
+        Self { locating: Locating::never(), ..self }
+    }
+
+    /// Where the chain wants an operation done, if not here. `offered` says whether the
+    /// store offers the operation's options.
+    async fn elsewhere(
+        &self,
+        key: &str,
+        access: Access,
+        offered: bool,
+    ) -> Result<Option<(SharedStore, String)>> {
+        // The chain says best what is wrong with a key that can't be one.
+        if !offered || !self.locating.helps(access) || check_key(key).is_err() {
+            return Ok(None);
+        }
+        let asked = convert::access_out(access);
+        let located: Result<Option<(SharedStore, String)>> =
+            once!(self, |i, s| s.call_locate(&mut i.store, i.root, key, asked).await, |located| {
+                located.map(|located| self.resolve(located)).transpose()
+            });
+        let located = located?;
+        match located {
+            None => self.locating.stop(access),
+            Some((_, ref key)) if check_key(key).is_err() => return Ok(None),
+            Some(_) => {}
+        }
+        Ok(located)
+    }
+
+    /// Finds the base that a location names. It must be one that the chain was given.
+    fn resolve(&self, location: types::Location) -> check::Checked<(SharedStore, String)> {
+        match self.pool.base(&location.base) {
+            Some(base) => Ok((base.clone(), location.key)),
+            None => Err("it located an object in a store that it was not given".to_owned()),
+        }
+    }
+
+    /// Whether ranges work.
+    fn offers_range(&self, options: &ReadOptions) -> bool {
+        options.range.is_none() || self.capabilities.range
+    }
+
+    /// Whether preconditions of changes work, if there are any.
+    fn offers_conditions(&self, conditional: bool) -> bool {
+        !conditional || self.conditional.load(Ordering::Relaxed)
     }
 
     /// Reads the capabilities again after a conditional change was refused: a base may
@@ -143,6 +194,10 @@ impl ObjectStore for Chain {
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        let offered = self.offers_range(&options);
+        if let Some((base, key)) = self.elsewhere(key, Access::Read, offered).await? {
+            return base.get(&key, options).await;
+        }
         let asked = convert::read_options_out(&options);
         once!(
             self,
@@ -162,6 +217,12 @@ impl ObjectStore for Chain {
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         let conditional = options.if_absent || options.if_match.is_some();
+        let offered = self.offers_conditions(conditional);
+        if let Some((base, key)) = self.elsewhere(key, Access::Write, offered).await? {
+            let answer = base.put(&key, data, options).await;
+            self.refused(refuses(conditional, &answer)).await;
+            return answer;
+        }
         let options = convert::put_options_out(&options);
         let answer = once!(
             self,
@@ -177,11 +238,20 @@ impl ObjectStore for Chain {
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
+        if let Some((base, key)) = self.elsewhere(key, Access::Read, true).await? {
+            return base.exists(&key).await;
+        }
         once!(self, |i, s| s.call_exists(&mut i.store, i.root, key).await, Ok::<_, String>)
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         let conditional = options.if_match.is_some();
+        let offered = self.offers_conditions(conditional);
+        if let Some((base, key)) = self.elsewhere(key, Access::Delete, offered).await? {
+            let answer = base.delete(&key, options).await;
+            self.refused(refuses(conditional, &answer)).await;
+            return answer;
+        }
         let options = convert::delete_options_out(&options);
         let answer = once!(
             self,
@@ -193,6 +263,9 @@ impl ObjectStore for Chain {
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
+        if let Some((base, key)) = self.elsewhere(key, Access::Read, true).await? {
+            return base.stat(&key).await;
+        }
         once!(self, |i, s| s.call_stat(&mut i.store, i.root, key).await, |info| self.accept(info))
     }
 
@@ -205,6 +278,10 @@ impl ObjectStore for Chain {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        let offered = self.offers_range(&options);
+        if let Some((base, key)) = self.elsewhere(key, Access::Read, offered).await? {
+            return base.read(&key, options).await;
+        }
         let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;
         let opened = opened!(slot, |i| {
@@ -240,6 +317,12 @@ impl ObjectStore for Chain {
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let conditional = options.if_absent || options.if_match.is_some();
+        let offered = self.offers_conditions(conditional);
+        if let Some((base, key)) = self.elsewhere(key, Access::Write, offered).await? {
+            let opened = base.write(&key, options).await;
+            self.refused(refuses(conditional, &opened)).await;
+            return opened;
+        }
         let (key, options) = (key.to_owned(), convert::put_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;
         let opened = opened!(slot, |i| {
@@ -257,8 +340,8 @@ impl ObjectStore for Chain {
         Ok(None)
     }
 
-    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
-        self.route.as_ref().map(|route| route.follow(key)).transpose()
+    async fn locate(&self, key: &str, access: Access) -> Result<Option<(SharedStore, String)>> {
+        self.elsewhere(key, access, true).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -25,8 +25,8 @@ impl types::Host for State {}
 impl object_store::Host for State {
     async fn open(&mut self, name: String) -> Answer<Resource<Base>> {
         let Some(store) = self.bases.get(&name) else { return Ok(Err(types::Error::NotFound)) };
-        let store = Base(store.clone());
-        Ok(Ok(self.table.push(store)?))
+        let store = store.clone();
+        Ok(Ok(self.table.push(Base { name, store })?))
     }
 }
 
@@ -112,6 +112,18 @@ impl object_store::HostStore for State {
             Ok(writer) => Ok(Ok(self.table.push(BaseWriter(Some(writer)))?)),
             Err(error) => Ok(Err(convert::error_out(error))),
         }
+    }
+
+    /// A chain's base is a place for operations in any case; if it is a chain itself,
+    /// it leads on from there.
+    async fn locate(
+        &mut self,
+        this: Resource<Base>,
+        key: String,
+        _: types::Access,
+    ) -> Answer<Option<types::Location>> {
+        let base = self.table.get(&this)?.name.clone();
+        Ok(Ok(Some(types::Location { base, key })))
     }
 
     async fn drop(&mut self, this: Resource<Base>) -> Result<()> {

@@ -5,7 +5,6 @@ use super::bindings::exports::storage::object_store::decorators as wit;
 use super::bindings::{DecoratorPack, DecoratorPackPre};
 use super::chain::Chain;
 use super::circuit_breaker::{Counters, Health};
-use super::key_route::KeyRoute;
 use super::limits::Limits;
 use super::plugin::{output::OutputLog, wasi};
 use super::pool::Pool;
@@ -96,10 +95,8 @@ impl Pack {
         if nodes.is_empty() {
             return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
         }
-        // A plug-in may use the names of built-in kinds for other things.
-        let key_route = if self.plugin.is_none() { KeyRoute::new(&nodes, &bases) } else { None };
         let nodes = nodes.into_iter().map(node).collect();
-        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared), key_route).await
+        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared)).await
     }
 }
 

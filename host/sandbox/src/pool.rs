@@ -116,6 +116,11 @@ impl Pool {
         self.nodes.last().map_or("", |node| &node.name)
     }
 
+    /// The base store that the chain was given under this name.
+    pub fn base(&self, name: &str) -> Option<&SharedStore> {
+        self.bases.get(name)
+    }
+
     /// Leases an instance for one call.
     pub async fn checkout(self: &Arc<Self>) -> Result<Lease> {
         let permit = self.permit().await?;

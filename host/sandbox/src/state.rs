@@ -35,7 +35,11 @@ pub struct Shared {
 }
 
 /// A base store that a guest holds.
-pub struct Base(pub(super) SharedStore);
+pub struct Base {
+    /// The name under which the guest opened it.
+    pub(super) name: String,
+    pub(super) store: SharedStore,
+}
 
 /// A reader of a base store that a guest holds.
 pub struct BaseReader(pub(super) Box<dyn Reader>);
@@ -99,7 +103,7 @@ impl State {
         if self.asked.is_multiple_of(MANY) {
             tokio::task::yield_now().await;
         }
-        Ok(&self.table.get(this)?.0)
+        Ok(&self.table.get(this)?.store)
     }
 }
 

@@ -6,7 +6,7 @@ use storage_core::chain::{Base, Node};
 use storage_store::Objects;
 use storage_store::source::Ended;
 use storage_store::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Trailer, Writer,
 };
 use tokio::sync::Semaphore;
@@ -24,7 +24,12 @@ fn identities(count: u32) -> Vec<Node> {
     (0..count).map(node).collect()
 }
 
+/// A chain that does every operation in the sandbox.
 async fn chain(nodes: Vec<Node>, base: impl ObjectStore) -> Chain {
+    located(nodes, base).await.without_locating()
+}
+
+async fn located(nodes: Vec<Node>, base: impl ObjectStore) -> Chain {
     let bases = HashMap::from([("memory".to_owned(), Arc::new(base) as SharedStore)]);
     shared().unwrap().chain(nodes, bases, Shared::silent()).await.unwrap()
 }
@@ -189,7 +194,7 @@ impl ObjectStore for Gated {
     ) -> Result<Option<ObjectInfo>> {
         self.memory.copy(from, etag, to, options).await
     }
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
     async fn close(&self) -> Result<()> {
@@ -234,15 +239,13 @@ async fn a_chain_that_cannot_be_built_says_which_store_and_why() {
 }
 
 #[tokio::test]
-async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
+async fn objects_of_a_chain_that_leaves_them_alone_are_copied_beneath_it() {
     let over = |kind: &str, config: &str| {
         let (mut nodes, memory) = (identities(2), Memory::new());
         nodes[0].kind = kind.to_owned();
         nodes[0].config = config.to_owned();
-        let bases = HashMap::from([("memory".to_owned(), Arc::new(memory.clone()) as SharedStore)]);
         async move {
-            let engine = shared().unwrap();
-            let chain = engine.chain(nodes, bases, Shared::silent()).await.unwrap();
+            let chain = located(nodes, memory.clone()).await;
             (storage_store::Objects::new("chain", Arc::new(chain)), memory)
         }
     };
@@ -252,6 +255,7 @@ async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
         ("HashPrefixStore", r#"{"hash_length": 3}"#),
         ("UrlEncodingStore", "{}"),
         ("RegexRoutingStore", r#"{"routes": [{"pattern": "ü", "prefix": "x/"}]}"#),
+        ("RegexValidatingStore", r#"{"pattern": "ü"}"#),
     ] {
         let (store, memory) = over(kind, config).await;
         let info = store.put("ü 1", "bytes".into(), PutOptions::default()).await.unwrap();
@@ -261,12 +265,16 @@ async fn objects_of_a_chain_that_only_renames_are_copied_beneath_it() {
         assert_eq!(got, "bytes", "{kind}");
         assert_eq!(memory.list(ListOptions::default()).await.unwrap().entries.len(), 2);
     }
-    for (kind, config) in [("GzipStore", "{}"), ("LoggingStore", "{}"), ("ReadonlyStore", "{}")] {
+    let refused = Err(storage_store::Error::Unsupported("the store is read-only".to_owned()));
+    for (kind, wanted) in
+        [("GzipStore", Ok(None)), ("LoggingStore", Ok(None)), ("ReadonlyStore", refused)]
+    {
+        let config = "{}";
         let (store, memory) = over(kind, config).await;
         memory.put("k", "bytes".into(), PutOptions::default()).await.unwrap();
         let info = memory.stat("k").await.unwrap();
         let copied = store.copy("k", &info, &store, "l", PutOptions::default()).await;
-        assert_eq!(copied, Ok(None), "{kind}");
+        assert_eq!(copied, wanted, "{kind}");
         assert!(!memory.exists("l").await.unwrap(), "{kind}");
     }
 }

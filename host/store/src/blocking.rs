@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 use storage_core::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result, Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result, Trailer,
 };
 use storage_core::{Reader, SharedStore, Store, Writer};
 use tokio::runtime::Runtime;
@@ -66,6 +66,18 @@ impl Blocking {
     pub fn driven(driver: &Driver, store: host::SharedStore) -> SharedStore {
         Rc::new(Blocking { driver: driver.clone(), store })
     }
+
+    /// Finds where `store` does an operation instead.
+    pub fn there(
+        driver: &Driver,
+        store: host::SharedStore,
+    ) -> impl Fn(&str, Access) -> Result<Option<(SharedStore, String)>> + use<> {
+        let driver = driver.clone();
+        move |key, access| {
+            let located = driver.wait(store.locate(key, access))?;
+            Ok(located.map(|(store, key)| (Self::driven(&driver, store), key)))
+        }
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -100,6 +112,10 @@ impl Store for Blocking {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         let writer = self.driver.wait(self.store.write(key, options.clone()))?;
         Ok(Box::new(BlockingWriter { driver: self.driver.clone(), writer: Some(writer) }))
+    }
+    /// The async store follows its locations by itself.
+    fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {
+        Ok(None)
     }
 }
 

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use std::sync::Arc;
 pub use storage_core::paging::Paging;
 pub use storage_core::types::{
-    ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES, Metadata,
-    ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Skipped, Trailer, check_key,
-    check_write, key_too_long,
+    Access, ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
+    Metadata, ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Skipped, Trailer,
+    check_key, check_write, key_too_long,
 };
 
 /// A shared store.
@@ -75,9 +75,13 @@ pub trait ObjectStore: Send + Sync + 'static {
         to: &str,
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>>;
-    /// The store and key where this object is stored with the same bytes and
-    /// metadata; `None` if that is this store.
-    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>>;
+    /// The store and key where an operation of this access may be done instead,
+    /// with exactly the same result; `None` if that is this store. An error is
+    /// the one that the operation would give.
+    ///
+    /// Operations with options that this store doesn't offer (a range; for
+    /// changes, preconditions) are done here, whatever this answers.
+    async fn locate(&self, key: &str, access: Access) -> Result<Option<(SharedStore, String)>>;
     /// Makes everything durable and releases files and connections. Called
     /// once, at the end; later calls of other methods may fail.
     async fn close(&self) -> Result<()>;

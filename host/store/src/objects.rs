@@ -10,7 +10,7 @@ use crate::collect::{collect, larger_than};
 use crate::digest::{AsyncHasher, HashLost};
 use crate::location::{Trail, meet};
 use crate::object_store::{
-    ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
+    Access, ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
     Trailer, Writer, check_key,
 };
@@ -263,8 +263,9 @@ impl Objects {
 
     /// Whether both keys are in the same backend, so that [`copy`](Self::copy)
     /// may succeed.
-    pub fn same_backend(&self, key: &str, to: &Objects, target: &str) -> bool {
-        let (here, there) = (resolve_fully(&self.store, key), resolve_fully(&to.store, target));
+    pub async fn same_backend(&self, key: &str, to: &Objects, target: &str) -> bool {
+        let here = locate_fully(&self.store, key, Access::Read, false).await;
+        let there = locate_fully(&to.store, target, Access::Write, false).await;
         matches!((here, there), (Ok((here, _)), Ok((there, _))) if Arc::ptr_eq(&here, &there))
     }
 
@@ -285,8 +286,9 @@ impl Objects {
         check_key(key)?;
         check_put(target, &options)?;
         let Some(etag) = &info.etag else { return Ok(None) };
-        let (source, key) = resolve_fully(&self.store, key)?;
-        let (store, target) = resolve_fully(&to.store, target)?;
+        let conditional = options.if_absent || options.if_match.is_some();
+        let (source, key) = locate_fully(&self.store, key, Access::Read, false).await?;
+        let (store, target) = locate_fully(&to.store, target, Access::Write, conditional).await?;
         if !Arc::ptr_eq(&source, &store) {
             return Ok(None);
         }
@@ -313,12 +315,18 @@ pub fn md5(info: &ObjectInfo) -> Option<&str> {
     info.etag.as_deref().filter(|etag| etag.len() == 32 && etag.bytes().all(hex))
 }
 
-/// Resolves a key to the backend that has the object's bytes, and its key
-/// there.
-fn resolve_fully(store: &SharedStore, key: &str) -> Result<(SharedStore, String)> {
+/// Follows locations to the last store that has one, and the key there. With
+/// `conditional`, it stops at a store that offers no preconditions.
+async fn locate_fully(
+    store: &SharedStore,
+    key: &str,
+    access: Access,
+    conditional: bool,
+) -> Result<(SharedStore, String)> {
     let mut found = (store.clone(), key.to_owned());
-    while let Some(below) = found.0.resolve(&found.1)? {
-        found = below;
+    while !conditional || found.0.capabilities().conditional {
+        let Some(next) = found.0.locate(&found.1, access).await? else { break };
+        found = next;
     }
     Ok(found)
 }

@@ -4,7 +4,7 @@ use crate::{CHUNK, zeroes};
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_core::types::*;
-use storage_host::store::{self, ObjectStore, SharedStore};
+use storage_host::store::{self, Access, ObjectStore, SharedStore};
 
 /// A store of one object of zeroes that discards writes. It costs next to nothing, so
 /// that the measurement shows the chain.
@@ -79,6 +79,9 @@ impl storage_core::Store for Endless {
     fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn storage_core::Writer>> {
         Ok(Box::new(Sink))
     }
+    fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {
+        Ok(None)
+    }
 }
 
 struct Zeroes {
@@ -142,7 +145,7 @@ impl ObjectStore for Endless {
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
         Ok(None)
     }
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
     async fn close(&self) -> Result<()> {

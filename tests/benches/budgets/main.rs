@@ -143,8 +143,13 @@ fn row_rate(what: &str, bytes: f64, native: f64, wasm: f64, budget: &str) {
 }
 
 impl Bench {
+    /// A chain that does every operation in the sandbox.
     fn wasm(&self, nodes: Vec<Node>, base: impl ObjectStore) -> Chain {
-        let bases = HashMap::from([("base".to_owned(), Arc::new(base) as store::SharedStore)]);
+        self.located(nodes, Arc::new(base)).without_locating()
+    }
+
+    fn located(&self, nodes: Vec<Node>, base: store::SharedStore) -> Chain {
+        let bases = HashMap::from([("base".to_owned(), base)]);
         self.runtime.block_on(self.engine.chain(nodes, bases, Shared::silent())).unwrap()
     }
 

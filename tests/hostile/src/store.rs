@@ -107,6 +107,14 @@ impl own::GuestStore for Stored {
         let writer = self.base.write(&key, &options)?;
         Ok(own::Writer::new(Writing { writer, plan: self.plan.clone(), key }))
     }
+
+    fn locate(&self, key: String, _: types::Access) -> Result<Option<types::Location>, Error> {
+        self.plan.strike("locate", &key)?;
+        let base = if self.lies("locate", &key, "foreign") { "calm" } else { "memory" };
+        let key = if self.lies("locate", &key, "no-key") { "\0".to_owned() } else { key };
+        let located = self.plan.at == "locate";
+        Ok(located.then(|| types::Location { base: base.to_owned(), key }))
+    }
 }
 
 /// A reader.

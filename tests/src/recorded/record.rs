@@ -10,7 +10,8 @@ use storage_conformance::cases;
 use storage_conformance::subject::{Snapshot, Subject, snapshot};
 use storage_core::types as core;
 use storage_core::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, PutOptions,
+    ReadOptions, Trailer,
 };
 use storage_core::{Reader, SharedStore, Store, Writer};
 
@@ -248,6 +249,11 @@ impl Store for Recorded {
         let tape = self.tape.clone();
         result.map(|base| Box::new(Writing { base: Some(base), number, tape }) as Box<dyn Writer>)
     }
+
+    /// Not recorded: embedders need not answer.
+    fn locate(&self, key: &str, access: Access) -> core::Result<Option<Location>> {
+        self.base.locate(key, access)
+    }
 }
 
 struct Reading {
@@ -432,6 +438,9 @@ impl Store for Watched {
     }
     fn write(&self, _: &str, _: &PutOptions) -> core::Result<Box<dyn Writer>> {
         self.nothing()
+    }
+    fn locate(&self, _: &str, _: Access) -> core::Result<Option<Location>> {
+        Ok(None)
     }
 }
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use std::rc::Rc;
 use storage_plugin::env::Level;
 use storage_plugin::{
-    Args, BaseShape, Decorator, DeleteOptions, Env, Error, Keys, Kind, ListOptions, ObjectInfo,
-    PutOptions, ReadOptions, Result, SharedStore, Store, Trailer, Writer, decorated, forward,
+    Access, Args, BaseShape, Decorator, DeleteOptions, Env, Error, Keys, Kind, ListOptions,
+    Location, ObjectInfo, PutOptions, ReadOptions, Result, SharedStore, Store, Trailer, Writer,
+    decorated, forward,
 };
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -96,6 +97,13 @@ impl Decorator for Trash {
             return Ok(writer);
         }
         Ok(Box::new(Replacing { writer, key: key.to_owned(), bin: self.bin.clone() }))
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        match access {
+            Access::Read => self.base().locate(key, access),
+            Access::Write | Access::Delete => Ok(None),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use crate::forward::forward;
 use crate::kind::{BaseShape, Keys, Kind};
 use crate::source::Source;
 use crate::store::{Reader, SharedStore, Store, conditionally};
-use crate::types::{ByteRange, Capabilities, Error, ObjectInfo, PutOptions, ReadOptions, Result};
+use crate::types::{
+    Access, ByteRange, Capabilities, Error, Location, ObjectInfo, PutOptions, ReadOptions, Result,
+};
 use serde::Deserialize;
 use std::rc::Rc;
 
@@ -91,6 +93,13 @@ impl Store for Buffered {
         match self.part(key, options)? {
             Some((info, data)) => Ok(Box::new(Held { info, data: data.into_iter() })),
             None => self.base.read(key, options),
+        }
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        match access {
+            Access::Read => Ok(None),
+            Access::Write | Access::Delete => self.base.locate(key, access),
         }
     }
 }

@@ -25,5 +25,5 @@ struct Identity {
 
 #[deny(clippy::missing_trait_methods)]
 impl Store for Identity {
-    forward!(capabilities, get, put, exists, delete, stat, list, read, write);
+    forward!(capabilities, get, put, exists, delete, stat, list, read, write, locate);
 }

@@ -16,7 +16,8 @@ use crate::forward::forward;
 use crate::kind::{BaseShape, Keys, Kind};
 use crate::store::{SharedStore, Store, Writer};
 use crate::types::{
-    Error, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer, check_write,
+    Access, Error, Location, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer,
+    check_write,
 };
 use serde::Deserialize;
 use std::rc::Rc;
@@ -99,6 +100,13 @@ impl Store for Json {
             max_size: self.max_size,
             data: Vec::new(),
         }))
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        match access {
+            Access::Read | Access::Delete => self.base.locate(key, access),
+            Access::Write => Ok(None),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::pattern::{anchored, compile};
 use crate::skipped::{Skipped, hidden};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, Page, PutOptions,
-    ReadOptions, Result, check_key,
+    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result, check_key,
 };
 use regex::Regex;
 use serde::Deserialize;
@@ -261,6 +261,11 @@ impl Store for Validating {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         self.check(key)?;
         self.base.write(key, options)
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        self.check(key)?;
+        self.base.locate(key, access)
     }
 }
 

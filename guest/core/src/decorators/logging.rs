@@ -8,8 +8,8 @@ use crate::env::{Env, Level};
 use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result, Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result, Trailer,
 };
 use serde::Deserialize;
 use std::rc::Rc;
@@ -224,6 +224,10 @@ impl Store for Logging {
         let Some(log) = self.stream_log() else { return opened };
         let writer = opened.inspect_err(|error| log.failed("put", key, error))?;
         Ok(Box::new(LoggedWriter { writer, log, key: key.to_owned() }))
+    }
+
+    fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {
+        Ok(None)
     }
 }
 

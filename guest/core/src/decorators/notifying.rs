@@ -10,7 +10,7 @@ use crate::env::{Action, Env, Event};
 use crate::forward::forward;
 use crate::kind::{BaseShape, Keys, Kind};
 use crate::store::{SharedStore, Store, Writer};
-use crate::types::{DeleteOptions, ObjectInfo, PutOptions, Result, Trailer};
+use crate::types::{Access, DeleteOptions, Location, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
 
 /// The store type.
@@ -91,6 +91,13 @@ impl Store for Notifying {
                 self.notices.put(key, &Err(error.clone()));
                 Err(error)
             }
+        }
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        match access {
+            Access::Read => self.base.locate(key, access),
+            Access::Write | Access::Delete => Ok(None),
         }
     }
 }

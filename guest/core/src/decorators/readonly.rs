@@ -3,7 +3,9 @@
 use crate::forward::forward;
 use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
 use crate::store::{SharedStore, Store, Writer};
-use crate::types::{Capabilities, DeleteOptions, Error, ObjectInfo, PutOptions, Result};
+use crate::types::{
+    Access, Capabilities, DeleteOptions, Error, Location, ObjectInfo, PutOptions, Result,
+};
 use std::rc::Rc;
 
 /// The store type.
@@ -44,5 +46,12 @@ impl Store for Readonly {
 
     fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn Writer>> {
         refused()
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        match access {
+            Access::Read => self.base.locate(key, access),
+            Access::Write | Access::Delete => refused(),
+        }
     }
 }

@@ -6,8 +6,8 @@
 use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result,
 };
 use std::rc::Rc;
 
@@ -82,5 +82,13 @@ impl Store for Writeonly {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         check(options.if_absent || options.if_match.is_some())?;
         self.base.write(key, options)
+    }
+
+    /// Changes with preconditions come here, since the store does not offer them.
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        match access {
+            Access::Read => refused(),
+            Access::Write | Access::Delete => self.base.locate(key, access),
+        }
     }
 }

@@ -12,8 +12,8 @@ use crate::forward::forward;
 use crate::source::{Source, whole};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    ByteRange, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result, Trailer,
+    Access, ByteRange, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page, PutOptions,
+    ReadOptions, Result, Trailer,
 };
 use std::rc::Rc;
 
@@ -296,6 +296,10 @@ impl<T: Transform> Store for Chunked<T> {
         let writer = self.base.write(key, &options)?;
         let writer = Encoding::new(writer, Box::new(self.encoder(key)), outer_sizes);
         Ok(Box::new(Counted { writer: Box::new(writer), size: 0, known: self.sizes_at_end() }))
+    }
+
+    fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {
+        Ok(None)
     }
 }
 

@@ -4,7 +4,7 @@ use super::Transform;
 use super::checked::Checked;
 use crate::forward::forward;
 use crate::store::{SharedStore, Store, Writer};
-use crate::types::{Error, ObjectInfo, PutOptions, Result, Trailer};
+use crate::types::{Access, Error, Location, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
 
 /// Validated bytes go to the base in pieces of this size.
@@ -57,6 +57,16 @@ impl<T: Transform> Store for Validating<T> {
             most,
             data: Vec::new(),
         }))
+    }
+
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        if access == Access::Write {
+            if self.objects.is_some() {
+                return Ok(None);
+            }
+            self.transform.validate(key, None)?;
+        }
+        self.base.locate(key, access)
     }
 }
 

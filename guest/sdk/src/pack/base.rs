@@ -5,8 +5,8 @@ use super::convert;
 use std::cell::Cell;
 use std::rc::Rc;
 use storage_core::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Reader, Result, SharedStore, Store, Trailer, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };
 
 /// Opens an imported store by name.
@@ -83,6 +83,12 @@ impl Store for Base {
         let options = convert::put_options_out(options);
         let writer = self.0.changed(self.0.store.write(key, &options))?;
         Ok(Box::new(BaseWriter { writer, base: self.0.clone() }))
+    }
+
+    /// Whoever gave the store says whether it has a name that others understand.
+    fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
+        let located = self.0.store.locate(key, convert::access_out(access));
+        Ok(located.map_err(convert::error_in)?.map(convert::location_in))
     }
 }
 

@@ -70,6 +70,15 @@ impl object_store::GuestStore for Stored {
             self.0.write(&key, &convert::put_options_in(options)).map_err(convert::error_out)?;
         Ok(object_store::Writer::new(Writing(RefCell::new(Some(writer)))))
     }
+
+    fn locate(
+        &self,
+        key: String,
+        access: wit::Access,
+    ) -> Result<Option<wit::Location>, wit::Error> {
+        let located = self.0.locate(&key, convert::access_in(access));
+        Ok(located.map_err(convert::error_out)?.map(convert::location_out))
+    }
 }
 
 /// An exported reader.

@@ -86,7 +86,7 @@ impl Carrier {
         target: &str,
         if_absent: bool,
     ) -> Result<Option<(u64, Option<String>)>, Failure> {
-        if !self.from.objects.same_backend(key, &self.to.objects, target) {
+        if !self.from.objects.same_backend(key, &self.to.objects, target).await {
             return Ok(None);
         }
         let info = self.from.objects.stat(key).await;

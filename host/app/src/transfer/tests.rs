@@ -3,6 +3,7 @@ mod odd;
 use super::*;
 use bytes::Bytes;
 use odd::Odd;
+use std::sync::Arc;
 use std::sync::Mutex;
 use storage_backends::memory::Memory;
 use storage_store::objects::Objects;

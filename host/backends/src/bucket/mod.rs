@@ -41,8 +41,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
-    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
+    ObjectStore, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -206,7 +206,7 @@ impl ObjectStore for Bucket {
         copying::copy(&self.shared, from, etag, to, &options).await
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -4,7 +4,7 @@ use super::Filesystem;
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_store::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Writer,
 };
 
@@ -76,7 +76,7 @@ impl<N: Naming> ObjectStore for KeyMapped<N> {
         self.files.copy(&from, etag, &to, options).await
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -49,7 +49,7 @@ use staged_file::StagedFile;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage_store::{
-    Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Writer,
 };
 use writer::FileWriter;
@@ -193,7 +193,7 @@ impl ObjectStore for Filesystem {
         self.with(from, move |root, from| copying::copy(root, &from, &etag, &to, &options)).await
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -10,8 +10,8 @@ use super::unknown::Unknown;
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_store::{
-    Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, Page, Paging,
-    PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
 };
 
 /// The error for a change that was made when the index could not be checked. It
@@ -150,7 +150,7 @@ impl ObjectStore for Indexed {
         }
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -33,8 +33,8 @@ use shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Writer, check_key, check_write,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key, check_write,
 };
 use writer::SpoolWriter;
 
@@ -235,7 +235,7 @@ impl ObjectStore for Sqlite {
         }
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

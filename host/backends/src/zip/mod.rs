@@ -38,8 +38,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo, ObjectStore,
-    Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
+    ObjectStore, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
+    check_key,
 };
 use view::Shared;
 
@@ -245,7 +246,7 @@ impl ObjectStore for Zip {
         Ok(None)
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

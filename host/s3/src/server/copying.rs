@@ -141,7 +141,7 @@ impl Buckets {
     ) -> S3Result<Option<Copied>> {
         let CopySource::Bucket { bucket, key: from, .. } = source else { return Ok(None) };
         let store = self.bucket(bucket).await?;
-        if !store.same_backend(from, objects, key) {
+        if !store.same_backend(from, objects, key).await {
             return Ok(None);
         }
         let info = store.stat(from).await.map_err(|e| s3_read(e, from))?;

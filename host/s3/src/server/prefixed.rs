@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use storage_core::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
 };
 
 /// A view of `base`: key `k` here is `prefix` + `k` there. The full key must
@@ -98,7 +98,7 @@ impl ObjectStore for Prefixed {
         Ok(None)
     }
 
-    fn resolve(&self, key: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, key: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(Some((self.base.clone(), self.key(key)?)))
     }
 

@@ -97,7 +97,7 @@ async fn operate(store: &SharedStore, at: &str) -> Result<Vec<u8>, Error> {
     match at {
         "get" => store.get("bad", all()).await.map(|(_, data)| data.to_vec()),
         "put" => store.put("bad-new", "x".into(), Default::default()).await.map(|_| Vec::new()),
-        "exists" => store.exists("bad").await.map(|_| Vec::new()),
+        "exists" | "locate" => store.exists("bad").await.map(|_| Vec::new()),
         "delete" => store.delete("bad", Default::default()).await.map(|()| Vec::new()),
         "stat" => store.stat("bad").await.map(|_| Vec::new()),
         "list" => {
@@ -148,6 +148,10 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ("list", "loop", "limit-exceeded", "300ms of processor time"),
     ("read", "loop", "limit-exceeded", "300ms of processor time"),
     ("next", "loop", "limit-exceeded", "300ms of processor time"),
+    ("locate", "loop", "limit-exceeded", "300ms of processor time"),
+    ("locate", "sleep", "limit-exceeded", "within 2s"),
+    ("locate", "trap", "other", "unreachable"),
+    ("locate", "foreign", "other", "located an object in a store that it was not given"),
     ("write", "loop", "limit-exceeded", "300ms of processor time"),
     ("push", "loop", "limit-exceeded", "300ms of processor time"),
     ("finish", "loop", "limit-exceeded", "300ms of processor time"),

@@ -115,6 +115,13 @@ class Page(NamedTuple):
     skipped: Sequence[Skipped] = ()
 
 
+class Location(NamedTuple):
+    """Where an object is: the name of a backend, and the key in it."""
+
+    base: str
+    key: str
+
+
 class Versioned(NamedTuple):
     """A small shared value with its version."""
 

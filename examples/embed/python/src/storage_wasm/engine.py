@@ -81,6 +81,8 @@ HANDLERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("object-store", "[method]store.list"): _reading("list"),
     ("object-store", "[method]store.read"): _reading("read"),
     ("object-store", "[method]store.write"): _writing("write"),
+    # Every operation goes through the decorators.
+    ("object-store", "[method]store.locate"): lambda _, store, key, access: None,
     ("object-store", "[method]reader.info"): lambda _, reader: reader.info(),
     ("object-store", "[method]reader.next"): _reading("next"),
     ("object-store", "[method]writer.push"): _writing("push"),

@@ -9,8 +9,8 @@ mod variables;
 
 use bindings::exports::storage::object_store::object_store as wit;
 use bindings::storage::object_store::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Trailer,
 };
 use bindings::storage::object_store::{decorators, object_store as pack};
 use std::cell::OnceCell;
@@ -84,6 +84,10 @@ impl wit::GuestStore for Store {
 
     fn write(&self, key: String, options: PutOptions) -> Result<wit::Writer, Error> {
         Ok(wit::Writer::new(self.0.write(&key, &options)?))
+    }
+
+    fn locate(&self, key: String, access: Access) -> Result<Option<Location>, Error> {
+        self.0.locate(&key, access)
     }
 }
 

@@ -36,8 +36,8 @@ use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::source::{Ended, whole};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result,
 };
 use config::Config;
 pub use copy_metadata::is_copy;
@@ -245,5 +245,9 @@ impl Store for CachingStore {
             return self.cache.main.write(key, options);
         }
         self.cache.open_writer(key, options)
+    }
+
+    fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {
+        Ok(None)
     }
 }

@@ -45,8 +45,8 @@ use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::source::whole;
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Result,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result,
 };
 use breaker::{Breaker, Watched};
 use dirty::Dirty;
@@ -282,6 +282,10 @@ impl Store for MirroringStore {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
         self.refuse(self.capabilities().write, "write")?;
         self.mirror.open_writer(key, options)
+    }
+
+    fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {
+        Ok(None)
     }
 }
 

@@ -5,12 +5,13 @@ use anyhow::Context;
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use storage_backends::memory::Memory;
-use storage_conformance::subject::{Dialect, Maker, Subject};
-use storage_conformance::{cases, model};
+use storage_conformance::subject::{Dialect, Located, Maker, Subject};
+use storage_conformance::{cases, locating, model};
 use storage_core::chain::{Base, Node};
 use storage_sandbox::Plugin;
 use storage_sandbox::plugin::inspect::World;
@@ -82,6 +83,10 @@ pub fn run(checked: &Checked, part: &str) -> anyhow::Result<Report> {
     let wanted = |case: &&cases::Case| (case.applies)(can, beside) && case.name.contains(part);
     for case in cases::all().filter(wanted) {
         watch(checked, &mut report, case.name, || (case.run)(&open(checked, &runtime)?));
+    }
+    if locating::NAME.contains(part) {
+        let compare = || locating::run(&open(checked, &runtime)?).map(drop);
+        watch(checked, &mut report, locating::NAME, compare);
     }
     if model::applies(can) && MODEL.contains(part) {
         let (again, driving) = (checked.clone(), runtime.clone());
@@ -189,9 +194,15 @@ fn open(checked: &Checked, runtime: &Arc<Runtime>) -> anyhow::Result<Subject> {
     let driver = Driver::until(runtime, checked.until);
     let (names, memories) = memories(checked);
     let node = node(checked, names.iter().cloned().map(Base::Name).collect());
-    let bases = names.into_iter().zip(memories.iter().cloned()).collect();
-    let chain = driver.wait(checked.plugin.chain(vec![node], bases)).context("build")?;
-    let store = Blocking::driven(&driver, Arc::new(chain));
+    let bases: HashMap<_, _> = names.into_iter().zip(memories.iter().cloned()).collect();
+    let chain = |node, bases| checked.plugin.chain(vec![node], bases);
+    let here = driver.wait(chain(node.clone(), bases.clone())).context("build")?;
+    let root = Arc::new(driver.wait(chain(node, bases)).context("build")?);
+    let store = Blocking::driven(&driver, root.clone());
+    let located = Located {
+        here: Blocking::driven(&driver, Arc::new(here.without_locating())),
+        there: Rc::new(Blocking::there(&driver, root)),
+    };
     let lasting = match checked.kind.base {
         // A cache may evict at any time.
         Some(BaseShape::MainAndCache) => 1,
@@ -205,5 +216,6 @@ fn open(checked: &Checked, runtime: &Arc<Runtime>) -> anyhow::Result<Subject> {
         Some(base) if !(can.read && can.write && can.replace && can.delete) => base.clone(),
         _ => store.clone(),
     };
-    Ok(Subject { store, beside, bases, dialect: checked.dialect, keep: None })
+    let (dialect, located) = (checked.dialect, Some(located));
+    Ok(Subject { store, beside, bases, dialect, located, keep: None })
 }

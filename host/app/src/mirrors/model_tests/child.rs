@@ -122,7 +122,7 @@ impl ObjectStore for Child {
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
         Ok(None)
     }
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
     async fn close(&self) -> Result<()> {
@@ -202,6 +202,9 @@ impl Store for Plain<Child> {
     }
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn core::Writer>> {
         Ok(Box::new(Plain(now(self.0.write(key, options.clone()))?)))
+    }
+    fn locate(&self, _: &str, _: Access) -> Result<Option<storage_core::Location>> {
+        Ok(None)
     }
 }
 

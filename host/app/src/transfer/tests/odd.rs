@@ -5,8 +5,8 @@ use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use storage_backends::memory::Memory;
 use storage_store::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Result, SharedStore, Skipped, Writer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped, Writer,
 };
 
 /// A store in memory with one fault.
@@ -120,7 +120,7 @@ impl ObjectStore for Odd {
         Ok(None)
     }
 
-    fn resolve(&self, _: &str) -> Result<Option<(SharedStore, String)>> {
+    async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }
 

@@ -3,8 +3,8 @@
 use crate::exports::storage::object_store::object_store as own;
 use crate::storage::object_store::object_store as outside;
 use crate::storage::object_store::types::{
-    Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, Page, PutOptions, ReadOptions,
-    Trailer,
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Trailer,
 };
 
 pub struct Store {
@@ -51,6 +51,14 @@ impl own::GuestStore for Store {
         self.rule.check(&key)?;
         let writer = self.base.write(&key, &options)?;
         Ok(own::Writer::new(Writer(writer)))
+    }
+
+    fn locate(&self, key: String, access: Access) -> Result<Option<Location>, Error> {
+        // The rule is about keys alone, so the host may do the rest without this store.
+        if let Access::Write = access {
+            self.rule.check(&key)?;
+        }
+        self.base.locate(&key, access)
     }
 }
 

@@ -81,6 +81,8 @@ READ_OPTIONS = Record(
     },
     contract.ReadOptions,
 )
+ACCESS = Enum("access", ["read", "write", "delete"])
+LOCATION = Record("location", {"base": STRING, "key": STRING}, contract.Location)
 DELETE_OPTIONS = Record("delete-options", {"if-match": Option(STRING)}, contract.DeleteOptions)
 LIST_OPTIONS = Record(
     "list-options",
@@ -179,6 +181,7 @@ def _object_store(handle: type[Handle]) -> list[Function]:
         method("store.list", fails(PAGE), options=LIST_OPTIONS),
         method("store.read", fails(own("reader")), key=key, options=READ_OPTIONS),
         method("store.write", fails(own("writer")), key=key, options=PUT_OPTIONS),
+        method("store.locate", fails(Option(LOCATION)), key=key, access=ACCESS),
         method("reader.info", OBJECT_INFO),
         method("reader.next", fails(BYTES), max=U32),
         method("writer.push", fails(None), chunk=BYTES),
