@@ -27,6 +27,7 @@ pub fn run(subject: &Subject) -> Result<usize> {
                 count += usize::from(check.access(&key, access, exists).context(what)?);
             }
         }
+        check.prepare(&key, false)?;
     }
     Ok(count)
 }

@@ -1,5 +1,6 @@
 //! Test subjects: native backends, and chains over them described in YAML.
 
+use crate::chains::Plan;
 use crate::servers::{garage, moto, s3s_fs};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use storage_core::memory::Memory;
 use storage_host::StoreFactory;
 use storage_host::backends::{BACKENDS, Backend, OpenArgs};
 use storage_host::blocking::{Blocking, runtime};
+use storage_host::store::SharedStore;
+use tokio::runtime::Runtime;
 
 /// How to open a backend for the suite.
 struct Entry {
@@ -165,16 +168,47 @@ pub fn all() -> Result<Vec<Maker>> {
     Ok(makers)
 }
 
+/// A chain that leaves objects alone over every backend on this machine that can delete.
+pub fn located() -> Result<Vec<Maker>> {
+    let plan = Plan::of_keys()?;
+    let local = |entry: &&Entry| !matches!(entry.name, "BucketStore" | "ZipStore");
+    let makers = BACKENDS.iter().flat_map(|backend| {
+        let entries = ENTRIES.iter().filter(|entry| entry.name == backend.name).filter(local);
+        let plan = plan.clone();
+        entries.map(move |entry| {
+            let (name, plan) = (format!("located/{}{}", entry.name, entry.variant), plan.clone());
+            Maker::new(name, 0, move || {
+                let (runtime, directory) = (runtime()?, tempfile::tempdir()?);
+                let store = open_in(&runtime, directory.path(), backend, entry)?;
+                let bases = plan.base_names().into_iter().map(|name| (name, store.clone()));
+                let mut subject = plan.sandboxed_over(bases.collect())?;
+                subject.keep = Some(Rc::new((directory, runtime)));
+                Ok(subject)
+            })
+        })
+    });
+    Ok(makers.collect())
+}
+
+fn open_in(
+    runtime: &Runtime,
+    directory: &Path,
+    backend: &Backend,
+    entry: &Entry,
+) -> Result<SharedStore> {
+    Ok(runtime.block_on((backend.open)(OpenArgs {
+        name: "under-test".to_owned(),
+        config: (entry.config)(directory)?,
+        directory: directory.to_owned(),
+        create: true,
+        check_only: false,
+    }))?)
+}
+
 fn open(backend: &Backend, entry: &Entry) -> Result<Subject> {
     let runtime = runtime()?;
     let directory = tempfile::tempdir()?;
-    let store = runtime.block_on((backend.open)(OpenArgs {
-        name: "under-test".to_owned(),
-        config: (entry.config)(directory.path())?,
-        directory: directory.path().to_owned(),
-        create: true,
-        check_only: false,
-    }))?;
+    let store = open_in(&runtime, directory.path(), backend, entry)?;
     let mut subject = Subject::new(Blocking::shared(&runtime, store), entry.dialect);
     subject.keep = Some(Rc::new(directory));
     Ok(subject)

@@ -103,6 +103,24 @@ impl Plan {
         })
     }
 
+    /// A chain that changes nothing but keys, and refuses some.
+    pub fn of_keys() -> Result<Plan> {
+        let entry = |kind, config| Entry {
+            kind,
+            variant: "",
+            config,
+            dialect: Dialect::PLAIN,
+            composes: true,
+            beside: Beside::Itself,
+        };
+        Plan::new(&[
+            &entry("UrlEncodingStore", "{}"),
+            &entry("PrefixStore", r#"{"prefix":"é/"}"#),
+            &entry("IdentityStore", "{}"),
+            &entry("KeyValidatingStore", r#"{"validators":[{"no_control":true}]}"#),
+        ])
+    }
+
     /// The chain's nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

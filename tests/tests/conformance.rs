@@ -39,6 +39,12 @@ fn trials(tell: bool) -> Result<Vec<Trial>> {
     makers.extend(backends::described());
 
     let mut trials = Vec::new();
+    for maker in backends::located()? {
+        trials.push(Trial::test(format!("{}::{}", maker.name, locating::NAME), move || {
+            let count = (maker.make)().and_then(|subject| locating::run(&subject));
+            if count.map_err(report)? == 0 { Err("it located nothing".into()) } else { Ok(()) }
+        }));
+    }
     let mut counts = BTreeMap::new();
     let mut matrix = Vec::new();
     for maker in makers {

@@ -279,6 +279,39 @@ async fn objects_of_a_chain_that_leaves_them_alone_are_copied_beneath_it() {
     }
 }
 
+#[tokio::test]
+async fn a_chain_refuses_itself_what_it_does_not_offer() {
+    let (mut nodes, memory) = (identities(1), Memory::new());
+    nodes[0].kind = "WriteonlyStore".to_owned();
+    let chain = located(nodes, memory.clone()).await;
+    // Its base would take them.
+    let options = PutOptions { if_absent: true, ..PutOptions::default() };
+    let refused =
+        crate::store::Error::Unsupported("the store is write-only: no conditions".to_owned());
+    assert_eq!(chain.put("k", "new".into(), options.clone()).await, Err(refused.clone()));
+    assert_eq!(chain.write("k", options).await.err(), Some(refused.clone()));
+    let written = chain.put("k", "new".into(), PutOptions::default()).await.unwrap();
+    let options = DeleteOptions { if_match: written.etag.clone() };
+    assert_eq!(chain.delete("k", options).await, Err(refused));
+    let store = crate::Objects::new("chain", Arc::new(chain));
+    let source = crate::Objects::new("memory", Arc::new(memory.clone()));
+    let options = PutOptions { if_absent: true, ..PutOptions::default() };
+    assert_eq!(source.copy("k", &written, &store, "l", options).await, Ok(None));
+    assert_eq!(memory.exists("l").await, Ok(false));
+}
+
+#[tokio::test]
+async fn objects_that_a_chain_leaves_alone_need_no_instance() {
+    let chain = located(identities(2), Memory::new()).await;
+    chain.put("k", "bytes".into(), PutOptions::default()).await.unwrap();
+    let mut readers = Vec::new();
+    // More streams than there are instances.
+    for _ in 0..1_000 {
+        readers.push(chain.read("k", ReadOptions::default()).await.unwrap());
+    }
+    assert_eq!(readers[999].next(100).await.unwrap(), "bytes");
+}
+
 #[test]
 fn others_go_on_while_a_large_object_is_compressed() {
     offload_compute();

@@ -3,14 +3,15 @@
 //! These are wall times on a possibly noisy machine: read the ratios, and take the
 //! budgets as a guide. `cargo bench --workspace --bench budgets`, with any of
 //!
-//! - `-- decorators`, `together`, `ahead`, `instances`, `calls`, `streams`, `codecs` or
-//!   `plugins`: groups of rows to measure; these come first;
+//! - `-- decorators`, `together`, `ahead`, `instances`, `calls`, `located`, `streams`,
+//!   `codecs` or `plugins`: groups of rows to measure; these come first;
 //! - `--rounds N`: measurements per cell of the first two groups (default 15);
 //! - `--only GzipStore,JsonStore`: decorators to measure.
 
 mod ahead;
 mod decorators;
 mod endless;
+mod located;
 mod plugins;
 mod together;
 
@@ -52,6 +53,9 @@ fn main() {
     }
     if run("ahead") {
         bench.ahead(figures::rounds(15).unwrap().min(5)).unwrap();
+    }
+    if run("located") {
+        bench.located_objects().unwrap();
     }
     if ["instances", "calls", "streams", "codecs"].into_iter().any(run) {
         println!(

@@ -190,6 +190,17 @@ fn every_module_of_the_program_is_in_the_architecture() -> Result<()> {
     Ok(())
 }
 
+/// The documents of the project.
+fn documents() -> Result<Vec<PathBuf>> {
+    let mut documents = vec![here("README.md"), here("CONTRIBUTING.md"), here("CHANGELOG.md")];
+    for folder in ["docs", "docs/stores", "docs/decisions"] {
+        let entries = fs::read_dir(here(folder))?.collect::<std::io::Result<Vec<_>>>()?;
+        let paths = entries.into_iter().map(|entry| entry.path());
+        documents.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
+    Ok(documents)
+}
+
 #[test]
 fn commands_name_test_programs_and_modules_that_exist() -> Result<()> {
     let mut seen = 0;

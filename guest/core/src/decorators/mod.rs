@@ -51,10 +51,64 @@ pub static KINDS: &[&Kind] = &[
 mod tests {
     use super::KINDS;
     use super::faulty::{Faulty, args};
-    use crate::kind::{BaseShape, Keys};
+    use crate::env::Env;
+    use crate::kind::{Args, BaseShape, Keys};
+    use crate::memory::Memory;
     use crate::store::Store;
-    use crate::types::{ListOptions, PutOptions};
+    use crate::types::{Access, ListOptions, Location, PutOptions};
     use std::rc::Rc;
+
+    /// Where each kind locates the key `http://host/k` for reads, writes and deletes:
+    /// `.` under this key in the base, `!` nowhere since it refuses, `-` it does it itself.
+    #[test]
+    fn kinds_locate_what_they_leave_alone() {
+        for kind in KINDS {
+            let (config, wanted) = match kind.name {
+                "IdentityStore" | "UrlValidatingStore" => ("{}", "..."),
+                "ReadonlyStore" => ("{}", ".!!"),
+                "WriteonlyStore" => ("{}", "!.."),
+                "NotifyingStore" => ("{}", ".--"),
+                "JsonStore" => ("{}", ".-."),
+                "BufferStore" => ("{}", "-.."),
+                "RegexValidatingStore" => (r#"{"pattern":"h"}"#, "..."),
+                "KeyValidatingStore" => (r#"{"validators":[{"prefix":"i"}]}"#, "!!!"),
+                "PrefixStore" => (r#"{"prefix":"under/"}"#, "..."),
+                "HashPrefixStore" | "UrlEncodingStore" => ("{}", "..."),
+                "RegexRoutingStore" => (r#"{"routes":[{"pattern":"","prefix":"r/"}]}"#, "..."),
+                _ => ("{}", "---"),
+            };
+            let base = Rc::new(Memory::default().named("base"));
+            let args = Args {
+                name: "under-test".to_owned(),
+                config: serde_json::from_str(config).unwrap(),
+                bases: vec![base.clone(), base],
+                names: Vec::new(),
+                env: Env::local(),
+            };
+            let store = (kind.build)(args).unwrap();
+            let key = "http://host/k";
+            let in_base = match kind.name {
+                "PrefixStore" => "under/http://host/k",
+                "HashPrefixStore" => "67577385/http://host/k",
+                "UrlEncodingStore" => "http%3A//host/k",
+                "RegexRoutingStore" => "r/http://host/k",
+                _ => key,
+            };
+            let found: String = [Access::Read, Access::Write, Access::Delete]
+                .map(|access| match store.locate(key, access) {
+                    Ok(Some(location)) => {
+                        let Location { base, key } = location;
+                        assert_eq!((&*base, &*key), ("base", in_base), "{}", kind.name);
+                        '.'
+                    }
+                    Ok(None) => '-',
+                    Err(_) => '!',
+                })
+                .into_iter()
+                .collect();
+            assert_eq!(found, wanted, "{}", kind.name);
+        }
+    }
 
     #[test]
     fn kinds_do_to_keys_what_they_declare() {
