@@ -287,14 +287,14 @@ async fn a_chain_refuses_itself_what_it_does_not_offer() {
     // Its base would take them.
     let options = PutOptions { if_absent: true, ..PutOptions::default() };
     let refused =
-        crate::store::Error::Unsupported("the store is write-only: no conditions".to_owned());
+        storage_store::Error::Unsupported("the store is write-only: no conditions".to_owned());
     assert_eq!(chain.put("k", "new".into(), options.clone()).await, Err(refused.clone()));
     assert_eq!(chain.write("k", options).await.err(), Some(refused.clone()));
     let written = chain.put("k", "new".into(), PutOptions::default()).await.unwrap();
     let options = DeleteOptions { if_match: written.etag.clone() };
     assert_eq!(chain.delete("k", options).await, Err(refused));
-    let store = crate::Objects::new("chain", Arc::new(chain));
-    let source = crate::Objects::new("memory", Arc::new(memory.clone()));
+    let store = storage_store::Objects::new("chain", Arc::new(chain));
+    let source = storage_store::Objects::new("memory", Arc::new(memory.clone()));
     let options = PutOptions { if_absent: true, ..PutOptions::default() };
     assert_eq!(source.copy("k", &written, &store, "l", options).await, Ok(None));
     assert_eq!(memory.exists("l").await, Ok(false));
