@@ -63,17 +63,21 @@ pub struct Versioned {
 }
 
 /// A held lock; dropping it releases the lock.
-pub trait Guard {}
+pub trait Guard {
+    /// Fails if the lock is lost: whatever its holder does next, others may do too.
+    fn check(&self) -> Result<()>;
+}
 
-/// State shared by all instances of a chain; lost at a restart.
+/// State shared by all instances of a chain; lost at a restart. It may be far away, so
+/// that each call may fail with `Unavailable`, which says nothing about the state.
 pub trait Coordinator {
     /// Waits for the named lock and takes it. Not reentrant.
     fn lock(&self, name: &str) -> Result<Box<dyn Guard>>;
     /// The named value, or `None`.
-    fn load(&self, name: &str) -> Option<Versioned>;
+    fn load(&self, name: &str) -> Result<Option<Versioned>>;
     /// Sets the value, or removes it with `None`, if its version is `expected` (0
     /// if there is no value); otherwise `PreconditionFailed`. Returns the new
-    /// version.
+    /// version. After `Unavailable`, it may have been set or not.
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64>;
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
@@ -105,7 +109,7 @@ impl Observer for Silent {
     fn changed(&self, _: Event) {}
 }
 
-/// A coordinator for one instance on one thread. Nobody could release a lock while
+/// A coordinator for one instance on one thread, which never fails. Nobody could release a lock while
 /// it waits, so taking a held lock is `Unavailable`.
 #[derive(Debug, Default)]
 pub struct Local {
@@ -119,7 +123,11 @@ struct LocalGuard {
     held: Rc<RefCell<std::collections::HashSet<String>>>,
 }
 
-impl Guard for LocalGuard {}
+impl Guard for LocalGuard {
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
 
 impl Drop for LocalGuard {
     fn drop(&mut self) {
@@ -135,8 +143,8 @@ impl Coordinator for Local {
         Ok(Box::new(LocalGuard { name: name.to_owned(), held: self.held.clone() }))
     }
 
-    fn load(&self, name: &str) -> Option<Versioned> {
-        self.values.borrow().get(name).cloned()
+    fn load(&self, name: &str) -> Result<Option<Versioned>> {
+        Ok(self.values.borrow().get(name).cloned())
     }
 
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {

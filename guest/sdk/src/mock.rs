@@ -257,7 +257,7 @@ impl Coordinator for Surroundings {
         self.shared.lock(name)
     }
 
-    fn load(&self, name: &str) -> Option<Versioned> {
+    fn load(&self, name: &str) -> Result<Option<Versioned>> {
         self.shared.load(name)
     }
 

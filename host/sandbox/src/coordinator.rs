@@ -35,8 +35,12 @@ pub struct Coordinator {
     scopes: Arc<HashMap<String, Scope>>,
 }
 
+/// The locks, and in tests whether they are lost.
 #[derive(Default)]
-struct Locks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
+struct Locks(
+    Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    #[cfg(any(test, feature = "testing"))] std::sync::atomic::AtomicBool,
+);
 
 #[derive(Default)]
 struct Values {
@@ -67,6 +71,17 @@ pub struct Guard {
     name: String,
     locks: Arc<Locks>,
     held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Guard {
+    /// Fails if the lock is lost; one in this process never is.
+    pub fn check(&self) -> Result<()> {
+        #[cfg(any(test, feature = "testing"))]
+        if self.locks.1.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Error::Unavailable(format!("the lock {:?} is lost", self.name)));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Guard {
@@ -117,13 +132,20 @@ impl Coordinator {
         Ok(guard)
     }
 
-    /// The named value and its version.
-    pub fn load(&self, name: &str) -> Option<(Vec<u8>, u64)> {
+    /// The named value and its version. Fails if that can't be told, which the memory of
+    /// this process always can; callers treat a failure as `Unavailable`.
+    pub fn load(&self, name: &str) -> Result<Option<(Vec<u8>, u64)>> {
         let (scope, values) = (self.scope(name), self.values());
         if caching::is_doubt(name) {
-            return values.doubtful.contains(&scope).then(|| (Vec::new(), 1));
+            return Ok(values.doubtful.contains(&scope).then(|| (Vec::new(), 1)));
         }
-        values.scopes.get(&scope)?.get(name).cloned()
+        Ok(values.scopes.get(&scope).and_then(|scope| scope.get(name)).cloned())
+    }
+
+    /// Loses every lock, also those taken later, or no longer does.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn lose_locks(&self, lost: bool) {
+        self.locks.1.store(lost, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Whether others may now change, past it, the objects that the cache of this scope
@@ -223,9 +245,9 @@ mod tests {
         let c = Coordinator::default();
         let version = c.compare_and_set("n", 0, Some(b"one".to_vec())).unwrap();
         assert_eq!(c.compare_and_set("n", 0, Some(vec![])), Err(Error::PreconditionFailed));
-        assert_eq!(c.load("n"), Some((b"one".to_vec(), version)));
+        assert_eq!(c.load("n"), Ok(Some((b"one".to_vec(), version))));
         c.compare_and_set("n", version, None).unwrap();
-        assert_eq!(c.load("n"), None);
+        assert_eq!(c.load("n"), Ok(None));
         assert_eq!(c.values().bytes, 0);
     }
 
@@ -241,22 +263,22 @@ mod tests {
         let c = Coordinator::default().scoped(HashMap::from([("a".to_owned(), 1)]));
         let before = c.compare_and_set("a/cache/0f", 0, Some(b"no records".to_vec())).unwrap();
         c.compare_and_set("a/cache/bytes", 0, Some(b"7".to_vec())).unwrap();
-        assert!(c.load("a/cache/doubt").is_none());
+        assert!(c.load("a/cache/doubt").unwrap().is_none());
         c.doubt(1, true);
-        assert!(c.load("a/cache/doubt").is_some());
-        let (value, during) = c.load("a/cache/0f").unwrap();
+        assert!(c.load("a/cache/doubt").unwrap().is_some());
+        let (value, during) = c.load("a/cache/0f").unwrap().unwrap();
         assert!(value.is_empty() && during > before);
         let stale = c.compare_and_set("a/cache/0f", before, Some(vec![]));
         assert_eq!(stale, Err(Error::PreconditionFailed));
         c.doubt(1, true);
-        assert_eq!(c.load("a/cache/0f").unwrap().1, during);
+        assert_eq!(c.load("a/cache/0f").unwrap().unwrap().1, during);
         c.doubt(1, false);
-        assert!(c.load("a/cache/doubt").is_none());
-        assert!(c.load("a/cache/0f").unwrap().1 > during);
-        assert_eq!(c.load("a/cache/bytes").unwrap().0, b"7");
+        assert!(c.load("a/cache/doubt").unwrap().is_none());
+        assert!(c.load("a/cache/0f").unwrap().unwrap().1 > during);
+        assert_eq!(c.load("a/cache/bytes").unwrap().unwrap().0, b"7");
         c.doubt(1, true);
         c.forget(1);
-        assert!(c.load("a/cache/doubt").is_none());
+        assert!(c.load("a/cache/doubt").unwrap().is_none());
         assert_eq!(c.values().bytes, 0);
     }
 
@@ -266,12 +288,12 @@ mod tests {
         let scoped = |scope| all.scoped(HashMap::from([("a/b".to_owned(), scope)]));
         let (old, new) = (scoped(1), scoped(2));
         let version = old.compare_and_set("a/b/n", 0, Some(b"old".to_vec())).unwrap();
-        assert_eq!(new.load("a/b/n"), None);
-        assert_eq!(scoped(1).load("a/b/n"), Some((b"old".to_vec(), version)));
+        assert_eq!(new.load("a/b/n"), Ok(None));
+        assert_eq!(scoped(1).load("a/b/n"), Ok(Some((b"old".to_vec(), version))));
         new.compare_and_set("a/b/n", 0, Some(b"new".to_vec())).unwrap();
         all.forget(1);
-        assert_eq!(old.load("a/b/n"), None);
-        assert!(new.load("a/b/n").is_some());
+        assert_eq!(old.load("a/b/n"), Ok(None));
+        assert!(new.load("a/b/n").unwrap().is_some());
         all.forget(2);
         assert_eq!(all.values().bytes, 0);
         let held = old.lock("a/b/n").await.unwrap();

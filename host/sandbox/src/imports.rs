@@ -218,9 +218,10 @@ impl coordinator::Host for State {
         }
     }
 
-    async fn load(&mut self, name: String) -> Result<Option<coordinator::Versioned>> {
-        let found = self.shared.coordinator.load(&name);
-        Ok(found.map(|(value, version)| coordinator::Versioned { value, version }))
+    async fn load(&mut self, name: String) -> Answer<Option<coordinator::Versioned>> {
+        let found = self.shared.coordinator.load(&name).map_err(convert::error_out);
+        let versioned = |(value, version)| coordinator::Versioned { value, version };
+        Ok(found.map(|found| found.map(versioned)))
     }
 
     async fn compare_and_set(
@@ -243,6 +244,10 @@ impl coordinator::Host for State {
 }
 
 impl coordinator::HostGuard for State {
+    async fn check(&mut self, this: Resource<Guard>) -> Answer<()> {
+        Ok(self.table.get(&this)?.check().map_err(convert::error_out))
+    }
+
     async fn drop(&mut self, this: Resource<Guard>) -> Result<()> {
         self.table.delete(this)?;
         Ok(())

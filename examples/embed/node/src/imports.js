@@ -248,6 +248,11 @@ export function importsOf({ backends, run, coordinator, log, changed }) {
       this.#release = release;
     }
 
+    /** A lock in this process is never lost. */
+    check() {
+      return { tag: 'ok' };
+    }
+
     [Symbol.dispose]() {
       this.#release();
     }
@@ -261,6 +266,10 @@ export function importsOf({ backends, run, coordinator, log, changed }) {
 
   function* lock(name) {
     return new Guard(yield coordinator.lock(name));
+  }
+
+  function* load(name) {
+    return coordinator.load(name);
   }
 
   function* compareAndSet(name, expected, value) {
@@ -278,7 +287,7 @@ export function importsOf({ backends, run, coordinator, log, changed }) {
     'storage:object-store/coordinator': {
       Guard,
       lock: (name) => answered(lock(name)),
-      load: (name) => coordinator.load(name),
+      load: (name) => runSync(answer(load(name))),
       compareAndSet: (name, expected, value) => runSync(answer(compareAndSet(name, expected, value))),
       now: () => BigInt(Date.now()),
     },

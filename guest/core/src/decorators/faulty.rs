@@ -227,23 +227,106 @@ impl Writer for FaultyWriter {
     }
 }
 
-/// A coordinator with a clock that moves only when set.
+/// The call of a coordinator that fails, counted from 1, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outage {
+    pub call: u32,
+    /// Whether every later call fails, too.
+    pub lasting: bool,
+    /// Whether the value is set all the same.
+    pub effective: bool,
+    pub part: Part,
+}
+
+/// The calls that count and fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    /// Loading and setting values.
+    Values,
+    /// Checks of guards: locks are lost, and nobody waits for one.
+    Checks,
+}
+
+/// Runs `case` for each call that can fail, in each way. It returns the number of calls
+/// that there were.
+pub(super) fn for_every_outage(mut case: impl FnMut(Outage) -> u32) {
+    let parts = [Part::All, Part::Values, Part::Checks];
+    let ways = parts.into_iter().flat_map(|part| (0..4_u8).map(move |bits| (part, bits)));
+    for (part, bits) in ways {
+        let [lasting, effective] = [1, 2].map(|bit| bits & bit != 0);
+        if effective && part == Part::Checks {
+            continue;
+        }
+        for call in 1.. {
+            if case(Outage { call, lasting, effective, part }) < call {
+                break;
+            }
+        }
+    }
+}
+
+/// A coordinator that fails on request, with a clock that moves only when set.
 #[derive(Default)]
 pub(super) struct Shared {
     local: Local,
+    outage: Rc<Failing>,
     pub time: Cell<u64>,
     pub loads: Cell<u32>,
     /// Whether the caches are in doubt.
     doubtful: Cell<bool>,
 }
 
+/// The state of the coordinator's failures.
+#[derive(Default)]
+struct Failing {
+    outage: Cell<Option<Outage>>,
+    calls: Cell<u32>,
+}
+
+impl Failing {
+    /// Counts a call; returns whether it fails.
+    fn enter(&self, of: Part) -> bool {
+        if self.outage.get().is_some_and(|outage| ![Part::All, of].contains(&outage.part)) {
+            return false;
+        }
+        let call = self.calls.get() + 1;
+        self.calls.set(call);
+        let fails = |o: Outage| call == o.call || (o.lasting && call > o.call);
+        self.outage.get().is_some_and(fails)
+    }
+
+    fn is_losing(&self) -> bool {
+        self.outage.get().is_some_and(|outage| outage.part == Part::Checks)
+    }
+}
+
+struct FailingGuard {
+    #[expect(dead_code, reason = "held for its drop")]
+    held: Option<Box<dyn Guard>>,
+    outage: Rc<Failing>,
+}
+
+impl Guard for FailingGuard {
+    fn check(&self) -> Result<()> {
+        if self.outage.enter(Part::Checks) { Err(fault()) } else { Ok(()) }
+    }
+}
+
 impl Shared {
+    /// Makes calls fail from now on, or none. Returns how many there were since the last
+    /// call of this.
+    pub fn fail(&self, outage: Option<Outage>) -> u32 {
+        self.outage.outage.set(outage);
+        self.outage.calls.replace(0)
+    }
+
     /// Puts the caches in doubt, or ends it, as the host does.
     pub fn doubt(&self, doubtful: bool) {
         self.doubtful.set(doubtful);
         for shard in 0..256 {
             let name = format!("s/cache/{shard:02x}");
-            if let Some(held) = self.local.load(&name) {
+            if let Some(held) = self.local.load(&name).unwrap() {
                 let value = caching::doubted(&held.value);
                 self.local.compare_and_set(&name, held.version, Some(&value)).unwrap();
             }
@@ -253,23 +336,36 @@ impl Shared {
 
 impl Coordinator for Shared {
     fn lock(&self, name: &str) -> Result<Box<dyn Guard>> {
-        self.local.lock(name)
+        if self.outage.enter(Part::All) {
+            return Err(fault());
+        }
+        let lock = || self.local.lock(name);
+        let held = (!self.outage.is_losing()).then(lock).transpose()?;
+        Ok(Box::new(FailingGuard { held, outage: self.outage.clone() }))
     }
-    fn load(&self, name: &str) -> Option<Versioned> {
+    fn load(&self, name: &str) -> Result<Option<Versioned>> {
         self.loads.set(self.loads.get() + 1);
+        if self.outage.enter(Part::Values) {
+            return Err(fault());
+        }
         if caching::is_doubt(name) {
-            return self.doubtful.get().then(|| Versioned { value: Vec::new(), version: 1 });
+            return Ok(self.doubtful.get().then(|| Versioned { value: Vec::new(), version: 1 }));
         }
         self.local.load(name)
     }
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {
         assert!(value.is_none_or(|value| value.len() <= 64 * 1024), "too large a value");
+        let failing = self.outage.enter(Part::Values);
+        if failing && !self.outage.outage.get().is_some_and(|outage| outage.effective) {
+            return Err(fault());
+        }
         let doubtful = self.doubtful.get() && caching::is_index(name);
         let value = value.map(|value| match doubtful {
             true => caching::doubted(value),
             false => value.to_vec(),
         });
-        self.local.compare_and_set(name, expected, value.as_deref())
+        let set = self.local.compare_and_set(name, expected, value.as_deref());
+        if failing { Err(fault()) } else { set }
     }
     fn now(&self) -> u64 {
         self.time.get()

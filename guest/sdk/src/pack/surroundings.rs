@@ -39,9 +39,13 @@ impl Observer for Outside {
     }
 }
 
-struct Held(#[expect(dead_code, reason = "held for its drop")] coordinator::Guard);
+struct Held(coordinator::Guard);
 
-impl Guard for Held {}
+impl Guard for Held {
+    fn check(&self) -> Result<()> {
+        self.0.check().map_err(convert::error_in)
+    }
+}
 
 impl Coordinator for Outside {
     fn lock(&self, name: &str) -> Result<Box<dyn Guard>> {
@@ -49,9 +53,9 @@ impl Coordinator for Outside {
         Ok(Box::new(Held(guard)))
     }
 
-    fn load(&self, name: &str) -> Option<Versioned> {
-        let v = coordinator::load(name)?;
-        Some(Versioned { value: v.value, version: v.version })
+    fn load(&self, name: &str) -> Result<Option<Versioned>> {
+        let found = coordinator::load(name).map_err(convert::error_in)?;
+        Ok(found.map(|v| Versioned { value: v.value, version: v.version }))
     }
 
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {

@@ -54,7 +54,7 @@ impl Journal {
         let name = self.name(bucket);
         loop {
             let mut expected = 0;
-            if let Some((value, version)) = self.coordinator.load(&name) {
+            if let Some((value, version)) = self.coordinator.load(&name)? {
                 let held = Held::decode(&value, &self.names);
                 if held.seen.is_some() || self.journal.is_none() {
                     return Ok((held, version));
@@ -211,7 +211,7 @@ impl Journal {
             }
             return Ok(same(&held));
         };
-        let _turn = self.turn(number).await?;
+        let turn = self.turn(number).await?;
         let (held, _) = self.load(number).await?;
         if !same(&held) {
             return Ok(false);
@@ -219,6 +219,7 @@ impl Journal {
         let mut bucket = held.bucket;
         change(&mut bucket);
         let seen = held.seen.unwrap_or_default();
+        turn.check()?;
         let replaced = conditionally(
             || journal.capabilities(),
             |conditional| self.replace(journal, number, &bucket, &seen, conditional),

@@ -70,8 +70,9 @@ impl Mirror {
         self.children.get(index).map_or("", |child| child.name())
     }
 
+    /// The failures of the children. If they can't be shared, none is known.
     fn troubles(&self) -> (Troubles, u64) {
-        let value = self.coordinator.load(&shared_name(&self.name));
+        let value = self.coordinator.load(&shared_name(&self.name)).ok().flatten();
         value.map_or_else(Default::default, |(value, version)| (Troubles::decode(&value), version))
     }
 

@@ -7,6 +7,7 @@ use super::report::{Event, Left, Watcher};
 use super::{Liveness, Mirror};
 use futures::future::join_all;
 use storage_core::decorators::mirroring::record::Recorded;
+use storage_sandbox::coordinator::Guard;
 use storage_store::{Error, ObjectInfo, Result};
 
 /// How often to retry a key that changes meanwhile.
@@ -56,8 +57,8 @@ impl Mirror {
         for _ in 0..TRIES {
             repaired.left.clear();
             // Writers in this process wait; a change by another process is detected.
-            let _turn = self.coordinator.lock(&format!("{}/write/{key}", self.name)).await?;
-            if let Look::Done = self.look(key, liveness, how, &mut repaired).await? {
+            let turn = self.coordinator.lock(&format!("{}/write/{key}", self.name)).await?;
+            if let Look::Done = self.look(&turn, key, liveness, how, &mut repaired).await? {
                 self.tell(key, &repaired.left, how);
                 return Ok(repaired);
             }
@@ -103,8 +104,10 @@ impl Mirror {
         join_all((0..self.children.len()).map(|child| self.view(child, key, liveness))).await
     }
 
+    /// Looks at a key that is locked by `turn`, and changes it while it is.
     async fn look(
         &self,
+        turn: &Guard,
         key: &str,
         liveness: &Liveness,
         how: &Repairing,
@@ -125,6 +128,9 @@ impl Mirror {
         };
         let mut left = Vec::new();
         for (child, view) in targets(&noted.recorded, &truth, &views) {
+            if let Err(error) = turn.check() {
+                return Ok(lost(&error, repaired));
+            }
             let strict = noted.recorded.own.pending || noted.recorded.is_behind(child);
             match self.equalise(key, &truth, child, view, strict, how, repaired).await {
                 Ok(()) => {}
@@ -142,6 +148,9 @@ impl Mirror {
         }
         if how.dry_run || noted.recorded.own.is_clean() {
             return Ok(Look::Done);
+        }
+        if let Err(error) = turn.check() {
+            return Ok(lost(&error, repaired));
         }
         let deleted = truth == Resolution::Absent;
         match self.journal.settle(key, &noted, &left, deleted).await? {
@@ -214,6 +223,13 @@ impl Mirror {
             Err(error) => View::Failed(error),
         }
     }
+}
+
+/// The key stays on record: without the lock, another may be writing it.
+fn lost(error: &Error, repaired: &mut Repaired) -> Look {
+    let why = format!("it may be written by others at the same time: {error}");
+    repaired.left.push(Left { child: None, why });
+    Look::Done
 }
 
 /// The children that may have to change, with what they returned.

@@ -78,6 +78,9 @@ class Guard:
     def __init__(self, coordinator: Coordinator, name: str) -> None:
         self._coordinator, self._name = coordinator, name
 
+    def check(self) -> None:
+        """Raises if the lock is lost. One in this process never is."""
+
     def close(self) -> None:
         """Lets go."""
         self._coordinator.release(self._name)

@@ -92,7 +92,10 @@ HANDLERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("coordinator", "lock"): lambda around, name: around.guard(
         False, around.coordinator(name).lock, name
     ),
-    ("coordinator", "load"): lambda around, name: around.coordinator(name).load(name),
+    ("coordinator", "[method]guard.check"): lambda around, guard: around.guard(False, guard.check),
+    ("coordinator", "load"): lambda around, name: around.guard(
+        False, around.coordinator(name).load, name
+    ),
     ("coordinator", "compare-and-set"): _cas,
     ("coordinator", "now"): lambda _: coordinator.now(),
 }

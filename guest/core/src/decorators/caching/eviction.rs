@@ -3,16 +3,18 @@
 use super::Cache;
 use super::copy_metadata::is_copy;
 use super::index::{Record, SHARDS, State};
+use crate::env::Guard;
 use crate::paging::Paging;
-use crate::types::{DeleteOptions, ListOptions};
+use crate::types::{DeleteOptions, ListOptions, Result};
 
 impl Cache {
     /// With the lock held, before a copy is stored: counts its size, even if the
     /// writer vanishes before the copy is recorded as good. Returns what became of the
-    /// record `mine`; `None` if it is there no longer.
-    pub(super) fn expect(&self, mine: &Record, size: u64) -> Option<Record> {
+    /// record `mine`; `None` if it is there no longer, or may not be.
+    pub(super) fn expect(&self, lock: &dyn Guard, mine: &Record, size: u64) -> Option<Record> {
+        lock.check().ok()?;
         if self.config.max_bytes.is_none() {
-            return self.index.find(&mine.key).filter(|now| now == mine);
+            return self.index.find(&mine.key).ok()?.filter(|now| now == mine);
         }
         let used = self.now();
         self.replace(mine, |held| Record { state: State::Found, held, size, used, ..mine.clone() })
@@ -24,8 +26,10 @@ impl Cache {
         if more > 0 && self.index.first_time() {
             self.look_around();
         }
-        if self.index.add_bytes(more, fewer) > max {
-            self.evict(max);
+        // If it can't be counted now, the next eviction counts anew.
+        if self.index.add_bytes(more, fewer).is_ok_and(|total| total > max) {
+            // Without the coordinator, what is there stays.
+            let _ = self.evict(max);
         }
     }
 
@@ -49,8 +53,10 @@ impl Cache {
                 let noted = self
                     .index
                     .update(&found.key, |now, _| now.cloned().or_else(|| Some(found.clone())));
-                if let Ok((None, _)) = noted {
-                    self.index.add_bytes(size, 0);
+                match noted {
+                    Ok((None, _)) => _ = self.index.add_bytes(size, 0),
+                    Ok(_) => {}
+                    Err(_) => return,
                 }
             }
             // An error here is the cache's, and affects only the count.
@@ -62,40 +68,42 @@ impl Cache {
 
     /// Removes the least recently used copies, to slightly below the limit, so that
     /// not every object triggers it again.
-    fn evict(&self, max: u64) {
-        let Ok(_one) = self.env.coordinator.lock(&format!("{}/evict", self.name)) else { return };
-        let mut records: Vec<Record> = (0..SHARDS)
-            .flat_map(|shard| self.index.shard(shard))
-            .filter(|record| matches!(record.state, State::Valid | State::Found))
-            .collect();
+    fn evict(&self, max: u64) -> Result<()> {
+        let _one = self.env.coordinator.lock(&format!("{}/evict", self.name))?;
+        let mut records: Vec<Record> = Vec::new();
+        for shard in 0..SHARDS {
+            let shard = self.index.shard(shard)?.into_iter();
+            records.extend(shard.filter(|r| matches!(r.state, State::Valid | State::Found)));
+        }
         let mut total = records.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size));
         // The count drifts when someone vanishes between two steps.
-        let counted = self.index.add_bytes(0, 0);
-        self.index.add_bytes(total.saturating_sub(counted), counted.saturating_sub(total));
+        let counted = self.index.add_bytes(0, 0)?;
+        self.index.add_bytes(total.saturating_sub(counted), counted.saturating_sub(total))?;
         if total <= max {
-            return;
+            return Ok(());
         }
         records.sort_by_key(|record| record.used);
         for record in &records {
             if total <= max / 10 * 9 {
-                return;
+                break;
             }
-            if self.drop_copy(record) {
-                self.index.add_bytes(0, record.size);
+            if self.drop_copy(record)? {
+                self.index.add_bytes(0, record.size)?;
                 total = total.saturating_sub(record.size);
             }
         }
+        Ok(())
     }
 
     /// Removes a copy without its lock, unless its record has been replaced.
     /// Returns whether it did.
-    pub(super) fn drop_copy(&self, record: &Record) -> bool {
-        let removed =
-            self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned());
-        let ours = matches!(&removed, Ok((Some(before), _)) if before == record);
+    pub(super) fn drop_copy(&self, record: &Record) -> Result<bool> {
+        let (before, _) =
+            self.index.update(&record.key, |now, _| now.filter(|now| *now != record).cloned())?;
+        let ours = before.as_ref() == Some(record);
         if ours {
             let _ = self.cache.delete(&record.key, &DeleteOptions::default());
         }
-        ours
+        Ok(ours)
     }
 }

@@ -31,8 +31,9 @@ impl Cache {
         self.env.coordinator.lock(&format!("{}/key/{key}", self.name))
     }
 
-    /// The lock for making a copy; `None` if that is not worth waiting for. While
-    /// the cache fails, each reader with the lock would only delay the next one.
+    /// The lock for making a copy; `None` if that is not worth waiting for, or not
+    /// possible. While the cache or the coordinator fails, each reader with the lock would
+    /// only delay the next one.
     pub(super) fn lock_to_fill(&self, key: &str) -> Option<Box<dyn Guard>> {
         if self.index.doubted() {
             return None;
@@ -51,9 +52,11 @@ impl Cache {
 
     /// A copy that the index and, if necessary, the main store confirm. The main
     /// store is asked if the copy is stale, or always, as configured, and always if
-    /// the cache stores no metadata.
+    /// the cache stores no metadata. If the coordinator fails, no copy is known to be
+    /// good, and what the main store has is right at any time.
     pub(super) fn lookup(&self, key: &str) -> Result<Option<Known>> {
-        let Some(record) = self.index.find(key).filter(|r| r.state == State::Valid) else {
+        let found = self.index.find(key).ok().flatten();
+        let Some(record) = found.filter(|record| record.state == State::Valid) else {
             return Ok(None);
         };
         let now = self.config.ttl.map_or(0, |_| self.now());
@@ -73,9 +76,7 @@ impl Cache {
             Err(Error::NotFound) => {
                 // Another program deleted the object; nothing else would remove its
                 // copy.
-                if self.drop_copy(&record) {
-                    self.count(0, Some(&record));
-                }
+                self.forget(&record);
                 return Err(Error::NotFound);
             }
             told => told?,
@@ -85,15 +86,21 @@ impl Cache {
         }
         if tag(info.etag.as_deref()) != record.tag {
             // Others need not ask again.
-            if self.drop_copy(&record) {
-                self.count(0, Some(&record));
-            }
+            self.forget(&record);
             return Ok(None);
         }
         if stale {
             self.change(&record, |record| record.validated = now);
         }
         Ok(Some(Known { record, info: Some(info) }))
+    }
+
+    /// Removes a copy that is not of the current object. If that fails, it is compared
+    /// again before it is used.
+    fn forget(&self, record: &Record) {
+        if self.drop_copy(record).is_ok_and(|dropped| dropped) {
+            self.count(0, Some(record));
+        }
     }
 
     /// Changes a record unless it has been replaced.
@@ -153,7 +160,7 @@ impl Cache {
 
     /// With the lock held: validates a copy that the index does not know, as after
     /// a restart. Returns whether it may be used now.
-    pub(super) fn adopt(&self, claim: &Claim) -> Result<bool> {
+    pub(super) fn adopt(&self, lock: &dyn Guard, claim: &Claim) -> Result<bool> {
         if !self.keeps_info || claim.rejected {
             return Ok(false);
         }
@@ -165,34 +172,39 @@ impl Cache {
         if self.main.stat(key)?.etag.as_ref() != Some(&etag) {
             return Ok(false);
         }
-        Ok(self.keep(&claim.record, Some(&etag), copy.etag.as_deref(), size, now))
+        Ok(self.keep(lock, &claim.record, Some(&etag), copy.etag.as_deref(), size, now))
     }
 
     /// With the lock held: makes a copy of an object that was read to its end, or
     /// written, since `now`, if the record `mine` from before still stands. A failure
-    /// is only logged.
+    /// is only logged. Returns whether there is a copy now.
     pub(super) fn fill(
         &self,
+        lock: &dyn Guard,
         mine: &Record,
         info: &ObjectInfo,
         data: &[u8],
         ended: Ended,
         now: u64,
-    ) {
+    ) -> bool {
         let (key, size) = (&mine.key, ended.length());
         if size > self.config.largest() || info.size.is_some_and(|known| known != size) {
-            self.void(key);
-            return;
+            self.withdraw(lock, key);
+            return false;
         }
-        let Some(mine) = self.expect(mine, size) else { return self.abandon(key) };
+        let Some(mine) = self.expect(lock, mine, size) else {
+            self.abandon(lock, key);
+            return false;
+        };
         match self.cache.put(key, data, &self.copy_options(info)) {
             Ok(copy) => {
                 let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
-                self.keep(&mine, etag, copy, size, now);
+                self.keep(lock, &mine, etag, copy, size, now)
             }
             Err(error) => {
-                self.void(key);
+                self.withdraw(lock, key);
                 self.not_copied(key, &error);
+                false
             }
         }
     }
@@ -220,9 +232,9 @@ impl Cache {
             return self.change(record, |record| record.state = State::Found);
         }
         // Use the current record: others may have updated it.
-        let now = self.index.find(&record.key).filter(|now| is_same(now, record));
-        if let Some(now) = now.filter(|now| self.drop_copy(now)) {
-            self.count(0, Some(&now));
+        let now = self.index.find(&record.key).ok().flatten();
+        if let Some(now) = now.filter(|now| is_same(now, record)) {
+            self.forget(&now);
         }
     }
 
@@ -249,6 +261,7 @@ impl Cache {
     /// have changed the object since. Returns whether it did.
     pub(super) fn keep(
         &self,
+        lock: &dyn Guard,
         mine: &Record,
         etag: Option<&str>,
         copy_etag: Option<&str>,
@@ -264,14 +277,14 @@ impl Cache {
             used: now,
             validated: now,
         };
-        let kept = self.replace(mine, |_| valid.clone()).is_some();
+        let kept = lock.check().is_ok() && self.replace(mine, |_| valid.clone()).is_some();
         if !kept {
-            self.abandon(&mine.key);
+            self.abandon(lock, &mine.key);
         }
         kept
     }
 
-    /// Replaces a record of one's own; `None` if it is there no longer.
+    /// Replaces a record of one's own; `None` if it is there no longer, or may not be.
     pub(super) fn replace(&self, mine: &Record, with: impl Fn(u64) -> Record) -> Option<Record> {
         let mut left = None;
         let noted = self.index.update(&mine.key, |now, unique| {
@@ -294,15 +307,25 @@ impl Cache {
     }
 
     /// With the lock held: removes a key from the index, and its copy.
-    pub(super) fn abandon(&self, key: &str) {
-        self.void(key);
+    pub(super) fn abandon(&self, lock: &dyn Guard, key: &str) {
+        self.withdraw(lock, key);
         let _ = self.cache.delete(key, &DeleteOptions::default());
     }
 
+    /// With the lock held: removes the record of one's own from the index. If that
+    /// fails, it stays, and no copy is used because of it. If the lock is lost, what is
+    /// there may be another's.
+    pub(super) fn withdraw(&self, lock: &dyn Guard, key: &str) {
+        if lock.check().is_ok() {
+            let _ = self.void(key);
+        }
+    }
+
     /// Removes a key from the index, which invalidates its copy.
-    pub(super) fn void(&self, key: &str) {
-        let before = self.index.remove(key);
+    fn void(&self, key: &str) -> Result<()> {
+        let before = self.index.remove(key)?;
         self.count(0, before.as_ref());
+        Ok(())
     }
 
     pub(super) fn discard(&self, record: &Record) {
@@ -312,8 +335,27 @@ impl Cache {
     }
 
     /// With the lock held, before the main store is changed: prevents readers from
-    /// using or making a copy of the current object. Returns the record that it left.
-    pub(super) fn invalidate(&self, key: &str) -> Record {
+    /// using or making a copy of the current object. Returns the record that it left. If
+    /// this fails, others could go on using the copy: the main store must not be changed.
+    pub(super) fn invalidate(&self, lock: &dyn Guard, key: &str) -> Result<Record> {
+        let failed = |error: Error| {
+            Error::Unavailable(format!(
+                "store {:?}: the copy of {key:?} can't be invalidated, so nothing was changed: \
+                 {error}",
+                self.name
+            ))
+        };
+        let mark = self.mark(key).map_err(failed)?;
+        match self.cache.delete(key, &DeleteOptions::default()) {
+            Ok(()) | Err(Error::NotFound) => {}
+            Err(error) => self.complain("stays in the cache, unused", key, &error),
+        }
+        lock.check().map_err(failed)?;
+        Ok(mark)
+    }
+
+    /// Replaces what the index has of a key by the mark of a write.
+    fn mark(&self, key: &str) -> Result<Record> {
         let mut mark = Record {
             key: key.to_owned(),
             state: State::Writing,
@@ -332,30 +374,37 @@ impl Cache {
                 self.count(0, before.as_ref());
                 forgotten.iter().for_each(|record| self.discard(record));
             }
-            Err(_) => self.void(key),
+            // There is no room for a mark. While the lock is held, none is needed.
+            Err(Error::LimitExceeded(_)) => self.void(key)?,
+            Err(error) => return Err(error),
         }
-        match self.cache.delete(key, &DeleteOptions::default()) {
-            Ok(()) | Err(Error::NotFound) => {}
-            Err(error) => self.complain("stays in the cache, unused", key, &error),
-        }
-        mark
+        Ok(mark)
     }
 
-    /// With the lock held: the change of the main store has ended. If its outcome
-    /// is unknown, the mark of the write stays for a while.
-    pub(super) fn settle<T>(&self, key: &str, done: &Result<T>) {
+    /// With the lock held: the change of the main store has ended, and there is no new
+    /// copy. If its outcome is unknown, the mark of the write stays for a while.
+    ///
+    /// If the lock was lost meanwhile, another writer may have left a copy of what this
+    /// change replaced: a new mark makes it unusable. Fails if that can't be done.
+    pub(super) fn settle<T>(&self, lock: &dyn Guard, key: &str, done: Result<T>) -> Result<T> {
+        if lock.check().is_err() {
+            let marked = self.mark(key);
+            let done = done?;
+            return marked.map(|_| done);
+        }
         let in_doubt =
             matches!(done, Err(Error::Unavailable(_) | Error::Other(_) | Error::LimitExceeded(_)));
         if !in_doubt {
-            self.void(key);
+            self.withdraw(lock, key);
         }
+        done
     }
 
     /// Removes the copy of one key, or all copies; see `CachingStore::clear`.
     pub(super) fn clear(&self, key: Option<&str>) -> Result<u64> {
         if let Some(key) = key {
             let _lock = self.lock(key)?;
-            self.void(key);
+            self.void(key)?;
             if self.keeps_info && self.cache.stat(key).is_ok_and(|info| !is_copy(&info)) {
                 return Ok(0);
             }
@@ -367,7 +416,7 @@ impl Cache {
         }
         let mut cleared = 0;
         for shard in 0..SHARDS {
-            for record in self.index.shard(shard) {
+            for record in self.index.shard(shard)? {
                 if matches!(record.state, State::Valid | State::Found) {
                     cleared += self.clear(Some(&record.key))?;
                 }

@@ -62,20 +62,22 @@ impl Index {
         format!("{}/cache/{shard:02x}", self.store)
     }
 
-    pub(super) fn find(&self, key: &str) -> Option<Record> {
-        let held = self.coordinator.load(&self.name(shard_of(key)))?;
-        Records(&held.value).find(|raw| raw.key == key.as_bytes()).and_then(|raw| raw.decode())
+    pub(super) fn find(&self, key: &str) -> Result<Option<Record>> {
+        let Some(held) = self.coordinator.load(&self.name(shard_of(key)))? else { return Ok(None) };
+        let mut records = Records(&held.value);
+        Ok(records.find(|raw| raw.key == key.as_bytes()).and_then(|raw| raw.decode()))
     }
 
     /// The records of one shard.
-    pub(super) fn shard(&self, shard: u32) -> Vec<Record> {
-        let held = self.coordinator.load(&self.name(shard));
-        held.map_or_else(Vec::new, |held| decode(&held.value))
+    pub(super) fn shard(&self, shard: u32) -> Result<Vec<Record>> {
+        let held = self.coordinator.load(&self.name(shard))?;
+        Ok(held.map_or_else(Vec::new, |held| decode(&held.value)))
     }
 
     /// Replaces the record of a key by what `change` returns. `change` also gets a
     /// number, never 0, that no other change of the shard gets. Returns the previous
-    /// record, and the records forgotten to make room.
+    /// record, and the records forgotten to make room. After `Unavailable`, the record
+    /// may have been replaced or not.
     pub(super) fn update(
         &self,
         key: &str,
@@ -83,7 +85,7 @@ impl Index {
     ) -> Result<(Option<Record>, Vec<Record>)> {
         let name = self.name(shard_of(key));
         loop {
-            let held = self.coordinator.load(&name);
+            let held = self.coordinator.load(&name)?;
             let version = held.as_ref().map_or(0, |held| held.version);
             let mut records = held.as_ref().map_or_else(Vec::new, |held| decode(&held.value));
             let position = records.iter().position(|record| record.key == key);
@@ -103,24 +105,26 @@ impl Index {
         }
     }
 
-    /// Invalidates the copy of a key. Making a value smaller never fails.
-    pub(super) fn remove(&self, key: &str) -> Option<Record> {
-        self.update(key, |_, _| None).ok().and_then(|(before, _)| before)
+    /// Invalidates the copy of a key. Fails only with the coordinator: making a value
+    /// smaller exceeds no limit.
+    pub(super) fn remove(&self, key: &str) -> Result<Option<Record>> {
+        self.update(key, |_, _| None).map(|(before, _)| before)
     }
 
     /// Adjusts the approximate total size of the copies; returns it.
-    pub(super) fn add_bytes(&self, more: u64, fewer: u64) -> u64 {
+    pub(super) fn add_bytes(&self, more: u64, fewer: u64) -> Result<u64> {
         let name = format!("{}/cache/bytes", self.store);
         loop {
-            let held = self.coordinator.load(&name);
+            let held = self.coordinator.load(&name)?;
             let (old, version) = held.map_or((0, 0), |h| (number(&h.value), h.version));
             let new = old.saturating_add(more).saturating_sub(fewer);
             if new == old {
-                return new;
+                return Ok(new);
             }
             match self.coordinator.compare_and_set(&name, version, Some(&new.to_le_bytes())) {
                 Err(Error::PreconditionFailed) => {}
-                _ => return new,
+                // The count is approximate anyway.
+                _ => return Ok(new),
             }
         }
     }
@@ -128,26 +132,29 @@ impl Index {
     /// Records that the cache failed to store or return a copy.
     pub(super) fn note_failure(&self, now: u64) {
         let name = format!("{}/cache/failed", self.store);
-        let version = self.coordinator.load(&name).map_or(0, |held| held.version);
+        let Ok(held) = self.coordinator.load(&name) else { return };
+        let version = held.map_or(0, |held| held.version);
         // Another instance recorded the same.
         let _ = self.coordinator.compare_and_set(&name, version, Some(&now.to_le_bytes()));
     }
 
-    /// Whether the cache has failed since `then`.
+    /// Whether the cache has failed since `then`, or the coordinator fails now.
     pub(super) fn failed_since(&self, then: u64) -> bool {
         let held = self.coordinator.load(&format!("{}/cache/failed", self.store));
-        held.is_some_and(|held| number(&held.value) > then)
+        held.map_or(true, |held| held.is_some_and(|held| number(&held.value) > then))
     }
 
-    /// Whether the host has put the cache in doubt; see [`doubt`](super::doubt).
+    /// Whether the host has put the cache in doubt, see [`doubt`](super::doubt), or may
+    /// have.
     pub(super) fn doubted(&self) -> bool {
-        self.coordinator.load(&format!("{}{}", self.store, doubt::NAME)).is_some()
+        let doubt = self.coordinator.load(&format!("{}{}", self.store, doubt::NAME));
+        !matches!(doubt, Ok(None))
     }
 
     /// Returns true once among all who share the index.
     pub(super) fn first_time(&self) -> bool {
         let name = format!("{}/cache/looked", self.store);
-        self.coordinator.load(&name).is_none()
+        matches!(self.coordinator.load(&name), Ok(None))
             && self.coordinator.compare_and_set(&name, 0, Some(b"1")).is_ok()
     }
 }

@@ -7,7 +7,9 @@
 //!
 //! Writes and deletes invalidate the copy, change the main store, then make a new
 //! copy. A failing cache is logged and never fails an operation, and a copy that
-//! could not be removed is not used. Copies from before a restart are compared with
+//! could not be removed is not used. If the coordinator fails, nobody knows which copies
+//! are good: reads go to the main store, and a write or delete whose copy can't be
+//! invalidated is `Unavailable` before it changes anything. Copies from before a restart are compared with
 //! the main store once, by etag.
 //!
 //! A range of an object without a copy is read from the main store, and makes none.
@@ -18,6 +20,8 @@
 
 mod claim;
 mod config;
+#[cfg(test)]
+mod coordinator_tests;
 mod copy_metadata;
 mod doubt;
 #[cfg(test)]
@@ -135,12 +139,12 @@ impl Cache {
         key: &str,
         options: &ReadOptions,
     ) -> Result<(ObjectInfo, Vec<u8>)> {
-        let Some(_lock) = self.lock_to_fill(key) else { return self.main.get(key, options) };
+        let Some(lock) = self.lock_to_fill(key) else { return self.main.get(key, options) };
         if let Some(found) = self.get_copy(key, options)? {
             return Ok(found);
         }
         let Some(claim) = self.claim(key) else { return self.main.get(key, options) };
-        if self.adopt(&claim)?
+        if self.adopt(lock.as_ref(), &claim)?
             && let Some(found) = self.get_copy(key, options)?
         {
             return Ok(found);
@@ -148,7 +152,7 @@ impl Cache {
         let now = self.now();
         let (info, data) = self.main.get(key, options)?;
         let ended = whole(&info, None, &data)?;
-        self.fill(&claim.record, &info, &data, ended, now);
+        self.fill(lock.as_ref(), &claim.record, &info, &data, ended, now);
         Ok((info, data))
     }
 }
@@ -177,15 +181,17 @@ impl Store for CachingStore {
         if !self.capabilities().write {
             return cache.main.put(key, data, options);
         }
-        let _lock = cache.lock(key)?;
-        let mark = cache.invalidate(key);
+        let lock = cache.lock(key)?;
+        let mark = cache.invalidate(lock.as_ref(), key)?;
         let now = cache.now();
         let done = cache.main.put(key, data, options);
-        match &done {
-            Ok(info) => cache.fill(&mark, info, data, Ended::own(data.len() as u64), now),
-            Err(_) => cache.settle(key, &done),
+        if let Ok(info) = &done {
+            let ended = Ended::own(data.len() as u64);
+            if cache.fill(lock.as_ref(), &mark, info, data, ended, now) {
+                return done;
+            }
         }
-        done
+        cache.settle(lock.as_ref(), key, done)
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
@@ -205,11 +211,10 @@ impl Store for CachingStore {
         if !self.capabilities().delete {
             return cache.main.delete(key, options);
         }
-        let _lock = cache.lock(key)?;
-        cache.invalidate(key);
+        let lock = cache.lock(key)?;
+        cache.invalidate(lock.as_ref(), key)?;
         let done = cache.main.delete(key, options);
-        cache.settle(key, &done);
-        done
+        cache.settle(lock.as_ref(), key, done)
     }
 
     fn stat(&self, key: &str) -> Result<ObjectInfo> {

@@ -5,6 +5,7 @@ use super::claim::Claim;
 use super::copy_metadata::wrap;
 use super::index::Record;
 use crate::decorators::resume::{Given, reopen};
+use crate::env::Guard;
 use crate::source::{Ended, Source};
 use crate::store::{Reader, Writer};
 use crate::types::{ByteRange, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
@@ -55,12 +56,13 @@ impl Cache {
         key: &str,
         options: &ReadOptions,
     ) -> Result<Box<dyn Reader>> {
-        let Some(_lock) = self.lock_to_fill(key) else { return self.main.read(key, options) };
+        let Some(lock) = self.lock_to_fill(key) else { return self.main.read(key, options) };
+        let lock = lock.as_ref();
         if let Some(reader) = self.stream_copy(key, options)? {
             return Ok(reader);
         }
         let Some(claim) = self.claim(key) else { return self.main.read(key, options) };
-        if self.adopt(&claim)?
+        if self.adopt(lock, &claim)?
             && let Some(reader) = self.stream_copy(key, options)?
         {
             return Ok(reader);
@@ -79,14 +81,14 @@ impl Cache {
                 let chunk = source.next(CHUNK)?;
                 if let Some(ended) = source.ended() {
                     head.extend(chunk);
-                    self.fill(&claim.record, &info, &head, ended, now);
+                    self.fill(lock, &claim.record, &info, &head, ended, now);
                     return Ok(Box::new(Held { info, data: head, position: 0 }));
                 }
                 head.extend(chunk);
             }
         }
         if head.is_empty() && info.size.is_some_and(|size| size <= self.config.at_once) {
-            return self.stream_through(&claim, options, source, now);
+            return self.stream_through(lock, &claim, options, source, now);
         }
         let copy = self.begin_copy(claim, &info, &head, now);
         Ok(Box::new(Tee { source, head, position: 0, done: 0, copy }))
@@ -96,6 +98,7 @@ impl Cache {
     /// a stream of the copy.
     fn stream_through(
         self: &Rc<Self>,
+        lock: &dyn Guard,
         claim: &Claim,
         options: &ReadOptions,
         mut source: Source,
@@ -117,19 +120,19 @@ impl Cache {
         let copied = writer.and_then(|writer| {
             let cut_off = || Error::InvalidData("the object was not read to its end".to_owned());
             let size = source.ended().ok_or_else(cut_off)?.length();
-            let Some(mine) = self.expect(&claim.record, size) else { return Ok(None) };
+            let Some(mine) = self.expect(lock, &claim.record, size) else { return Ok(None) };
             Ok(Some((mine, writer.finish(Trailer::default())?, size)))
         });
         match copied {
             Ok(Some((mine, copy, size))) => {
-                self.keep(&mine, info.etag.as_deref(), copy.etag.as_deref(), size, now);
+                self.keep(lock, &mine, info.etag.as_deref(), copy.etag.as_deref(), size, now);
                 if let Some(reader) = self.stream_copy(key, options)? {
                     return Ok(reader);
                 }
             }
-            Ok(None) => self.abandon(key),
+            Ok(None) => self.abandon(lock, key),
             Err(error) => {
-                self.void(key);
+                self.withdraw(lock, key);
                 self.not_copied(key, &error);
             }
         }
@@ -255,17 +258,18 @@ impl Filling {
     fn publish(self, info: &ObjectInfo, ended: Ended) {
         let Self { cache, claim, since, writer } = self;
         let (key, size) = (&claim.record.key, ended.length());
-        let Ok(_lock) = cache.lock(key) else { return };
-        let Some(mine) = cache.expect(&claim.record, size) else { return };
+        let Ok(lock) = cache.lock(key) else { return };
+        let lock = lock.as_ref();
+        let Some(mine) = cache.expect(lock, &claim.record, size) else { return };
         let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
         let etag = info.etag.clone().filter(|_| cache.keeps_info);
         match writer.finish(Trailer { etag, metadata }) {
             Ok(copy) => {
                 let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
-                cache.keep(&mine, etag, copy, size, since);
+                cache.keep(lock, &mine, etag, copy, size, since);
             }
             Err(error) => {
-                cache.void(key);
+                cache.withdraw(lock, key);
                 cache.not_copied(key, &error);
             }
         }
@@ -343,29 +347,29 @@ impl Writer for WriteTee {
 
     fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
         let WriteTee { cache, key, main, copy, size } = *self;
-        let _lock = cache.lock(&key)?;
-        let mark = cache.invalidate(&key);
+        let lock = cache.lock(&key)?;
+        let lock = lock.as_ref();
+        let mark = cache.invalidate(lock, &key)?;
         let now = cache.now();
         let done = main.finish(trailer);
         let (Ok(info), Some(copy)) = (&done, copy) else {
-            cache.settle(&key, &done);
-            return done;
+            return cache.settle(lock, &key, done);
         };
         let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
         let etag = info.etag.clone().filter(|_| cache.keeps_info);
-        let Some(mine) = cache.expect(&mark, size) else {
-            cache.abandon(&key);
-            return done;
+        let Some(mine) = cache.expect(lock, &mark, size) else {
+            cache.abandon(lock, &key);
+            return cache.settle(lock, &key, done);
         };
         match copy.finish(Trailer { etag, metadata }) {
             Ok(copy) => {
-                cache.keep(&mine, info.etag.as_deref(), copy.etag.as_deref(), size, now);
+                let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
+                if cache.keep(lock, &mine, etag, copy, size, now) {
+                    return done;
+                }
             }
-            Err(error) => {
-                cache.void(&key);
-                cache.not_copied(&key, &error);
-            }
+            Err(error) => cache.not_copied(&key, &error),
         }
-        done
+        cache.settle(lock, &key, done)
     }
 }

@@ -36,17 +36,21 @@ impl Breaker {
         Self { store: store.to_owned(), names: names.to_vec(), env: env.clone() }
     }
 
-    fn load(&self) -> (Troubles, u64) {
-        self.env
-            .coordinator
-            .load(&shared_name(&self.store))
-            .map_or_else(Default::default, |value| (Troubles::decode(&value.value), value.version))
+    fn load(&self) -> Result<(Troubles, u64)> {
+        let value = self.env.coordinator.load(&shared_name(&self.store))?;
+        Ok(value.map_or_else(Default::default, |v| (Troubles::decode(&v.value), v.version)))
+    }
+
+    /// The children's failures. If they can't be shared, none is known, and each operation
+    /// finds out by itself: a child is asked once too often, but no answer is wrong.
+    fn troubles(&self) -> Troubles {
+        self.load().unwrap_or_default().0
     }
 
     /// Changes the shared value unless `change` returns `None`; returns its result.
     fn change<T>(&self, change: impl Fn(&mut Troubles) -> Option<T>) -> Option<T> {
         loop {
-            let (mut troubles, version) = self.load();
+            let (mut troubles, version) = self.load().ok()?;
             let said = change(&mut troubles)?;
             let (name, value) = (shared_name(&self.store), troubles.encode());
             match self.env.coordinator.compare_and_set(&name, version, value.as_deref()) {
@@ -60,7 +64,7 @@ impl Breaker {
     /// The children that are down, with `false` for those that are due to be tried
     /// again.
     pub(super) fn down(&self) -> BTreeMap<usize, bool> {
-        let (troubles, _) = self.load();
+        let troubles = self.troubles();
         if troubles.failing.is_empty() {
             return BTreeMap::new();
         }
@@ -74,7 +78,7 @@ impl Breaker {
 
     /// The error for a child that is left out.
     pub(super) fn refusal(&self, child: usize) -> Error {
-        let (troubles, _) = self.load();
+        let troubles = self.troubles();
         let now = self.env.coordinator.now();
         let trouble = troubles.failing.get(self.child(child));
         let left = trouble.and_then(|trouble| trouble.left_out(now)).unwrap_or(0);
@@ -84,7 +88,7 @@ impl Breaker {
     /// Admits an operation on a child, or rejects it. If the child is due to be
     /// tried again, this operation does it and others are rejected.
     fn admit(&self, child: usize) -> Result<Admitted> {
-        let (troubles, _) = self.load();
+        let troubles = self.troubles();
         let since = self.env.coordinator.now();
         let name = self.child(child);
         let troubled = troubles.failing.contains_key(name);
@@ -145,7 +149,7 @@ impl Breaker {
         &self,
         children: impl IntoIterator<Item = (usize, Option<&'a Error>)>,
     ) {
-        let (troubles, _) = self.load();
+        let troubles = self.troubles();
         for (child, failure) in children {
             let name = self.child(child);
             let is_new = failure.is_some() != troubles.unlisted.contains(name);

@@ -47,7 +47,7 @@ impl Dirty {
         let name = self.name(bucket);
         loop {
             let mut expected = 0;
-            if let Some(value) = self.env.coordinator.load(&name) {
+            if let Some(value) = self.env.coordinator.load(&name)? {
                 let held = Held::decode(&value.value, &self.names);
                 if held.seen.is_some() || self.journal.is_none() {
                     return Ok((held, value.version));
@@ -115,9 +115,16 @@ impl Dirty {
     }
 
     /// Records that a write or a delete of the key begins, in the journal, too. If
-    /// the writer vanishes, this record shows that the children may differ.
+    /// the writer vanishes, this record shows that the children may differ. If this
+    /// fails, what they miss could be forgotten: nothing must be changed.
     pub(super) fn begin(&self, key: &str, deleting: bool) -> Result<()> {
         self.note(key, true, |missed| missed.begin(deleting))
+    }
+
+    /// Like [`begin`](Self::begin), if the caller gets an error already: a failure is only
+    /// logged.
+    pub(super) fn begin_failed(&self, key: &str, deleting: bool) {
+        self.tell(key, self.begin(key, deleting));
     }
 
     /// Records that nothing was changed. Updates the journal if it would otherwise
@@ -194,7 +201,7 @@ impl Dirty {
     /// Whether any key may be on record as missed.
     fn may_have_missed(&self) -> Result<bool> {
         let (coordinator, name) = (&self.env.coordinator, missed_name(&self.store));
-        if let Some(known) = coordinator.load(&name) {
+        if let Some(known) = coordinator.load(&name)? {
             return Ok(known.value == MISSED);
         }
         if self.journal.is_none() {
@@ -211,9 +218,11 @@ impl Dirty {
     fn note(&self, key: &str, durably: bool, change: impl Fn(&mut Missed)) -> Result<()> {
         let number = bucket_of(key);
         let Some(journal) = &self.journal else {
-            let done = self.swap(number, |held| held.bucket.change(key, &change));
-            self.tell(key, done);
-            return Ok(());
+            return self.swap(number, |held| held.bucket.change(key, &change)).map_err(|error| {
+                let store = &self.store;
+                let text = format!("store {store:?}: what its children missed can't be noted");
+                Error::Unavailable(format!("{text}: {error}"))
+            });
         };
         if !durably {
             return self.swap(number, |held| {
@@ -221,12 +230,13 @@ impl Dirty {
                 held.stale = true;
             });
         }
-        let _turn = self.env.coordinator.lock(&format!("{}/journal/{number:02x}", self.store))?;
+        let turn = self.env.coordinator.lock(&format!("{}/journal/{number:02x}", self.store))?;
         for _ in 0..TRIES {
             let (held, _) = self.load(number)?;
             let mut bucket = held.bucket;
             bucket.change(key, &change);
             let seen = held.seen.unwrap_or_default();
+            turn.check()?;
             match self.replace(journal, number, &bucket, &seen) {
                 Ok(seen) => {
                     return self.swap(number, |held| {
@@ -299,7 +309,7 @@ impl Dirty {
     /// Replaces a bucket in memory if its version is still `expected`.
     fn set(&self, number: u32, held: &Held, expected: u64) -> Result<u64> {
         let (coordinator, missed) = (&self.env.coordinator, missed_name(&self.store));
-        let load = || coordinator.load(&missed).map(|value| (value.value, value.version));
+        let load = || Ok(coordinator.load(&missed)?.map(|value| (value.value, value.version)));
         let set = |version| coordinator.compare_and_set(&missed, version, Some(MISSED));
         note_missed(&held.bucket, load, set)?;
         let value = (!held.is_empty()).then(|| held.encode(&self.names));
@@ -309,16 +319,15 @@ impl Dirty {
 
 /// An etag for an object whose writer gave none, the same on every child. Unique
 /// for each write, and not in the form of a digest.
-pub(super) fn fresh_etag(store: &str, coordinator: &dyn Coordinator) -> String {
+pub(super) fn fresh_etag(store: &str, coordinator: &dyn Coordinator) -> Result<String> {
     let name = format!("{store}/etags");
     let now = coordinator.now();
     loop {
-        let expected = coordinator.load(&name).map_or(0, |held| held.version);
+        let expected = coordinator.load(&name)?.map_or(0, |held| held.version);
         match coordinator.compare_and_set(&name, expected, Some(b"1")) {
-            Ok(version) => return format!("{now:x}-{version:x}"),
+            Ok(version) => return Ok(format!("{now:x}-{version:x}")),
             Err(Error::PreconditionFailed) => {}
-            // Without a shared counter, the time must do.
-            Err(_) => return format!("{now:x}-0"),
+            Err(error) => return Err(error),
         }
     }
 }

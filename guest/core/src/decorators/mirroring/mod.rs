@@ -24,6 +24,8 @@
 mod breaker;
 #[cfg(test)]
 mod breaker_tests;
+#[cfg(test)]
+mod coordinator_tests;
 mod dirty;
 #[cfg(test)]
 mod journal_tests;

@@ -293,11 +293,11 @@ pub const MISSED: &[u8] = b"1";
 /// visible. `load` and `set` access the value.
 pub fn note_missed(
     bucket: &Bucket,
-    load: impl Fn() -> Option<(Vec<u8>, u64)>,
+    load: impl Fn() -> Result<Option<(Vec<u8>, u64)>, Error>,
     set: impl Fn(u64) -> Result<u64, Error>,
 ) -> Result<(), Error> {
     while bucket.has_missed() {
-        let (value, version) = load().unwrap_or_default();
+        let (value, version) = load()?.unwrap_or_default();
         if value == MISSED {
             break;
         }

@@ -4,6 +4,7 @@ use super::Mirror;
 use super::dirty::fresh_etag;
 use super::record::{Absence, Missed, Recorded};
 use super::report::Outcome;
+use crate::env::Guard;
 use crate::store::Writer;
 use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
 use std::rc::Rc;
@@ -98,13 +99,13 @@ impl Mirror {
         }
         let mut options = options.clone();
         if options.etag.is_none() {
-            options.etag = Some(fresh_etag(&self.name, self.env.coordinator.as_ref()));
+            options.etag = Some(fresh_etag(&self.name, self.env.coordinator.as_ref())?);
         }
-        let _lock = self.lock(key)?;
+        let lock = self.lock(key)?;
         let look = self.look(key, &options)?;
         let outcomes = self.outcomes("writing", key)?;
         let plain = PutOptions { if_absent: false, if_match: None, ..options.clone() };
-        self.publish(key, &look, outcomes, |index, deciding| {
+        self.publish(lock.as_ref(), key, &look, outcomes, |index, deciding| {
             self.children[index].put(key, data, if deciding { &options } else { &plain })
         })
     }
@@ -113,6 +114,7 @@ impl Mirror {
     /// the earlier failures.
     fn publish(
         &self,
+        lock: &dyn Guard,
         key: &str,
         look: &Look,
         mut outcomes: Vec<Outcome>,
@@ -124,6 +126,7 @@ impl Mirror {
             if outcomes[index].error().is_some() {
                 continue;
             }
+            self.check(lock, key, false)?;
             let deciding = written.is_none() && !look.recorded.is_behind(index);
             match write(index, deciding) {
                 Ok(info) => {
@@ -143,6 +146,7 @@ impl Mirror {
                 }
             }
         }
+        self.check(lock, key, false)?;
         let done = done(&outcomes);
         let Some(info) = written else {
             self.nothing_done(key, &look.recorded.own, &outcomes);
@@ -157,6 +161,17 @@ impl Mirror {
         }
         self.end_halfway(key, &look.recorded.own, &outcomes);
         Err(self.failure("writing", key, &outcomes))
+    }
+
+    /// Before the next step of a write or a delete that is on record: whether the key is
+    /// still locked. If not, another writer may have been between the steps, and have
+    /// ended the record: with a new one, healing compares the children.
+    fn check(&self, lock: &dyn Guard, key: &str, deleting: bool) -> Result<()> {
+        let Err(error) = lock.check() else { return Ok(()) };
+        self.dirty.begin_failed(key, deleting);
+        let store = &self.name;
+        let text = format!("store {store:?}: {key:?}: another may be writing it now: {error}");
+        Err(Error::Unavailable(text))
     }
 
     /// Deletes an object that this write created, if it is known to be new.
@@ -202,7 +217,8 @@ impl Mirror {
         if let [only] = self.children.as_slice() {
             return only.delete(key, options);
         }
-        let _lock = self.lock(key)?;
+        let lock = self.lock(key)?;
+        let lock = lock.as_ref();
         let before = self.recorded(key)?;
         let mut order = self.order();
         order.sort_by_key(|index| before.is_behind(*index));
@@ -222,6 +238,7 @@ impl Mirror {
             if outcomes[index].error().is_some() {
                 continue;
             }
+            self.check(lock, key, true)?;
             let plain = DeleteOptions::default();
             // A child that is behind has an older object.
             let deciding = !decided && !before.is_behind(index);
@@ -243,6 +260,7 @@ impl Mirror {
                 break;
             }
         }
+        self.check(lock, key, true)?;
         let (gone, others) = (done(&outcomes), others(&outcomes));
         if gone.is_empty() {
             self.nothing_done(key, &before.own, &outcomes);
@@ -347,10 +365,12 @@ impl Writer for Fanout {
     fn finish(mut self: Box<Self>, mut trailer: Trailer) -> Result<ObjectInfo> {
         let mirror = self.mirror.clone();
         if trailer.etag.is_none() {
-            let fresh = || fresh_etag(&mirror.name, mirror.env.coordinator.as_ref());
-            trailer.etag = Some(self.options.etag.take().unwrap_or_else(fresh));
+            trailer.etag = match self.options.etag.take() {
+                None => Some(fresh_etag(&mirror.name, mirror.env.coordinator.as_ref())?),
+                given => given,
+            };
         }
-        let _lock = mirror.lock(&self.key)?;
+        let lock = mirror.lock(&self.key)?;
         // The deciding child may have failed, or the others changed.
         let mut look = mirror.look(&self.key, &self.options)?;
         look.order = std::mem::take(&mut self.order);
@@ -358,9 +378,12 @@ impl Writer for Fanout {
             mirror.suspects_first(&mut look.order);
         }
         let outcomes = std::mem::take(&mut self.outcomes);
-        mirror.publish(&self.key, &look, outcomes, |index, _| match self.writers[index].take() {
-            Some(writer) => writer.finish(trailer.clone()),
-            None => Err(Error::Other("the write was given up before".to_owned())),
+        let writers = &mut self.writers;
+        mirror.publish(lock.as_ref(), &self.key, &look, outcomes, |index, _| {
+            match writers[index].take() {
+                Some(writer) => writer.finish(trailer.clone()),
+                None => Err(Error::Other("the write was given up before".to_owned())),
+            }
         })
     }
 }

@@ -233,18 +233,22 @@ pub(super) struct Process {
     pub time: Cell<u64>,
 }
 
-struct Held(#[expect(dead_code, reason = "held until it is dropped")] Guard);
+struct Held(Guard);
 
-impl env::Guard for Held {}
+impl env::Guard for Held {
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+}
 
 impl env::Coordinator for Process {
     fn lock(&self, name: &str) -> Result<Box<dyn env::Guard>> {
         let held = self.runtime.block_on(self.coordinator.lock(name))?;
         Ok(Box::new(Held(held)))
     }
-    fn load(&self, name: &str) -> Option<env::Versioned> {
-        let (value, version) = self.coordinator.load(name)?;
-        Some(env::Versioned { value, version })
+    fn load(&self, name: &str) -> Result<Option<env::Versioned>> {
+        let found = self.coordinator.load(name)?;
+        Ok(found.map(|(value, version)| env::Versioned { value, version }))
     }
     fn compare_and_set(&self, name: &str, expected: u64, value: Option<&[u8]>) -> Result<u64> {
         self.coordinator.compare_and_set(name, expected, value.map(<[u8]>::to_vec))

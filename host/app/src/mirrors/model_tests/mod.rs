@@ -230,8 +230,14 @@ impl World {
         });
     }
 
-    fn heal(&mut self, full: bool) {
-        self.act(format!("heal, full {full}"), "", |world| {
+    /// If `lost`, each lock of it is lost once it is taken, and nothing may change.
+    fn heal(&mut self, full: bool, lost: bool) {
+        self.act(format!("heal, full {full}, lost {lost}"), "", |world| {
+            let held = |world: &World| -> Vec<_> {
+                world.keys.keys().map(|key| world.held(key)).collect()
+            };
+            let before = held(world);
+            world.process.coordinator.lose_locks(lost);
             let objects = |name: String, child: &Child| {
                 Objects::new(&name, Arc::new(child.clone()) as SharedStore)
             };
@@ -242,8 +248,10 @@ impl World {
             let mirror = Mirror::new("m", children, journal, world.process.coordinator.clone());
             let how = Heal { full, dry_run: false, watch: Arc::new(|_| ()) };
             let healed = world.process.runtime.block_on(heal(&mirror, &how));
-            let held: Vec<_> = world.keys.keys().map(|key| world.held(key)).collect();
+            world.process.coordinator.lose_locks(false);
+            let held = held(world);
             world.log.push(format!("  {:?} {held:?}", healed.map(|report| report.left)));
+            assert!(!lost || held == before, "healed without its locks: {:#?}", world.log);
         });
     }
 
@@ -291,15 +299,16 @@ impl World {
 
     fn step(&mut self) {
         self.process.time.set(self.process.time.get() + self.random.below(2_000));
-        match self.random.below(24) {
+        match self.random.below(25) {
             0..=5 => self.write(),
             6..=7 => self.delete(),
             8..=11 => self.read(),
             12..=13 => self.list(),
             14..=19 => self.spoil(),
-            20 => self.heal(false),
-            21 => self.heal(true),
-            22 => self.restart(),
+            20 => self.heal(false, false),
+            21 => self.heal(true, false),
+            22 => self.heal(true, true),
+            23 => self.restart(),
             _ => self.recover(),
         }
     }

@@ -197,7 +197,8 @@ IMPORTS: dict[str, list[Function]] = {
     ],
     "coordinator": [
         Function("lock", {"name": STRING}, Result(Handle("guard", own=True), ERROR)),
-        Function("load", {"name": STRING}, Option(VERSIONED)),
+        Function("[method]guard.check", {"self": Handle("guard", own=False)}, Result(None, ERROR)),
+        Function("load", {"name": STRING}, Result(Option(VERSIONED), ERROR)),
         Function(
             "compare-and-set",
             {"name": STRING, "expected": U64, "value": Option(BYTES)},
