@@ -54,7 +54,7 @@ impl Bench {
                 let us = |seconds: f64| format!("{:.2} µs", seconds * 1e6);
                 let ratio = figures::ratio(Some(bare / through));
                 print_row(
-                    &format!("get {label}, {name}"),
+                    format!("get {label}, {name}"),
                     [us(bare), us(through), ratio, us(through - bare), budget.to_owned()],
                 );
             }
