@@ -1,5 +1,5 @@
 //! The environment of decorators besides their bases: the contract's interfaces
-//! `observer` and `coordinator`.
+//! `observer`, `coordinator` and `request-context`.
 
 use crate::types::{Error, Result};
 use std::cell::RefCell;
@@ -83,6 +83,30 @@ pub trait Coordinator {
     fn now(&self) -> u64;
 }
 
+/// What is known of the request that a store works for. Holds no secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestContext {
+    /// Identifies the request in logs.
+    pub request_id: Option<String>,
+    /// Whom the embedder has authenticated.
+    pub principal: Option<String>,
+    /// Where the request came from: an IP address or a host name.
+    pub remote_address: Option<String>,
+    /// How it came, such as `s3` or `cli`.
+    pub protocol: Option<String>,
+    /// The bucket that it names.
+    pub bucket: Option<String>,
+    /// Its W3C `traceparent`.
+    pub trace_parent: Option<String>,
+}
+
+/// Tells who asks. Never fails.
+pub trait Context {
+    /// The context of the current call. For calls of a stream, that under which the
+    /// stream was opened.
+    fn current(&self) -> RequestContext;
+}
+
 /// The environment of a chain.
 #[derive(Clone)]
 pub struct Env {
@@ -90,23 +114,32 @@ pub struct Env {
     pub observer: Rc<dyn Observer>,
     /// State shared between instances.
     pub coordinator: Rc<dyn Coordinator>,
+    /// Who asks.
+    pub context: Rc<dyn Context>,
 }
 
 impl Env {
     /// An environment for a single instance, without observer: tests, benchmarks,
     /// simple embedders.
     pub fn local() -> Self {
-        Env { observer: Rc::new(Silent), coordinator: Rc::new(Local::default()) }
+        let coordinator = Rc::new(Local::default());
+        Env { observer: Rc::new(Silent), coordinator, context: Rc::new(Silent) }
     }
 }
 
-/// An observer that drops everything.
+/// An observer that drops everything, and a context that knows nothing.
 #[derive(Debug, Default)]
 pub struct Silent;
 
 impl Observer for Silent {
     fn log(&self, _: Level, _: &str, _: &str) {}
     fn changed(&self, _: Event) {}
+}
+
+impl Context for Silent {
+    fn current(&self) -> RequestContext {
+        RequestContext::default()
+    }
 }
 
 /// A coordinator for one instance on one thread, which never fails. Nobody could release a lock while

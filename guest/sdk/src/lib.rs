@@ -13,10 +13,20 @@ mod transformer;
 
 pub use decorator::{Decorator, decorated};
 pub use serde_json::Value as Json;
-pub use storage_core::env::{self, Env};
+pub use storage_core::env::{self, Env, RequestContext};
 pub use storage_core::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
 pub use storage_core::*;
 pub use transformer::{Behaviour, Data, KeyMap, Part, Transformer, Validation, config};
+
+/// What is known of the request that the store works for: who asks, from where. A call of
+/// a stream sees the context under which the stream was opened. In a unit test, it is what
+/// [`mock::set_context`] set.
+pub fn context() -> RequestContext {
+    #[cfg(target_family = "wasm")]
+    return pack::context();
+    #[cfg(not(target_family = "wasm"))]
+    return mock::context();
+}
 
 /// Makes a component of the world `decorator-pack` from store types: a `&'static
 /// [&'static Kind]`. Call it once in a crate of type `cdylib`. Does nothing if the

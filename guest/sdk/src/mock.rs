@@ -13,13 +13,29 @@ pub use parts::{decode, encode};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use storage_core::chain::{self, Node};
-use storage_core::env::{Coordinator, Env, Event, Guard, Level, Local, Observer, Versioned};
+use storage_core::env::{
+    Context, Coordinator, Env, Event, Guard, Level, Local, Observer, RequestContext, Versioned,
+};
 use storage_core::kind::Kind;
 use storage_core::memory::Memory;
 use storage_core::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };
+
+thread_local! {
+    static CONTEXT: RefCell<RequestContext> = RefCell::default();
+}
+
+/// Sets what [`context`](crate::context()) returns in this thread.
+pub fn set_context(context: RequestContext) {
+    CONTEXT.set(context);
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn context() -> RequestContext {
+    CONTEXT.with_borrow(Clone::clone)
+}
 
 /// Builds a store over these bases as the host does, but without checking the
 /// config against its schema.
@@ -201,6 +217,7 @@ pub struct Surroundings {
     time: Cell<u64>,
     lines: RefCell<Vec<String>>,
     events: RefCell<Vec<Event>>,
+    context: RefCell<RequestContext>,
     shared: Local,
 }
 
@@ -218,7 +235,7 @@ impl Surroundings {
             config: config.to_string(),
             bases: (0..bases.len()).map(|i| chain::Base::Name(i.to_string())).collect(),
         };
-        let env = Env { observer: self.clone(), coordinator: self.clone() };
+        let env = Env { observer: self.clone(), coordinator: self.clone(), context: self.clone() };
         let built = chain::build_of(&[kind], &[node], &env, |name| {
             let base = name.parse().ok().and_then(|i: usize| bases.get(i));
             base.map(|base| Rc::new(base.named(name)) as SharedStore).ok_or(Error::NotFound)
@@ -229,6 +246,12 @@ impl Surroundings {
     /// Sets the clock, in milliseconds since 1970-01-01T00:00:00Z.
     pub fn set_time(&self, milliseconds: u64) {
         self.time.set(milliseconds);
+    }
+
+    /// Sets who asks from now on, also for [`context`](crate::context()).
+    pub fn set_context(&self, context: RequestContext) {
+        set_context(context.clone());
+        *self.context.borrow_mut() = context;
     }
 
     /// The lines logged since the last call of this.
@@ -249,6 +272,12 @@ impl Observer for Surroundings {
 
     fn changed(&self, event: Event) {
         self.events.borrow_mut().push(event);
+    }
+}
+
+impl Context for Surroundings {
+    fn current(&self) -> RequestContext {
+        self.context.borrow().clone()
     }
 }
 

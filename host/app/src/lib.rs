@@ -10,6 +10,7 @@
 //! - [`caching`]: removes the copies of CachingStores.
 //! - [`mirrors`]: heals and compares the children of mirrors.
 //! - [`notify`]: delivers the events of NotifyingStores.
+//! - [`request_context`]: who asks, for decorators; a program sets it with `scope`.
 //! - [`serve`]: the S3 endpoint.
 
 pub mod allocator;
@@ -35,4 +36,4 @@ pub use storage_backends as backends;
 pub use storage_s3 as serve;
 pub use storage_sandbox::{self as engine, coordinator, log as observe};
 pub use storage_store::{self as store, Error, ObjectStore, Objects, Result};
-pub use storage_store::{blocking, objects, source};
+pub use storage_store::{blocking, objects, request_context, source};

@@ -1,7 +1,10 @@
-//! The functions that a guest may call: its base stores, the observer, the coordinator.
+//! The functions that a guest may call: its base stores, the observer, the coordinator,
+//! the request's context.
 //! Every number and string comes from the guest and is not trusted.
 
-use super::bindings::storage::object_store::{coordinator, object_store, observer, types};
+use super::bindings::storage::object_store::{
+    coordinator, object_store, observer, request_context, types,
+};
 use super::convert;
 use super::state::{Base, BaseReader, BaseWriter, State};
 use crate::coordinator::Guard;
@@ -204,6 +207,20 @@ impl observer::Host for State {
             failure: event.failure.map(convert::error_in),
         });
         Ok(())
+    }
+}
+
+impl request_context::Host for State {
+    async fn current(&mut self) -> Result<request_context::Context> {
+        let now = storage_store::request_context::current();
+        Ok(request_context::Context {
+            request_id: now.request_id,
+            principal: now.principal,
+            remote_address: now.remote_address,
+            protocol: now.protocol,
+            bucket: now.bucket,
+            trace_parent: now.trace_parent,
+        })
     }
 }
 

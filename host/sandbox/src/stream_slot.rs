@@ -7,6 +7,7 @@
 use super::pool::{Instance, Pool, within};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use storage_store::request_context::{Captured, capture};
 use storage_store::{Error, Result};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit};
@@ -182,6 +183,8 @@ struct Occupied {
     /// `None` once left.
     place: Option<Place>,
     runtime: Handle,
+    /// The context under which the stream was opened.
+    context: Captured,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -202,15 +205,15 @@ impl Occupied {
             Some(place) => place,
             None => pool.slots.found(pool.instance().await?),
         };
-        let runtime = Handle::current();
-        Ok(Self { pool: pool.clone(), place: Some(place), runtime, _permit: permit })
+        let (runtime, context) = (Handle::current(), capture());
+        Ok(Self { pool: pool.clone(), place: Some(place), runtime, context, _permit: permit })
     }
 
     async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
         let Some(place) = &self.place else { return Err(gone()) };
         let mut turn = place.clone().lock_owned().await;
         let limit = self.pool.pack().limits().call;
-        let run = async move {
+        let run = self.context.scope(async move {
             let mut instance = turn.take()?;
             instance.store.data_mut().begin();
             match within(limit, call(&mut instance)).await {
@@ -220,7 +223,7 @@ impl Occupied {
                 }
                 Err(trap) => Some(Err((trap, instance.store.data().starved))),
             }
-        };
+        });
         // A call dropped half-way takes the instance with it. If other streams share
         // the instance, the call runs to its end in a task.
         let answer = if self.pool.slots.is_alone(place) {

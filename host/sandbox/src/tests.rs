@@ -1,9 +1,12 @@
 use super::*;
 use bytes::Bytes;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use storage_backends::memory::Memory;
 use storage_core::chain::{Base, Node};
+use storage_core::env::{Event, Level};
 use storage_store::Objects;
+use storage_store::request_context::{self, RequestContext, scope};
 use storage_store::source::Ended;
 use storage_store::{
     Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
@@ -89,6 +92,63 @@ async fn many_streams_at_a_time_keep_their_bytes_apart() {
         let wanted: String = (0..5).map(|round| format!("{i}:{round} ")).collect();
         assert_eq!(reader.next(1000).await.unwrap(), wanted);
         assert_eq!(reader.next(1000).await.unwrap(), "");
+    }
+}
+
+/// Remembers the key of each event, and the principal whom it is told of.
+#[derive(Default)]
+struct Told(Mutex<Vec<(String, Option<String>)>>);
+
+impl Observer for Told {
+    fn log(&self, _: Level, _: &str, _: &str) {}
+    fn changed(&self, event: Event) {
+        let principal = request_context::current().principal;
+        self.0.lock().unwrap().push((event.key, principal));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_of_two_users_at_a_time_see_their_own_context() {
+    let of = |user: &str| RequestContext {
+        principal: Some(user.to_owned()),
+        ..RequestContext::default()
+    };
+    let node = Node { kind: "NotifyingStore".to_owned(), ..identities(1).remove(0) };
+    let bases = HashMap::from([("memory".to_owned(), Arc::new(Memory::new()) as SharedStore)]);
+    let told = Arc::new(Told::default());
+    let shared = Shared { observer: told.clone(), ..Shared::silent() };
+    let engine = crate::shared().unwrap();
+    let chain = Arc::new(engine.chain(vec![node], bases, shared).await.unwrap());
+    let tasks = (0..2 * MANY).map(|number| {
+        let (chain, user) = (chain.clone(), ["ada", "bob"][number % 2]);
+        tokio::spawn(async move {
+            let key = format!("{user}/{number}");
+            let opened = scope(of(user), async {
+                chain.put(&key, "x".into(), PutOptions::default()).await.unwrap();
+                tokio::task::yield_now().await;
+                chain.write(&key, PutOptions::default()).await.unwrap()
+            });
+            (opened.await, user)
+        })
+    });
+    let opened = futures::future::try_join_all(tasks).await.unwrap();
+    // Ended by others, and in nobody's name.
+    for (number, (mut writer, user)) in opened.into_iter().enumerate() {
+        let end = async {
+            writer.push("y".into()).await.unwrap();
+            writer.finish(Trailer::default()).await.unwrap()
+        };
+        match number % 3 {
+            0 => drop(end.await),
+            _ => drop(scope(of(if user == "ada" { "bob" } else { "ada" }), end).await),
+        }
+    }
+    chain.delete("nobody/", DeleteOptions::default()).await.unwrap_err();
+    let told = told.0.lock().unwrap();
+    assert_eq!(told.len(), 4 * MANY + 1);
+    for (key, principal) in told.iter() {
+        let (user, _) = key.split_once('/').unwrap();
+        assert_eq!(principal.as_deref(), Some(user).filter(|user| *user != "nobody"), "{key}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`source`], [`carry`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
 //! - [`delimited`]: listings grouped by a delimiter.
 //! - [`blocking`]: an adapter from async stores to the sync trait.
+//! - [`request_context`]: who asks.
 //! - [`location`]: whether two stores share objects.
 //! - [`files`], [`secret`], [`units`]: what users name in a configuration.
 
@@ -18,6 +19,7 @@ pub mod files;
 pub mod location;
 mod object_store;
 pub mod objects;
+pub mod request_context;
 pub mod secret;
 pub mod source;
 pub mod units;

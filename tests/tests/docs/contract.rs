@@ -38,7 +38,15 @@ fn the_package_has_its_interfaces_and_worlds() {
     let package = &resolve.packages[package];
     let mut interfaces: Vec<&str> = package.interfaces.keys().map(String::as_str).collect();
     interfaces.sort_unstable();
-    let wanted = ["coordinator", "decorators", "object-store", "observer", "transform", "types"];
+    let wanted = [
+        "coordinator",
+        "decorators",
+        "object-store",
+        "observer",
+        "request-context",
+        "transform",
+        "types",
+    ];
     assert_eq!(interfaces, wanted);
     let mut worlds: Vec<&str> = package.worlds.keys().map(String::as_str).collect();
     worlds.sort_unstable();
@@ -64,10 +72,11 @@ fn the_worlds_import_and_export_what_their_roles_need() {
         (names(world.imports.values().collect()), names(world.exports.values().collect()))
     };
     let (imports, exports) = world("decorator-pack");
-    assert_eq!(imports, ["coordinator", "object-store", "observer", "types"]);
+    assert_eq!(imports, ["coordinator", "object-store", "observer", "request-context", "types"]);
     assert_eq!(exports, ["decorators", "object-store"]);
     let (imports, exports) = world("transformer");
-    assert_eq!((imports, exports), (vec!["types".to_owned()], vec!["transform".to_owned()]));
+    assert_eq!(imports, ["request-context", "types"]);
+    assert_eq!(exports, ["transform"]);
 }
 
 #[test]

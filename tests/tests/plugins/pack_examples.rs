@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use storage_tests::clients;
 use storage_tests::plugins::{self, Example};
+use storage_tests::server::Server;
 use storage_tests::wasm::{TARGET, cargo, root};
 
 #[test]
@@ -62,5 +63,63 @@ fn trash_keeps_what_was_replaced_and_deleted_and_gives_it_back() -> Result<()> {
     example.ok(&["mv", &format!("trash:{}", lost[2]), "objects:large"])?;
     example.ok(&["get", "large", "restored"])?;
     ensure!(fs::read(example.path().join("restored"))? == large, "restored, but not the same");
+    Ok(())
+}
+
+/// What is told of the changes below a plug-in, and of each request.
+const TOLD: &str = "
+  told:
+    type: NotifyingStore
+    base: files
+    config: {on_change: [{file: {path: changes.jsonl}}]}
+  logged:
+    type: LoggingStore
+    base: guarded
+main: logged
+";
+
+const TWO_USERS: &str = "
+  credentials:
+    - {access_key: ADA, secret_key: secret-of-ADA-which-is-long}
+    - {access_key: BOB, secret_key: secret-of-BOB-which-is-long}
+";
+
+#[test]
+fn principals_may_change_what_the_rules_say_and_what_they_do_is_told_in_their_names() -> Result<()>
+{
+    let example = Example::new("principals", &plugins::rust("principals")?)?;
+    let said = example.put_refused("ada/k", "from the command line")?;
+    ensure!(said.contains("may not change") && said.contains("permission-denied"), "{said}");
+
+    let directory = tempfile::tempdir()?;
+    fs::copy(example.path().join("principals.wasm"), directory.path().join("principals.wasm"))?;
+    let stores = fs::read_to_string(example.path().join("stores.yaml"))?;
+    let stores = stores.replace("    base: files\n", "    base: told\n");
+    let stores = stores.replace("main: guarded\n", TOLD.trim_start_matches('\n'));
+    let server = Server::start_serving_in(directory, &stores, TWO_USERS)?;
+    clients::script(&server, "principals.py", &[])?;
+    let log = server.log();
+    for user in ["ADA", "BOB"] {
+        let own = user.to_lowercase();
+        let line = log.lines().find(|line| line.contains(&format!("store put {own}/k (request ")));
+        ensure!(line.is_some_and(|line| line.ends_with(&format!("principal {user})"))), "{log}");
+    }
+    ensure!(!log.contains("secret-of"), "{log}");
+    let directory = server.stop()?;
+    let changes = fs::read_to_string(directory.path().join("changes.jsonl"))?;
+    ensure!(changes.lines().count() > 400, "{changes}");
+    for line in changes.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        let (owner, _) =
+            event["key"].as_str().and_then(|key| key.split_once('/')).context("key")?;
+        let user = event["principal"].as_str().context("no principal")?;
+        ensure!(owner == "shared" || owner == user.to_lowercase(), "{line}");
+        ensure!(event["protocol"] == "s3" && event["bucket"] == "main", "{line}");
+        ensure!(
+            event["remote_address"] == "127.0.0.1" && event["request_id"].is_string(),
+            "{line}"
+        );
+        ensure!(event.get("trace_parent").is_none(), "{line}");
+    }
     Ok(())
 }

@@ -291,6 +291,8 @@ export function importsOf({ backends, run, coordinator, log, changed }) {
       compareAndSet: (name, expected, value) => runSync(answer(compareAndSet(name, expected, value))),
       now: () => BigInt(Date.now()),
     },
+    // Nothing is known of who asks.
+    'storage:object-store/request-context': { current: () => ({}) },
     'storage:object-store/observer': {
       log,
       changed: ({ failure, size, ...event }) =>

@@ -4,7 +4,9 @@ use crate::bindings::storage::object_store::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Trailer,
 };
-use crate::bindings::storage::object_store::{coordinator, object_store, observer, types};
+use crate::bindings::storage::object_store::{
+    coordinator, object_store, observer, request_context, types,
+};
 use crate::memory::{Memory, Reader, Writer};
 use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -176,6 +178,20 @@ impl observer::Host for Surroundings {
     fn changed(&mut self, event: observer::Event) -> Result<()> {
         self.log.push(format!("{:?} {}: {}", event.action, event.store, event.key));
         Ok(())
+    }
+}
+
+impl request_context::Host for Surroundings {
+    fn current(&mut self) -> Result<request_context::Context> {
+        // Nothing is known of who asks.
+        Ok(request_context::Context {
+            request_id: None,
+            principal: None,
+            remote_address: None,
+            protocol: None,
+            bucket: None,
+            trace_parent: None,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::caching;
 use crate::chain;
-use crate::env::{Coordinator, Env, Guard, Local, Silent, Versioned};
+use crate::env::{Coordinator, Env, Guard, Local, Versioned};
 use crate::kind::{Args, Kind};
 use crate::memory::Memory;
 use crate::store::{Reader, SharedStore, Store, Writer};
@@ -373,7 +373,7 @@ impl Coordinator for Shared {
 }
 
 pub(super) fn args(shared: &Rc<Shared>, config: &str, bases: &[&Faulty]) -> Args {
-    args_in(Env { observer: Rc::new(Silent), coordinator: shared.clone() }, config, bases)
+    args_in(Env { coordinator: shared.clone(), ..Env::local() }, config, bases)
 }
 
 pub(super) fn args_in(env: Env, config: &str, bases: &[&Faulty]) -> Args {

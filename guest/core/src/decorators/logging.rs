@@ -1,10 +1,11 @@
 //! `LoggingStore` and `ExceptionLoggingStore`: log operations.
 //!
 //! The lines are those of the Python library: `{store_name} put {key}`, and `failed
-//! to put {key}: {error}`. Control characters are escaped, so that no key can forge
+//! to put {key}: {error}`. If it is known who asks, ` (request {id}, principal {name})`
+//! follows. Control characters are escaped, so that no key can forge
 //! a line. A stream is logged when it is opened and when it fails.
 
-use crate::env::{Env, Level};
+use crate::env::{Env, Level, RequestContext};
 use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
@@ -124,13 +125,29 @@ struct Log {
 impl Log {
     fn started(&self, operation: &str, key: &str) {
         let line = format!("{}{operation} {}", self.prefix, escaped(key));
-        self.env.observer.log(self.level, &self.name, line.trim_end());
+        self.log(self.level, line.trim_end());
     }
 
     fn failed(&self, operation: &str, key: &str, error: &Error) {
         let line =
             format!("failed to {operation} {}: {}", escaped(key), escaped(&error.to_string()));
-        self.env.observer.log(Level::Error, &self.name, &line);
+        self.log(Level::Error, &line);
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        let RequestContext { request_id, principal, .. } = self.env.context.current();
+        let known = [("request", request_id), ("principal", principal)];
+        let known: Vec<String> = known
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", escaped(&value?))))
+            .collect();
+        match known.is_empty() {
+            true => self.env.observer.log(level, &self.name, line),
+            false => {
+                let line = format!("{line} ({})", known.join(", "));
+                self.env.observer.log(level, &self.name, &line);
+            }
+        }
     }
 }
 
@@ -267,7 +284,7 @@ impl Writer for LoggedWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Event, Local, Observer};
+    use crate::env::{Context, Event, Observer};
     use crate::memory::Memory;
     use std::cell::RefCell;
 
@@ -281,9 +298,24 @@ mod tests {
         fn changed(&self, _: Event) {}
     }
 
+    impl Context for RequestContext {
+        fn current(&self) -> RequestContext {
+            self.clone()
+        }
+    }
+
     fn store(kind: &Kind, config: serde_json::Value) -> (Rc<Lines>, SharedStore) {
+        store_for(RequestContext::default(), kind, config)
+    }
+
+    fn store_for(
+        context: RequestContext,
+        kind: &Kind,
+        config: serde_json::Value,
+    ) -> (Rc<Lines>, SharedStore) {
         let lines = Rc::new(Lines::default());
-        let env = Env { observer: lines.clone(), coordinator: Rc::new(Local::default()) };
+        let context = Rc::new(context);
+        let env = Env { observer: lines.clone(), context, ..Env::local() };
         let bases = vec![Rc::new(Memory::default()) as SharedStore];
         let store =
             (kind.build)(Args { name: "log".to_owned(), config, bases, names: Vec::new(), env })
@@ -301,6 +333,19 @@ mod tests {
         store.delete("none", &DeleteOptions::default()).unwrap_err();
         let want = ["mine put k", "mine exists a\\nb", "mine keys", "mine delete none"];
         assert_eq!(*lines.0.borrow(), want.map(|line| (Level::Warn, line.to_owned())));
+    }
+
+    #[test]
+    fn a_line_ends_with_who_asks_if_that_is_known() {
+        let last = |context: RequestContext| {
+            let (lines, store) = store_for(context, &KIND, serde_json::json!({}));
+            store.exists("k").unwrap();
+            lines.0.borrow()[0].1.clone()
+        };
+        let id = RequestContext { request_id: Some("17".to_owned()), ..RequestContext::default() };
+        assert_eq!(last(id.clone()), "store exists k (request 17)");
+        let both = RequestContext { principal: Some("a\nb".to_owned()), ..id };
+        assert_eq!(last(both), "store exists k (request 17, principal a\\nb)");
     }
 
     #[test]

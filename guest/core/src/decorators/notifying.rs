@@ -125,7 +125,7 @@ impl Writer for NotifyingWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Level, Local, Observer};
+    use crate::env::{Level, Observer};
     use crate::kind::Args;
     use crate::memory::Memory;
     use crate::types::Error;
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn changes_and_failures_are_told_of_after_the_operation() {
         let events = Rc::new(Events::default());
-        let env = Env { observer: events.clone(), coordinator: Rc::new(Local::default()) };
+        let env = Env { observer: events.clone(), ..Env::local() };
         let bases = vec![Rc::new(Memory::default()) as SharedStore];
         let config = serde_json::json!({});
         let store =

@@ -9,6 +9,7 @@ mod store;
 mod surroundings;
 
 pub use exports::Pack;
+pub(crate) use surroundings::context;
 
 use storage_core::kind::Kind;
 

@@ -1,14 +1,17 @@
-//! The imported `observer` and `coordinator` as an [`Env`].
+//! The imported `observer`, `coordinator` and `request-context` as an [`Env`].
 
-use super::bindings::storage::object_store::{coordinator, observer};
+use super::bindings::storage::object_store::{coordinator, observer, request_context};
 use super::convert;
 use std::rc::Rc;
 use storage_core::Result;
-use storage_core::env::{Action, Coordinator, Env, Event, Guard, Level, Observer, Versioned};
+use storage_core::env::{
+    Action, Context, Coordinator, Env, Event, Guard, Level, Observer, RequestContext, Versioned,
+};
 
 /// The environment of every chain in this component.
 pub fn env() -> Env {
-    Env { observer: Rc::new(Outside), coordinator: Rc::new(Outside) }
+    let outside = Rc::new(Outside);
+    Env { observer: outside.clone(), coordinator: outside.clone(), context: outside }
 }
 
 struct Outside;
@@ -36,6 +39,25 @@ impl Observer for Outside {
             etag: event.etag,
             failure: event.failure.map(convert::error_out),
         });
+    }
+}
+
+impl Context for Outside {
+    fn current(&self) -> RequestContext {
+        context()
+    }
+}
+
+/// Who asks.
+pub fn context() -> RequestContext {
+    let now = request_context::current();
+    RequestContext {
+        request_id: now.request_id,
+        principal: now.principal,
+        remote_address: now.remote_address,
+        protocol: now.protocol,
+        bucket: now.bucket,
+        trace_parent: now.trace_parent,
     }
 }
 

@@ -8,5 +8,6 @@ wit_bindgen::generate!({
     default_bindings_module: "storage_plugin::transform::bindings",
     with: {
         "storage:object-store/types@0.1.0": crate::pack::bindings::storage::object_store::types,
+        "storage:object-store/request-context@0.1.0": crate::pack::bindings::storage::object_store::request_context,
     },
 });

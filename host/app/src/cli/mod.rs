@@ -42,6 +42,7 @@ use output::tell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use storage_store::request_context::{RequestContext, scope};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
@@ -156,11 +157,29 @@ pub fn main() -> ExitCode {
         }
     };
     let context = Context { file: cli.config, json: cli.json, quiet: cli.quiet };
-    let outcome = runtime.block_on(dispatch(cli.verb, &context));
+    let outcome = runtime.block_on(scope(whoami(), dispatch(cli.verb, &context)));
     let code = report::report(outcome, &context);
     // Don't wait for reads whose results nobody needs.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// The user of the operating system, and its host name.
+fn whoami() -> RequestContext {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    RequestContext {
+        principal: Some(name.unwrap_or(uid)),
+        remote_address: host.map(|host| host.trim().to_owned()),
+        protocol: Some("cli".to_owned()),
+        ..RequestContext::default()
+    }
 }
 
 async fn dispatch(verb: Verb, context: &Context) -> Outcome {

@@ -4,6 +4,7 @@ use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::env::{Action, Event};
+use storage_store::request_context;
 
 pub(super) struct Message {
     /// Unique per event; retries repeat it.
@@ -26,6 +27,7 @@ pub(super) fn action_name(action: Action) -> &'static str {
 }
 
 impl Message {
+    /// Adds the context of the current task to the event.
     pub(super) fn new(event: Event) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let time = now();
@@ -35,7 +37,8 @@ impl Message {
             .failure
             .as_ref()
             .map(|error| json!({ "code": error.code(), "message": error.to_string() }));
-        let json = json!({
+        let context = request_context::current();
+        let mut json = json!({
             "id": id,
             "time": u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             "store": event.store,
@@ -45,6 +48,19 @@ impl Message {
             "etag": event.etag,
             "error": failure,
         });
+        let fields = [
+            ("request_id", context.request_id),
+            ("principal", context.principal),
+            ("remote_address", context.remote_address),
+            ("protocol", context.protocol),
+            ("bucket", context.bucket),
+            ("trace_parent", context.trace_parent),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                json[name] = value.into();
+            }
+        }
         Self { id, event, json: json.to_string() }
     }
 }

@@ -34,6 +34,7 @@ where
     F: Future<Output = Finished> + Send + 'static,
 {
     let mut items = pin!(items.fuse());
+    let context = storage_store::request_context::capture();
     let mut tasks = JoinSet::new();
     let (mut open, mut fault) = (true, None);
     let most = control.concurrency.max(1);
@@ -46,7 +47,7 @@ where
             }
             item = items.next(), if open && tasks.len() < most => match item {
                 Some(Ok(item)) => {
-                    tasks.spawn(work(item));
+                    tasks.spawn(context.scope(work(item)));
                 }
                 Some(Err(failed)) => {
                     open = false;

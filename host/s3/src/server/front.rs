@@ -13,8 +13,10 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, S3Error, S3ErrorCode};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use storage_store::request_context::RequestContext;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const EXPECTED_OWNER: &str = "x-amz-expected-bucket-owner";
@@ -29,7 +31,11 @@ pub struct Front {
 }
 
 impl Front {
-    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
+    pub async fn answer(
+        &self,
+        request: Request<Body>,
+        id: &str,
+    ) -> Result<Response<Body>, HttpError> {
         let bucket = bucket(request.uri().path()).map(str::to_owned);
         let allowed = match (Asked::by(request.method(), request.headers()), &bucket) {
             (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
@@ -62,7 +68,7 @@ impl Front {
         if waits && (is_empty || response.status().as_u16() >= 400) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        identify(&mut response);
+        identify(&mut response, id);
         Ok(response)
     }
 
@@ -185,16 +191,33 @@ fn unquote_etag(response: &mut Response<Body>) {
     *response.body_mut() = Body::from(text);
 }
 
-/// Adds a request id to the headers, and to the body of an error.
-pub(super) fn identify(response: &mut Response<Body>) {
+/// What decorators learn of a request before it is authenticated.
+pub(super) fn context(request: &Request<Body>, peer: IpAddr, id: &str) -> RequestContext {
+    let trace_parent = request.headers().get("traceparent");
+    RequestContext {
+        request_id: Some(id.to_owned()),
+        principal: None,
+        remote_address: Some(peer.to_canonical().to_string()),
+        protocol: Some("s3".to_owned()),
+        bucket: bucket(request.uri().path()).map(str::to_owned),
+        trace_parent: trace_parent.and_then(|text| text.to_str().ok()).map(str::to_owned),
+    }
+}
+
+/// A new request id.
+pub(super) fn request_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static START: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
         let mut random = [0; 4];
         let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
         u32::from_ne_bytes(random)
     });
-    let id = format!("{:08X}{:08X}", *START, NEXT.fetch_add(1, Ordering::Relaxed));
-    response.headers_mut().extend(HeaderValue::from_str(&id).ok().map(|id| (REQUEST_ID, id)));
+    format!("{:08X}{:08X}", *START, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Adds the request id to the headers, and to the body of an error.
+pub(super) fn identify(response: &mut Response<Body>, id: &str) {
+    response.headers_mut().extend(HeaderValue::from_str(id).ok().map(|id| (REQUEST_ID, id)));
     let is_xml = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/xml");
     if response.status().as_u16() < 400 || !response.headers().get(CONTENT_TYPE).is_some_and(is_xml)
     {

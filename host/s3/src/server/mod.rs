@@ -60,10 +60,11 @@ use s3s::service::S3ServiceBuilder;
 use staging::Staging;
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use storage_store::request_context;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -169,7 +170,7 @@ impl Server {
                 let permit = connections.clone().acquire_owned().await;
                 (self.listener.accept().await, permit)
             };
-            let ((stream, _), permit) = tokio::select! {
+            let ((stream, peer), permit) = tokio::select! {
                 () = &mut until => break,
                 accepted = accepted => match accepted {
                     (Ok(stream), Ok(permit)) => (stream, permit),
@@ -186,7 +187,7 @@ impl Server {
             let current = self.current.clone();
             let watcher = graceful.watcher();
             tokio::spawn(async move {
-                serve(stream, current, watcher).await;
+                serve(stream, peer.ip(), current, watcher).await;
                 drop(permit);
             });
         }
@@ -211,7 +212,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
+async fn serve(stream: TcpStream, peer: IpAddr, current: Shared, watcher: Watcher) {
     let _ = stream.set_nodelay(true);
     let (idle, tls) = {
         // Not held: a connection may outlive the configuration it began under.
@@ -220,9 +221,9 @@ async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
     };
     let stream = Patient::new(stream, idle);
     match tls {
-        None => speak(stream, current, watcher).await,
+        None => speak(stream, peer, current, watcher).await,
         Some(tls) => match tokio::time::timeout(tls::HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => speak(stream, current, watcher).await,
+            Ok(Ok(stream)) => speak(stream, peer, current, watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "a client and TLS did not agree"),
             Err(_) => tracing::debug!("a client did not agree on keys in time"),
         },
@@ -231,20 +232,23 @@ async fn serve(stream: TcpStream, current: Shared, watcher: Watcher) {
 
 /// Serves HTTP/1.1 only, which is what S3 clients speak: detecting the version
 /// would wait for the first bytes without a limit.
-async fn speak<S>(stream: S, current: Shared, watcher: Watcher)
+async fn speak<S>(stream: S, peer: IpAddr, current: Shared, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer = hyper::service::service_fn(move |request| {
         let current = read(&current);
         async move {
+            let id = front::request_id();
             match current.admission.admit(request) {
                 Ok((request, room)) => {
-                    let answer = current.front.answer(request).await?;
+                    let context = front::context(&request, peer, &id);
+                    let answer = current.front.answer(request, &id);
+                    let answer = request_context::scope(context, answer).await?;
                     Ok(Held::answer(answer, Some(room)))
                 }
                 Err(mut refusal) => {
-                    front::identify(&mut refusal);
+                    front::identify(&mut refusal, &id);
                     Ok::<_, s3s::HttpError>(Held::answer(*refusal, None))
                 }
             }

@@ -10,7 +10,11 @@ const CONTRACT: &str = "storage:object-store/";
 const SUPPORTED: &str = "0.1";
 
 /// The contract's interfaces that a plug-in may import.
-const CONTRACT_IMPORTS: [&str; 4] = ["types", "object-store", "observer", "coordinator"];
+const CONTRACT_IMPORTS: [&str; 5] =
+    ["types", "object-store", "observer", "coordinator", "request-context"];
+
+/// Those that a transformer may import.
+const TRANSFORMER_IMPORTS: [&str; 2] = ["types", "request-context"];
 
 /// The worlds that a plug-in may target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +106,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, String> {
         }
     };
     let imports = imports.into_iter().map(|name| match answer(&name) {
-        Some(Answer::Contract) if world == World::Transformer && !is(&name, CONTRACT, "types") => {
+        Some(Answer::Contract)
+            if world == World::Transformer
+                && !TRANSFORMER_IMPORTS.iter().any(|interface| is(&name, CONTRACT, interface)) =>
+        {
             Err(format!(
                 "it asks for {name}, which a transformer is not given: its functions get all that \
                  they need, and stores of one's own make the world decorator-pack"

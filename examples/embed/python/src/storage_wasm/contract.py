@@ -129,6 +129,17 @@ class Versioned(NamedTuple):
     version: int
 
 
+class RequestContext(NamedTuple):
+    """What is known of the request that a store works for."""
+
+    request_id: Optional[str] = None
+    principal: Optional[str] = None
+    remote_address: Optional[str] = None
+    protocol: Optional[str] = None
+    bucket: Optional[str] = None
+    trace_parent: Optional[str] = None
+
+
 class Event(NamedTuple):
     """A change, or the attempt at one."""
 

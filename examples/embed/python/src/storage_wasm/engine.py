@@ -13,7 +13,7 @@ from wasmtime import WasmtimeError
 
 from . import coordinator
 from .abi.native import Instance, Module
-from .contract import Backend, Event, Failure
+from .contract import Backend, Event, Failure, RequestContext
 from .coordinator import Coordinator
 from .errors import InvalidConfig, to_failure
 
@@ -98,6 +98,8 @@ HANDLERS: dict[tuple[str, str], Callable[..., Any]] = {
     ),
     ("coordinator", "compare-and-set"): _cas,
     ("coordinator", "now"): lambda _: coordinator.now(),
+    # Nothing is known of who asks.
+    ("request-context", "current"): lambda _: RequestContext(),
 }
 
 

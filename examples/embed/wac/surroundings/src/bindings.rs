@@ -10,6 +10,7 @@ wit_bindgen::generate!({
             import storage:object-store/types@0.1.0;
             export storage:object-store/observer@0.1.0;
             export storage:object-store/coordinator@0.1.0;
+            export storage:object-store/request-context@0.1.0;
         }",
 });
 

@@ -1,10 +1,11 @@
-//! The decorators' imports besides stores: a log to standard error, and the locks and
-//! small values of one instance.
+//! The decorators' imports besides stores: a log to standard error, the locks and small
+//! values of one instance, and a context that knows nothing.
 
 mod bindings;
 
 use bindings::exports::storage::object_store::coordinator::{self, Versioned};
 use bindings::exports::storage::object_store::observer::{self, Action, Event, Level};
+use bindings::exports::storage::object_store::request_context::{self, Context};
 use bindings::storage::object_store::types::Error;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -79,6 +80,20 @@ impl coordinator::Guest for Component {
     fn now() -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl request_context::Guest for Component {
+    fn current() -> Context {
+        // Nothing is known of who asks.
+        Context {
+            request_id: None,
+            principal: None,
+            remote_address: None,
+            protocol: None,
+            bucket: None,
+            trace_parent: None,
+        }
     }
 }
 

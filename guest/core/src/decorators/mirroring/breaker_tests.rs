@@ -30,7 +30,8 @@ impl Setup {
 
     /// One of several instances.
     fn instance(&self, policy: &str) -> MirroringStore {
-        let env = Env { observer: self.log.clone(), coordinator: self.shared.clone() };
+        let env =
+            Env { observer: self.log.clone(), coordinator: self.shared.clone(), ..Env::local() };
         let children: Vec<&Faulty> = self.children.iter().collect();
         let config = format!(r#"{{"write":{policy:?}}}"#);
         MirroringStore::new(args_in(env, &config, &children)).unwrap()

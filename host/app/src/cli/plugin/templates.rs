@@ -44,6 +44,7 @@ pub const WIT: Files = wit![
     "decorators.wit",
     "object-store.wit",
     "observer.wit",
+    "request-context.wit",
     "transform.wit",
     "types.wit",
     "worlds.wit",

@@ -330,7 +330,8 @@ fn start(
     let time = Cell::new(1_000_000);
     let process =
         Rc::new(Process { coordinator: Coordinator::default(), runtime: runtime.clone(), time });
-    let env = Env { observer: Rc::new(Silent), coordinator: process.clone() };
+    let env =
+        Env { observer: Rc::new(Silent), coordinator: process.clone(), context: Rc::new(Silent) };
     let all = children.iter().chain(journal);
     let bases = all.map(|child| Rc::new(Plain(Box::new(child.clone()))) as core::SharedStore);
     let mut names: Vec<String> = (0..children.len()).map(|n| format!("child-{n}")).collect();

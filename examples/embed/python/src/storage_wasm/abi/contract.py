@@ -111,6 +111,18 @@ EVENT = Record(
     },
     contract.Event,
 )
+CONTEXT = Record(
+    "context",
+    {
+        "request-id": Option(STRING),
+        "principal": Option(STRING),
+        "remote-address": Option(STRING),
+        "protocol": Option(STRING),
+        "bucket": Option(STRING),
+        "trace-parent": Option(STRING),
+    },
+    contract.RequestContext,
+)
 BASE_SHAPE = Enum("base-shape", ["one", "many", "main-and-cache"])
 KIND = Record(
     "kind",
@@ -206,6 +218,7 @@ IMPORTS: dict[str, list[Function]] = {
         ),
         Function("now", {}, U64),
     ],
+    "request-context": [Function("current", {}, CONTEXT)],
 }
 EXPORTS: dict[str, list[Function]] = {
     "object-store": _object_store(GuestHandle),
