@@ -89,7 +89,7 @@ impl<'a> Pair<'a> {
             .collect();
         let base = bases[&names[0]].clone();
         let chain = bench.engine.chain(plan.nodes().to_vec(), bases, Shared::silent());
-        let wasm = bench.runtime.block_on(chain).unwrap();
+        let wasm = bench.runtime.block_on(chain).unwrap().without_locating();
         let key = native.key("some/folder/object");
         Self { bench, native, wasm, base, entry, key, data: content(100) }
     }

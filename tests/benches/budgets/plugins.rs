@@ -36,7 +36,7 @@ impl Bench {
         let plugin = Plugin::load(def, Shared::silent().observer).unwrap();
         let bases = HashMap::from([("base".to_owned(), base)]);
         let chain = plugin.chain(nodes("IdentityStore", "{}", 1), bases);
-        Arc::new(self.runtime.block_on(chain).unwrap())
+        Arc::new(self.runtime.block_on(chain).unwrap().without_locating())
     }
 
     fn transformer(&self, config: &str, base: SharedStore) -> SharedStore {

@@ -36,7 +36,7 @@ impl Bench {
             let bases: HashMap<_, SharedStore> =
                 HashMap::from([("base".to_owned(), Arc::new(Memory::new()) as SharedStore)]);
             let chain = self.engine.chain(nodes(kind, "{}", 1), bases, Shared::silent());
-            let store: SharedStore = Arc::new(runtime.block_on(chain).unwrap());
+            let store: SharedStore = Arc::new(runtime.block_on(chain).unwrap().without_locating());
             runtime.block_on(store.put("k", text(size), PutOptions::default())).unwrap();
             let get = move || {
                 let store = store.clone();
