@@ -29,7 +29,8 @@ fn the_bare_component_imports_nothing_but_the_contract() -> Result<()> {
     let directory = artifacts::directory()?;
     let ours = |name: &String| name.starts_with("storage:object-store/");
     let bare = imports(&fs::read(directory.join(BARE))?)?;
-    ensure!(bare.len() == 4 && bare.iter().all(ours), "it imports {bare:?}");
+    // object-store with types, observer, coordinator and request-context.
+    ensure!(bare.len() == 5 && bare.iter().all(ours), "it imports {bare:?}");
     let wasi = imports(&fs::read(directory.join(COMPONENT))?)?;
     ensure!(bare.iter().all(|name| wasi.contains(name)), "it imports {wasi:?}");
     let others: Vec<_> = wasi.iter().filter(|name| !ours(name)).collect();
