@@ -101,7 +101,8 @@ fn principals_may_change_what_the_rules_say_and_what_they_do_is_told_in_their_na
     let log = server.log();
     for user in ["ADA", "BOB"] {
         let own = user.to_lowercase();
-        let line = log.lines().find(|line| line.contains(&format!("store put {own}/k (request ")));
+        let line =
+            log.lines().find(|line| line.contains(&format!("store put {own}/kept (request ")));
         ensure!(line.is_some_and(|line| line.contains(&format!(", principal {user})"))), "{log}");
     }
     ensure!(!log.contains("secret-of"), "{log}");
