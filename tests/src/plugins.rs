@@ -85,7 +85,7 @@ fn built(
     for name in made_of {
         digest.update(read(&sources.join(name))?);
     }
-    for name in ["transform.wit", "types.wit", "worlds.wit"] {
+    for name in ["request-context.wit", "transform.wit", "types.wit", "worlds.wit"] {
         digest.update(read(&root().join("wit").join(name))?);
     }
     let digest = hex::encode(digest.finalize());
