@@ -6,14 +6,11 @@
 //! leave no copy. Afterwards, each copy is compared with the main store before it is
 //! used, and what was being read or written meanwhile is not kept.
 
-use super::index::{Record, State, decode, encode};
-
-/// The name, after the store's, of a value that is present while the cache is in doubt.
-pub(super) const NAME: &str = "/cache/doubt";
+use super::index::{DOUBT, Record, State, decode, encode};
 
 /// Whether this is the name of a value that is present while a cache is in doubt.
 pub fn is_doubt(name: &str) -> bool {
-    name.ends_with(NAME)
+    name.ends_with(DOUBT)
 }
 
 /// Whether a shared value is part of the index of a cache.

@@ -4,7 +4,6 @@
 //! the main store first. So removing a key from the index invalidates its copy,
 //! whatever happens in the cache, and a restart invalidates all copies.
 
-use super::doubt;
 use crate::env::{Coordinator, Env};
 use crate::types::{Error, Result};
 use std::rc::Rc;
@@ -15,6 +14,10 @@ pub(super) const SHARDS: u32 = 256;
 /// A shard larger than this, in bytes, forgets the least recently used records.
 /// Below the 64 KiB limit of a shared value.
 const MAX_SHARD: usize = 60 * 1024;
+
+/// The name, after the store's, of a value that is present while the cache is in doubt;
+/// see [`doubt`](super::doubt).
+pub(super) const DOUBT: &str = "/cache/doubt";
 
 /// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,10 +147,9 @@ impl Index {
         held.map_or(true, |held| held.is_some_and(|held| number(&held.value) > then))
     }
 
-    /// Whether the host has put the cache in doubt, see [`doubt`](super::doubt), or may
-    /// have.
+    /// Whether the host has put the cache in doubt, or may have.
     pub(super) fn doubted(&self) -> bool {
-        let doubt = self.coordinator.load(&format!("{}{}", self.store, doubt::NAME));
+        let doubt = self.coordinator.load(&format!("{}{}", self.store, DOUBT));
         !matches!(doubt, Ok(None))
     }
 

@@ -7,10 +7,10 @@
 //!
 //! Writes and deletes invalidate the copy, change the main store, then make a new
 //! copy. A failing cache is logged and never fails an operation, and a copy that
-//! could not be removed is not used. If the coordinator fails, nobody knows which copies
-//! are good: reads go to the main store, and a write or delete whose copy can't be
-//! invalidated is `Unavailable` before it changes anything. Copies from before a restart are compared with
-//! the main store once, by etag.
+//! could not be removed is not used. If the coordinator fails, nobody knows which
+//! copies are good: reads go to the main store, and a write or delete whose copy can't
+//! be invalidated is `Unavailable` before it changes anything. Copies from before a
+//! restart are compared with the main store once, by etag.
 //!
 //! A range of an object without a copy is read from the main store, and makes none.
 //! Listings are those of the main store.
