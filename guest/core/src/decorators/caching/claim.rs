@@ -27,7 +27,7 @@ impl Cache {
     pub(super) fn claim(self: &Rc<Self>, key: &str) -> Option<Claim> {
         let used = self.now();
         let (mut left, mut rejected) = (None, false);
-        let noted = self.index.update(key, |now, unique| {
+        let noted = self.update(key, |now, unique| {
             rejected = now.is_some_and(|now| now.state != State::Found);
             left = now.is_none_or(|now| is_free(now, used)).then(|| Record {
                 key: key.to_owned(),
@@ -41,12 +41,13 @@ impl Cache {
             });
             left.clone().or_else(|| now.cloned())
         });
-        noted.ok()?.1.iter().for_each(|record| self.discard(record));
+        noted.ok()?;
         left.map(|record| Claim { cache: self.clone(), record, rejected })
     }
 }
 
-fn is_free(record: &Record, now: u64) -> bool {
+/// Whether nobody writes or copies the object of this record.
+pub(super) fn is_free(record: &Record, now: u64) -> bool {
     let age = now.saturating_sub(record.used);
     match record.state {
         State::Writing => age >= GRACE,
@@ -71,7 +72,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mine = &self.record;
         // If the record is still there, nobody wrote or took over.
-        let _ = self.cache.index.update(&mine.key, |now, _| match now {
+        let _ = self.cache.update(&mine.key, |now, _| match now {
             // An older copy is still counted.
             Some(now) if now == mine && now.size > 0 => {
                 Some(Record { state: State::Found, ..now.clone() })

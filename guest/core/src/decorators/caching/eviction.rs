@@ -1,6 +1,7 @@
 //! The total size of the copies, and eviction.
 
 use super::Cache;
+use super::claim::is_free;
 use super::copy_metadata::is_copy;
 use super::index::{Record, SHARDS, State};
 use crate::env::Guard;
@@ -20,16 +21,41 @@ impl Cache {
         self.replace(mine, |held| Record { state: State::Found, held, size, used, ..mine.clone() })
     }
 
-    pub(super) fn count(&self, more: u64, before: Option<&Record>) {
+    /// Changes the record of a key, and the count of bytes with it. Returns the record
+    /// from before. The copies of records forgotten to make room are removed.
+    pub(super) fn update(
+        &self,
+        key: &str,
+        mut change: impl FnMut(Option<&Record>, u64) -> Option<Record>,
+    ) -> Result<Option<Record>> {
+        let mut after = None;
+        let (before, forgotten) = self.index.update(key, |now, unique| {
+            after = change(now, unique);
+            after.clone()
+        })?;
+        for record in &forgotten {
+            // Any remains are invalid.
+            let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+            self.count(None, Some(record));
+        }
+        self.count(after.as_ref(), before.as_ref());
+        Ok(before)
+    }
+
+    fn count(&self, after: Option<&Record>, before: Option<&Record>) {
         let Some(max) = self.config.max_bytes else { return };
-        let fewer = before.map_or(0, |record| record.size);
+        let size = |record: Option<&Record>| record.map_or(0, |record| record.size);
+        let (more, fewer) = (size(after), size(before));
+        if more == fewer {
+            return;
+        }
         if more > 0 && self.index.first_time() {
             self.look_around();
         }
         // If it can't be counted now, the next eviction counts anew.
         if self.index.add_bytes(more, fewer).is_ok_and(|total| total > max) {
             // Without the coordinator, what is there stays.
-            let _ = self.evict(max);
+            let _ = self.evict(max, after);
         }
     }
 
@@ -50,13 +76,13 @@ impl Cache {
                     used: 0,
                     validated: 0,
                 };
-                let noted = self
-                    .index
-                    .update(&found.key, |now, _| now.cloned().or_else(|| Some(found.clone())));
-                match noted {
-                    Ok((None, _)) => _ = self.index.add_bytes(size, 0),
-                    Ok(_) => {}
-                    Err(_) => return,
+                let counted = |now: Option<&Record>, _| match now {
+                    // A reader has begun to replace the copy, and may never end.
+                    Some(now) if now.size == 0 => Some(Record { size, ..now.clone() }),
+                    now => Some(now.unwrap_or(&found).clone()),
+                };
+                if self.update(&found.key, counted).is_err() {
+                    return;
                 }
             }
             // An error here is the cache's, and affects only the count.
@@ -67,13 +93,12 @@ impl Cache {
     }
 
     /// Removes the least recently used copies, to slightly below the limit, so that
-    /// not every object triggers it again.
-    fn evict(&self, max: u64) -> Result<()> {
+    /// not every object triggers it again. Spares the copy that is being made.
+    fn evict(&self, max: u64, spared: Option<&Record>) -> Result<()> {
         let _one = self.env.coordinator.lock(&format!("{}/evict", self.name))?;
         let mut records: Vec<Record> = Vec::new();
         for shard in 0..SHARDS {
-            let shard = self.index.shard(shard)?.into_iter();
-            records.extend(shard.filter(|r| matches!(r.state, State::Valid | State::Found)));
+            records.extend(self.index.shard(shard)?);
         }
         let mut total = records.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size));
         // The count drifts when someone vanishes between two steps.
@@ -82,13 +107,19 @@ impl Cache {
         if total <= max {
             return Ok(());
         }
+        // Others still write or copy the objects of these.
+        let now = self.now();
+        records.retain(|record| is_free(record, now) && Some(record) != spared);
         records.sort_by_key(|record| record.used);
+        let low = match spared.is_some_and(|spared| spared.size > max / 10 * 9) {
+            true => max,
+            false => max / 10 * 9,
+        };
         for record in &records {
-            if total <= max / 10 * 9 {
+            if total <= low {
                 break;
             }
             if self.drop_copy(record)? {
-                self.index.add_bytes(0, record.size)?;
                 total = total.saturating_sub(record.size);
             }
         }
@@ -103,6 +134,9 @@ impl Cache {
         let ours = before.as_ref() == Some(record);
         if ours {
             let _ = self.cache.delete(&record.key, &DeleteOptions::default());
+            if self.config.max_bytes.is_some() {
+                self.index.add_bytes(0, record.size)?;
+            }
         }
         Ok(ours)
     }

@@ -98,15 +98,13 @@ impl Cache {
     /// Removes a copy that is not of the current object. If that fails, it is compared
     /// again before it is used.
     fn forget(&self, record: &Record) {
-        if self.drop_copy(record).is_ok_and(|dropped| dropped) {
-            self.count(0, Some(record));
-        }
+        let _ = self.drop_copy(record);
     }
 
     /// Changes a record unless it has been replaced.
     fn change(&self, of: &Record, change: impl Fn(&mut Record)) {
         // If this fails, the copy is just checked again.
-        let _ = self.index.update(&of.key, |now, _| {
+        let _ = self.update(&of.key, |now, _| {
             let mut record = now?.clone();
             if is_same(&record, of) {
                 change(&mut record);
@@ -287,18 +285,12 @@ impl Cache {
     /// Replaces a record of one's own; `None` if it is there no longer, or may not be.
     pub(super) fn replace(&self, mine: &Record, with: impl Fn(u64) -> Record) -> Option<Record> {
         let mut left = None;
-        let noted = self.index.update(&mine.key, |now, unique| {
+        let noted = self.update(&mine.key, |now, unique| {
             left = now.filter(|now| *now == mine).map(|_| with(unique));
             left.clone().or_else(|| now.cloned())
         });
         match noted {
-            Ok((before, forgotten)) => {
-                forgotten.iter().for_each(|record| self.discard(record));
-                if let Some(left) = &left {
-                    self.count(left.size, before.as_ref());
-                }
-                left
-            }
+            Ok(_) => left,
             Err(error) => {
                 self.complain("is not noted as cached", &mine.key, &error);
                 None
@@ -323,15 +315,7 @@ impl Cache {
 
     /// Removes a key from the index, which invalidates its copy.
     fn void(&self, key: &str) -> Result<()> {
-        let before = self.index.remove(key)?;
-        self.count(0, before.as_ref());
-        Ok(())
-    }
-
-    pub(super) fn discard(&self, record: &Record) {
-        // Any remains are invalid.
-        let _ = self.cache.delete(&record.key, &DeleteOptions::default());
-        self.count(0, Some(record));
+        self.update(key, |_, _| None).map(drop)
     }
 
     /// With the lock held, before the main store is changed: prevents readers from
@@ -365,15 +349,12 @@ impl Cache {
             used: self.now(),
             validated: 0,
         };
-        let noted = self.index.update(key, |_, unique| {
+        let noted = self.update(key, |_, unique| {
             mark.held = unique;
             Some(mark.clone())
         });
         match noted {
-            Ok((before, forgotten)) => {
-                self.count(0, before.as_ref());
-                forgotten.iter().for_each(|record| self.discard(record));
-            }
+            Ok(_) => {}
             // There is no room for a mark. While the lock is held, none is needed.
             Err(Error::LimitExceeded(_)) => self.void(key)?,
             Err(error) => return Err(error),

@@ -108,12 +108,6 @@ impl Index {
         }
     }
 
-    /// Invalidates the copy of a key. Fails only with the coordinator: making a value
-    /// smaller exceeds no limit.
-    pub(super) fn remove(&self, key: &str) -> Result<Option<Record>> {
-        self.update(key, |_, _| None).map(|(before, _)| before)
-    }
-
     /// Adjusts the approximate total size of the copies; returns it.
     pub(super) fn add_bytes(&self, more: u64, fewer: u64) -> Result<u64> {
         let name = format!("{}/cache/bytes", self.store);

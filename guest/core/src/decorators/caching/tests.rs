@@ -540,3 +540,57 @@ fn a_streamed_write_keeps_what_its_end_told() {
     s.main.down(true);
     assert_eq!(s.store.get("k", &ReadOptions::default()).unwrap().0, told);
 }
+
+#[test]
+fn an_object_of_nearly_the_limit_displaces_others_and_is_kept() {
+    let s = setup("{\"max_bytes\": 1000}");
+    for key in ["a", "b", "c"] {
+        put(&s.store, key, &"x".repeat(200));
+    }
+    s.main.memory.put("large", &[b'l'; 950], &PutOptions::default()).unwrap();
+    get(&s.store, "large").unwrap();
+    assert!(s.copies.holds("large").is_some());
+    s.main.down(true);
+    assert_eq!(get(&s.store, "large").unwrap().len(), 950);
+    s.main.down(false);
+    put(&s.store, "a", "small");
+    assert!(s.copies.holds("a").is_some());
+}
+
+#[test]
+fn copies_under_claims_that_their_readers_left_count_and_make_room() {
+    let s = setup("{\"max_bytes\": 5000000, \"at_once\": 0}");
+    for key in ["a", "b", "c", "d"] {
+        write_all(s.store.as_ref(), key, &[b'o'; 1_100_000]).unwrap();
+    }
+    let later = s.restarted("{\"max_bytes\": 5000000, \"at_once\": 0}");
+    for key in ["a", "b", "c", "d"] {
+        write_all(&later.main.memory, key, &[b'n'; 1_100_000]).unwrap();
+        // The instance is dropped with its stream, so nothing gives up the claim.
+        let mut reader = later.store.read(key, &ReadOptions::default()).unwrap();
+        reader.next(10).unwrap();
+        std::mem::forget(reader);
+    }
+    later.shared.time.set(100_000);
+    for key in ["e", "f", "g", "h"] {
+        write_all(later.store.as_ref(), key, &[b'n'; 1_100_000]).unwrap();
+    }
+    let held = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let held: Vec<&str> = held.into_iter().filter(|key| s.copies.holds(key).is_some()).collect();
+    assert!(held.len() <= 4 && held.contains(&"h"), "{held:?}");
+}
+
+#[test]
+fn what_an_earlier_process_left_beyond_the_index_makes_room() {
+    let s = setup("{\"ttl\": \"never\"}");
+    let key = |number: u32| format!("{number:0>400}");
+    for number in 0..60_000 {
+        let options = s.store.cache.copy_options(&ObjectInfo::default());
+        s.copies.memory.put(&key(number), b"", &options).unwrap();
+    }
+    let later = s.restarted("{\"max_bytes\": 1000000}");
+    put(&later.store, "k", "v");
+    let left = (0..60_000).filter(|number| s.copies.holds(&key(*number)).is_some()).count();
+    let known: usize = (0..256).map(|n| later.store.cache.index.shard(n).unwrap().len()).sum();
+    assert!(left < 60_000 && left <= known, "{left} copies, {known} known");
+}
