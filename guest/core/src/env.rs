@@ -94,7 +94,7 @@ pub struct RequestContext {
     pub remote_address: Option<String>,
     /// How it came, such as `s3` or `cli`.
     pub protocol: Option<String>,
-    /// The bucket that it names.
+    /// The bucket that it is for; of a copy, that of the target.
     pub bucket: Option<String>,
     /// Its W3C `traceparent`.
     pub trace_parent: Option<String>,

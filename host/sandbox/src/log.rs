@@ -2,17 +2,26 @@
 
 use crate::Observer;
 use storage_core::env::{Event, Level};
+use storage_store::request_context::current;
 
-/// Logs through `tracing` (target `storage`) and passes events to a function.
+/// Logs through `tracing` (target `storage`), with the request's id and principal if
+/// they are known, and passes events to a function.
 pub struct Log<F>(pub F);
 
 impl<F: Fn(Event) + Send + Sync + 'static> Observer for Log<F> {
     fn log(&self, level: Level, store: &str, message: &str) {
+        let context = current();
+        let (request, principal) = (context.request_id.as_deref(), context.principal.as_deref());
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(target: "storage", store, request, principal, "{message}")
+            };
+        }
         match level {
-            Level::Debug => tracing::debug!(target: "storage", store, "{message}"),
-            Level::Info => tracing::info!(target: "storage", store, "{message}"),
-            Level::Warn => tracing::warn!(target: "storage", store, "{message}"),
-            Level::Error => tracing::error!(target: "storage", store, "{message}"),
+            Level::Debug => line!(debug),
+            Level::Info => line!(info),
+            Level::Warn => line!(warn),
+            Level::Error => line!(error),
         }
     }
 

@@ -30,31 +30,42 @@ tokio::task_local! {
 
 struct Request {
     context: RequestContext,
-    /// Known only once the request is authenticated.
-    principal: OnceLock<String>,
+    /// What is known only once the request is authenticated.
+    authenticated: OnceLock<Authenticated>,
+}
+
+struct Authenticated {
+    principal: Option<String>,
+    bucket: Option<String>,
 }
 
 /// Runs a future in this context. A field of more than 1,024 bytes or with control
 /// characters is left out, and so is a `trace_parent` that is not well-formed.
 pub async fn scope<F: Future>(context: RequestContext, future: F) -> F::Output {
-    let request = Request { context: checked(context), principal: OnceLock::new() };
+    let request = Request { context: checked(context), authenticated: OnceLock::new() };
     CURRENT.scope(Some(Arc::new(request)), future).await
 }
 
 /// The context of the current task; all fields are absent outside of a [`scope`].
 pub fn current() -> RequestContext {
     let Some(request) = capture().0 else { return RequestContext::default() };
-    let principal = request.principal.get().or(request.context.principal.as_ref());
-    RequestContext { principal: principal.cloned(), ..request.context.clone() }
+    let context = request.context.clone();
+    match request.authenticated.get() {
+        None => context,
+        Some(Authenticated { principal, bucket }) => {
+            RequestContext { principal: principal.clone(), bucket: bucket.clone(), ..context }
+        }
+    }
 }
 
-/// Names the principal of the current request, once it is authenticated.
-pub fn authenticated(principal: &str) {
-    if let Some(request) = capture().0
-        && let Some(principal) = field(Some(principal.to_owned()))
-    {
+/// Says who makes the current request and of which bucket, once it is parsed and
+/// authenticated. Later calls for the same request change nothing.
+pub fn authenticated(principal: Option<&str>, bucket: Option<&str>) {
+    if let Some(request) = capture().0 {
+        let known = |text: Option<&str>| field(text.map(str::to_owned));
         // A request is checked twice if its signature is tried in two forms.
-        let _ = request.principal.set(principal);
+        let (principal, bucket) = (known(principal), known(bucket));
+        let _ = request.authenticated.set(Authenticated { principal, bucket });
     }
 }
 
@@ -126,7 +137,7 @@ mod tests {
             assert_eq!(tokio::spawn(carried).await.unwrap(), of("ada"));
             assert_eq!(tokio::spawn(async { current() }).await.unwrap(), RequestContext::default());
             scope(RequestContext::default(), async {
-                authenticated("bob");
+                authenticated(Some("bob"), None);
                 assert_eq!(current(), of("bob"));
             })
             .await;

@@ -101,9 +101,12 @@ fn principals_may_change_what_the_rules_say_and_what_they_do_is_told_in_their_na
     let log = server.log();
     for user in ["ADA", "BOB"] {
         let own = user.to_lowercase();
-        let line =
-            log.lines().find(|line| line.contains(&format!("store put {own}/kept (request ")));
-        ensure!(line.is_some_and(|line| line.contains(&format!(", principal {user})"))), "{log}");
+        let line = log.lines().find(|line| line.contains(&format!("store put {own}/kept ")));
+        let who = format!("principal=\"{user}\"");
+        ensure!(
+            line.is_some_and(|line| line.contains("request=") && line.ends_with(&who)),
+            "{log}"
+        );
     }
     ensure!(!log.contains("secret-of"), "{log}");
     let directory = server.stop()?;

@@ -1,11 +1,11 @@
 //! `LoggingStore` and `ExceptionLoggingStore`: log operations.
 //!
 //! The lines are those of the Python library: `{store_name} put {key}`, and `failed
-//! to put {key}: {error}`. If it is known who asks, ` (request {id}, principal {name})`
-//! follows. Control characters are escaped, so that no key can forge
-//! a line. A stream is logged when it is opened and when it fails.
+//! to put {key}: {error}`. Control characters are escaped, so that no key can forge a
+//! line, and quotes, so that none can forge the fields that an observer adds. A stream
+//! is logged when it is opened and when it fails.
 
-use crate::env::{Env, Level, RequestContext};
+use crate::env::{Env, Level};
 use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::types::{
@@ -124,31 +124,19 @@ struct Log {
 
 impl Log {
     fn started(&self, operation: &str, key: &str) {
-        let line = format!("{}{operation} {}", self.prefix, escaped(key));
-        self.log(self.level, line.trim_end());
+        let line = format!("{}{operation} {}", self.prefix, shown(key));
+        self.env.observer.log(self.level, &self.name, line.trim_end());
     }
 
     fn failed(&self, operation: &str, key: &str, error: &Error) {
-        let line =
-            format!("failed to {operation} {}: {}", escaped(key), escaped(&error.to_string()));
-        self.log(Level::Error, &line);
+        let line = format!("failed to {operation} {}: {}", shown(key), escaped(&error.to_string()));
+        self.env.observer.log(Level::Error, &self.name, &line);
     }
+}
 
-    fn log(&self, level: Level, line: &str) {
-        let RequestContext { request_id, principal, .. } = self.env.context.current();
-        let known = [("request", request_id), ("principal", principal)];
-        let known: Vec<String> = known
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name} {}", escaped(&value?))))
-            .collect();
-        match known.is_empty() {
-            true => self.env.observer.log(level, &self.name, line),
-            false => {
-                let line = format!("{line} ({})", known.join(", "));
-                self.env.observer.log(level, &self.name, &line);
-            }
-        }
-    }
+/// A key, in which quotes are escaped as they are in the texts of errors.
+fn shown(key: &str) -> String {
+    escaped(&key.replace('"', "\\\""))
 }
 
 /// Escapes control characters.
@@ -284,7 +272,7 @@ impl Writer for LoggedWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Context, Event, Observer};
+    use crate::env::{Event, Observer};
     use crate::memory::Memory;
     use std::cell::RefCell;
 
@@ -298,24 +286,9 @@ mod tests {
         fn changed(&self, _: Event) {}
     }
 
-    impl Context for RequestContext {
-        fn current(&self) -> RequestContext {
-            self.clone()
-        }
-    }
-
     fn store(kind: &Kind, config: serde_json::Value) -> (Rc<Lines>, SharedStore) {
-        store_for(RequestContext::default(), kind, config)
-    }
-
-    fn store_for(
-        context: RequestContext,
-        kind: &Kind,
-        config: serde_json::Value,
-    ) -> (Rc<Lines>, SharedStore) {
         let lines = Rc::new(Lines::default());
-        let context = Rc::new(context);
-        let env = Env { observer: lines.clone(), context, ..Env::local() };
+        let env = Env { observer: lines.clone(), ..Env::local() };
         let bases = vec![Rc::new(Memory::default()) as SharedStore];
         let store =
             (kind.build)(Args { name: "log".to_owned(), config, bases, names: Vec::new(), env })
@@ -328,24 +301,11 @@ mod tests {
         let (lines, store) =
             store(&KIND, serde_json::json!({"store_name": "mine", "level": "warn"}));
         store.put("k", b"", &PutOptions::default()).unwrap();
-        store.exists("a\nb").unwrap();
+        store.exists("a\nb\"").unwrap();
         store.list(&ListOptions::default()).unwrap();
         store.delete("none", &DeleteOptions::default()).unwrap_err();
-        let want = ["mine put k", "mine exists a\\nb", "mine keys", "mine delete none"];
+        let want = ["mine put k", "mine exists a\\nb\\\"", "mine keys", "mine delete none"];
         assert_eq!(*lines.0.borrow(), want.map(|line| (Level::Warn, line.to_owned())));
-    }
-
-    #[test]
-    fn a_line_ends_with_who_asks_if_that_is_known() {
-        let last = |context: RequestContext| {
-            let (lines, store) = store_for(context, &KIND, serde_json::json!({}));
-            store.exists("k").unwrap();
-            lines.0.borrow()[0].1.clone()
-        };
-        let id = RequestContext { request_id: Some("17".to_owned()), ..RequestContext::default() };
-        assert_eq!(last(id.clone()), "store exists k (request 17)");
-        let both = RequestContext { principal: Some("a\nb".to_owned()), ..id };
-        assert_eq!(last(both), "store exists k (request 17, principal a\\nb)");
     }
 
     #[test]

@@ -147,9 +147,11 @@ impl S3Access for Gate {
         let Some(user) = self.users.of(cx.credentials()).cloned() else {
             return Err(s3_error!(AccessDenied, "requests must be signed"));
         };
-        if let Some(name) = &user.name {
-            storage_store::request_context::authenticated(name);
-        }
+        let bucket = match cx.s3_path() {
+            S3Path::Root => None,
+            S3Path::Bucket { bucket } | S3Path::Object { bucket, .. } => Some(&**bucket),
+        };
+        storage_store::request_context::authenticated(user.name.as_deref(), bucket);
         let Some(need) = need(cx.s3_op().name()) else {
             return Err(S3Error::new(S3ErrorCode::NotImplemented));
         };

@@ -36,7 +36,7 @@ impl Front {
         request: Request<Body>,
         id: &str,
     ) -> Result<Response<Body>, HttpError> {
-        let bucket = bucket(request.uri().path()).map(str::to_owned);
+        let bucket = bucket(request.uri().path());
         let allowed = match (Asked::by(request.method(), request.headers()), &bucket) {
             (Some(asked), Some(bucket)) => asked.allowed(&self.rules(bucket).await),
             _ => None,
@@ -143,10 +143,11 @@ impl Front {
     }
 }
 
-/// The bucket name in a path.
-fn bucket(path: &str) -> Option<&str> {
+/// The bucket name in a path, which may be percent-encoded.
+fn bucket(path: &str) -> Option<String> {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
     let name = path.strip_prefix('/')?.split('/').next()?;
-    crate::bucket_name::problem(name).is_none().then_some(name)
+    crate::bucket_name::problem(name).is_none().then(|| name.to_owned())
 }
 
 fn preflight(headers: &HeaderMap, allowed: bool) -> Response<Body> {
@@ -199,7 +200,7 @@ pub(super) fn context(request: &Request<Body>, peer: IpAddr, id: &str) -> Reques
         principal: None,
         remote_address: Some(peer.to_canonical().to_string()),
         protocol: Some("s3".to_owned()),
-        bucket: bucket(request.uri().path()).map(str::to_owned),
+        bucket: None,
         trace_parent: trace_parent.and_then(|text| text.to_str().ok()).map(str::to_owned),
     }
 }
@@ -247,4 +248,19 @@ pub(super) fn identify(response: &mut Response<Body>, id: &str) {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_in_a_path_is_that_of_the_decoded_path() {
+        for path in ["/main", "/main/", "/main/k", "/%6Dain/k", "/main%2Fk", "/%6d%61in"] {
+            assert_eq!(bucket(path).as_deref(), Some("main"), "{path}");
+        }
+        for path in ["", "/", "//main", "/%FF", "/no%2"] {
+            assert_eq!(bucket(path), None, "{path}");
+        }
+    }
 }

@@ -183,3 +183,28 @@ fn a_writer_that_lost_its_lock_stops_and_leaves_the_key_on_record() {
         assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.pending), "{at}");
     }
 }
+
+#[test]
+fn a_writer_that_is_refused_after_it_lost_its_lock_leaves_the_record_of_another() {
+    let world = World { children: [Faulty::new(), Faulty::new()], journal: None, policy: "all" };
+    let shared = Rc::new(Shared::default());
+    let store = world.store(&shared);
+    let if_match = store.put("k", b"old", &PutOptions::default()).unwrap().etag;
+    let rival = world.store(&shared);
+    let never = Outage { call: u32::MAX, lasting: true, effective: false, part: Part::Checks };
+    shared.fail(Some(never));
+    let (child, lost) = (world.children[0].clone(), shared.clone());
+    // The rival begins once this writer has looked, writes to one child, and vanishes.
+    world.children[0].after("stat", move || {
+        child.memory.put("k", b"rival", &PutOptions::default()).unwrap();
+        child.after("put", move || {
+            rival.mirror.dirty.begin("k", false).unwrap();
+            lost.fail(Some(Outage { call: 1, ..never }));
+        });
+    });
+    let refused = store.put("k", b"new", &PutOptions { if_match, ..PutOptions::default() });
+    assert_eq!(refused, Err(Error::PreconditionFailed));
+    shared.fail(None);
+    let recorded = store.dirty().unwrap();
+    assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.pending));
+}

@@ -220,8 +220,13 @@ impl Dirty {
         let Some(journal) = &self.journal else {
             return self.swap(number, |held| held.bucket.change(key, &change)).map_err(|error| {
                 let store = &self.store;
-                let text = format!("store {store:?}: what its children missed can't be noted");
-                Error::Unavailable(format!("{text}: {error}"))
+                let text =
+                    format!("store {store:?}: what its children missed can't be noted: {error}");
+                match error {
+                    // Trying again does not help.
+                    Error::LimitExceeded(_) => Error::LimitExceeded(text),
+                    _ => Error::Unavailable(text),
+                }
             });
         };
         if !durably {

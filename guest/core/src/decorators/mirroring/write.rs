@@ -134,7 +134,7 @@ impl Mirror {
                     written.get_or_insert(info);
                 }
                 Err(error) if deciding && is_refusal(&error) => {
-                    self.nothing_done(key, &look.recorded.own, &outcomes);
+                    self.nothing_done(lock, key, false, &look.recorded.own, &outcomes);
                     return Err(error);
                 }
                 Err(error) => {
@@ -149,7 +149,7 @@ impl Mirror {
         self.check(lock, key, false)?;
         let done = done(&outcomes);
         let Some(info) = written else {
-            self.nothing_done(key, &look.recorded.own, &outcomes);
+            self.nothing_done(lock, key, false, &look.recorded.own, &outcomes);
             return Err(self.failure("writing", key, &outcomes));
         };
         if done.len() >= self.needed() {
@@ -159,12 +159,12 @@ impl Mirror {
         if look.new {
             self.take_back(key, &info, &done, &mut outcomes);
         }
-        self.end_halfway(key, &look.recorded.own, &outcomes);
+        self.end_halfway(lock, key, &look.recorded.own, &outcomes);
         Err(self.failure("writing", key, &outcomes))
     }
 
-    /// Before the next step of a write or a delete that is on record: whether the key is
-    /// still locked. If not, another writer may have been between the steps, and have
+    /// Before the next step of a write or a delete that is on record, and before its end
+    /// is recorded: whether the key is still locked. If not, another writer may have been between the steps, and have
     /// ended the record: with a new one, healing compares the children.
     fn check(&self, lock: &dyn Guard, key: &str, deleting: bool) -> Result<()> {
         let Err(error) = lock.check() else { return Ok(()) };
@@ -190,13 +190,13 @@ impl Mirror {
 
     /// Ends a write that too few children accepted. Those that have the new object
     /// show it; it is not deleted just because others lack it.
-    fn end_halfway(&self, key: &str, before: &Missed, outcomes: &[Outcome]) {
+    fn end_halfway(&self, lock: &dyn Guard, key: &str, before: &Missed, outcomes: &[Outcome]) {
         let done = done(outcomes);
         if done.is_empty() {
             // Everything was undone. A failed child may have accepted the write all
             // the same; then it stays on record as unfinished.
-            self.nothing_done(key, before, outcomes);
-        } else {
+            self.nothing_done(lock, key, false, before, outcomes);
+        } else if self.check(lock, key, false).is_ok() {
             self.dirty.end_failed(key, &done, &others(outcomes));
         }
     }
@@ -205,10 +205,17 @@ impl Mirror {
     /// none is behind, and all stay readable. A child that failed without rejecting
     /// the write may have carried it out all the same; then it stays on record as
     /// unfinished.
-    fn nothing_done(&self, key: &str, before: &Missed, outcomes: &[Outcome]) {
+    fn nothing_done(
+        &self,
+        lock: &dyn Guard,
+        key: &str,
+        deleting: bool,
+        before: &Missed,
+        outcomes: &[Outcome],
+    ) {
         let doubtful =
             |o: &Outcome| matches!(o, Outcome::Failed(Error::Unavailable(_) | Error::Other(_)));
-        if !outcomes.iter().any(doubtful) {
+        if !outcomes.iter().any(doubtful) && self.check(lock, key, deleting).is_ok() {
             self.dirty.cancel(key, before);
         }
     }
@@ -250,7 +257,7 @@ impl Mirror {
                 }
                 Err(Error::NotFound) => Outcome::Done,
                 Err(Error::PreconditionFailed) if deciding => {
-                    self.nothing_done(key, &before.own, &outcomes);
+                    self.nothing_done(lock, key, true, &before.own, &outcomes);
                     return Err(Error::PreconditionFailed);
                 }
                 Err(error) => Outcome::Failed(error),
@@ -263,7 +270,7 @@ impl Mirror {
         self.check(lock, key, true)?;
         let (gone, others) = (done(&outcomes), others(&outcomes));
         if gone.is_empty() {
-            self.nothing_done(key, &before.own, &outcomes);
+            self.nothing_done(lock, key, true, &before.own, &outcomes);
         } else {
             self.dirty.end(key, &gone, &others, true)?;
         }
