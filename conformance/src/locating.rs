@@ -4,11 +4,11 @@ use crate::cases::bytes;
 use crate::strange::{KEYS, NO_PATHS, refused};
 use crate::subject::{Located, Subject, read_all};
 use anyhow::{Context, Result, ensure};
-use storage_core::types::{
+use storage_contract::types::{
     Access, ByteRange, DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions,
     Result as StoreResult,
 };
-use storage_core::{Store, store::Writer};
+use storage_contract::{Store, store::Writer};
 
 /// The name in reports.
 pub const NAME: &str = "test_locate_gives_the_same_there";

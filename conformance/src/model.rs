@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::collections::BTreeMap;
-use storage_core::types::{
+use storage_contract::types::{
     ByteRange, Capabilities, DeleteOptions, Error, ListOptions, PutOptions, ReadOptions, Trailer,
 };
 

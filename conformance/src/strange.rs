@@ -3,7 +3,7 @@
 //! No key is a directory of another one (`a` and `a/b`), which a store on a
 //! filesystem may rightly refuse. The contract allows all of them.
 
-use storage_core::MAX_KEY_BYTES;
+use storage_contract::MAX_KEY_BYTES;
 
 /// Pairs of a name for messages and a key.
 pub const KEYS: &[(&str, &str)] = &[

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use storage_core::types::{
+use storage_contract::types::{
     Access, Capabilities, Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions, Result,
 };
-use storage_core::{SharedStore, Store};
+use storage_contract::{SharedStore, Store};
 
 /// The keys and values that a store accepts.
 #[derive(Clone, Copy)]

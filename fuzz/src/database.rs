@@ -3,7 +3,7 @@
 use crate::{readable, runtime};
 use std::collections::BTreeMap;
 use std::path::Path;
-use storage_core::types::{ListOptions, ReadOptions};
+use storage_contract::types::{ListOptions, ReadOptions};
 use storage_host::backends::{BACKENDS, OpenArgs};
 use storage_host::store::{Error, PutOptions, SharedStore};
 

@@ -4,11 +4,12 @@
 use crate::readable;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use storage_core::chain::{Base, Node, build};
-use storage_core::env::Env;
-use storage_core::memory::Memory;
-use storage_core::types::{Error, ListOptions, PutOptions, ReadOptions};
-use storage_core::{SharedStore, Store};
+use storage_contract::chain::{Base, Node};
+use storage_contract::env::Env;
+use storage_contract::memory::Memory;
+use storage_contract::types::{Error, ListOptions, PutOptions, ReadOptions};
+use storage_contract::{SharedStore, Store};
+use storage_core::decorators::build;
 
 const KINDS: &[(&str, &str)] = &[
     ("PrefixStore", r#"{"prefix":"a/"}"#),

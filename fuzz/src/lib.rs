@@ -12,7 +12,7 @@ mod plugin;
 mod streams;
 
 use std::sync::OnceLock;
-use storage_core::types::Error;
+use storage_contract::types::Error;
 use tokio::runtime::Runtime;
 
 /// A fuzz target.

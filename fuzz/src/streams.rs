@@ -3,11 +3,12 @@
 
 use crate::readable;
 use std::rc::Rc;
-use storage_core::chain::{Base, Node, build};
-use storage_core::env::Env;
-use storage_core::memory::Memory;
-use storage_core::types::{ByteRange, Error, PutOptions, ReadOptions, Trailer};
-use storage_core::{SharedStore, Store};
+use storage_contract::chain::{Base, Node};
+use storage_contract::env::Env;
+use storage_contract::memory::Memory;
+use storage_contract::types::{ByteRange, Error, PutOptions, ReadOptions, Trailer};
+use storage_contract::{SharedStore, Store};
+use storage_core::decorators::build;
 
 /// Store type, config, and whether it returns exactly what was put.
 const KINDS: &[(&str, &str, bool)] = &[

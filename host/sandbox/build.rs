@@ -11,9 +11,14 @@ fn main() {
     // Read at run time: a path compiled into the script may belong to another checkout.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = manifest.join("../..");
-    for path in
-        ["guest/core/src", "guest/sdk/src", "guest/component/src", "guest/transforming/src", "wit"]
-    {
+    for path in [
+        "contract/src",
+        "guest/core/src",
+        "guest/sdk/src",
+        "guest/component/src",
+        "guest/transforming/src",
+        "wit",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     for part in ["core", "sdk", "component", "transforming"] {
@@ -22,7 +27,9 @@ fn main() {
             root.join(format!("guest/{part}/Cargo.toml")).display()
         );
     }
-    println!("cargo::rerun-if-changed={}", root.join("guest/component/Cargo.lock").display());
+    for file in ["contract/Cargo.toml", "guest/component/Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(file).display());
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let target_dir = out.join("guest");
 

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use storage_conformance::subject::{Dialect, Located, Maker, Subject, There};
-use storage_core::chain::{Base, Node, build, kind};
-use storage_core::env::Env;
-use storage_core::kind::BaseShape;
-use storage_core::memory::Memory;
-use storage_core::types::Error;
+use storage_contract::chain::{Base, Node};
+use storage_contract::env::Env;
+use storage_contract::kind::BaseShape;
+use storage_contract::memory::Memory;
+use storage_contract::types::Error;
+use storage_core::decorators::{build, kind};
 use storage_host::backends::memory::Memory as HostMemory;
 use storage_host::blocking::{Blocking, Driver, runtime};
 use storage_host::engine::Shared;
@@ -149,7 +150,7 @@ impl Plan {
     pub fn native(&self) -> Result<Subject> {
         let bases: HashMap<String, Memory> =
             (0..self.bases).map(|i| (base_name(i), Memory::default())).collect();
-        let open = |name: &str| -> Result<storage_core::SharedStore, Error> {
+        let open = |name: &str| -> Result<storage_contract::SharedStore, Error> {
             let base = bases.get(name).ok_or(Error::NotFound)?;
             Ok(Rc::new(base.named(name)))
         };
@@ -207,7 +208,7 @@ impl Plan {
 }
 
 /// Finds locations in named stores in memory.
-fn named(store: storage_core::SharedStore, bases: HashMap<String, Memory>) -> There {
+fn named(store: storage_contract::SharedStore, bases: HashMap<String, Memory>) -> There {
     Rc::new(move |key, access| {
         let Some(location) = store.locate(key, access)? else { return Ok(None) };
         let base = bases.get(&location.base).cloned();

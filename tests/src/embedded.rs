@@ -13,9 +13,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 use storage_conformance::subject::{Dialect, Subject};
-use storage_core::SharedStore;
-use storage_core::chain::{Base, Node};
-use storage_core::types as core;
+use storage_contract::SharedStore;
+use storage_contract::chain::{Base, Node};
+use storage_contract::types as core;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 

@@ -4,16 +4,16 @@ use embed_rust::bindings::exports::storage::object_store::object_store::Guest;
 use embed_rust::bindings::storage::object_store::types::Error as Refusal;
 use std::cell::RefCell;
 use std::rc::Rc;
-use storage_core::types as core;
-use storage_core::types::{
+use storage_contract::types as core;
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, PutOptions,
     ReadOptions, Trailer,
 };
-use storage_core::{Reader, SharedStore, Store, Writer};
+use storage_contract::{Reader, SharedStore, Store, Writer};
 use wasmtime::component::ResourceAny;
 
 pub(crate) mod convert {
-    storage_core::conversions!(embed_rust::bindings::storage::object_store::types);
+    storage_contract::conversions!(embed_rust::bindings::storage::object_store::types);
 }
 
 /// An instance and its `object-store` exports.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use storage_conformance::subject::Dialect;
-use storage_core::MAX_KEY_BYTES;
+use storage_contract::MAX_KEY_BYTES;
 use storage_core::decorators::KINDS;
 
 /// Where the tests can reach the objects of a store directly.

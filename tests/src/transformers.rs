@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use storage_conformance::subject::{Dialect, Located, Maker, Subject};
-use storage_core::chain::{Base, Node};
+use storage_contract::chain::{Base, Node};
 use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, Driver, runtime};
 use storage_host::config::{PluginDef, PluginLimits};
@@ -29,7 +29,7 @@ const RULES: &[(&str, &str, Dialect)] = &[
 ];
 
 /// Keys grow by one byte.
-const LONGER: Dialect = Dialect::PLAIN.up_to(storage_core::MAX_KEY_BYTES - 1);
+const LONGER: Dialect = Dialect::PLAIN.up_to(storage_contract::MAX_KEY_BYTES - 1);
 
 /// Random sequences per subject.
 const SEQUENCES: u32 = 4;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use storage_conformance::subject::Maker;
 use storage_conformance::{cases, locating, model};
-use storage_core::types::Capabilities;
+use storage_contract::types::Capabilities;
 use storage_tests::{backends, chains, transformers};
 
 const SEED: u64 = 20_261_123;

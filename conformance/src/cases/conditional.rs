@@ -3,7 +3,9 @@
 use super::{etag, expect, place};
 use crate::subject::{Subject, read_all};
 use anyhow::{Result, ensure};
-use storage_core::types::{Error, ObjectInfo, PutOptions, ReadOptions, Result as Stored, Trailer};
+use storage_contract::types::{
+    Error, ObjectInfo, PutOptions, ReadOptions, Result as Stored, Trailer,
+};
 
 super::cases! {
     [write, conditional] test_put_if_absent_over_nothing test_put_if_absent_over_an_object

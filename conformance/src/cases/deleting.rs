@@ -3,7 +3,7 @@
 use super::{expect, place};
 use crate::subject::Subject;
 use anyhow::{Result, ensure};
-use storage_core::types::{DeleteOptions, Error, ReadOptions};
+use storage_contract::types::{DeleteOptions, Error, ReadOptions};
 
 super::cases! {
     [delete] test_delete_removes_the_object test_delete_of_a_missing_key_is_not_found

@@ -4,7 +4,7 @@ use super::{bytes, expect};
 use crate::strange::{KEYS, NO_PATHS, refused};
 use crate::subject::Subject;
 use anyhow::{Context, Result, ensure};
-use storage_core::types::{Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions};
+use storage_contract::types::{Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions};
 
 super::cases! {
     [read, write] test_put_every_strange_key test_put_strange_keys_are_never_aliased

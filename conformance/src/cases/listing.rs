@@ -3,7 +3,7 @@
 use super::{expect, place};
 use crate::subject::Subject;
 use anyhow::{Result, ensure};
-use storage_core::types::{Entry, Error, ListOptions, PAGE_LIMIT};
+use storage_contract::types::{Entry, Error, ListOptions, PAGE_LIMIT};
 
 super::cases! {
     [list] test_list_of_nothing test_list_gives_every_key_once test_list_prefix_is_bytewise

@@ -4,7 +4,7 @@ use super::{etag, place};
 use crate::subject::Subject;
 use anyhow::{Result, ensure};
 use md5::{Digest, Md5};
-use storage_core::types::{Metadata, ObjectInfo, PutOptions, ReadOptions, Trailer};
+use storage_contract::types::{Metadata, ObjectInfo, PutOptions, ReadOptions, Trailer};
 
 super::cases! {
     [write, replace, read, metadata] test_put_keeps_the_content_type test_put_replaces_metadata;

@@ -12,7 +12,7 @@ mod refusing;
 mod writing;
 
 use crate::subject::Subject;
-use storage_core::types::{Capabilities, Error, ObjectInfo, PutOptions, Result as StoreResult};
+use storage_contract::types::{Capabilities, Error, ObjectInfo, PutOptions, Result as StoreResult};
 
 /// One requirement for stores.
 pub struct Case {

@@ -3,7 +3,7 @@
 use super::{bytes, expect, place};
 use crate::subject::{Subject, read_all};
 use anyhow::{Result, ensure};
-use storage_core::types::{ByteRange, Error, PutOptions, ReadOptions};
+use storage_contract::types::{ByteRange, Error, PutOptions, ReadOptions};
 
 super::cases! {
     [read, range] test_get_range_gives_the_part test_get_range_past_the_end_is_cut

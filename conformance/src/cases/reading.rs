@@ -3,7 +3,7 @@
 use super::{LENGTHS, bytes, expect, place};
 use crate::subject::{Subject, read_all};
 use anyhow::{Result, ensure};
-use storage_core::types::{Error, PutOptions, ReadOptions, Trailer};
+use storage_contract::types::{Error, PutOptions, ReadOptions, Trailer};
 
 super::cases! {
     [read] test_get_gives_what_was_put test_get_of_a_missing_key_is_not_found

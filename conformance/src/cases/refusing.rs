@@ -4,7 +4,7 @@
 use super::{Case, expect, place};
 use crate::subject::Subject;
 use anyhow::{Result, ensure};
-use storage_core::types::{ByteRange, Error, ListOptions, PutOptions, ReadOptions};
+use storage_contract::types::{ByteRange, Error, ListOptions, PutOptions, ReadOptions};
 
 pub(super) const CASES: &[Case] = &[
     Case {

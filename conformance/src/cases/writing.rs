@@ -3,7 +3,7 @@
 use super::{bytes, expect, place, refused};
 use crate::subject::{Subject, read_all};
 use anyhow::{Result, ensure};
-use storage_core::types::{Error, ObjectInfo, PutOptions, ReadOptions, Trailer};
+use storage_contract::types::{Error, ObjectInfo, PutOptions, ReadOptions, Trailer};
 
 super::cases! {
     [write] test_put_stores_what_was_given test_put_of_no_bytes
@@ -26,7 +26,7 @@ const PLAIN: &PutOptions = &PutOptions {
     if_match: None,
 };
 
-fn now(s: &Subject, key: &str) -> storage_core::types::Result<Vec<u8>> {
+fn now(s: &Subject, key: &str) -> storage_contract::types::Result<Vec<u8>> {
     read_all(s.beside.as_ref(), key, &ReadOptions::default())
 }
 

@@ -4,14 +4,14 @@
 //! into a store. A base key that no key maps to is foreign: it is never shown and
 //! never touched.
 
-use crate::paging::Paging;
-use crate::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use std::borrow::Cow;
+use storage_contract::paging::Paging;
+use storage_contract::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Entry, Error, KEY_TOO_LONG, ListOptions, Location,
     MAX_KEY_BYTES, ObjectInfo, Page, PutOptions, ReadOptions, Result, check_key, shorten,
 };
-use std::borrow::Cow;
 
 /// Maps keys to base keys and back.
 pub trait Mapping: 'static {
@@ -248,8 +248,8 @@ impl<M: Mapping> Store for KeyMapping<M> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::memory::Memory;
     use std::collections::BTreeSet;
+    use storage_contract::memory::Memory;
 
     /// Every key that the store lists, in pages of `limit`.
     pub fn listed(store: &dyn Store, prefix: &str, limit: u32) -> Vec<String> {

@@ -3,8 +3,8 @@
 //! The syntax is that of the `regex` crate, which matches any key in linear time.
 //! It has no look-around and no back-references.
 
-use crate::types::{Error, Result};
 use regex::{Regex, RegexBuilder};
+use storage_contract::types::{Error, Result};
 
 /// The most memory for a compiled pattern, in bytes.
 const SIZE_LIMIT: usize = 1024 * 1024;

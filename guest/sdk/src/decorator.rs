@@ -1,8 +1,8 @@
 //! Decorators with default methods: write only what differs from the base.
 
 use std::rc::Rc;
-use storage_core::source::Source;
-use storage_core::{
+use storage_contract::source::Source;
+use storage_contract::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, MAX_INLINE_BYTES,
     ObjectInfo, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };

@@ -13,9 +13,9 @@ mod transformer;
 
 pub use decorator::{Decorator, decorated};
 pub use serde_json::Value as Json;
-pub use storage_core::env::{self, Env, RequestContext};
-pub use storage_core::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
-pub use storage_core::*;
+pub use storage_contract::env::{self, Env, RequestContext};
+pub use storage_contract::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
+pub use storage_contract::*;
 pub use transformer::{Behaviour, Data, KeyMap, Part, Transformer, Validation, config};
 
 /// What is known of the request that the store works for: who asks, from where. A call of

@@ -12,13 +12,13 @@ pub use parts::{decode, encode};
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use storage_core::chain::{self, Node};
-use storage_core::env::{
+use storage_contract::chain::{self, Node};
+use storage_contract::env::{
     Context, Coordinator, Env, Event, Guard, Level, Local, Observer, RequestContext, Versioned,
 };
-use storage_core::kind::Kind;
-use storage_core::memory::Memory;
-use storage_core::{
+use storage_contract::kind::Kind;
+use storage_contract::memory::Memory;
+use storage_contract::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };
@@ -236,7 +236,7 @@ impl Surroundings {
             bases: (0..bases.len()).map(|i| chain::Base::Name(i.to_string())).collect(),
         };
         let env = Env { observer: self.clone(), coordinator: self.clone(), context: self.clone() };
-        let built = chain::build_of(&[kind], &[node], &env, |name| {
+        let built = chain::build(&[kind], &[node], &env, |name| {
             let base = name.parse().ok().and_then(|i: usize| bases.get(i));
             base.map(|base| Rc::new(base.named(name)) as SharedStore).ok_or(Error::NotFound)
         })?;

@@ -2,8 +2,8 @@
 //! store.
 
 use serde_json::Value as Json;
-pub use storage_core::behaviour::{Behaviour, Data, KeyMap, Validation};
-use storage_core::{Error, Result};
+pub use storage_contract::behaviour::{Behaviour, Data, KeyMap, Validation};
+use storage_contract::{Error, Result};
 
 /// Functions that the host turns into a correct, streaming store.
 ///

@@ -7,8 +7,8 @@ use crate::store::{Reading, Stored, Writing};
 use crate::{base, convert};
 use std::cell::RefCell;
 use std::rc::Rc;
-use storage_core::kind::NO_CONFIG;
-use storage_core::{SharedStore, transforming};
+use storage_contract::kind::NO_CONFIG;
+use storage_contract::{SharedStore, transforming};
 
 thread_local! {
     static BUILT: RefCell<Option<(String, SharedStore)>> = const { RefCell::new(None) };

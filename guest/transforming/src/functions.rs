@@ -2,7 +2,7 @@
 
 use crate::bindings::storage::object_store::transform as wit;
 use crate::convert;
-use storage_core::Result;
+use storage_contract::Result;
 use storage_core::transforming::{Behaviour, Data, KeyMap, Part, Transform, Validation};
 
 /// The imported functions.

@@ -4,8 +4,8 @@ use crate::config::{Config, StoreDef};
 use crate::volume;
 use serde_json::Value;
 use std::path::Path;
-use storage_core::chain::kind;
-use storage_core::kind::Keys;
+use storage_contract::kind::Keys;
+use storage_core::decorators::kind;
 use storage_store::location::{Step, Trail};
 
 /// Every path from a store down to a backend. `factory` distinguishes stores

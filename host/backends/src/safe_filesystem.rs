@@ -10,7 +10,7 @@ use data_encoding::{Encoding, Specification};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage_core::skipped::why_no_key;
+use storage_contract::skipped::why_no_key;
 use storage_store::{
     Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key, key_too_long,
 };

@@ -8,8 +8,8 @@ use super::bindings::storage::object_store::{
 use super::convert;
 use super::state::{Base, BaseReader, BaseWriter, State};
 use crate::coordinator::Guard;
-use storage_core::env::{Action, Event, Level};
-use storage_core::types::MAX_KEY_BYTES;
+use storage_contract::env::{Action, Event, Level};
+use storage_contract::types::MAX_KEY_BYTES;
 use storage_store::Error;
 use wasmtime::Result;
 use wasmtime::component::Resource;

@@ -90,7 +90,7 @@ impl Engine {
     /// last one is the root.
     pub async fn chain(
         &self,
-        nodes: Vec<storage_core::chain::Node>,
+        nodes: Vec<storage_contract::chain::Node>,
         bases: HashMap<String, SharedStore>,
         shared: Shared,
     ) -> Result<Chain> {
@@ -103,8 +103,8 @@ impl Shared {
     pub fn silent() -> Self {
         struct Silent;
         impl Observer for Silent {
-            fn log(&self, _: storage_core::env::Level, _: &str, _: &str) {}
-            fn changed(&self, _: storage_core::env::Event) {}
+            fn log(&self, _: storage_contract::env::Level, _: &str, _: &str) {}
+            fn changed(&self, _: storage_contract::env::Event) {}
         }
         Self { observer: Arc::new(Silent), coordinator: Default::default() }
     }

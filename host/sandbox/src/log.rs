@@ -1,7 +1,7 @@
 //! The observer that logs the messages of decorators.
 
 use crate::Observer;
-use storage_core::env::{Event, Level};
+use storage_contract::env::{Event, Level};
 use storage_store::request_context::current;
 
 /// Logs through `tracing` (target `storage`), with the request's id and principal if

@@ -88,7 +88,7 @@ impl Pack {
     /// last one is the root.
     pub async fn chain(
         self: &Arc<Self>,
-        nodes: Vec<storage_core::chain::Node>,
+        nodes: Vec<storage_contract::chain::Node>,
         bases: HashMap<String, SharedStore>,
         shared: Shared,
     ) -> Result<Chain> {
@@ -100,10 +100,10 @@ impl Pack {
     }
 }
 
-fn node(node: storage_core::chain::Node) -> wit::Node {
+fn node(node: storage_contract::chain::Node) -> wit::Node {
     let base = |base| match base {
-        storage_core::chain::Base::Node(index) => wit::Base::Node(index),
-        storage_core::chain::Base::Name(name) => wit::Base::Name(name),
+        storage_contract::chain::Base::Node(index) => wit::Base::Node(index),
+        storage_contract::chain::Base::Name(name) => wit::Base::Name(name),
     };
     wit::Node {
         name: node.name,

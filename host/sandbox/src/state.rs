@@ -5,7 +5,7 @@ use super::offload::Offload;
 use crate::coordinator::Coordinator;
 use std::collections::HashMap;
 use std::sync::Arc;
-use storage_core::env::{Event, Level};
+use storage_contract::env::{Event, Level};
 use storage_store::{Reader, SharedStore, Writer};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};

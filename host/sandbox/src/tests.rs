@@ -3,8 +3,8 @@ use bytes::Bytes;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use storage_backends::memory::Memory;
-use storage_core::chain::{Base, Node};
-use storage_core::env::{Event, Level};
+use storage_contract::chain::{Base, Node};
+use storage_contract::env::{Event, Level};
 use storage_store::Objects;
 use storage_store::request_context::{self, RequestContext, scope};
 use storage_store::source::Ended;
@@ -413,11 +413,11 @@ fn others_go_on_while_a_large_object_is_compressed() {
 async fn objects_come_whole_whatever_the_size_of_the_one_before() {
     // A chain returns no more than one call can carry.
     let engine = shared().unwrap();
-    let node = storage_core::chain::Node {
+    let node = storage_contract::chain::Node {
         name: "main".to_owned(),
         kind: "IdentityStore".to_owned(),
         config: String::new(),
-        bases: vec![storage_core::chain::Base::Name("memory".to_owned())],
+        bases: vec![storage_contract::chain::Base::Name("memory".to_owned())],
     };
     let bases =
         [("memory".to_owned(), Arc::new(Memory::new()) as SharedStore)].into_iter().collect();

@@ -1,7 +1,7 @@
 //! What a configuration must know of a store type.
 
 use serde_json::Value;
-pub use storage_core::kind::BaseShape;
+pub use storage_contract::kind::BaseShape;
 
 /// A store type that a configuration may use.
 #[derive(Debug, Clone)]

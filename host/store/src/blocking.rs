@@ -6,11 +6,11 @@ use bytes::Bytes;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use storage_core::types::{
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Result, Trailer,
 };
-use storage_core::{Reader, SharedStore, Store, Writer};
+use storage_contract::{Reader, SharedStore, Store, Writer};
 use tokio::runtime::Runtime;
 
 /// Creates a runtime that drives blocking stores.

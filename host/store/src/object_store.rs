@@ -10,8 +10,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
-pub use storage_core::paging::Paging;
-pub use storage_core::types::{
+pub use storage_contract::paging::Paging;
+pub use storage_contract::types::{
     Access, ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     Metadata, ObjectInfo, PAGE_LIMIT, Page, PutOptions, ReadOptions, Result, Skipped, Trailer,
     check_key, check_write, key_too_long,

@@ -21,8 +21,8 @@ use futures::{Stream, TryStreamExt};
 use md5::{Digest, Md5};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use storage_core::etag::is_of_plain;
-use storage_core::source::whole;
+use storage_contract::etag::is_of_plain;
+use storage_contract::source::whole;
 
 /// A named store, ready for use. Clones share the store.
 #[derive(Clone)]
@@ -333,7 +333,7 @@ async fn locate_fully(
 
 fn check_put(key: &str, options: &PutOptions) -> Result<()> {
     check_key(key)?;
-    let reserved = storage_core::RESERVED_METADATA;
+    let reserved = storage_contract::RESERVED_METADATA;
     match options.metadata.iter().find(|(name, _)| name.starts_with(reserved)) {
         Some((name, _)) => Err(Error::InvalidData(format!(
             "the metadata name {name:?} is reserved: names that begin with {reserved:?} are the stores' own"

@@ -19,7 +19,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-pub use storage_core::env::RequestContext;
+pub use storage_contract::env::RequestContext;
 
 /// The most bytes of one field.
 const MAX_FIELD: usize = 1024;

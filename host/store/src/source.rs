@@ -1,5 +1,5 @@
 //! Readers that prove where an object ends. The counterpart in the guest,
-//! [`storage_core::source`], explains why the end matters.
+//! [`storage_contract::source`], explains why the end matters.
 //!
 //! Everything that moves bytes in the host reads a [`Source`], with the loops in
 //! [`carry`](crate::carry).
@@ -8,8 +8,8 @@ use crate::chunk_size::CHUNK;
 use crate::object_store::{ByteRange, Error, ObjectInfo, Reader, Result};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
-pub use storage_core::source::Ended;
-use storage_core::source::Tally;
+pub use storage_contract::source::Ended;
+use storage_contract::source::Tally;
 
 enum State {
     Open,

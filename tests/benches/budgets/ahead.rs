@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use storage_core::types::*;
+use storage_contract::types::*;
 use storage_host::StoreFactory;
 use storage_host::store::SharedStore;
 use storage_tests::figures::{self, option, print_head, print_row};

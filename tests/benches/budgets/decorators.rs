@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage_conformance::subject::Subject;
-use storage_core::types::*;
+use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
 use storage_host::engine::{Chain, Shared};
 use storage_host::store::{ObjectStore, SharedStore};

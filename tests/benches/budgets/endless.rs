@@ -3,7 +3,7 @@
 use crate::{CHUNK, zeroes};
 use async_trait::async_trait;
 use bytes::Bytes;
-use storage_core::types::*;
+use storage_contract::types::*;
 use storage_host::store::{self, Access, ObjectStore, SharedStore};
 
 /// A store of one object of zeroes that discards writes. It costs next to nothing, so
@@ -28,7 +28,7 @@ struct NativeZeroes {
     left: u64,
 }
 
-impl storage_core::Reader for NativeZeroes {
+impl storage_contract::Reader for NativeZeroes {
     fn info(&self) -> &ObjectInfo {
         &self.info
     }
@@ -41,7 +41,7 @@ impl storage_core::Reader for NativeZeroes {
 
 struct Sink;
 
-impl storage_core::Writer for Sink {
+impl storage_contract::Writer for Sink {
     fn push(&mut self, chunk: &[u8]) -> Result<()> {
         std::hint::black_box(chunk);
         Ok(())
@@ -51,7 +51,7 @@ impl storage_core::Writer for Sink {
     }
 }
 
-impl storage_core::Store for Endless {
+impl storage_contract::Store for Endless {
     fn capabilities(&self) -> Capabilities {
         Capabilities::ALL
     }
@@ -73,10 +73,10 @@ impl storage_core::Store for Endless {
     fn list(&self, _: &ListOptions) -> Result<Page> {
         not_here()
     }
-    fn read(&self, _: &str, _: &ReadOptions) -> Result<Box<dyn storage_core::Reader>> {
+    fn read(&self, _: &str, _: &ReadOptions) -> Result<Box<dyn storage_contract::Reader>> {
         Ok(Box::new(NativeZeroes { info: self.info(), left: self.size }))
     }
-    fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn storage_core::Writer>> {
+    fn write(&self, _: &str, _: &PutOptions) -> Result<Box<dyn storage_contract::Writer>> {
         Ok(Box::new(Sink))
     }
     fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {

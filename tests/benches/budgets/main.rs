@@ -21,10 +21,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use storage_core::chain::{self, Base, Node};
-use storage_core::env::Env;
-use storage_core::memory::Memory as NativeMemory;
-use storage_core::types::*;
+use storage_contract::chain::{Base, Node};
+use storage_contract::env::Env;
+use storage_contract::memory::Memory as NativeMemory;
+use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
 use storage_host::engine::{Chain, Engine, Shared};
 use storage_host::store::{self, ObjectStore};
@@ -104,9 +104,13 @@ fn nodes(kind: &str, config: &str, count: u32) -> Vec<Node> {
         .collect()
 }
 
-fn native(nodes: &[Node], base: impl storage_core::Store + 'static) -> storage_core::SharedStore {
-    let base: storage_core::SharedStore = Rc::new(base);
-    let built = chain::build(nodes, &Env::local(), |_| Ok(base.clone())).unwrap();
+fn native(
+    nodes: &[Node],
+    base: impl storage_contract::Store + 'static,
+) -> storage_contract::SharedStore {
+    let base: storage_contract::SharedStore = Rc::new(base);
+    let built =
+        storage_core::decorators::build(nodes, &Env::local(), |_| Ok(base.clone())).unwrap();
     built.last().unwrap().clone()
 }
 
@@ -258,14 +262,14 @@ async fn time_async(call: impl AsyncFn()) -> f64 {
     best
 }
 
-fn native_read(store: &dyn storage_core::Store) -> f64 {
+fn native_read(store: &dyn storage_contract::Store) -> f64 {
     let start = Instant::now();
     let mut reader = store.read("k", &ReadOptions::default()).unwrap();
     while !reader.next(CHUNK).unwrap().is_empty() {}
     start.elapsed().as_secs_f64()
 }
 
-fn native_write(store: &dyn storage_core::Store, data: &Bytes, bytes: u64) -> f64 {
+fn native_write(store: &dyn storage_contract::Store, data: &Bytes, bytes: u64) -> f64 {
     let start = Instant::now();
     let mut writer = store.write("k", &PutOptions::default()).unwrap();
     for chunk in chunks(data, bytes) {

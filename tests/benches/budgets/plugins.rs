@@ -9,7 +9,7 @@ use crate::{
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
-use storage_core::types::*;
+use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
 use storage_host::config::{PluginDef, PluginLimits};
 use storage_host::engine::{DECORATORS, Plugin, Shared};

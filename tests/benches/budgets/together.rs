@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use storage_core::types::*;
+use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
 use storage_host::engine::Shared;
 use storage_host::store::SharedStore;

@@ -1,5 +1,4 @@
 //! Records all cases over all chains.
-
 use super::data::Table;
 use super::record::record;
 use super::{Base, Cases, Chain, FORMAT, Node, Refused};
@@ -8,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use storage_conformance::cases;
 use storage_conformance::subject::Subject;
-use storage_core::chain;
+use storage_contract::chain;
 
 /// The seed and number of random chains.
 const RANDOM: (u64, usize) = (20_261_123, 10);
@@ -129,14 +128,15 @@ fn refused() -> Result<Vec<Refused>> {
     let mut refused = Vec::new();
     for (name, nodes) in wrong {
         let built: Vec<chain::Node> = nodes.iter().map(chain::Node::from).collect();
-        let memory = storage_core::memory::Memory::default();
-        let open = |name: &str| -> Result<storage_core::SharedStore, _> {
+        let memory = storage_contract::memory::Memory::default();
+        let open = |name: &str| -> Result<storage_contract::SharedStore, _> {
             match name {
                 "memory-0" => Ok(std::rc::Rc::new(memory.clone())),
-                _ => Err(storage_core::Error::NotFound),
+                _ => Err(storage_contract::Error::NotFound),
             }
         };
-        let result = chain::build(&built, &storage_core::env::Env::local(), open);
+        let result =
+            storage_core::decorators::build(&built, &storage_contract::env::Env::local(), open);
         let error = result.err().with_context(|| format!("{name}: it was built"))?.code();
         refused.push(Refused { name: name.to_owned(), nodes, error: error.to_owned() });
     }

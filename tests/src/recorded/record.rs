@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use storage_conformance::cases;
 use storage_conformance::subject::{Snapshot, Subject, snapshot};
-use storage_core::types as core;
-use storage_core::types::{
+use storage_contract::types as core;
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, PutOptions,
     ReadOptions, Trailer,
 };
-use storage_core::{Reader, SharedStore, Store, Writer};
+use storage_contract::{Reader, SharedStore, Store, Writer};
 
 /// Runs a case over a fresh subject and returns its recording.
 pub fn record(case: &cases::Case, subject: Subject, table: &mut Table) -> Result<Case> {

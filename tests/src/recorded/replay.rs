@@ -4,11 +4,11 @@ use super::{Call, Case, Cases, Chain, Info, Number, Step};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
 use storage_conformance::subject::{Snapshot, Subject};
-use storage_core::types as core;
-use storage_core::types::{
+use storage_contract::types as core;
+use storage_contract::types::{
     ByteRange, DeleteOptions, ListOptions, ObjectInfo, PutOptions, ReadOptions, Trailer,
 };
-use storage_core::{Reader, Store, Writer};
+use storage_contract::{Reader, Store, Writer};
 
 /// Runs the steps of a case over a fresh subject. `data` comes from
 /// [`super::data::all`].

@@ -250,7 +250,7 @@ async fn keys_that_lead_out_of_the_root_are_refused_and_touch_nothing() {
         format!("{}/victim", directory.path().display()),
         "a\0b".to_owned(),
         String::new(),
-        "k".repeat(storage_core::MAX_KEY_BYTES + 1),
+        "k".repeat(storage_contract::MAX_KEY_BYTES + 1),
     ] {
         let put = objects.put(&key, "evil".into(), PutOptions::default()).await;
         assert!(matches!(put, Err(Error::InvalidKey(_))), "put of {key:?} gave {put:?}");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The folders of the published crates.
 const SHIPPED: &[&str] = &[
     "conformance",
+    "contract",
     "guest/component",
     "guest/core",
     "guest/sdk",

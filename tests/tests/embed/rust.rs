@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
-use storage_core::chain::Node;
+use storage_contract::chain::Node;
 use storage_tests::artifacts::{self, BARE, CASES};
 use storage_tests::embedded::Embedding;
 use storage_tests::recorded::{Cases, replay};

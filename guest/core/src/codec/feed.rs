@@ -1,9 +1,9 @@
 //! The encoded bytes of an object, for a decoder.
 
-use crate::source::Source;
-use crate::store::Reader;
-use crate::types::{Error, Result};
 use std::io::{self, BufRead, Read};
+use storage_contract::source::Source;
+use storage_contract::store::Reader;
+use storage_contract::types::{Error, Result};
 
 /// The size of a read from the base, in bytes.
 const CHUNK: usize = 128 * 1024;

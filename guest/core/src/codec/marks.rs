@@ -1,9 +1,9 @@
 //! The metadata of transforming decorators: plain sizes, outermost first, in the
 //! entry `storage-size`.
 
-pub use crate::etag::unmask;
-use crate::etag::{SIZES, mask};
-use crate::types::{Metadata, ObjectInfo, PutOptions, ReadOptions};
+pub use storage_contract::etag::unmask;
+use storage_contract::etag::{SIZES, mask};
+use storage_contract::types::{Metadata, ObjectInfo, PutOptions, ReadOptions};
 
 /// The sizes in `metadata`.
 pub fn sizes(metadata: &Metadata) -> Option<&str> {

@@ -10,9 +10,9 @@ pub(crate) mod stream;
 
 pub use feed::Feed;
 
-use crate::source::{Source, whole};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use storage_contract::source::{Source, whole};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     self, Access, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
     Page, PutOptions, ReadOptions, Result,
 };
@@ -94,7 +94,7 @@ impl<C: Codec> Transforming<C> {
         if at.length == 0 {
             return Ok(Some(Box::new(Decoding::empty(info))));
         }
-        inner.range = Some(crate::types::ByteRange::span(at.start, at.length));
+        inner.range = Some(storage_contract::types::ByteRange::span(at.start, at.length));
         let source = Source::new(self.base.read(key, &inner)?, inner.range);
         let decoder = self.codec.range_decoder(Feed::source(source));
         Ok(Some(Box::new(Decoding::part(decoder, info, at.skip, end - start))))

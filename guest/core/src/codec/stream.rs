@@ -1,8 +1,8 @@
 //! Encoding and decoding while streaming.
 
 use super::{Decoder, Encoder, marks};
-use crate::store::{Reader, Writer};
-use crate::types::{ByteRange, Error, ObjectInfo, Result, Trailer};
+use storage_contract::store::{Reader, Writer};
+use storage_contract::types::{ByteRange, Error, ObjectInfo, Result, Trailer};
 
 /// Encoded bytes go to the base in pieces of about this size.
 const PIECE: usize = 128 * 1024;

@@ -6,12 +6,12 @@
 //! that holds them, unless lenient.
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::store::SharedStore;
-use crate::types::{Error, Result};
 use base64_simd::{STANDARD, forgiving_decode_inplace};
 use serde::Deserialize;
 use std::rc::Rc;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Error, Result};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -202,15 +202,15 @@ fn bad(at: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Memory;
-    use crate::store::Store;
-    use crate::types::{ByteRange, PutOptions, ReadOptions, Trailer};
     use proptest::prelude::*;
+    use storage_contract::memory::Memory;
+    use storage_contract::store::Store;
+    use storage_contract::types::{ByteRange, PutOptions, ReadOptions, Trailer};
 
     fn store(config: serde_json::Value) -> (Memory, SharedStore) {
         let memory = Memory::default();
         let bases = vec![Rc::new(memory.clone()) as SharedStore];
-        let env = crate::env::Env::local();
+        let env = storage_contract::env::Env::local();
         (
             memory,
             build(Args { name: "base64".to_owned(), config, bases, names: Vec::new(), env })

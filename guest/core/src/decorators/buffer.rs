@@ -6,14 +6,14 @@
 //! opened for reading and writing at any position.
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Keys, Kind};
-use crate::source::Source;
-use crate::store::{Reader, SharedStore, Store, conditionally};
-use crate::types::{
-    Access, ByteRange, Capabilities, Error, Location, ObjectInfo, PutOptions, ReadOptions, Result,
-};
 use serde::Deserialize;
 use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::source::Source;
+use storage_contract::store::{Reader, SharedStore, Store, conditionally};
+use storage_contract::types::{
+    Access, ByteRange, Capabilities, Error, Location, ObjectInfo, PutOptions, ReadOptions, Result,
+};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -210,7 +210,7 @@ impl Buffer {
         }
         let old = self.info.clone().unwrap_or_default();
         let mut metadata = old.metadata;
-        metadata.retain(|(name, _)| !name.starts_with(crate::types::RESERVED_METADATA));
+        metadata.retain(|(name, _)| !name.starts_with(storage_contract::types::RESERVED_METADATA));
         let info = conditionally(&*self.store, |conditional| {
             let options = PutOptions {
                 content_type: old.content_type.clone(),
@@ -230,7 +230,7 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Memory;
+    use storage_contract::memory::Memory;
 
     #[test]
     fn a_buffer_reads_and_writes_anywhere() {

@@ -1,14 +1,13 @@
 //! A store in memory that fails on request, for tests.
 
 use super::caching;
-use crate::chain;
-use crate::env::{Coordinator, Env, Guard, Local, Versioned};
-use crate::kind::{Args, Kind};
-use crate::memory::Memory;
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use storage_contract::env::{Coordinator, Env, Guard, Local, Versioned};
+use storage_contract::kind::{Args, Kind};
+use storage_contract::memory::Memory;
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::*;
 
 type Hook = Box<dyn FnOnce()>;
 
@@ -402,6 +401,8 @@ pub(super) fn write_all(store: &dyn Store, key: &str, data: &[u8]) -> Result<Obj
 }
 
 pub(super) fn registered(kind: &Kind) -> bool {
-    kind.aliases.iter().all(|alias| chain::kind(alias).is_some_and(|k| k.name == kind.name))
+    kind.aliases
+        .iter()
+        .all(|alias| crate::decorators::kind(alias).is_some_and(|k| k.name == kind.name))
         && serde_json::from_str::<serde_json::Value>(kind.config_schema).is_ok()
 }

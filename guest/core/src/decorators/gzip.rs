@@ -9,15 +9,15 @@
 //! validating and text decorators above it, and encrypting ones below.
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::store::SharedStore;
-use crate::types::{Error, Result};
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Error, Result};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -224,9 +224,9 @@ fn corrupt(error: &io::Error, offset: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Memory;
-    use crate::store::{Reader, Store};
-    use crate::types::{PutOptions, ReadOptions, Trailer};
+    use storage_contract::memory::Memory;
+    use storage_contract::store::{Reader, Store};
+    use storage_contract::types::{PutOptions, ReadOptions, Trailer};
 
     /// `gzip.compress(b"hello ", mtime=0) + gzip.compress(b"world", mtime=0)`
     const PYTHON: &str = "1f8b0800000000000203cb48cdc9c9570000f6f981ed0600000\
@@ -235,7 +235,7 @@ mod tests {
     fn store(config: serde_json::Value) -> (Memory, SharedStore) {
         let memory = Memory::default();
         let bases = vec![Rc::new(memory.clone()) as SharedStore];
-        let env = crate::env::Env::local();
+        let env = storage_contract::env::Env::local();
         let store =
             build(Args { name: "gzip".to_owned(), config, bases, names: Vec::new(), env }).unwrap();
         (memory, store)

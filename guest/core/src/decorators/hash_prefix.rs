@@ -6,13 +6,13 @@
 //! wrong digits is foreign. Listings are in the order of the hashes.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::store::SharedStore;
-use crate::types::{Error, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::rc::Rc;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Error, Result};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -82,10 +82,10 @@ impl Mapping for HashPrefix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Env;
     use crate::keymap::tests::check_listing;
-    use crate::memory::Memory;
     use proptest::prelude::*;
+    use storage_contract::env::Env;
+    use storage_contract::memory::Memory;
 
     fn mapping() -> HashPrefix {
         serde_json::from_str("{}").unwrap()

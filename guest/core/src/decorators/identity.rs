@@ -4,9 +4,9 @@
 //! decorator.
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
-use crate::store::{SharedStore, Store};
 use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind, NO_CONFIG};
+use storage_contract::store::{SharedStore, Store};
 
 /// The store type.
 pub static KIND: Kind = Kind {

@@ -13,14 +13,14 @@ mod parse;
 mod tests;
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Keys, Kind};
-use crate::store::{SharedStore, Store, Writer};
-use crate::types::{
+use serde::Deserialize;
+use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::store::{SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Error, Location, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer,
     check_write,
 };
-use serde::Deserialize;
-use std::rc::Rc;
 
 /// The store type.
 pub static KIND: Kind = Kind {

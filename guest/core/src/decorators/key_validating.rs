@@ -4,18 +4,18 @@
 //! Every operation on a rejected key is `invalid-key` and names the rule and the
 //! key. Listings leave such keys out.
 
-use crate::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
-use crate::paging::Paging;
 use crate::pattern::{anchored, compile};
-use crate::skipped::{Skipped, hidden};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
-    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, Location, ObjectInfo, Page,
-    PutOptions, ReadOptions, Result, check_key,
-};
 use regex::Regex;
 use serde::Deserialize;
 use std::rc::Rc;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
+use storage_contract::paging::Paging;
+use storage_contract::skipped::{Skipped, hidden};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
+    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result, check_key,
+};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -272,8 +272,8 @@ impl Store for Validating {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Env;
-    use crate::memory::Memory;
+    use storage_contract::env::Env;
+    use storage_contract::memory::Memory;
 
     fn store(kind: &Kind, config: serde_json::Value) -> Result<(Memory, SharedStore)> {
         let memory = Memory::default();
@@ -349,9 +349,9 @@ mod tests {
         let keys = crate::keymap::tests::listed(&*store, "", 1);
         assert_eq!(keys, ["a", "ab"]);
         let refused = "its key is refused: it does not match the pattern \"a\"".to_owned();
-        let told = crate::skipped::tests::all(&*store, "", 1);
+        let told = storage_contract::skipped::tests::all(&*store, "", 1);
         assert_eq!(told, [("b".to_owned(), refused)]);
-        assert!(crate::skipped::tests::all(&*store, "a", 1).is_empty());
+        assert!(storage_contract::skipped::tests::all(&*store, "a", 1).is_empty());
         assert!(store.put("b", b"", &PutOptions::default()).is_err());
     }
 }

@@ -5,15 +5,15 @@
 //! line, and quotes, so that none can forge the fields that an observer adds. A stream
 //! is logged when it is opened and when it fails.
 
-use crate::env::{Env, Level};
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use serde::Deserialize;
+use std::rc::Rc;
+use storage_contract::env::{Env, Level};
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Result, Trailer,
 };
-use serde::Deserialize;
-use std::rc::Rc;
 
 /// `LoggingStore`.
 pub static KIND: Kind = Kind {
@@ -272,9 +272,9 @@ impl Writer for LoggedWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Event, Observer};
-    use crate::memory::Memory;
     use std::cell::RefCell;
+    use storage_contract::env::{Event, Observer};
+    use storage_contract::memory::Memory;
 
     #[derive(Default)]
     struct Lines(RefCell<Vec<(Level, String)>>);

@@ -21,7 +21,10 @@ mod text_encoding;
 mod url_encoding;
 mod writeonly;
 
-use crate::kind::Kind;
+use storage_contract::chain::{self, Node};
+use storage_contract::env::Env;
+use storage_contract::kind::Kind;
+use storage_contract::{Result, SharedStore};
 
 /// Every built-in kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
@@ -47,16 +50,30 @@ pub static KINDS: &[&Kind] = &[
     &regex_routing::KIND,
 ];
 
+/// The built-in kind with this name or alias.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    chain::find(KINDS, name)
+}
+
+/// Builds a chain of built-in kinds; see [`chain::build`].
+pub fn build(
+    nodes: &[Node],
+    env: &Env,
+    open: impl FnMut(&str) -> Result<SharedStore>,
+) -> Result<Vec<SharedStore>> {
+    chain::build(KINDS, nodes, env, open)
+}
+
 #[cfg(test)]
 mod tests {
     use super::KINDS;
     use super::faulty::{Faulty, args};
-    use crate::env::Env;
-    use crate::kind::{Args, BaseShape, Keys};
-    use crate::memory::Memory;
-    use crate::store::Store;
-    use crate::types::{Access, ListOptions, Location, PutOptions};
     use std::rc::Rc;
+    use storage_contract::env::Env;
+    use storage_contract::kind::{Args, BaseShape, Keys};
+    use storage_contract::memory::Memory;
+    use storage_contract::store::Store;
+    use storage_contract::types::{Access, ListOptions, Location, PutOptions};
 
     /// Where each kind locates the key `http://host/k` for reads, writes and deletes:
     /// `.` under this key in the base, `!` nowhere since it refuses, `-` it does it itself.

@@ -6,12 +6,14 @@
 //! changed nothing and is not reported. Delivery is up to the embedder: the host
 //! delivers to the handlers in the config.
 
-use crate::env::{Action, Env, Event};
 use crate::forward::forward;
-use crate::kind::{BaseShape, Keys, Kind};
-use crate::store::{SharedStore, Store, Writer};
-use crate::types::{Access, DeleteOptions, Location, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
+use storage_contract::env::{Action, Env, Event};
+use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::store::{SharedStore, Store, Writer};
+use storage_contract::types::{
+    Access, DeleteOptions, Location, ObjectInfo, PutOptions, Result, Trailer,
+};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -125,11 +127,11 @@ impl Writer for NotifyingWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Level, Observer};
-    use crate::kind::Args;
-    use crate::memory::Memory;
-    use crate::types::Error;
     use std::cell::RefCell;
+    use storage_contract::env::{Level, Observer};
+    use storage_contract::kind::Args;
+    use storage_contract::memory::Memory;
+    use storage_contract::types::Error;
 
     #[derive(Default)]
     struct Events(RefCell<Vec<Event>>);

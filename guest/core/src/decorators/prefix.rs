@@ -1,11 +1,11 @@
 //! `PrefixStore`: adds a prefix to every key.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{BaseShape, Keys, Kind};
-use crate::types::{Error, Result, check_key};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::types::{Error, Result, check_key};
 
 /// The store type.
 pub static KIND: Kind = Kind {

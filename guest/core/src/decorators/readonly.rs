@@ -1,12 +1,12 @@
 //! `ReadonlyStore`: rejects every change, before the base is called.
 
 use crate::forward::forward;
-use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
-use crate::store::{SharedStore, Store, Writer};
-use crate::types::{
+use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind, NO_CONFIG};
+use storage_contract::store::{SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, Location, ObjectInfo, PutOptions, Result,
 };
-use std::rc::Rc;
 
 /// The store type.
 pub static KIND: Kind = Kind {

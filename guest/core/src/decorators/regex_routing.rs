@@ -6,14 +6,14 @@
 //! that could mean one key, only the routed one counts.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{Args, BaseShape, Keys, Kind};
 use crate::pattern::compile;
-use crate::store::SharedStore;
-use crate::types::{Error, Result};
 use regex::Regex;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::rc::Rc;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Error, Result};
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -116,9 +116,9 @@ impl Mapping for Routing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Env;
     use crate::keymap::tests::check_listing;
-    use crate::memory::Memory;
+    use storage_contract::env::Env;
+    use storage_contract::memory::Memory;
 
     fn store(routes: serde_json::Value) -> Result<(Memory, SharedStore)> {
         let memory = Memory::default();
@@ -143,7 +143,7 @@ mod tests {
         let (memory, store) = store(routes).unwrap();
         let keys = ["a.jpg", "b/c.jpg", "readme"].map(str::to_owned).into();
         check_listing(&*store, &memory, &keys, "", 2);
-        use crate::store::Store;
+        use storage_contract::store::Store;
         assert_eq!(memory.exists("images/b/c.jpg"), Ok(true));
         assert_eq!(memory.exists("other/readme"), Ok(true));
     }

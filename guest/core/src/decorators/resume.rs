@@ -1,9 +1,9 @@
 //! Resumes a broken read from another copy of the same object.
 
-use crate::source::Source;
-use crate::store::{Reader, Store};
-use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 use flate2::Crc;
+use storage_contract::source::Source;
+use storage_contract::store::{Reader, Store};
+use storage_contract::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 
 /// The most bytes to read at a time while skipping.
 const SKIP: usize = 256 * 1024;

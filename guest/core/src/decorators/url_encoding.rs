@@ -6,11 +6,11 @@
 //! other form is foreign.
 
 use crate::keymap::{KeyMapping, Mapping};
-use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
-use crate::types::Result;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::borrow::Cow;
 use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind, NO_CONFIG};
+use storage_contract::types::Result;
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -53,8 +53,8 @@ impl Mapping for UrlEncoding {
 mod tests {
     use super::*;
     use crate::keymap::tests::check_listing;
-    use crate::memory::Memory;
     use proptest::prelude::*;
+    use storage_contract::memory::Memory;
 
     #[test]
     fn base_keys_are_those_that_python_writes() {

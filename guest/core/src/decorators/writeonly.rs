@@ -3,13 +3,13 @@
 //! Preconditions are rejected, because whether `if-match` holds reveals something
 //! about an object.
 
-use crate::kind::{BaseShape, Keys, Kind, NO_CONFIG};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use std::rc::Rc;
+use storage_contract::kind::{BaseShape, Keys, Kind, NO_CONFIG};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Result,
 };
-use std::rc::Rc;
 
 /// The store type.
 pub static KIND: Kind = Kind {

@@ -1,7 +1,7 @@
 //! Checks a transformer's answers before they are used.
 
 use super::{Behaviour, Part, ROOM, Transform};
-use crate::types::{Error, Result};
+use storage_contract::types::{Error, Result};
 
 /// Forwards calls, and rejects answers that break the contract.
 pub struct Checked<T>(T);

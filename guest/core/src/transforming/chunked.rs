@@ -9,13 +9,13 @@ use super::{Draw, Transform};
 use crate::codec::stream::{Decoding, Encoding, wrong_size};
 use crate::codec::{Encoder as _, Feed, collect, marks};
 use crate::forward::forward;
-use crate::source::{Source, whole};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use std::rc::Rc;
+use storage_contract::source::{Source, whole};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, ByteRange, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page, PutOptions,
     ReadOptions, Result, Trailer,
 };
-use std::rc::Rc;
 
 /// How many bytes of an object's end to read for a range: the end record, and as
 /// much of the table as fits.

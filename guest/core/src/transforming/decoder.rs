@@ -5,8 +5,8 @@ use super::Transform;
 use super::checked::Checked;
 use super::format::{END, End, FRAME, Frame, HEAD, Head, MAX_TABLE, corrupt, most_encoded};
 use crate::codec::{self, Feed};
-use crate::types::Result;
 use std::rc::Rc;
+use storage_contract::types::Result;
 
 /// The chunks of an object, and which of them are requested.
 struct Window {

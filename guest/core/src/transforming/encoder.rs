@@ -5,8 +5,8 @@ use super::Transform;
 use super::checked::Checked;
 use super::format::{End, FRAME, Frame, Head, MAX_TABLE, Table};
 use crate::codec;
-use crate::types::Result;
 use std::rc::Rc;
+use storage_contract::types::Result;
 
 /// Encodes an object. Holds each chunk until it is known whether it is the last
 /// one.

@@ -1,8 +1,8 @@
 //! The frame format of chunked objects, as described in `docs/transformers.md`.
 
 use super::{MAX_CHUNK, ROOM};
-use crate::types::{Error, Result};
 use flate2::Crc;
+use storage_contract::types::{Error, Result};
 
 /// Size of the head, in bytes.
 pub const HEAD: usize = 32;

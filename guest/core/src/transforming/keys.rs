@@ -3,9 +3,9 @@
 use super::checked::Checked;
 use super::{KeyMap, Transform};
 use crate::keymap::Mapping;
-use crate::types::{Error, Result};
 use std::borrow::Cow;
 use std::rc::Rc;
+use storage_contract::types::{Error, Result};
 
 /// The key mapping of a transformer.
 pub struct Keys<T> {

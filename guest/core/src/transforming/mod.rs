@@ -1,5 +1,5 @@
 //! Stores made of transformers: turns a [`Transform`], which is the contract's
-//! interface `transform`, into a [`Store`](crate::Store) that streams.
+//! interface `transform`, into a [`Store`](storage_contract::Store) that streams.
 //!
 //! Each capability of a transformer is a layer of its own, left out if not
 //! declared: validation on top, then bytes, then keys. `docs/transformers.md`
@@ -17,12 +17,12 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
-pub use crate::behaviour::{Behaviour, Data, KeyMap, Validation};
 use crate::keymap::KeyMapping;
-use crate::store::SharedStore;
-use crate::types::{Error, Result};
 use checked::Checked;
 use std::rc::Rc;
+pub use storage_contract::behaviour::{Behaviour, Data, KeyMap, Validation};
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Error, Result};
 
 /// The functions of a transformer; the interface `transform` documents them.
 pub trait Transform: 'static {

@@ -3,9 +3,9 @@
 use super::Transform;
 use super::checked::Checked;
 use crate::forward::forward;
-use crate::store::{SharedStore, Store, Writer};
-use crate::types::{Access, Error, Location, ObjectInfo, PutOptions, Result, Trailer};
 use std::rc::Rc;
+use storage_contract::store::{SharedStore, Store, Writer};
+use storage_contract::types::{Access, Error, Location, ObjectInfo, PutOptions, Result, Trailer};
 
 /// Validated bytes go to the base in pieces of this size.
 const PIECE: usize = 256 * 1024;

@@ -5,13 +5,13 @@ use super::checked::Checked;
 use super::{ROOM, Transform};
 use crate::codec::marks;
 use crate::codec::stream::wrong_size;
-use crate::source::Source;
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use std::rc::Rc;
+use storage_contract::source::Source;
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, MAX_INLINE_BYTES,
     ObjectInfo, Page, PutOptions, RESERVED_METADATA, ReadOptions, Result, Trailer, check_write,
 };
-use std::rc::Rc;
 
 /// The most encoded bytes to read or write at a time.
 const PIECE: usize = 256 * 1024;

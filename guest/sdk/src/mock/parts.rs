@@ -1,7 +1,7 @@
 //! Calls a transformer for an object as the host does.
 
 use crate::transformer::{Data, Part, Transformer};
-use storage_core::{Error, Result};
+use storage_contract::{Error, Result};
 
 /// Encodes an object into its parts, in order; there is one if it is transformed as
 /// a whole. `object` stands for the host's random number.

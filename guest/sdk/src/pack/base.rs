@@ -4,7 +4,7 @@ use super::bindings::storage::object_store::object_store as wit;
 use super::convert;
 use std::cell::Cell;
 use std::rc::Rc;
-use storage_core::{
+use storage_contract::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Store, Trailer, Writer,
 };

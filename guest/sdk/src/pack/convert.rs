@@ -1,4 +1,4 @@
 //! Conversions between the generated types of the contract and those of
 //! `storage-core`.
 
-storage_core::conversions!(super::bindings::storage::object_store::types);
+storage_contract::conversions!(super::bindings::storage::object_store::types);

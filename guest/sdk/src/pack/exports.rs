@@ -8,9 +8,9 @@ use super::{Kinds, base, convert, surroundings};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use storage_core::SharedStore;
-use storage_core::chain::{self, Base, Node};
-use storage_core::kind::BaseShape;
+use storage_contract::SharedStore;
+use storage_contract::chain::{self, Base, Node};
+use storage_contract::kind::BaseShape;
 
 thread_local! {
     static BUILT: RefCell<HashMap<String, SharedStore>> = RefCell::default();
@@ -21,7 +21,7 @@ pub struct Pack<K>(PhantomData<K>);
 
 impl<K: Kinds> decorators::Guest for Pack<K> {
     fn kinds() -> Vec<decorators::Kind> {
-        let kind = |k: &&storage_core::kind::Kind| decorators::Kind {
+        let kind = |k: &&storage_contract::kind::Kind| decorators::Kind {
             name: k.name.to_owned(),
             aliases: k.aliases.iter().map(|a| (*a).to_owned()).collect(),
             base: match k.base {
@@ -39,7 +39,7 @@ impl<K: Kinds> decorators::Guest for Pack<K> {
         let nodes: Vec<Node> = nodes.into_iter().map(node).collect();
         let env = surroundings::env();
         let built =
-            chain::build_of(K::kinds(), &nodes, &env, base::open).map_err(convert::error_out)?;
+            chain::build(K::kinds(), &nodes, &env, base::open).map_err(convert::error_out)?;
         let root = built.last().cloned();
         BUILT.with_borrow_mut(|all| {
             all.extend(nodes.into_iter().map(|n| n.name).zip(built));

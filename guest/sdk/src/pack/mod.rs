@@ -11,7 +11,7 @@ mod surroundings;
 pub use exports::Pack;
 pub(crate) use surroundings::context;
 
-use storage_core::kind::Kind;
+use storage_contract::kind::Kind;
 
 /// The store types of a pack.
 pub trait Kinds: 'static {

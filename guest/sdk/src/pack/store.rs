@@ -4,7 +4,7 @@ use super::bindings::exports::storage::object_store::object_store;
 use super::bindings::storage::object_store::types as wit;
 use super::convert;
 use std::cell::RefCell;
-use storage_core::{Error, Reader, SharedStore, Writer};
+use storage_contract::{Error, Reader, SharedStore, Writer};
 
 /// An exported store.
 pub struct Stored(pub SharedStore);

@@ -3,8 +3,8 @@
 use super::bindings::storage::object_store::{coordinator, observer, request_context};
 use super::convert;
 use std::rc::Rc;
-use storage_core::Result;
-use storage_core::env::{
+use storage_contract::Result;
+use storage_contract::env::{
     Action, Context, Coordinator, Env, Event, Guard, Level, Observer, RequestContext, Versioned,
 };
 

@@ -10,7 +10,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
-use storage_core::{Error, Result};
+use storage_contract::{Error, Result};
 
 thread_local! {
     static CONFIGURED: RefCell<Option<Rc<dyn Any>>> = RefCell::default();

@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::time::Duration;
-use storage_core::skipped::printable;
+use storage_contract::skipped::printable;
 use storage_store::Error;
 
 /// Checks a store and the mirrors below it; an empty name means all stores.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use storage_core::env::Action;
+use storage_contract::env::Action;
 
 /// The longest timeout of a delivery, in seconds.
 const MAX_TIMEOUT: f64 = 3_600.0;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-use storage_core::env::{Action, Event};
+use storage_contract::env::{Action, Event};
 use storage_store::request_context;
 
 pub(super) struct Message {

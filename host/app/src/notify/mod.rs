@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use storage_core::env::Event;
+use storage_contract::env::Event;
 use storage_store::{Error, Result};
 
 /// The most events in the queue.

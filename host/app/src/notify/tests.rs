@@ -2,7 +2,7 @@ use super::*;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use storage_core::env::Action;
+use storage_contract::env::Action;
 
 fn event(action: Action, key: &str) -> Event {
     Event {

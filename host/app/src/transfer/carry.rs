@@ -7,7 +7,7 @@ use super::report::{Done, Event, Failure};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use storage_core::RESERVED_METADATA;
+use storage_contract::RESERVED_METADATA;
 use storage_store::carry::CopyError;
 use storage_store::objects::md5;
 use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, conditionally};

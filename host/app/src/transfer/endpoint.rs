@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::report::{Aborted, CopyError, Counts, Failure};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use storage_core::skipped::printable;
+use storage_contract::skipped::printable;
 use storage_store::objects::{Objects, md5};
 use storage_store::{Entry, Error, ObjectInfo, Skipped};
 

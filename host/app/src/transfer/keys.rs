@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 use super::report::{CopyError, Event, Failure};
 use futures::{Stream, StreamExt};
 use std::io;
-use storage_core::skipped::printable;
+use storage_contract::skipped::printable;
 use storage_store::{Error, check_key};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 

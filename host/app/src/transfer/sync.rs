@@ -12,7 +12,7 @@ use super::report::{Aborted, CopyError, Counts, Done, Event};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::future::ready;
-use storage_core::skipped::plain;
+use storage_contract::skipped::plain;
 use storage_store::Error;
 
 /// What to sync.

@@ -204,7 +204,7 @@ async fn clear_deletes_a_prefix_and_a_dry_run_nothing() {
 
 #[tokio::test]
 async fn one_key_that_fails_does_not_stop_the_others() {
-    let long = "k".repeat(storage_core::MAX_KEY_BYTES);
+    let long = "k".repeat(storage_contract::MAX_KEY_BYTES);
     let from = store(&[("a", "1"), (&long, "2"), ("z", "3")]).await;
     let to = store(&[]).await;
     let what = Copy { from: side(&from, ""), to: side(&to, "p/"), overwrite: true };

@@ -359,7 +359,7 @@ async fn deletes_and_puts_of_neighbours_do_not_meet(store: SharedStore) {
 }
 
 async fn keys_outside_the_contract_are_refused(store: SharedStore) {
-    for key in ["", "a\0b", &"k/".repeat(storage_core::MAX_KEY_BYTES / 2 + 1)] {
+    for key in ["", "a\0b", &"k/".repeat(storage_contract::MAX_KEY_BYTES / 2 + 1)] {
         let refused = |result: Option<Error>| assert!(matches!(result, Some(Error::InvalidKey(_))));
         refused(store.put(key, Bytes::new(), PutOptions::default()).await.err());
         refused(store.write(key, PutOptions::default()).await.err());

@@ -37,7 +37,7 @@ async fn a_key_as_long_as_keys_may_be_is_a_file_like_any_other() {
     let store = open(KIND, home.path()).await;
     let longest = format!("{}/", "s".repeat(200)).repeat(21);
     let others = format!("{}/", "\u{e9}".repeat(127)).repeat(16);
-    for key in [format!("{}x", &longest[..storage_core::MAX_KEY_BYTES - 1]), others + "x"] {
+    for key in [format!("{}x", &longest[..storage_contract::MAX_KEY_BYTES - 1]), others + "x"] {
         put(&*store, &key, "one").await;
         assert_eq!(text(&*store, &key).await, "one");
         let if_match = store.stat(&key).await.unwrap().etag;

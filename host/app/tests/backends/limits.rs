@@ -69,7 +69,7 @@ async fn a_key_thousands_of_folders_deep_needs_few_open_files() {
     };
     let config = json!({"root_path": "root", "durable": false});
     let store = try_open("FilesystemStore", &home, config, false).await.unwrap();
-    let folders = "d/".repeat(storage_core::MAX_KEY_BYTES / 2 - 1);
+    let folders = "d/".repeat(storage_contract::MAX_KEY_BYTES / 2 - 1);
     let wanted = [format!("{folders}k"), "d/e/k".to_owned(), "z".to_owned()];
     for key in &wanted {
         put(&*store, key, "deep").await;

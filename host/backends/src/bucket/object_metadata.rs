@@ -14,8 +14,8 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::ServerSideEncryption;
 use md5::{Digest as _, Md5};
 use std::collections::HashMap;
-use storage_core::etag::is_md5;
-use storage_core::types::RESERVED_METADATA;
+use storage_contract::etag::is_md5;
+use storage_contract::types::RESERVED_METADATA;
 use storage_store::{Error, Metadata, ObjectInfo, PutOptions, Result};
 
 /// The etag to show.

@@ -117,7 +117,7 @@ mod tests {
         for part in ["x".repeat(255), "é".repeat(127)] {
             let mut path = part.clone();
             rustix::fs::mkdirat(&root, &part, Mode::RWXU).unwrap();
-            while path.len() + part.len() < storage_core::MAX_KEY_BYTES {
+            while path.len() + part.len() < storage_contract::MAX_KEY_BYTES {
                 let above = open_folder(root.as_fd(), &path).unwrap();
                 rustix::fs::mkdirat(&above, &part, Mode::RWXU).unwrap();
                 path = format!("{path}/{part}");

@@ -9,7 +9,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 use std::collections::BinaryHeap;
-use storage_core::skipped::why_no_key;
+use storage_contract::skipped::why_no_key;
 use storage_store::{Error, ListOptions, PAGE_LIMIT, Page, Result, Skipped};
 
 /// A page ends once this many names were examined, at the end of their folder, so

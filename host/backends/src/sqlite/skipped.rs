@@ -4,7 +4,7 @@ use super::rows::is_object;
 use super::schema::Place;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use storage_core::skipped::why_no_key;
+use storage_contract::skipped::why_no_key;
 use storage_store::{ListOptions, PAGE_LIMIT, Page, Result, Skipped};
 
 /// Rows examined for one page, so that it ends in time even if none match.

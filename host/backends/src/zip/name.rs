@@ -1,6 +1,6 @@
 //! Converts entry names to keys, and checks keys.
 
-use storage_core::skipped::why_no_key;
+use storage_contract::skipped::why_no_key;
 use storage_store::{Error, Result, Skipped, check_key};
 
 /// The upper half of code page 437, the encoding of names without the UTF-8 flag

@@ -6,7 +6,7 @@ use super::journal::Journal;
 use std::fs::File;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use storage_core::skipped::printable;
+use storage_contract::skipped::printable;
 use storage_store::{Error, ListOptions, PAGE_LIMIT, Page, Result};
 
 /// The archive, and the objects waiting to be merged into it.

@@ -4,7 +4,7 @@ use super::error::s3;
 use super::meta::has_etag;
 use s3s::dto::{ETag, IfMatch, IfNoneMatch, Timestamp};
 use s3s::{S3Result, s3_error};
-use storage_core::etag::unmask;
+use storage_contract::etag::unmask;
 use storage_store::objects::Objects;
 use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions};
 

@@ -1,7 +1,7 @@
 //! The mapping of store errors to S3 errors.
 
 use s3s::{S3Error, S3ErrorCode, S3Result};
-use storage_core::types::KEY_TOO_LONG;
+use storage_contract::types::KEY_TOO_LONG;
 use storage_store::carry::CopyError;
 use storage_store::{Error, check_key as check_contract, key_too_long};
 

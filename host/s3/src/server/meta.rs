@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::time::{Duration, UNIX_EPOCH};
-use storage_core::etag::{is_of_plain, mask};
+use storage_contract::etag::{is_of_plain, mask};
 use storage_store::{Metadata, ObjectInfo};
 
 /// The prefix for user metadata with reserved names: another host that uses
@@ -68,7 +68,7 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
         let text = format!("user metadata has {size} bytes, more than {MAX_METADATA}");
         return Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, text));
     }
-    let reserved = storage_core::RESERVED_METADATA;
+    let reserved = storage_contract::RESERVED_METADATA;
     for (name, _) in metadata.iter_mut().filter(|(name, _)| name.starts_with(reserved)) {
         name.insert_str(0, USERS);
     }
@@ -111,7 +111,7 @@ pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
             CHECKSUM => kept.sum = Sum::kept(&value, info.size),
             TAGGING => kept.tagging = Some(value),
             ":expires" => kept.expires = Timestamp::parse(TimestampFormat::HttpDate, &value).ok(),
-            name if name.starts_with(storage_core::RESERVED_METADATA) => {}
+            name if name.starts_with(storage_contract::RESERVED_METADATA) => {}
             // Written by something else: omit what no header can carry.
             name => {
                 let name = name.strip_prefix(USERS).unwrap_or(name);
@@ -127,7 +127,7 @@ pub fn show(info: &ObjectInfo) -> (dto::Metadata, Kept) {
 
 /// The metadata to keep when an object is rewritten: all but the stores' own.
 pub fn carried(metadata: &Metadata) -> impl Iterator<Item = (String, String)> + '_ {
-    let reserved = storage_core::RESERVED_METADATA;
+    let reserved = storage_contract::RESERVED_METADATA;
     metadata.iter().filter(move |(name, _)| !name.starts_with(reserved)).cloned()
 }
 

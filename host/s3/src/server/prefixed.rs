@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use storage_core::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
+use storage_contract::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,

@@ -70,7 +70,7 @@ impl Buckets {
         let ended = source.pour(&mut upload, |_| ()).await.map_err(|fault| s3_moved(fault, key))?;
         // The bytes are the same, so the metadata of decorators still holds.
         let mut own = info.metadata;
-        own.retain(|(found, _)| found.starts_with(storage_core::RESERVED_METADATA));
+        own.retain(|(found, _)| found.starts_with(storage_contract::RESERVED_METADATA));
         let trailer = Trailer { etag: info.etag, metadata: own };
         upload.finish_with(ended, trailer).await.map_err(failed)?;
         Ok(())

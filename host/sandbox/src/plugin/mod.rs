@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
-use storage_core::chain::Node;
+use storage_contract::chain::Node;
 use storage_store::files;
 use storage_store::units::show_bytes;
 use storage_store::{Result, SharedStore};

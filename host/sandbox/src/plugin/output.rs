@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
-use storage_core::env::{Event, Level};
+use storage_contract::env::{Event, Level};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
@@ -271,7 +271,7 @@ mod tests {
         let untrusted = Wary { voice, root: "mine".to_owned(), stores };
         let event = |store: &str| Event {
             store: store.to_owned(),
-            action: storage_core::env::Action::Put,
+            action: storage_contract::env::Action::Put,
             key: "k".to_owned(),
             size: None,
             etag: None,

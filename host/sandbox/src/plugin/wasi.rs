@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::zero_copy;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
-use storage_core::env::Level;
+use storage_contract::env::Level;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceType, Val};
 use wasmtime::{Engine, Result};

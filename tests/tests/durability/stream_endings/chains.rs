@@ -9,10 +9,11 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use storage_conformance::cases::bytes;
 use storage_conformance::subject::Dialect;
-use storage_core::chain::{Base, Node, build};
-use storage_core::env::Env;
-use storage_core::kind::BaseShape;
-use storage_core::source::Source as CoreSource;
+use storage_contract::chain::{Base, Node};
+use storage_contract::env::Env;
+use storage_contract::kind::BaseShape;
+use storage_contract::source::Source as CoreSource;
+use storage_core::decorators::build;
 use storage_host::Objects;
 use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, runtime};
@@ -123,7 +124,7 @@ struct Chain {
 
 impl Chain {
     fn new(entry: &Entry, size: usize, range: bool) -> Result<Self> {
-        let shape = storage_core::chain::kind(entry.kind).context("a kind")?.base;
+        let shape = storage_core::decorators::kind(entry.kind).context("a kind")?.base;
         let ill = Ill::new(range);
         let mut bases = HashMap::from([("ill".to_owned(), ill.shared())]);
         let mut names = vec!["ill".to_owned()];

@@ -1,8 +1,8 @@
 //! The metadata stored with the copy of an object.
 
-use crate::types::{Metadata, ObjectInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use storage_contract::types::{Metadata, ObjectInfo};
 
 /// The metadata entry with the main store's info of the object. The cache's own
 /// etag and time are those of the copy.

@@ -4,9 +4,9 @@ use super::Cache;
 use super::claim::is_free;
 use super::copy_metadata::is_copy;
 use super::index::{Record, SHARDS, State};
-use crate::env::Guard;
-use crate::paging::Paging;
-use crate::types::{DeleteOptions, ListOptions, Result};
+use storage_contract::env::Guard;
+use storage_contract::paging::Paging;
+use storage_contract::types::{DeleteOptions, ListOptions, Result};
 
 impl Cache {
     /// With the lock held, before a copy is stored: counts its size, even if the

@@ -4,10 +4,10 @@ use super::CachingStore;
 use super::index::State;
 use super::tests::{get, over, put, setup, stream};
 use crate::decorators::faulty::{Faulty, args, read_all, write_all};
-use crate::store::Store;
-use crate::types::{Capabilities, PutOptions, ReadOptions};
 use std::cell::Cell;
 use std::rc::Rc;
+use storage_contract::store::Store;
+use storage_contract::types::{Capabilities, PutOptions, ReadOptions};
 
 const LARGE: usize = 3_000_000;
 

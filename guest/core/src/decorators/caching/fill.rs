@@ -5,10 +5,10 @@ use super::claim::Claim;
 use super::config::Revalidate;
 use super::copy_metadata::{is_copy, tag, unwrap, wrap};
 use super::index::{Record, SHARDS, State};
-use crate::env::{Guard, Level};
-use crate::paging::Paging;
-use crate::source::Ended;
-use crate::types::{
+use storage_contract::env::{Guard, Level};
+use storage_contract::paging::Paging;
+use storage_contract::source::Ended;
+use storage_contract::types::{
     DeleteOptions, Error, ListOptions, ObjectInfo, PutOptions, ReadOptions, Result,
 };
 

@@ -4,9 +4,9 @@
 //! the main store first. So removing a key from the index invalidates its copy,
 //! whatever happens in the cache, and a restart invalidates all copies.
 
-use crate::env::{Coordinator, Env};
-use crate::types::{Error, Result};
 use std::rc::Rc;
+use storage_contract::env::{Coordinator, Env};
+use storage_contract::types::{Error, Result};
 
 /// The number of shared values that the index is spread over.
 pub(super) const SHARDS: u32 = 256;

@@ -35,19 +35,19 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use crate::env::Env;
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::source::{Ended, whole};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
-    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
-    PutOptions, ReadOptions, Result,
-};
 use config::Config;
 pub use copy_metadata::is_copy;
 pub use doubt::{doubted, is_doubt, is_index};
 use index::Index;
 use std::rc::Rc;
+use storage_contract::env::Env;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::source::{Ended, whole};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result,
+};
 
 /// The store type.
 pub static KIND: Kind = Kind {

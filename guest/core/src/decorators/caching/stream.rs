@@ -5,11 +5,13 @@ use super::claim::Claim;
 use super::copy_metadata::wrap;
 use super::index::Record;
 use crate::decorators::resume::{Given, reopen};
-use crate::env::Guard;
-use crate::source::{Ended, Source};
-use crate::store::{Reader, Writer};
-use crate::types::{ByteRange, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer};
 use std::rc::Rc;
+use storage_contract::env::Guard;
+use storage_contract::source::{Ended, Source};
+use storage_contract::store::{Reader, Writer};
+use storage_contract::types::{
+    ByteRange, Error, ObjectInfo, PutOptions, ReadOptions, Result, Trailer,
+};
 
 /// Objects of up to this size are read into memory with the lock held, so that
 /// concurrent readers of a new object fetch it once. Larger ones, up to `at_once`,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args, read_all, registered, write_all};
-use crate::types::{ByteRange, Trailer};
+use storage_contract::types::{ByteRange, Trailer};
 
 pub(super) struct Setup {
     pub main: Faulty,

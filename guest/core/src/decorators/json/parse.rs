@@ -1,7 +1,7 @@
 //! Python's `json.dumps(json.loads(text))`.
 
-use crate::types::{Error, Result};
 use std::collections::HashMap;
+use storage_contract::types::{Error, Result};
 
 /// The deepest nesting of lists and objects. The smallest stack of a wasm runtime
 /// can hold it.

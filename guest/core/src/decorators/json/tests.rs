@@ -1,8 +1,8 @@
 use super::*;
-use crate::env::Env;
-use crate::kind::Args;
-use crate::memory::Memory;
-use crate::types::ReadOptions;
+use storage_contract::env::Env;
+use storage_contract::kind::Args;
+use storage_contract::memory::Memory;
+use storage_contract::types::ReadOptions;
 
 /// Texts, each with the result of `json.dumps(json.loads(text))` in CPython 3.11.
 const GOOD: &[(&str, &str)] = &[

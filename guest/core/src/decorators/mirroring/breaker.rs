@@ -3,14 +3,14 @@
 //! after increasing pauses.
 
 use super::troubles::{LONGEST_PAUSE, PATIENCE, Trouble, Troubles, shared_name};
-use crate::env::{Env, Level};
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use storage_contract::env::{Env, Level};
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Result, Trailer,
 };
-use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// A single failure that took this long, in milliseconds, opens the breaker.
 const SLOW: u64 = 1_000;

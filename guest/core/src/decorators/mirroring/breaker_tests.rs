@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args_in, write_all};
-use crate::env::{Event, Level, Observer};
 use std::cell::RefCell;
+use storage_contract::env::{Event, Level, Observer};
 
 /// Records log lines.
 #[derive(Default)]

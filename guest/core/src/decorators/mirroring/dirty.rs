@@ -5,11 +5,11 @@ use super::record::{
     BUCKETS, Bucket, Held, MISSED, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
     missed_name, note_missed,
 };
-use crate::env::{Coordinator, Env, Level};
-use crate::store::{SharedStore, conditionally};
-use crate::types::{Error, PutOptions, ReadOptions, Result};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use storage_contract::env::{Coordinator, Env, Level};
+use storage_contract::store::{SharedStore, conditionally};
+use storage_contract::types::{Error, PutOptions, ReadOptions, Result};
 
 /// How often to retry a journal write when other processes write, too.
 const TRIES: usize = 20;

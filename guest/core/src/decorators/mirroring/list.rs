@@ -4,10 +4,10 @@ use super::Mirror;
 use super::dirty::Memo;
 use super::record::Absence;
 use super::report::Outcome;
-use crate::paging::Paging;
-use crate::store::SharedStore;
-use crate::types::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use storage_contract::paging::Paging;
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Entry, Error, ListOptions, PAGE_LIMIT, Page, Result};
 
 impl Mirror {
     /// A page of all children's keys that is not empty, or the last one. Stale

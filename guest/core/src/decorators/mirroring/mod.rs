@@ -42,20 +42,20 @@ mod write;
 
 pub use record::Missed;
 
-use crate::env::{Env, Guard};
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::source::whole;
-use crate::store::{Reader, SharedStore, Store, Writer};
-use crate::types::{
-    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
-    PutOptions, ReadOptions, Result,
-};
 use breaker::{Breaker, Watched};
 use dirty::Dirty;
 use record::Recorded;
 use report::{Outcome, combine};
 use serde::Deserialize;
 use std::rc::Rc;
+use storage_contract::env::{Env, Guard};
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::source::whole;
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::{
+    Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
+    PutOptions, ReadOptions, Result,
+};
 
 /// The store type.
 pub static KIND: Kind = Kind {

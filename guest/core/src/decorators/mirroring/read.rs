@@ -4,10 +4,10 @@ use super::Mirror;
 use super::record::{Absence, Recorded};
 use super::report::Outcome;
 use crate::decorators::resume::{Given, reopen};
-use crate::source::Source;
-use crate::store::{Reader, SharedStore};
-use crate::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 use std::rc::Rc;
+use storage_contract::source::Source;
+use storage_contract::store::{Reader, SharedStore};
+use storage_contract::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
 
 /// Whether an error answers the question rather than failing to: asking another
 /// child would not help.

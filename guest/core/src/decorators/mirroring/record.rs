@@ -9,9 +9,9 @@
 //! before a write begins, and again if a child missed the write. A successful end
 //! is recorded only the next time the bucket is written.
 
-use crate::types::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use storage_contract::types::Error;
 
 /// The number of buckets.
 pub const BUCKETS: u32 = 256;

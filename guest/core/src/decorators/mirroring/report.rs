@@ -1,6 +1,6 @@
 //! Combines the outcomes of the children into one error.
 
-use crate::types::Error;
+use storage_contract::types::Error;
 
 /// The outcome of an operation on one child.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args, read_all, registered, write_all};
-use crate::types::{Error, Trailer};
+use storage_contract::types::{Error, Trailer};
 
 pub(super) fn three() -> [Faulty; 3] {
     [Faulty::new(), Faulty::new(), Faulty::new()]
@@ -269,7 +269,7 @@ fn a_read_that_breaks_goes_on_from_the_same_object_elsewhere() {
     for range in
         [None, Some((Some(100), Some(3000))), Some((None, Some(3000))), Some((Some(7), None))]
     {
-        let range = range.map(|(offset, length)| crate::ByteRange { offset, length });
+        let range = range.map(|(offset, length)| storage_contract::ByteRange { offset, length });
         let capabilities = Capabilities { range: range.is_some(), ..Capabilities::ALL };
         let children = [Faulty::new(), Faulty::with(capabilities)];
         let store = default_mirror("all", &children);

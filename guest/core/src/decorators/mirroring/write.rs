@@ -4,10 +4,12 @@ use super::Mirror;
 use super::dirty::fresh_etag;
 use super::record::{Absence, Missed, Recorded};
 use super::report::Outcome;
-use crate::env::Guard;
-use crate::store::Writer;
-use crate::types::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write};
 use std::rc::Rc;
+use storage_contract::env::Guard;
+use storage_contract::store::Writer;
+use storage_contract::types::{
+    DeleteOptions, Error, ObjectInfo, PutOptions, Result, Trailer, check_write,
+};
 
 /// Whether a child rejected the change because of a precondition, which decides for
 /// all children.

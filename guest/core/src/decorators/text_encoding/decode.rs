@@ -2,9 +2,9 @@
 
 use super::scheme::Scheme;
 use crate::codec::{Decoder, Feed};
-use crate::types::{Error, Result};
 use encoding_rs::DecoderResult;
 use std::rc::Rc;
+use storage_contract::types::{Error, Result};
 
 pub struct Decode {
     scheme: Rc<Scheme>,

@@ -2,9 +2,9 @@
 
 use super::scheme::Scheme;
 use crate::codec::Encoder;
-use crate::types::{Error, Result};
 use encoding_rs::EncoderResult;
 use std::rc::Rc;
+use storage_contract::types::{Error, Result};
 
 pub struct Encode {
     scheme: Rc<Scheme>,

@@ -18,14 +18,14 @@ mod tables;
 mod tests;
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
-use crate::kind::{Args, BaseShape, Keys, Kind};
-use crate::store::SharedStore;
-use crate::types::{Error, Result};
 use decode::{Decode, Pass};
 use encode::Encode;
 use scheme::{Scheme, scheme};
 use serde::Deserialize;
 use std::rc::Rc;
+use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::store::SharedStore;
+use storage_contract::types::{Error, Result};
 
 /// The store type.
 pub static KIND: Kind = Kind {

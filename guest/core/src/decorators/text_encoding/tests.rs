@@ -1,9 +1,9 @@
 use super::*;
-use crate::env::Env;
-use crate::memory::Memory;
-use crate::store::Store;
-use crate::types::{ByteRange, PutOptions, ReadOptions, Trailer};
 use proptest::prelude::*;
+use storage_contract::env::Env;
+use storage_contract::memory::Memory;
+use storage_contract::store::Store;
+use storage_contract::types::{ByteRange, PutOptions, ReadOptions, Trailer};
 
 fn store(encoding: &str) -> (Memory, SharedStore) {
     let memory = Memory::default();

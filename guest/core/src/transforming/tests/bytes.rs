@@ -1,10 +1,10 @@
 //! Tests that objects and ranges read back as written, and that damage is noticed.
 
 use super::kit::*;
-use crate::memory::Memory;
-use crate::store::Store;
-use crate::types::*;
 use proptest::prelude::*;
+use storage_contract::memory::Memory;
+use storage_contract::store::Store;
+use storage_contract::types::*;
 
 fn sample(length: usize) -> Vec<u8> {
     (0..length).map(|i| u8::try_from(i / 7 % 251).unwrap()).collect()

@@ -2,9 +2,9 @@
 
 use super::kit::*;
 use crate::keymap::tests::{check_listing, listed};
-use crate::memory::Memory;
-use crate::types::*;
 use proptest::prelude::*;
+use storage_contract::memory::Memory;
+use storage_contract::types::*;
 
 proptest! {
     #[test]

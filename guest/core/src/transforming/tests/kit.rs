@@ -1,12 +1,12 @@
 //! Transformers and bases for the tests.
 
 use crate::forward::forward;
-use crate::memory::Memory;
-use crate::store::{Reader, SharedStore, Store, Writer};
 use crate::transforming::{Behaviour, Data, KeyMap, Part, Transform, Validation, build};
-use crate::types::*;
 use std::cell::Cell;
 use std::rc::Rc;
+use storage_contract::memory::Memory;
+use storage_contract::store::{Reader, SharedStore, Store, Writer};
+use storage_contract::types::*;
 
 /// A transformer made of closures. Functions that are not set must not be called.
 pub struct Made {

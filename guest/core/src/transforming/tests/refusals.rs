@@ -1,11 +1,11 @@
 //! Tests of what `validate` rejects, and of transformers that break the contract.
 
 use super::kit::*;
-use crate::memory::Memory;
-use crate::store::Store;
 use crate::transforming::{Behaviour, Data, Validation, build};
-use crate::types::*;
 use std::rc::Rc;
+use storage_contract::memory::Memory;
+use storage_contract::store::Store;
+use storage_contract::types::*;
 
 #[test]
 fn nothing_is_written_that_is_not_valid() {

@@ -12,7 +12,7 @@ use std::time::Instant;
 use storage_backends::memory::Memory;
 use storage_conformance::subject::{Dialect, Located, Maker, Subject};
 use storage_conformance::{cases, locating, model};
-use storage_core::chain::{Base, Node};
+use storage_contract::chain::{Base, Node};
 use storage_sandbox::Plugin;
 use storage_sandbox::plugin::inspect::World;
 use storage_store::SharedStore;

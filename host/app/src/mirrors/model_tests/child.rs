@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use storage_core::env;
-use storage_core::store::{self as core, Store};
+use storage_contract::env;
+use storage_contract::store::{self as core, Store};
 use storage_sandbox::coordinator::{Coordinator, Guard};
 use storage_store::*;
 
@@ -203,7 +203,7 @@ impl Store for Plain<Child> {
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn core::Writer>> {
         Ok(Box::new(Plain(now(self.0.write(key, options.clone()))?)))
     }
-    fn locate(&self, _: &str, _: Access) -> Result<Option<storage_core::Location>> {
+    fn locate(&self, _: &str, _: Access) -> Result<Option<storage_contract::Location>> {
         Ok(None)
     }
 }

@@ -1,7 +1,5 @@
 //! Builds chains of stores from descriptions.
 
-#[cfg(feature = "decorators")]
-use crate::decorators::KINDS;
 use crate::env::Env;
 use crate::kind::{Args, BaseShape, Kind};
 use crate::store::SharedStore;
@@ -29,29 +27,14 @@ pub struct Node {
     pub bases: Vec<Base>,
 }
 
-/// The built-in kind with this name or alias.
-#[cfg(feature = "decorators")]
-pub fn kind(name: &str) -> Option<&'static Kind> {
-    find(KINDS, name)
-}
-
-fn find<'a>(kinds: &[&'a Kind], name: &str) -> Option<&'a Kind> {
+/// The kind with this name or alias.
+pub fn find<'a>(kinds: &[&'a Kind], name: &str) -> Option<&'a Kind> {
     kinds.iter().copied().find(|k| k.name == name || k.aliases.contains(&name))
-}
-
-/// Builds a chain of built-in kinds; see [`build_of`].
-#[cfg(feature = "decorators")]
-pub fn build(
-    nodes: &[Node],
-    env: &Env,
-    open: impl FnMut(&str) -> Result<SharedStore>,
-) -> Result<Vec<SharedStore>> {
-    build_of(KINDS, nodes, env, open)
 }
 
 /// Builds the nodes in order, from these kinds, and returns their stores; the last
 /// one is the root. `open` opens the stores outside the chain.
-pub fn build_of(
+pub fn build(
     kinds: &[&Kind],
     nodes: &[Node],
     env: &Env,
