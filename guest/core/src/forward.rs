@@ -6,7 +6,7 @@
 macro_rules! forward {
     ($($method:ident),+ $(,)?) => { $( $crate::forward::forward!(@ $method); )+ };
     (@ capabilities) => {
-        fn capabilities(&self) -> $storage_contract::types::Capabilities {
+        fn capabilities(&self) -> storage_contract::types::Capabilities {
             self.base.capabilities()
         }
     };
@@ -14,8 +14,8 @@ macro_rules! forward {
         fn get(
             &self,
             key: &str,
-            options: &$storage_contract::types::ReadOptions,
-        ) -> $storage_contract::types::Result<($storage_contract::types::ObjectInfo, Vec<u8>)> {
+            options: &storage_contract::types::ReadOptions,
+        ) -> storage_contract::types::Result<(storage_contract::types::ObjectInfo, Vec<u8>)> {
             self.base.get(key, options)
         }
     };
@@ -24,13 +24,13 @@ macro_rules! forward {
             &self,
             key: &str,
             data: &[u8],
-            options: &$storage_contract::types::PutOptions,
-        ) -> $storage_contract::types::Result<$storage_contract::types::ObjectInfo> {
+            options: &storage_contract::types::PutOptions,
+        ) -> storage_contract::types::Result<storage_contract::types::ObjectInfo> {
             self.base.put(key, data, options)
         }
     };
     (@ exists) => {
-        fn exists(&self, key: &str) -> $storage_contract::types::Result<bool> {
+        fn exists(&self, key: &str) -> storage_contract::types::Result<bool> {
             self.base.exists(key)
         }
     };
@@ -38,21 +38,21 @@ macro_rules! forward {
         fn delete(
             &self,
             key: &str,
-            options: &$storage_contract::types::DeleteOptions,
-        ) -> $storage_contract::types::Result<()> {
+            options: &storage_contract::types::DeleteOptions,
+        ) -> storage_contract::types::Result<()> {
             self.base.delete(key, options)
         }
     };
     (@ stat) => {
-        fn stat(&self, key: &str) -> $storage_contract::types::Result<$storage_contract::types::ObjectInfo> {
+        fn stat(&self, key: &str) -> storage_contract::types::Result<storage_contract::types::ObjectInfo> {
             self.base.stat(key)
         }
     };
     (@ list) => {
         fn list(
             &self,
-            options: &$storage_contract::types::ListOptions,
-        ) -> $storage_contract::types::Result<$storage_contract::types::Page> {
+            options: &storage_contract::types::ListOptions,
+        ) -> storage_contract::types::Result<storage_contract::types::Page> {
             self.base.list(options)
         }
     };
@@ -60,8 +60,8 @@ macro_rules! forward {
         fn read(
             &self,
             key: &str,
-            options: &$storage_contract::types::ReadOptions,
-        ) -> $storage_contract::types::Result<Box<dyn $storage_contract::store::Reader>> {
+            options: &storage_contract::types::ReadOptions,
+        ) -> storage_contract::types::Result<Box<dyn storage_contract::store::Reader>> {
             self.base.read(key, options)
         }
     };
@@ -69,8 +69,8 @@ macro_rules! forward {
         fn write(
             &self,
             key: &str,
-            options: &$storage_contract::types::PutOptions,
-        ) -> $storage_contract::types::Result<Box<dyn $storage_contract::store::Writer>> {
+            options: &storage_contract::types::PutOptions,
+        ) -> storage_contract::types::Result<Box<dyn storage_contract::store::Writer>> {
             self.base.write(key, options)
         }
     };
@@ -78,8 +78,8 @@ macro_rules! forward {
         fn locate(
             &self,
             key: &str,
-            access: $storage_contract::types::Access,
-        ) -> $storage_contract::types::Result<Option<$storage_contract::types::Location>> {
+            access: storage_contract::types::Access,
+        ) -> storage_contract::types::Result<Option<storage_contract::types::Location>> {
             self.base.locate(key, access)
         }
     };
