@@ -157,29 +157,8 @@ fn parse(token: &str) -> Result<(bool, Option<String>)> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    /// Everything that a store skips below `prefix`, in pages of `limit`.
-    pub fn all(store: &dyn Store, prefix: &str, limit: u32) -> Vec<(String, String)> {
-        let mut options = ListOptions {
-            prefix: prefix.to_owned(),
-            limit: Some(limit),
-            skipped: true,
-            ..ListOptions::default()
-        };
-        let mut found = Vec::new();
-        loop {
-            let page = store.list(&options).unwrap();
-            assert!(page.entries.is_empty() && page.skipped.len() <= limit as usize);
-            found.extend(page.skipped.into_iter().map(|s| (s.entry, s.reason)));
-            assert!(page.next.is_none() || page.next != options.start_after);
-            match page.next {
-                Some(next) => options.start_after = Some(next),
-                None => return found,
-            }
-        }
-    }
 
     #[test]
     fn a_name_is_one_line_of_which_its_bytes_can_be_told() {

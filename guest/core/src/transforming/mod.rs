@@ -76,7 +76,7 @@ pub fn build<T: Transform>(
         Error::InvalidConfig(text) => Error::InvalidConfig(format!("store {name:?}: {text}")),
         other => other,
     })?;
-    behaviour.check().map_err(|problem| {
+    check(&behaviour).map_err(|problem| {
         Error::InvalidConfig(format!("store {name:?}: the transformer asks for {problem}"))
     })?;
     let mut store = base;
@@ -101,24 +101,22 @@ pub fn build<T: Transform>(
     })
 }
 
-impl Behaviour {
-    /// Checks the limits; the error says what is out of range.
-    fn check(&self) -> Result<(), String> {
-        match self.data {
-            Data::Whole { max_size: 0, .. } => return Err("objects of no bytes".to_owned()),
-            Data::Chunked { chunk_size, .. } if !(1..=MAX_CHUNK).contains(&chunk_size) => {
-                return Err(format!("chunks of {chunk_size} bytes: there are 1 to {MAX_CHUNK}"));
-            }
-            Data::Chunked { chunk_size, overhead: Some(more) }
-                if u64::from(more) > format::most_encoded(chunk_size) - u64::from(chunk_size) =>
-            {
-                return Err(format!("{more} bytes more for each chunk: that is too many"));
-            }
-            _ => {}
+/// Checks the limits of a declaration; the error says what is out of range.
+fn check(behaviour: &Behaviour) -> Result<(), String> {
+    match behaviour.data {
+        Data::Whole { max_size: 0, .. } => return Err("objects of no bytes".to_owned()),
+        Data::Chunked { chunk_size, .. } if !(1..=MAX_CHUNK).contains(&chunk_size) => {
+            return Err(format!("chunks of {chunk_size} bytes: there are 1 to {MAX_CHUNK}"));
         }
-        if self.validation == Validation::Objects(0) {
-            return Err("validation of objects of no bytes".to_owned());
+        Data::Chunked { chunk_size, overhead: Some(more) }
+            if u64::from(more) > format::most_encoded(chunk_size) - u64::from(chunk_size) =>
+        {
+            return Err(format!("{more} bytes more for each chunk: that is too many"));
         }
-        Ok(())
+        _ => {}
     }
+    if behaviour.validation == Validation::Objects(0) {
+        return Err("validation of objects of no bytes".to_owned());
+    }
+    Ok(())
 }
