@@ -7,8 +7,9 @@ use crate::store::{Reading, Stored, Writing};
 use crate::{base, convert};
 use std::cell::RefCell;
 use std::rc::Rc;
+use storage_contract::SharedStore;
 use storage_contract::kind::NO_CONFIG;
-use storage_contract::{SharedStore, transforming};
+use storage_core::transforming;
 
 thread_local! {
     static BUILT: RefCell<Option<(String, SharedStore)>> = const { RefCell::new(None) };

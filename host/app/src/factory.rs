@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use storage_backends::{BACKENDS, Method, OpenArgs, presign};
+use storage_backends::{BACKENDS, Method, OpenArgs, backend, presign};
 use storage_contract::chain::{Base, Node};
 use storage_contract::env::Event;
 use storage_sandbox::coordinator::{Coordinator, Scope};
@@ -306,7 +306,7 @@ impl StoreFactory {
         Box::pin(async move {
             match open.stores.get(&index) {
                 Some(store) => Ok(store.clone()),
-                None if backend(self.def(index)).is_some() => {
+                None if backend(&self.def(index).kind).is_some() => {
                     self.open_backend(open, index, create).await
                 }
                 None => self.open_chain(open, index, create).await,
@@ -322,7 +322,7 @@ impl StoreFactory {
     ) -> anyhow::Result<SharedStore> {
         let def = self.def(index);
         let backend =
-            backend(def).ok_or_else(|| anyhow!("store {:?} is not a backend", def.name))?;
+            backend(&def.kind).ok_or_else(|| anyhow!("store {:?} is not a backend", def.name))?;
         let identity = identity::of_backend(def, backend, &self.directory, self.check_only);
         let target = || identity::target(def, backend, &self.directory);
         let lease = match self.all.find(identity, target()) {
@@ -449,7 +449,7 @@ impl StoreFactory {
         while let Some(index) = todo.pop() {
             let def = self.def(index);
             let same = index == root || (merges && def.plugin == self.def(root).plugin);
-            if backend(def).is_some() || !same {
+            if backend(&def.kind).is_some() || !same {
                 others.insert(index);
             } else if decorators.insert(index) {
                 todo.extend(&def.bases);
@@ -501,10 +501,6 @@ impl Open {
         self.order.push((index, lease.number));
         lease.store
     }
-}
-
-fn backend(def: &StoreDef) -> Option<&'static storage_backends::Backend> {
-    BACKENDS.iter().copied().find(|backend| backend.name == def.kind)
 }
 
 /// Names the store that could not be opened, unless the error already does.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use storage_backends::Backend;
+use storage_backends::{Backend, Place};
 use storage_sandbox::coordinator::Scope;
 use storage_store::files;
 
@@ -122,7 +122,10 @@ pub(crate) const CACHE: &str = "CachingStore";
 
 /// The current target of a backend's path, if a reload must notice its change.
 pub(crate) fn target(def: &StoreDef, backend: &Backend, directory: &Path) -> Target {
-    let path = def.config.get(backend.place?)?.as_str()?;
+    if matches!(backend.place, Place::File { replaced: true, .. }) {
+        return None;
+    }
+    let path = def.config.get(backend.place.path()?)?.as_str()?;
     let found = std::fs::metadata(directory.join(path)).ok()?;
     Some((found.dev(), found.ino()))
 }
@@ -152,7 +155,7 @@ main: main
         let config = Config::parse(text, "test", &types, &|_| None).unwrap();
         let mut all: Vec<Known> = Vec::new();
         for def in &config.stores {
-            let backend = storage_backends::BACKENDS.iter().find(|b| b.name == def.kind);
+            let backend = storage_backends::backend(&def.kind);
             let bases: Vec<Identity> = def.bases.iter().map(|base| all[*base].1).collect();
             let own = match backend {
                 Some(backend) => of_backend(def, backend, Path::new("/here"), false),

@@ -4,6 +4,7 @@ use crate::config::{Config, StoreDef};
 use crate::volume;
 use serde_json::Value;
 use std::path::Path;
+use storage_backends::{Place, backend};
 use storage_contract::kind::Keys;
 use storage_core::decorators::kind;
 use storage_store::location::{Step, Trail};
@@ -59,34 +60,33 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
         let path = path.canonicalize().unwrap_or(path);
         path.to_string_lossy().into_owned()
     };
-    let text = |name| def.config.get(name).and_then(Value::as_str);
-    if let Some(root) = text("root_path") {
-        let keys = above.keys && def.kind == "FilesystemStore";
-        // One root may be inside another.
-        let step = |place: &str, root: String| {
-            let root = format!("{}/", root.trim_end_matches('/'));
-            let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
-            Step { place: place.to_owned(), prefix, keys }
-        };
-        let inner = volume::within(&cwd.join(root)).map(|inner| step("volumes", inner));
-        return std::iter::once(step("files", real(root))).chain(inner).collect();
-    }
-    if let Some(bucket) = text("bucket_name") {
-        // A bucket is one place, whichever credentials are used.
-        let server = text("endpoint_url").unwrap_or_default().trim_end_matches('/');
-        let place = format!("bucket {} {bucket}", server.to_lowercase());
-        return vec![Step { place, ..above.clone() }];
-    }
-    let names = match (def.kind.as_str(), text("db_path").or(text("path"))) {
-        ("DictStore", _) => return Vec::new(),
-        (_, Some(path)) => {
-            let other = volume::identity(&cwd.join(path));
-            std::iter::once(real(path)).chain(other).collect()
+    let text = |name| def.config.get(name).and_then(Value::as_str).unwrap_or_default();
+    match backend(&def.kind).map(|backend| backend.place) {
+        None | Some(Place::Process) => Vec::new(),
+        Some(Place::Folder { property, keys }) => {
+            let (root, keys) = (text(property), keys && above.keys);
+            // One root may be inside another.
+            let step = |place: &str, root: String| {
+                let root = format!("{}/", root.trim_end_matches('/'));
+                let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
+                Step { place: place.to_owned(), prefix, keys }
+            };
+            let inner = volume::within(&cwd.join(root)).map(|inner| step("volumes", inner));
+            std::iter::once(step("files", real(root))).chain(inner).collect()
         }
-        (_, None) => vec![Value::Object(def.config.clone()).to_string()],
-    };
-    let step = |name| Step { place: format!("{} {name}", def.kind), ..above.clone() };
-    names.into_iter().map(step).collect()
+        Some(Place::File { property, .. }) => {
+            let path = text(property);
+            let names = std::iter::once(real(path)).chain(volume::identity(&cwd.join(path)));
+            let step = |name| Step { place: format!("{} {name}", def.kind), ..above.clone() };
+            names.map(step).collect()
+        }
+        // A bucket is one place, whichever credentials are used.
+        Some(Place::Bucket { property, server }) => {
+            let server = text(server).trim_end_matches('/').to_lowercase();
+            let place = format!("bucket {server} {}", text(property));
+            vec![Step { place, ..above.clone() }]
+        }
+    }
 }
 
 /// The store that keeps its objects in this file, or in a directory that
@@ -99,10 +99,9 @@ pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> O
     };
     let file = real(&std::path::absolute(file).ok()?)?;
     let keeps = |def: &&StoreDef| {
-        let places = ["root_path", "db_path", "path"].iter();
-        let mut places = places.filter_map(|name| def.config.get(*name)?.as_str());
-        def.bases.is_empty()
-            && places.any(|path| real(&directory.join(path)).is_some_and(|at| file.starts_with(at)))
+        let path =
+            backend(&def.kind).and_then(|backend| def.config.get(backend.place.path()?)?.as_str());
+        path.and_then(|path| real(&directory.join(path))).is_some_and(|at| file.starts_with(at))
     };
     config.stores.iter().find(keeps).map(|def| def.name.as_str())
 }

@@ -36,13 +36,50 @@ pub struct Backend {
     pub config_schema: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
-    /// The config property with the path of the folder or file that holds the
-    /// objects. `None` if there is none, or if the store may replace that file.
-    pub place: Option<&'static str>,
+    /// Where its objects are.
+    pub place: Place,
     /// Config properties that name files whose contents are part of the config.
     pub files: &'static [&'static str],
     /// Opens a store of this type.
     pub open: fn(OpenArgs) -> BoxFuture<'static, Result<SharedStore>>,
+}
+
+/// Where the objects of a store are. `property` is the config property that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the store itself, as long as it is open.
+    Process,
+    /// In a folder, whose path the property holds.
+    Folder {
+        /// The config property.
+        property: &'static str,
+        /// Whether keys are paths in the folder.
+        keys: bool,
+    },
+    /// In a file, whose path the property holds.
+    File {
+        /// The config property.
+        property: &'static str,
+        /// Whether writing replaces the file by another one.
+        replaced: bool,
+    },
+    /// In the bucket that the property names.
+    Bucket {
+        /// The config property.
+        property: &'static str,
+        /// The config property with the URL of its server.
+        server: &'static str,
+    },
+}
+
+impl Place {
+    /// The config property with the path of the folder or file.
+    pub fn path(&self) -> Option<&'static str> {
+        match *self {
+            Place::Folder { property, .. } | Place::File { property, .. } => Some(property),
+            Place::Process | Place::Bucket { .. } => None,
+        }
+    }
 }
 
 /// The arguments of [`Backend::open`].
@@ -139,6 +176,11 @@ pub async fn presign(
          the bucket's own store, and the key as it is there",
         args.name
     )))
+}
+
+/// The backend type with this name.
+pub fn backend(name: &str) -> Option<&'static Backend> {
+    BACKENDS.iter().copied().find(|backend| backend.name == name)
 }
 
 /// Every backend, in the order of the documentation.

@@ -1,6 +1,6 @@
 //! DictStore: objects in memory, lost when the process ends.
 
-use super::{Backend, OpenArgs};
+use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects in memory, gone when the process ends.",
-    place: None,
+    place: Place::Process,
     files: &[],
     open: |args| Box::pin(async move { Memory::open(&args).map(|m| Arc::new(m) as SharedStore) }),
 };

@@ -4,7 +4,7 @@
 use super::blocking::blocking;
 use super::filesystem::key_mapped::{KeyMapped, Naming};
 use super::filesystem::{FileType, Filesystem, FlatListing, Verdict, special};
-use super::{Backend, OpenArgs};
+use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use data_encoding::{Encoding, Specification};
 use serde::Deserialize;
@@ -36,7 +36,7 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as files of one directory; the name is the key in Base32.",
-    place: Some("root_path"),
+    place: Place::Folder { property: "root_path", keys: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };

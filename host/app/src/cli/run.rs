@@ -3,7 +3,7 @@
 use super::output::tell;
 use super::preflight::{Wishes, check_dynamic, preflight, users};
 use crate::StoreFactory;
-use crate::config::{Credentials, ServeConfig};
+use crate::config::{Credentials, ServeConfig, StoreDef};
 use crate::mirrors::Background;
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use storage_backends::{Place, backend};
 use storage_s3::{Exposed, Offer, Server, Switch};
 use storage_store::objects::Objects;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -170,7 +171,10 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
     let opened = async {
         // Keep stores in memory open while they are configured, even if not
         // served.
-        for def in factory.config().stores.iter().filter(|def| def.kind == "DictStore") {
+        let in_process = |def: &&StoreDef| {
+            backend(&def.kind).is_some_and(|backend| backend.place == Place::Process)
+        };
+        for def in factory.config().stores.iter().filter(in_process) {
             factory.open(&def.name).await?;
         }
         anyhow::Ok((exposed(&factory).await?, healing(&factory).await?))

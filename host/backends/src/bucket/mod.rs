@@ -28,7 +28,7 @@ mod trial_key;
 mod upload;
 mod write;
 
-use super::{Backend, OpenArgs};
+use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::Made;
@@ -55,7 +55,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncBucketStore"],
     config_schema: config::SCHEMA,
     doc: "Objects in a bucket of Amazon S3 or of a server that speaks its language.",
-    place: None,
+    place: Place::Bucket { property: "bucket_name", server: "endpoint_url" },
     files: &["ca_file", "s3_secret_key_file"],
     open: |args| Box::pin(open(args)),
 };

@@ -38,7 +38,7 @@ pub(super) use flat_listing::FlatListing;
 pub(super) use skipped::{Verdict, special};
 
 use super::blocking::blocking;
-use super::{Backend, OpenArgs};
+use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::Bytes;
 use reader::FileReader;
@@ -75,7 +75,7 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as files below a directory; the key is the relative path.",
-    place: Some("root_path"),
+    place: Place::Folder { property: "root_path", keys: true },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };

@@ -9,7 +9,7 @@ mod unknown;
 use super::blocking::blocking;
 use super::filesystem::Filesystem;
 use super::filesystem::key_mapped::KeyMapped;
-use super::{Backend, OpenArgs, sqlite};
+use super::{Backend, OpenArgs, Place, sqlite};
 use hashed::Hashed;
 use index::Indexed;
 use serde::Deserialize;
@@ -59,7 +59,7 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as files in folders named after the hash of their keys.",
-    place: Some("root_path"),
+    place: Place::Folder { property: "root_path", keys: false },
     files: &[],
     open: |args| Box::pin(open(args)),
 };

@@ -66,7 +66,7 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as rows of one SQLite database.",
-    place: Some("db_path"),
+    place: super::Place::File { property: "db_path", replaced: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };

@@ -26,7 +26,7 @@ mod view;
 
 use super::blocking::blocking;
 use super::spool::{Body, Spool};
-use super::{Backend, OpenArgs};
+use super::{Backend, OpenArgs, Place};
 use archive::{Archive, archives};
 use archive_path::ArchivePath;
 use async_trait::async_trait;
@@ -65,7 +65,7 @@ pub static BACKEND: Backend = Backend {
         "additionalProperties": false
     }"#,
     doc: "Objects as entries of a zip archive; they can't be replaced or deleted.",
-    place: None,
+    place: Place::File { property: "path", replaced: true },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
