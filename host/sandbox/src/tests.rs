@@ -195,12 +195,20 @@ struct Gated {
     go_on: Arc<Semaphore>,
     /// Open writers.
     open: Arc<AtomicUsize>,
+    /// How often it was asked where an object is.
+    located: Arc<AtomicUsize>,
 }
 
 impl Default for Gated {
     fn default() -> Self {
         let gate = || Arc::new(Semaphore::new(0));
-        Self { memory: Memory::new(), reached: gate(), go_on: gate(), open: Arc::default() }
+        Self {
+            memory: Memory::new(),
+            reached: gate(),
+            go_on: gate(),
+            open: Arc::default(),
+            located: Arc::default(),
+        }
     }
 }
 
@@ -255,6 +263,7 @@ impl ObjectStore for Gated {
         self.memory.copy(from, etag, to, options).await
     }
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
+        self.located.fetch_add(1, Ordering::Relaxed);
         Ok(None)
     }
     async fn close(&self) -> Result<()> {
@@ -319,31 +328,45 @@ async fn objects_of_a_chain_that_leaves_them_alone_are_copied_beneath_it() {
     ] {
         let (store, memory) = over(kind, config).await;
         let info = store.put("ü 1", "bytes".into(), PutOptions::default()).await.unwrap();
-        let copied = store.copy("ü 1", &info, &store, "ü/2", PutOptions::default()).await;
+        let located = store.locate_copy("ü 1", &store, "ü/2").await.unwrap();
+        let copied = located.copy(&info, PutOptions::default()).await;
         assert!(matches!(copied, Ok(Some(_))), "{kind}: {copied:?}");
         let got = store.get("ü/2", ReadOptions::default(), 100).await.unwrap().1;
         assert_eq!(got, "bytes", "{kind}");
         assert_eq!(memory.list(ListOptions::default()).await.unwrap().entries.len(), 2);
     }
-    let refused = Err(storage_store::Error::Unsupported("the store is read-only".to_owned()));
-    for (kind, wanted) in
-        [("GzipStore", Ok(None)), ("LoggingStore", Ok(None)), ("ReadonlyStore", refused)]
-    {
-        let config = "{}";
-        let (store, memory) = over(kind, config).await;
+    for kind in ["GzipStore", "LoggingStore", "ReadonlyStore"] {
+        let (store, memory) = over(kind, "{}").await;
         memory.put("k", "bytes".into(), PutOptions::default()).await.unwrap();
         let info = memory.stat("k").await.unwrap();
-        let copied = store.copy("k", &info, &store, "l", PutOptions::default()).await;
-        assert_eq!(copied, wanted, "{kind}");
+        let located = store.locate_copy("k", &store, "l").await;
+        // What only writes through the chain is copied by nobody else.
+        if let Some(located) = located {
+            assert_eq!(located.copy(&info, PutOptions::default()).await, Ok(None), "{kind}");
+        }
         assert!(!memory.exists("l").await.unwrap(), "{kind}");
     }
+}
+
+#[tokio::test]
+async fn both_sides_of_a_copy_are_located_once() {
+    let base = Gated::default();
+    let chain = located(identities(2), base.clone()).await;
+    let store = Objects::new("chain", Arc::new(chain));
+    let info = store.put("k", "bytes".into(), PutOptions::default()).await.unwrap();
+    base.located.store(0, Ordering::Relaxed);
+    let found = store.locate_copy("k", &store, "l").await.unwrap();
+    assert!(found.copy(&info, PutOptions::default()).await.unwrap().is_some());
+    assert_eq!(base.located.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
 async fn a_chain_refuses_itself_what_it_does_not_offer() {
     let (mut nodes, memory) = (identities(1), Memory::new());
     nodes[0].kind = "WriteonlyStore".to_owned();
-    let chain = located(nodes, memory.clone()).await;
+    let base = Arc::new(memory.clone()) as SharedStore;
+    let bases = HashMap::from([("memory".to_owned(), base.clone())]);
+    let chain = shared().unwrap().chain(nodes, bases, Shared::silent()).await.unwrap();
     // Its base would take them.
     let options = PutOptions { if_absent: true, ..PutOptions::default() };
     let refused =
@@ -354,10 +377,12 @@ async fn a_chain_refuses_itself_what_it_does_not_offer() {
     let options = DeleteOptions { if_match: written.etag.clone() };
     assert_eq!(chain.delete("k", options).await, Err(refused));
     let store = storage_store::Objects::new("chain", Arc::new(chain));
-    let source = storage_store::Objects::new("memory", Arc::new(memory.clone()));
+    let source = storage_store::Objects::new("memory", base);
     let options = PutOptions { if_absent: true, ..PutOptions::default() };
-    assert_eq!(source.copy("k", &written, &store, "l", options).await, Ok(None));
+    let located = source.locate_copy("k", &store, "l").await.unwrap();
+    assert_eq!(located.copy(&written, options).await, Ok(None));
     assert_eq!(memory.exists("l").await, Ok(false));
+    assert!(located.copy(&written, PutOptions::default()).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! - [`ObjectStore`]: what every store implements: backends, chains, plug-ins.
 //! - [`objects`]: the store handle for users.
 //! - [`source`], [`carry`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
+//! - [`copying`]: copies that a backend makes by itself.
 //! - [`delimited`]: listings grouped by a delimiter.
 //! - [`blocking`]: an adapter from async stores to the sync trait.
 //! - [`request_context`]: who asks.
@@ -13,6 +14,7 @@ pub mod blocking;
 pub mod carry;
 pub mod chunk_size;
 pub mod collect;
+pub mod copying;
 pub mod delimited;
 pub mod digest;
 pub mod files;

@@ -7,10 +7,11 @@
 
 use crate::chunk_size::{CHUNK, piece};
 use crate::collect::{collect, larger_than};
+use crate::copying::LocatedCopy;
 use crate::digest::{AsyncHasher, HashLost};
 use crate::location::{Trail, meet};
 use crate::object_store::{
-    Access, ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
+    ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
     Trailer, Writer, check_key,
 };
@@ -261,38 +262,10 @@ impl Objects {
         Ok(Source::new(skip_to(reader, range).await?, Some(range)))
     }
 
-    /// Whether both keys are in the same backend, so that [`copy`](Self::copy)
-    /// may succeed.
-    pub async fn same_backend(&self, key: &str, to: &Objects, target: &str) -> bool {
-        let here = locate_fully(&self.store, key, Access::Read, false).await;
-        let there = locate_fully(&to.store, target, Access::Write, false).await;
-        matches!((here, there), (Ok((here, _)), Ok((there, _))) if Arc::ptr_eq(&here, &there))
-    }
-
-    /// Copies an object within a backend to a key of `to`, which may be this
-    /// store, without transferring its bytes here. `info` describes the object;
-    /// `options` has the metadata and etag of the copy.
-    ///
-    /// Returns `None`, with nothing done, if the backend can't copy the object
-    /// or the object has changed. The caller then reads and writes.
-    pub async fn copy(
-        &self,
-        key: &str,
-        info: &ObjectInfo,
-        to: &Objects,
-        target: &str,
-        options: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
-        check_key(key)?;
-        check_put(target, &options)?;
-        let Some(etag) = &info.etag else { return Ok(None) };
-        let conditional = options.if_absent || options.if_match.is_some();
-        let (source, key) = locate_fully(&self.store, key, Access::Read, false).await?;
-        let (store, target) = locate_fully(&to.store, target, Access::Write, conditional).await?;
-        if !Arc::ptr_eq(&source, &store) {
-            return Ok(None);
-        }
-        store.copy(&key, etag, &target, options).await
+    /// The copy of `key` to `target` of `to`, which may be this store, if both are in one
+    /// backend: it copies without transferring the bytes here.
+    pub async fn locate_copy(&self, key: &str, to: &Objects, target: &str) -> Option<LocatedCopy> {
+        LocatedCopy::find(self, key, to, target).await
     }
 
     /// Starts a streamed write. The etag will be the MD5 of the bytes unless
@@ -315,23 +288,7 @@ pub fn md5(info: &ObjectInfo) -> Option<&str> {
     info.etag.as_deref().filter(|etag| etag.len() == 32 && etag.bytes().all(hex))
 }
 
-/// Follows locations to the last store that has one, and the key there. With
-/// `conditional`, it stops at a store that offers no preconditions.
-async fn locate_fully(
-    store: &SharedStore,
-    key: &str,
-    access: Access,
-    conditional: bool,
-) -> Result<(SharedStore, String)> {
-    let mut found = (store.clone(), key.to_owned());
-    while !conditional || found.0.capabilities().conditional {
-        let Some(next) = found.0.locate(&found.1, access).await? else { break };
-        found = next;
-    }
-    Ok(found)
-}
-
-fn check_put(key: &str, options: &PutOptions) -> Result<()> {
+pub(crate) fn check_put(key: &str, options: &PutOptions) -> Result<()> {
     check_key(key)?;
     let reserved = storage_contract::RESERVED_METADATA;
     match options.metadata.iter().find(|(name, _)| name.starts_with(reserved)) {

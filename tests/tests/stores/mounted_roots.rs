@@ -79,7 +79,8 @@ async fn all_that_a_store_does(kind: &str, home: &Path) -> Result<()> {
     store.put("gone", "x".into(), PutOptions::default()).await?;
     store.delete("gone", DeleteOptions::default()).await?;
     let info = store.stat("folder/of/small").await?;
-    store.copy("folder/of/small", &info, &store, "copy", with_metadata(10)).await?;
+    let located = store.locate_copy("folder/of/small", &store, "copy").await.context("no copy")?;
+    located.copy(&info, with_metadata(10)).await?;
     store.store().close().await?;
     drop(store);
     for check_only in [true, false] {
@@ -217,8 +218,9 @@ async fn a_filesystem_below_the_root_is_read_and_a_write_to_it_names_it() -> Res
             ensure!(said.contains("root/all/photos is another filesystem"), "{said}");
         }
         let info = store.stat("all/other").await?;
-        let copied = store.copy("all/other", &info, &store, "all/photos/copy", Default::default());
-        ensure!(matches!(copied.await, Err(Error::InvalidKey(_))), "it was copied there");
+        let located = store.locate_copy("all/other", &store, "all/photos/copy").await;
+        let copied = located.context("no copy")?.copy(&info, PutOptions::default()).await;
+        ensure!(matches!(copied, Err(Error::InvalidKey(_))), "it was copied there");
         ensure!(text(&store, "all/photos/2024/old").await? == "old");
         ensure!(keys(&store).await? == ["all/other", "all/photos/2024/old"]);
         store.delete("all/photos/2024/old", DeleteOptions::default()).await?;

@@ -86,14 +86,15 @@ impl Carrier {
         target: &str,
         if_absent: bool,
     ) -> Result<Option<(u64, Option<String>)>, Failure> {
-        if !self.from.objects.same_backend(key, &self.to.objects, target).await {
+        let from = &self.from.objects;
+        let Some(located) = from.locate_copy(key, &self.to.objects, target).await else {
             return Ok(None);
-        }
-        let info = self.from.objects.stat(key).await;
+        };
+        let info = from.stat(key).await;
         let info = info.map_err(|e| self.from.failure("read", key, e))?;
         let (Some(size), Some(etag)) = (info.size, md5(&info)) else { return Ok(None) };
         let options = PutOptions { if_absent, etag: Some(etag.to_owned()), ..self.kept(&info) };
-        let copied = self.from.objects.copy(key, &info, &self.to.objects, target, options).await;
+        let copied = located.copy(&info, options).await;
         Ok(copied.map_err(|e| self.to.failure("write", target, e))?.map(|_| {
             (self.control.watch)(Event::Bytes(size));
             (size, info.etag)

@@ -141,9 +141,7 @@ impl Buckets {
     ) -> S3Result<Option<Copied>> {
         let CopySource::Bucket { bucket, key: from, .. } = source else { return Ok(None) };
         let store = self.bucket(bucket).await?;
-        if !store.same_backend(from, objects, key).await {
-            return Ok(None);
-        }
+        let Some(located) = store.locate_copy(from, objects, key).await else { return Ok(None) };
         let info = store.stat(from).await.map_err(|e| s3_read(e, from))?;
         Judged::check(extensions, &info)?;
         conditions.check(&info, S3ErrorCode::PreconditionFailed)?;
@@ -155,7 +153,7 @@ impl Buckets {
             return Ok(None);
         };
         options.absorb(Trailer { etag: Some(etag.to_owned()), metadata: vec![sum.keep(size)] });
-        let copied = store.copy(from, &info, objects, key, options).await;
+        let copied = located.copy(&info, options).await;
         Ok(copied.map_err(|e| s3(e, key))?.map(|info| (info, Some(sum))))
     }
 

@@ -1,0 +1,60 @@
+//! Copies that a backend makes, without the bytes coming here.
+
+use crate::object_store::{Access, ObjectInfo, PutOptions, Result, SharedStore, check_key};
+use crate::objects::{Objects, check_put};
+use std::sync::Arc;
+
+/// A copy that one backend can make, since it holds the source and takes the target.
+pub struct LocatedCopy {
+    backend: SharedStore,
+    source: String,
+    target: String,
+    /// Whether every store on the way to the target offers preconditions.
+    conditional: bool,
+}
+
+impl LocatedCopy {
+    /// Finds the backend that holds `key` of `from` and takes `target` of `to`. `None` if
+    /// they are not in one, or if that can't be told: reading and writing then says why.
+    pub(crate) async fn find(
+        from: &Objects,
+        key: &str,
+        to: &Objects,
+        target: &str,
+    ) -> Option<Self> {
+        check_key(key).and_then(|()| check_key(target)).ok()?;
+        let (here, source, _) = locate_fully(from.store(), key, Access::Read).await.ok()?;
+        let located = locate_fully(to.store(), target, Access::Write).await.ok()?;
+        let (backend, target, conditional) = located;
+        Arc::ptr_eq(&here, &backend).then_some(Self { backend, source, target, conditional })
+    }
+
+    /// Copies the object that `info` describes; `options` has the metadata and etag of
+    /// the copy.
+    ///
+    /// Returns `None`, with nothing done, if the backend can't copy the object or the
+    /// object has changed. The caller then reads and writes.
+    pub async fn copy(&self, info: &ObjectInfo, options: PutOptions) -> Result<Option<ObjectInfo>> {
+        check_put(&self.target, &options)?;
+        let Some(etag) = &info.etag else { return Ok(None) };
+        if (options.if_absent || options.if_match.is_some()) && !self.conditional {
+            return Ok(None);
+        }
+        self.backend.copy(&self.source, etag, &self.target, options).await
+    }
+}
+
+/// Follows locations to the last store that has one, and the key there. Also tells whether
+/// all stores on the way offer preconditions.
+async fn locate_fully(
+    store: &SharedStore,
+    key: &str,
+    access: Access,
+) -> Result<(SharedStore, String, bool)> {
+    let (mut store, mut key, mut conditional) = (store.clone(), key.to_owned(), true);
+    while let Some((next, there)) = store.locate(&key, access).await? {
+        conditional &= store.capabilities().conditional;
+        (store, key) = (next, there);
+    }
+    Ok((store, key, conditional))
+}
