@@ -118,6 +118,7 @@ main: main"
             (6_000_000, "LoggingStore"),
         ] {
             assert_eq!(put(&server, "/main/k", "old")?, 200);
+            assert_eq!(get(&server, "/main/k")?.1, "old");
             let straddling = Straddling::begin(&server, "/main/k")?;
             server.configure(&stores(max, above))?;
             server.reload()?;
@@ -148,6 +149,7 @@ main: main"
     };
     let server = Server::start_anonymous(&stores(true))?;
     assert_eq!(put(&server, "/main/k", "old")?, 200);
+    assert_eq!(get(&server, "/main/k")?.1, "old");
     let straddling = Straddling::begin(&server, "/main/k")?;
     server.configure(&stores(false))?;
     server.reload()?;
@@ -225,14 +227,18 @@ main: main"
     let server = Server::start_anonymous(&stores(5_000_000, "IdentityStore"))?;
     // A change past the cache shows whether it was the cache that answered.
     let object = server.directory().join("objects/k");
+    let copied = || -> Result<()> {
+        assert_eq!(put(&server, "/main/k", "copied")?, 200);
+        assert_eq!(get(&server, "/main/k")?, (200, "copied".to_owned()));
+        Ok(())
+    };
     let answers = |cached: bool| -> Result<()> {
         std::fs::write(&object, "past the cache")?;
         let expected = if cached { "copied" } else { "past the cache" };
         assert_eq!(get(&server, "/main/k")?, (200, expected.to_owned()));
-        assert_eq!(put(&server, "/main/k", "copied")?, 200);
-        Ok(())
+        copied()
     };
-    assert_eq!(put(&server, "/main/k", "copied")?, 200);
+    copied()?;
     answers(true)?;
     let straddling = Straddling::begin(&server, "/main/slow")?;
     // The cache is the same store with another option, and each store opens in its turn.
@@ -249,12 +255,14 @@ main: main"
     answers(false)?;
     straddling.end()?;
     until("the cache is not used again", || {
-        assert_eq!(put(&server, "/main/k", "copied")?, 200);
+        copied()?;
         std::fs::write(&object, "past the cache")?;
         Ok(get(&server, "/main/k")?.1 == "copied")
     })?;
     for number in 0..20 {
-        assert_eq!(put(&server, &format!("/main/{number}"), &"x".repeat(100_000))?, 200);
+        let path = format!("/main/{number}");
+        assert_eq!(put(&server, &path, &"x".repeat(100_000))?, 200);
+        assert_eq!(get(&server, &path)?.0, 200);
     }
     let copies = std::fs::read_dir(server.directory().join("copies"))?;
     let sizes = copies.map(|file| Ok(file?.metadata()?.len())).collect::<Result<Vec<_>>>()?;

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use storage_tests::clients::{run, venv};
+use storage_tests::http;
 use storage_tests::plugins::{self, Example};
+use storage_tests::server::Server;
 use storage_tests::wasm::root;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -146,5 +148,45 @@ fn strip_metadata_keeps_the_pixels_and_nothing_that_cameras_tell() -> Result<()>
     let cut = fs::read(photos.join("photo.webp"))?;
     let said = example.put_refused("cut.webp", &cut[..cut.len() / 2])?;
     ensure!(said.contains("is a damaged WebP"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn no_cache_serves_what_strip_metadata_takes_away() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("strip-metadata.wasm"), plugins::rust("strip-metadata")?)?;
+    let python = venv("photos", "python/photos.txt")?.join("python");
+    let script = root().join("tests/python/photos.py");
+    let photos = directory.path().join("photos");
+    fs::create_dir(&photos)?;
+    run(Command::new(&python).arg(&script).arg("make").arg(&photos))?;
+    let server = Server::start_anonymous_in(
+        directory,
+        "
+plugins:
+  strip-metadata: {component: strip-metadata.wasm, limits: {memory: 256MiB}}
+stores:
+  files: {type: FilesystemStore, config: {root_path: files}}
+  stripped: {type: strip-metadata/StripMetadataStore, base: files}
+  cache: {type: FilesystemStore, config: {root_path: cache}}
+  main: {type: CachingStore, base: {main_store: stripped, cache_store: cache}}
+main: main",
+    )?;
+    for photo in files(&photos)? {
+        let name = photo.file_name().and_then(|name| name.to_str()).context("a name")?;
+        let (path, got) = (format!("/main/{name}"), server.directory().join("got"));
+        let (status, ..) = http::request(server.port(), "PUT", &path, &[], &fs::read(&photo)?)?;
+        ensure!(status == 200, "put {name}: {status}");
+        // The second answer is the copy.
+        for _ in 0..2 {
+            let (status, _, stripped) = http::request(server.port(), "GET", &path, &[], b"")?;
+            ensure!(status == 200, "get {name}: {status}");
+            fs::write(&got, stripped)?;
+            run(Command::new(&python).arg(&script).arg("look").arg(&photo).arg(&got))?;
+        }
+        let copy = fs::read(server.directory().join("cache").join(name))?;
+        ensure!(copy == fs::read(&got)?, "{name} is not cached");
+    }
+    server.stop()?;
     Ok(())
 }

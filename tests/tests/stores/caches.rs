@@ -197,6 +197,32 @@ main: main"
     Ok(())
 }
 
+#[test]
+fn a_copy_holds_what_the_main_store_returns_and_not_what_it_was_sent() -> Result<()> {
+    let server = Server::start_anonymous(
+        "stores:
+  kept: {type: DictStore}
+  json: {type: JsonStore, base: kept}
+  cache: {type: FilesystemStore, config: {root_path: cache}}
+  main: {type: CachingStore, base: {main_store: json, cache_store: cache}, config: {ttl: never}}
+main: main",
+    )?;
+    let sent = format!("[ {} ]", "1,".repeat(700_000) + "1").into_bytes();
+    let canonical = format!("[{}1]", "1, ".repeat(700_000)).into_bytes();
+    for (key, sent, returned) in [
+        ("small", b"{ \"b\":1 }".as_slice(), b"{\"b\": 1}".as_slice()),
+        ("large", sent.as_slice(), canonical.as_slice()),
+    ] {
+        ensure!(http::request(server.port(), "PUT", &format!("/main/{key}"), &[], sent)?.0 == 200);
+        for _ in 0..3 {
+            reads(server.port(), key, returned).with_context(|| key.to_owned())?;
+        }
+        ensure!(std::fs::read(server.directory().join("cache").join(key))? == returned, "{key}");
+    }
+    server.stop()?;
+    Ok(())
+}
+
 /// Puts, gets and deletes that must all succeed.
 fn everything_works(port: u16, round: u64) -> Result<()> {
     for number in 0..12 {
@@ -213,6 +239,7 @@ fn everything_works(port: u16, round: u64) -> Result<()> {
             ensure!(deleted.0 == 204, "delete {number}: {}", deleted.1);
             ensure!(http::request(port, "GET", &path, &[], b"")?.0 == 404, "{number} is there");
             ensure!(http::request(port, "PUT", &path, &[], &data)?.0 == 200, "put {number} again");
+            reads(port, &key, &data).with_context(|| format!("get {number} again"))?;
         }
     }
     let data = bytes(5_000, round * 100 + 7);
@@ -300,7 +327,9 @@ main: main
     let copied = |key: &str| near.join(key).exists();
     for key in ["a", "b/c"] {
         let (status, ..) = http::request(port, "PUT", &format!("/main/{key}"), &[], b"value")?;
-        ensure!(status == 200 && copied(key), "{key}: {status}");
+        ensure!(status == 200 && !copied(key), "{key}: {status}");
+        reads(port, key, b"value")?;
+        ensure!(copied(key), "{key} was read, and there is no copy");
     }
     std::fs::write(near.join("foreign"), "no copy")?;
     let cli = |args: &[&str], code: i32, wanted: &str| {

@@ -109,6 +109,7 @@ def test_backends_and_utilities(tmp_path: Path) -> None:
         async with AsyncSqliteStore(str(tmp_path / "db")) as database:
             cached = AsyncCachingStore(database, files)
             await cached.put("k", b"data")
+            assert await cached.get("k") == b"data"
             assert (tmp_path / "files/k").read_bytes() == b"data"
             await cached.clear()
             assert [key async for key in files.keys()] == []

@@ -127,7 +127,8 @@ def test_a_cache_is_filled_used_and_cleared() -> None:
     main, cache = DictStore(), DictStore()
     store = CachingStore(main, cache)
     store.put("k", b"data")
-    assert main.get("k") == cache.get("k") == b"data"
+    assert main.get("k") == b"data" and not cache.exists("k")
+    assert store.get("k") == cache.get("k") == b"data"
     main.put("k", b"behind its back")
     assert store.get("k") == b"data"
     main.put("new", b"data")

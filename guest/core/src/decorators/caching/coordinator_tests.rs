@@ -1,6 +1,6 @@
 //! Tests with a coordinator that fails, and with locks that are lost.
 
-use super::tests::{Setup, get, over, put, setup, stream};
+use super::tests::{Setup, copied, get, over, setup, stream};
 use super::*;
 use crate::decorators::faulty::{Faulty, Outage, Part, for_every_outage, read_all, write_all};
 
@@ -61,14 +61,14 @@ fn setups() -> impl Iterator<Item = (&'static str, bool, bool)> {
 fn a_coordinator_that_fails_at_any_call_leaves_no_copy_of_what_was_replaced() {
     for (config, metadata, stuck) in setups() {
         for (name, operation) in writes().into_iter().chain(reads()) {
-            for copied in [true, false] {
+            for cached in [true, false] {
                 for_every_outage(|outage| {
                     let what =
-                        format!("{name}, {config}, {metadata}, {stuck}, {copied}, {outage:?}");
+                        format!("{name}, {config}, {metadata}, {stuck}, {cached}, {outage:?}");
                     let copies = Faulty::with(Capabilities { metadata, ..Capabilities::ALL });
                     let s = over(config, copies);
-                    match copied {
-                        true => drop(put(&s.store, "k", "old")),
+                    match cached {
+                        true => drop(copied(&s.store, "k", "old")),
                         false => drop(s.main.memory.put("k", b"old", &PutOptions::default())),
                     }
                     if stuck {
@@ -93,7 +93,7 @@ fn a_coordinator_that_fails_at_any_call_leaves_no_copy_of_what_was_replaced() {
                     s.shared.fail(None);
                     assert_current(&s, &other, &what);
                     assert_current(&s, &s.store, &what);
-                    put(&s.store, "k", "next");
+                    copied(&s.store, "k", "next");
                     assert_current(&s, &other, &what);
                     calls
                 });
@@ -106,7 +106,7 @@ fn a_coordinator_that_fails_at_any_call_leaves_no_copy_of_what_was_replaced() {
 fn what_cannot_be_invalidated_is_not_changed() {
     for (name, operation) in writes() {
         let s = setup(r#"{"ttl":"never"}"#);
-        put(&s.store, "k", "old");
+        copied(&s.store, "k", "old");
         s.main.calls();
         let first = Outage { call: 1, lasting: true, effective: false, part: Part::All };
         let outages = (1..4).map(|call| Outage { call, ..first });
@@ -126,14 +126,14 @@ fn what_cannot_be_invalidated_is_not_changed() {
 fn a_writer_that_lost_its_lock_leaves_no_copy_of_another_one() {
     for (operation, at) in [(writes()[0].1, "put"), (writes()[1].1, "finish")] {
         let s = setup(r#"{"ttl":"never"}"#);
-        put(&s.store, "k", "old");
+        copied(&s.store, "k", "old");
         let never = Outage { call: u32::MAX, lasting: true, effective: false, part: Part::Checks };
         s.shared.fail(Some(never));
         let (rival, main) = (s.other(r#"{"ttl":"never"}"#), s.main.memory.clone());
         let (shared, copies) = (s.shared.clone(), s.copies.clone());
         // The rival's write happens in the main store before this one.
         s.main.after(at, move || {
-            put(&rival, "k", "rival");
+            copied(&rival, "k", "rival");
             main.put("k", b"new", &PutOptions::default()).unwrap();
             shared.fail(Some(Outage { call: 1, ..never }));
             copies.fail(&["delete"]);
@@ -166,7 +166,7 @@ fn a_large_object_is_read_whatever_the_coordinator_does() {
 #[test]
 fn clearing_fails_if_it_cannot_be_told_what_there_is() {
     let s = setup("{}");
-    put(&s.store, "k", "v");
+    copied(&s.store, "k", "v");
     for_every_outage(|outage| {
         if outage.part == Part::Checks {
             return 0;
@@ -175,7 +175,7 @@ fn clearing_fails_if_it_cannot_be_told_what_there_is() {
         let cleared = s.store.clear(Some("k"));
         let calls = s.shared.fail(None);
         assert!(cleared.is_err() == (calls >= outage.call) || cleared == Ok(0), "{cleared:?}");
-        put(&s.store, "k", "v");
+        copied(&s.store, "k", "v");
         calls
     });
 }

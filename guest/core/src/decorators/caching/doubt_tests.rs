@@ -1,4 +1,4 @@
-use super::tests::{Setup, get, put, setup, stream};
+use super::tests::{Setup, copied, get, setup, stream};
 use super::*;
 use crate::decorators::faulty::{read_all, write_all};
 
@@ -66,7 +66,7 @@ fn what_is_written_while_doubt_comes_and_goes_is_not_kept() {
             let s = setup(config);
             s.main.after(operation, replace(&s));
             match operation {
-                "put" => drop(put(&s.store, "k", "old")),
+                "put" => drop(copied(&s.store, "k", "old")),
                 _ => drop(write_all(s.store.as_ref(), "k", b"old").unwrap()),
             }
             after(&s, &format!("{operation}, {config}"));
@@ -77,7 +77,7 @@ fn what_is_written_while_doubt_comes_and_goes_is_not_kept() {
 #[test]
 fn a_copy_that_is_adopted_while_doubt_comes_and_goes_is_compared_again() {
     let s = setup("{\"ttl\": \"never\"}");
-    put(&s.store, "k", "old");
+    copied(&s.store, "k", "old");
     s.shared.doubt(true);
     s.shared.doubt(false);
     s.main.after("stat", replace(&s));
@@ -90,7 +90,7 @@ fn a_cache_in_doubt_makes_and_serves_no_copy_and_counts_those_that_it_has() {
     let s = setup("{\"ttl\": \"never\", \"max_bytes\": 5000}");
     let data = "d".repeat(1000);
     for key in ["a", "b"] {
-        put(&s.store, key, &data);
+        copied(&s.store, key, &data);
     }
     s.shared.doubt(true);
     for key in ["a", "b", "c", "d", "e", "f", "g"] {
@@ -100,14 +100,14 @@ fn a_cache_in_doubt_makes_and_serves_no_copy_and_counts_those_that_it_has() {
     }
     assert!(s.copies.holds("a").is_some() && s.copies.holds("b").is_some());
     for key in ["b", "h", "i"] {
-        put(&s.store, key, &data);
+        copied(&s.store, key, &data);
         write_all(s.store.as_ref(), key, data.as_bytes()).unwrap();
         assert_eq!(s.copies.holds(key), None);
         assert_eq!(get(&s.store, key).unwrap(), data);
     }
     s.shared.doubt(false);
     for key in ["h", "i", "j", "k", "l"] {
-        put(&s.store, key, &data);
+        copied(&s.store, key, &data);
     }
     let held = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let held = held.iter().filter_map(|key| s.copies.holds(key)).map(|data| data.len());
@@ -117,7 +117,7 @@ fn a_cache_in_doubt_makes_and_serves_no_copy_and_counts_those_that_it_has() {
 #[test]
 fn a_copy_from_before_a_doubt_is_compared_once_and_then_good() {
     let s = setup("{\"ttl\": \"never\"}");
-    put(&s.store, "k", "same");
+    copied(&s.store, "k", "same");
     s.shared.doubt(true);
     s.shared.doubt(false);
     drop(s.main.calls());
@@ -129,7 +129,7 @@ fn a_copy_from_before_a_doubt_is_compared_once_and_then_good() {
 #[test]
 fn a_write_of_unknown_end_prevents_copies_beyond_a_doubt() {
     let s = setup("{\"ttl\": \"never\"}");
-    put(&s.store, "k", "old");
+    copied(&s.store, "k", "old");
     s.main.fail(&["put"]);
     s.store.put("k", b"new", &PutOptions::default()).unwrap_err();
     s.shared.doubt(true);

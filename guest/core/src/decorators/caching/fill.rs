@@ -173,9 +173,8 @@ impl Cache {
         Ok(self.keep(lock, &claim.record, Some(&etag), copy.etag.as_deref(), size, now))
     }
 
-    /// With the lock held: makes a copy of an object that was read to its end, or
-    /// written, since `now`, if the record `mine` from before still stands. A failure
-    /// is only logged. Returns whether there is a copy now.
+    /// With the lock held: makes a copy of an object that was read to its end since `now`,
+    /// if the record `mine` from before still stands. A failure is only logged.
     pub(super) fn fill(
         &self,
         lock: &dyn Guard,
@@ -184,25 +183,22 @@ impl Cache {
         data: &[u8],
         ended: Ended,
         now: u64,
-    ) -> bool {
+    ) {
         let (key, size) = (&mine.key, ended.length());
         if size > self.config.largest() || info.size.is_some_and(|known| known != size) {
-            self.withdraw(lock, key);
-            return false;
+            return self.withdraw(lock, key);
         }
         let Some(mine) = self.expect(lock, mine, size) else {
-            self.abandon(lock, key);
-            return false;
+            return self.abandon(lock, key);
         };
         match self.cache.put(key, data, &self.copy_options(info)) {
             Ok(copy) => {
                 let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
-                self.keep(lock, &mine, etag, copy, size, now)
+                self.keep(lock, &mine, etag, copy, size, now);
             }
             Err(error) => {
                 self.withdraw(lock, key);
                 self.not_copied(key, &error);
-                false
             }
         }
     }
@@ -255,8 +251,8 @@ impl Cache {
     }
 
     /// With the lock held: records the copy in the cache as good, if the record `mine`
-    /// from before the object was read or written still stands. If not, others may
-    /// have changed the object since. Returns whether it did.
+    /// from before the object was read still stands. If not, others may have changed the
+    /// object since. Returns whether it did.
     pub(super) fn keep(
         &self,
         lock: &dyn Guard,
@@ -318,10 +314,22 @@ impl Cache {
         self.update(key, |_, _| None).map(drop)
     }
 
+    /// Changes the main store's object with `change`. Readers neither use nor make a copy
+    /// of it meanwhile.
+    pub(super) fn change_main<T>(
+        &self,
+        key: &str,
+        change: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let lock = self.lock(key)?;
+        self.invalidate(lock.as_ref(), key)?;
+        self.settle(lock.as_ref(), key, change())
+    }
+
     /// With the lock held, before the main store is changed: prevents readers from
-    /// using or making a copy of the current object. Returns the record that it left. If
-    /// this fails, others could go on using the copy: the main store must not be changed.
-    pub(super) fn invalidate(&self, lock: &dyn Guard, key: &str) -> Result<Record> {
+    /// using or making a copy of the current object. If this fails, others could go on
+    /// using the copy: the main store must not be changed.
+    fn invalidate(&self, lock: &dyn Guard, key: &str) -> Result<()> {
         let failed = |error: Error| {
             Error::Unavailable(format!(
                 "store {:?}: the copy of {key:?} can't be invalidated, so nothing was changed: \
@@ -329,45 +337,41 @@ impl Cache {
                 self.name
             ))
         };
-        let mark = self.mark(key).map_err(failed)?;
+        self.mark(key).map_err(failed)?;
         match self.cache.delete(key, &DeleteOptions::default()) {
             Ok(()) | Err(Error::NotFound) => {}
             Err(error) => self.complain("stays in the cache, unused", key, &error),
         }
-        lock.check().map_err(failed)?;
-        Ok(mark)
+        lock.check().map_err(failed)
     }
 
     /// Replaces what the index has of a key by the mark of a write.
-    fn mark(&self, key: &str) -> Result<Record> {
-        let mut mark = Record {
-            key: key.to_owned(),
-            state: State::Writing,
-            tag: 0,
-            held: 0,
-            size: 0,
-            used: self.now(),
-            validated: 0,
-        };
-        let noted = self.update(key, |_, unique| {
-            mark.held = unique;
-            Some(mark.clone())
+    fn mark(&self, key: &str) -> Result<()> {
+        let used = self.now();
+        let noted = self.update(key, |_, held| {
+            Some(Record {
+                key: key.to_owned(),
+                state: State::Writing,
+                tag: 0,
+                held,
+                size: 0,
+                used,
+                validated: 0,
+            })
         });
         match noted {
-            Ok(_) => {}
             // There is no room for a mark. While the lock is held, none is needed.
-            Err(Error::LimitExceeded(_)) => self.void(key)?,
-            Err(error) => return Err(error),
+            Err(Error::LimitExceeded(_)) => self.void(key),
+            noted => noted.map(drop),
         }
-        Ok(mark)
     }
 
-    /// With the lock held: the change of the main store has ended, and there is no new
-    /// copy. If its outcome is unknown, the mark of the write stays for a while.
+    /// With the lock held: the change of the main store has ended. If its outcome is
+    /// unknown, the mark of the write stays for a while.
     ///
     /// If the lock was lost meanwhile, another writer may have left a copy of what this
     /// change replaced: a new mark makes it unusable. Fails if that can't be done.
-    pub(super) fn settle<T>(&self, lock: &dyn Guard, key: &str, done: Result<T>) -> Result<T> {
+    fn settle<T>(&self, lock: &dyn Guard, key: &str, done: Result<T>) -> Result<T> {
         if lock.check().is_err() {
             let marked = self.mark(key);
             let done = done?;

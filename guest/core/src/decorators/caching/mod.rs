@@ -5,11 +5,12 @@
 //! store is asked for the info on every read, and copies of an earlier process are
 //! not used.
 //!
-//! Writes and deletes invalidate the copy, change the main store, then make a new
-//! copy. A failing cache is logged and never fails an operation, and a copy that
-//! could not be removed is not used. If the coordinator fails, nobody knows which
-//! copies are good: reads go to the main store, and a write or delete whose copy can't
-//! be invalidated is `Unavailable` before it changes anything. Copies from before a
+//! Writes and deletes invalidate the copy and change the main store. They make no copy:
+//! what the main store returns need not be what it was sent, so copies are made only of
+//! what was read from it. A failing cache is logged and never fails an operation, and a
+//! copy that could not be removed is not used. If the coordinator fails, nobody knows
+//! which copies are good: reads go to the main store, and a write or delete whose copy
+//! can't be invalidated is `Unavailable` before it changes anything. Copies from before a
 //! restart are compared with the main store once, by etag.
 //!
 //! A range of an object without a copy is read from the main store, and makes none.
@@ -42,12 +43,13 @@ use index::Index;
 use std::rc::Rc;
 use storage_contract::env::Env;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
-use storage_contract::source::{Ended, whole};
+use storage_contract::source::whole;
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
 use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Result,
 };
+use stream::Change;
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -181,17 +183,7 @@ impl Store for CachingStore {
         if !self.capabilities().write {
             return cache.main.put(key, data, options);
         }
-        let lock = cache.lock(key)?;
-        let mark = cache.invalidate(lock.as_ref(), key)?;
-        let now = cache.now();
-        let done = cache.main.put(key, data, options);
-        if let Ok(info) = &done {
-            let ended = Ended::own(data.len() as u64);
-            if cache.fill(lock.as_ref(), &mark, info, data, ended, now) {
-                return done;
-            }
-        }
-        cache.settle(lock.as_ref(), key, done)
+        cache.change_main(key, || cache.main.put(key, data, options))
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
@@ -211,10 +203,7 @@ impl Store for CachingStore {
         if !self.capabilities().delete {
             return cache.main.delete(key, options);
         }
-        let lock = cache.lock(key)?;
-        cache.invalidate(lock.as_ref(), key)?;
-        let done = cache.main.delete(key, options);
-        cache.settle(lock.as_ref(), key, done)
+        cache.change_main(key, || cache.main.delete(key, options))
     }
 
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
@@ -246,10 +235,11 @@ impl Store for CachingStore {
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
+        let main = self.cache.main.write(key, options)?;
         if !self.capabilities().write {
-            return self.cache.main.write(key, options);
+            return Ok(main);
         }
-        self.cache.open_writer(key, options)
+        Ok(Box::new(Change { cache: self.cache.clone(), key: key.to_owned(), main }))
     }
 
     fn locate(&self, _: &str, _: Access) -> Result<Option<Location>> {

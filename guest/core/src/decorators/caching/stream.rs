@@ -1,4 +1,4 @@
-//! Streams: reads from the cache, and reads and writes that make a copy on the way.
+//! Streams: reads from the cache, reads that make a copy on the way, and writes.
 
 use super::Cache;
 use super::claim::Claim;
@@ -160,27 +160,6 @@ impl Cache {
         }
         claim.extend(since).then(|| Filling { cache: self.clone(), claim, since, writer })
     }
-
-    /// Starts a streamed write that is copied on the way.
-    pub(super) fn open_writer(
-        self: &Rc<Self>,
-        key: &str,
-        options: &PutOptions,
-    ) -> Result<Box<dyn Writer>> {
-        let main = self.main.write(key, options)?;
-        let copied = PutOptions {
-            content_type: options.content_type.clone().filter(|_| self.keeps_info),
-            ..PutOptions::default()
-        };
-        let copy = match self.index.doubted() {
-            true => None,
-            false => {
-                let failed = |error: &Error| self.not_copied(key, error);
-                self.cache.write(key, &copied).inspect_err(failed).ok()
-            }
-        };
-        Ok(Box::new(WriteTee { cache: self.clone(), key: key.to_owned(), main, copy, size: 0 }))
-    }
 }
 
 /// A stream of a copy that continues from the main store if the cache fails in the
@@ -322,56 +301,20 @@ impl Reader for Tee {
     }
 }
 
-/// A write to the main store that makes a copy on the way.
-struct WriteTee {
-    cache: Rc<Cache>,
-    key: String,
-    main: Box<dyn Writer>,
-    copy: Option<Box<dyn Writer>>,
-    size: u64,
+/// A streamed write to the main store.
+pub(super) struct Change {
+    pub cache: Rc<Cache>,
+    pub key: String,
+    pub main: Box<dyn Writer>,
 }
 
-impl Writer for WriteTee {
+impl Writer for Change {
     fn push(&mut self, chunk: &[u8]) -> Result<()> {
-        self.main.push(chunk)?;
-        self.size = self.size.saturating_add(chunk.len() as u64);
-        if self.size > self.cache.config.largest() {
-            self.copy = None;
-        }
-        if let Some(copy) = &mut self.copy
-            && let Err(error) = copy.push(chunk)
-        {
-            self.cache.not_copied(&self.key, &error);
-            self.copy = None;
-        }
-        Ok(())
+        self.main.push(chunk)
     }
 
     fn finish(self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
-        let WriteTee { cache, key, main, copy, size } = *self;
-        let lock = cache.lock(&key)?;
-        let lock = lock.as_ref();
-        let mark = cache.invalidate(lock, &key)?;
-        let now = cache.now();
-        let done = main.finish(trailer);
-        let (Ok(info), Some(copy)) = (&done, copy) else {
-            return cache.settle(lock, &key, done);
-        };
-        let metadata = if cache.keeps_info { wrap(info) } else { Vec::new() };
-        let etag = info.etag.clone().filter(|_| cache.keeps_info);
-        let Some(mine) = cache.expect(lock, &mark, size) else {
-            cache.abandon(lock, &key);
-            return cache.settle(lock, &key, done);
-        };
-        match copy.finish(Trailer { etag, metadata }) {
-            Ok(copy) => {
-                let (etag, copy) = (info.etag.as_deref(), copy.etag.as_deref());
-                if cache.keep(lock, &mine, etag, copy, size, now) {
-                    return done;
-                }
-            }
-            Err(error) => cache.not_copied(&key, &error),
-        }
-        cache.settle(lock, &key, done)
+        let Self { cache, key, main } = *self;
+        cache.change_main(&key, || main.finish(trailer))
     }
 }

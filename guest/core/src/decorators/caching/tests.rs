@@ -35,8 +35,11 @@ impl Setup {
     }
 }
 
-pub(super) fn put(store: &CachingStore, key: &str, data: &str) -> ObjectInfo {
-    store.put(key, data.as_bytes(), &PutOptions::default()).unwrap()
+/// Writes an object, and reads it, which makes a copy.
+pub(super) fn copied(store: &CachingStore, key: &str, data: &str) -> ObjectInfo {
+    let told = store.put(key, data.as_bytes(), &PutOptions::default()).unwrap();
+    get(store, key).unwrap();
+    told
 }
 
 pub(super) fn get(store: &CachingStore, key: &str) -> Result<String> {
@@ -84,9 +87,40 @@ fn a_copy_serves_everything_that_the_main_store_said() {
 }
 
 #[test]
+fn a_copy_holds_what_the_main_store_returns_and_not_what_it_was_sent() {
+    let (base, copies, shared) = (
+        Faulty::with(Capabilities { metadata: false, ..Capabilities::ALL }),
+        Faulty::new(),
+        Rc::default(),
+    );
+    let main = (crate::decorators::json::KIND.build)(args(&shared, "{}", &[&base])).unwrap();
+    let mut bases = args(&shared, r#"{"ttl":"never"}"#, &[&base, &copies]);
+    bases.bases[0] = main;
+    let store = CachingStore::new(bases).unwrap();
+    let options = PutOptions {
+        content_type: Some("text/plain".to_owned()),
+        metadata: vec![("a".to_owned(), "b".to_owned())],
+        ..PutOptions::default()
+    };
+    store.put("put", b"[ 1 ]", &options).unwrap();
+    let mut writer = store.write("streamed", &options).unwrap();
+    writer.push(b"[ 1 ]").unwrap();
+    writer.finish(Trailer::default()).unwrap();
+    for key in ["put", "streamed"] {
+        let told = (base.memory.stat(key).unwrap(), b"[1]".to_vec());
+        for _ in 0..2 {
+            assert_eq!(store.get(key, &ReadOptions::default()).unwrap(), told);
+            assert_eq!(stream(&store, key).unwrap(), told.1);
+            assert_eq!(store.stat(key).unwrap(), told.0);
+        }
+        assert_eq!(copies.holds(key).unwrap(), told.1);
+    }
+}
+
+#[test]
 fn a_hit_costs_one_shared_value_and_one_call_of_the_cache() {
     let s = setup("{}");
-    put(&s.store, "k", "v");
+    copied(&s.store, "k", "v");
     drop((s.main.calls(), s.copies.calls()));
     s.shared.loads.set(0);
     get(&s.store, "k").unwrap();
@@ -99,7 +133,7 @@ fn a_write_is_read_back_by_every_instance() {
     let s = setup("{}");
     let other = s.other("{}");
     for data in ["one", "two", "three"] {
-        put(&s.store, "k", data);
+        copied(&s.store, "k", data);
         assert_eq!(get(&other, "k").unwrap(), data);
         write_all(other.as_ref(), "k", data.as_bytes()).unwrap();
         assert_eq!(get(&s.store, "k").unwrap(), data);
@@ -121,10 +155,10 @@ fn a_failing_cache_fails_nothing_and_never_shows_an_older_object() {
         vec!["get", "put", "exists", "delete", "stat", "list", "read", "write"],
     ] {
         let s = setup("{}");
-        put(&s.store, "k", "old");
-        put(&s.store, "gone", "old");
+        copied(&s.store, "k", "old");
+        copied(&s.store, "gone", "old");
         s.copies.fail(&failing);
-        put(&s.store, "k", "new");
+        copied(&s.store, "k", "new");
         s.store.delete("gone", &DeleteOptions::default()).unwrap();
         assert_eq!(get(&s.store, "k").unwrap(), "new", "{failing:?}");
         write_all(s.store.as_ref(), "k", b"newer").unwrap();
@@ -143,8 +177,8 @@ fn a_failing_cache_fails_nothing_and_never_shows_an_older_object() {
 #[test]
 fn copies_outlive_a_restart_if_the_object_is_still_the_same() {
     let s = setup("{}");
-    put(&s.store, "same", "v");
-    put(&s.store, "changed", "old");
+    copied(&s.store, "same", "v");
+    copied(&s.store, "changed", "old");
     s.main.memory.put("changed", b"new", &PutOptions::default()).unwrap();
     let after = s.restarted(r#"{"revalidate":"never"}"#);
     s.main.calls();
@@ -172,7 +206,7 @@ fn a_reader_of_the_old_object_does_not_leave_it_in_the_cache() {
     write_all(&s.main.memory, "k", &old).unwrap();
     let mut reader = s.store.read("k", &ReadOptions::default()).unwrap();
     reader.next(100_000).unwrap();
-    put(&s.other("{}"), "k", "new");
+    copied(&s.other("{}"), "k", "new");
     read_all(reader.as_mut(), 100_000).unwrap();
     drop(reader);
     assert_eq!(get(&s.store, "k").unwrap(), "new");
@@ -199,12 +233,12 @@ fn a_write_in_the_middle_of_a_fetch_waits_for_it() {
 #[test]
 fn a_fetch_in_the_middle_of_a_write_leaves_nothing_old() {
     let s = setup("{}");
-    put(&s.store, "k", "old");
+    copied(&s.store, "k", "old");
     let other = s.other("{}");
     let read = Rc::new(std::cell::RefCell::new(String::new()));
     let seen = read.clone();
     s.main.after("put", move || *seen.borrow_mut() = get(&other, "k").unwrap());
-    put(&s.store, "k", "new");
+    copied(&s.store, "k", "new");
     assert_eq!(*read.borrow(), "new");
     assert_eq!(get(&s.store, "k").unwrap(), "new");
 }
@@ -212,7 +246,7 @@ fn a_fetch_in_the_middle_of_a_write_leaves_nothing_old() {
 #[test]
 fn a_write_that_vanished_keeps_copies_from_being_made_for_a_while() {
     let s = setup("{}");
-    put(&s.store, "k", "old");
+    copied(&s.store, "k", "old");
     // The main store reports a failure, and completes the write later.
     s.main.fail(&["put"]);
     s.store.put("k", b"new", &PutOptions::default()).unwrap_err();
@@ -267,7 +301,8 @@ fn a_main_store_that_breaks_leaves_no_copy() {
 fn a_cache_that_breaks_in_the_middle_of_a_read_is_not_noticed() {
     let s = setup("{}");
     let data: Vec<u8> = (0..5_000_u32).map(|n| n as u8).collect();
-    write_all(s.store.as_ref(), "k", &data).unwrap();
+    write_all(&s.main.memory, "k", &data).unwrap();
+    stream(&s.store, "k").unwrap();
     s.copies.break_after(Some(1_234));
     let range = Some(ByteRange::from(10));
     let mut part = s.store.read("k", &ReadOptions { range, ..ReadOptions::default() }).unwrap();
@@ -285,7 +320,7 @@ fn a_copy_is_compared_when_it_is_stale_or_always_or_never() {
         (r#"{"ttl":10,"revalidate":"never"}"#, 0, 2),
     ] {
         let s = setup(config);
-        put(&s.store, "k", "old");
+        copied(&s.store, "k", "old");
         s.main.calls();
         get(&s.store, "k").unwrap();
         s.shared.time.set(10_000);
@@ -351,7 +386,7 @@ fn what_others_change_is_seen_alike_by_every_call_after_the_ttl() {
                     let s = over(config, copies.clone());
                     s.shared.time.set(1_000_000);
                     if let Some(from) = from {
-                        put(&s.store, "k", from);
+                        copied(&s.store, "k", from);
                     }
                     match to {
                         Some(to) => {
@@ -385,7 +420,7 @@ fn what_others_change_is_seen_alike_by_every_call_after_the_ttl() {
 fn a_clock_that_is_set_back_makes_no_copy_good_for_longer() {
     let s = setup("{}");
     s.shared.time.set(100_000_000);
-    put(&s.store, "k", "old");
+    copied(&s.store, "k", "old");
     s.main.memory.put("k", b"new", &PutOptions::default()).unwrap();
     s.shared.time.set(1_000);
     assert_eq!(get(&s.store, "k").unwrap(), "new");
@@ -394,7 +429,7 @@ fn a_clock_that_is_set_back_makes_no_copy_good_for_longer() {
 #[test]
 fn an_object_that_others_deleted_is_gone_when_compared() {
     let s = setup(r#"{"revalidate":"always"}"#);
-    put(&s.store, "k", "v");
+    copied(&s.store, "k", "v");
     s.main.memory.delete("k", &DeleteOptions::default()).unwrap();
     assert_eq!(get(&s.store, "k"), Err(Error::NotFound));
     assert_eq!(s.store.exists("k"), Ok(false));
@@ -405,13 +440,13 @@ fn the_least_recently_used_copies_make_room() {
     let s = setup(r#"{"max_bytes":1000}"#);
     for number in 0..9 {
         s.shared.time.set(number * 10_000);
-        put(&s.store, &format!("k{number}"), &"x".repeat(100));
+        copied(&s.store, &format!("k{number}"), &"x".repeat(100));
     }
     s.shared.time.set(100_000);
     get(&s.store, "k0").unwrap();
     for number in 9..12 {
         s.shared.time.set(100_000 + number * 10_000);
-        put(&s.store, &format!("k{number}"), &"x".repeat(100));
+        copied(&s.store, &format!("k{number}"), &"x".repeat(100));
     }
     let held: Vec<u64> = (0..12).filter(|n| s.copies.holds(&format!("k{n}")).is_some()).collect();
     assert!(held.contains(&0) && held.contains(&11), "{held:?}");
@@ -424,12 +459,12 @@ fn the_least_recently_used_copies_make_room() {
 fn the_bound_holds_for_copies_from_before_a_restart() {
     let s = setup("{}");
     for number in 0..10 {
-        put(&s.store, &format!("k{number}"), &"x".repeat(100));
+        copied(&s.store, &format!("k{number}"), &"x".repeat(100));
     }
     s.copies.memory.put("foreign", b"not a copy", &PutOptions::default()).unwrap();
     let after = s.restarted(r#"{"max_bytes":500}"#);
     after.shared.time.set(1_000_000);
-    put(&after.store, "new", &"x".repeat(100));
+    copied(&after.store, "new", &"x".repeat(100));
     let held = (0..10).filter(|n| s.copies.holds(&format!("k{n}")).is_some()).count();
     assert!(held <= 4, "{held}");
     assert!(s.copies.holds("new").is_some() && s.copies.holds("foreign").is_some());
@@ -438,8 +473,8 @@ fn the_bound_holds_for_copies_from_before_a_restart() {
 #[test]
 fn an_object_over_the_limit_is_not_copied() {
     let s = setup(r#"{"max_object":10}"#);
-    put(&s.store, "k", "small");
-    put(&s.store, "k", "much larger than ten");
+    copied(&s.store, "k", "small");
+    copied(&s.store, "k", "much larger than ten");
     assert_eq!(s.copies.holds("k"), None);
     write_all(s.store.as_ref(), "k", &[1; 20]).unwrap();
     assert_eq!(stream(&s.store, "k").unwrap(), [1; 20]);
@@ -451,7 +486,7 @@ fn an_object_over_the_limit_is_not_copied() {
 fn a_cache_of_bare_bytes_asks_the_main_store_what_they_are() {
     let bare = Faulty::with(Capabilities { metadata: false, ..Capabilities::ALL });
     let s = over("{}", bare);
-    let told = put(&s.store, "k", "v");
+    let told = copied(&s.store, "k", "v");
     s.main.calls();
     assert_eq!(s.store.get("k", &ReadOptions::default()).unwrap(), (told, b"v".into()));
     assert_eq!(s.main.calls(), ["stat"]);
@@ -475,8 +510,8 @@ fn a_part_of_an_uncached_object_makes_no_copy() {
 #[test]
 fn clearing_removes_copies_and_nothing_else() {
     let s = setup("{}");
-    put(&s.store, "a", "1");
-    put(&s.store, "b", "2");
+    copied(&s.store, "a", "1");
+    copied(&s.store, "b", "2");
     s.copies.memory.put("foreign", b"x", &PutOptions::default()).unwrap();
     let after = s.restarted("{}");
     assert_eq!(after.store.clear(Some("a")), Ok(1));
@@ -497,7 +532,7 @@ fn one_cache_over_another_gives_what_the_main_store_said() {
     outer.name = "outer".to_owned();
     outer.bases = vec![main.shared(), inner.store.clone()];
     let outer = CachingStore::new(outer).unwrap();
-    let told = put(&outer, "k", "v");
+    let told = copied(&outer, "k", "v");
     main.down(true);
     assert_eq!(outer.get("k", &ReadOptions::default()).unwrap(), (told, b"v".into()));
 }
@@ -505,7 +540,7 @@ fn one_cache_over_another_gives_what_the_main_store_said() {
 #[test]
 fn a_dropped_write_changes_nothing() {
     let s = setup("{}");
-    put(&s.store, "k", "old");
+    copied(&s.store, "k", "old");
     let mut writer = s.store.write("k", &PutOptions::default()).unwrap();
     writer.push(b"new").unwrap();
     drop(writer);
@@ -521,7 +556,7 @@ fn the_index_stays_within_its_values() {
     let long = "x".repeat(900);
     for number in 0..20_000 {
         s.shared.time.set(number);
-        put(&s.store, &format!("{number}{long}"), "");
+        copied(&s.store, &format!("{number}{long}"), "");
     }
     s.main.down(true);
     assert_eq!(get(&s.store, &format!("19999{long}")).unwrap(), "");
@@ -537,6 +572,7 @@ fn a_streamed_write_keeps_what_its_end_told() {
         metadata: vec![("storage-size".to_owned(), "4".to_owned())],
     };
     let told = writer.finish(trailer).unwrap();
+    get(&s.store, "k").unwrap();
     s.main.down(true);
     assert_eq!(s.store.get("k", &ReadOptions::default()).unwrap().0, told);
 }
@@ -545,7 +581,7 @@ fn a_streamed_write_keeps_what_its_end_told() {
 fn an_object_of_nearly_the_limit_displaces_others_and_is_kept() {
     let s = setup("{\"max_bytes\": 1000}");
     for key in ["a", "b", "c"] {
-        put(&s.store, key, &"x".repeat(200));
+        copied(&s.store, key, &"x".repeat(200));
     }
     s.main.memory.put("large", &[b'l'; 950], &PutOptions::default()).unwrap();
     get(&s.store, "large").unwrap();
@@ -553,7 +589,7 @@ fn an_object_of_nearly_the_limit_displaces_others_and_is_kept() {
     s.main.down(true);
     assert_eq!(get(&s.store, "large").unwrap().len(), 950);
     s.main.down(false);
-    put(&s.store, "a", "small");
+    copied(&s.store, "a", "small");
     assert!(s.copies.holds("a").is_some());
 }
 
@@ -561,7 +597,8 @@ fn an_object_of_nearly_the_limit_displaces_others_and_is_kept() {
 fn copies_under_claims_that_their_readers_left_count_and_make_room() {
     let s = setup("{\"max_bytes\": 5000000, \"at_once\": 0}");
     for key in ["a", "b", "c", "d"] {
-        write_all(s.store.as_ref(), key, &[b'o'; 1_100_000]).unwrap();
+        write_all(&s.main.memory, key, &[b'o'; 1_100_000]).unwrap();
+        stream(&s.store, key).unwrap();
     }
     let later = s.restarted("{\"max_bytes\": 5000000, \"at_once\": 0}");
     for key in ["a", "b", "c", "d"] {
@@ -573,7 +610,8 @@ fn copies_under_claims_that_their_readers_left_count_and_make_room() {
     }
     later.shared.time.set(100_000);
     for key in ["e", "f", "g", "h"] {
-        write_all(later.store.as_ref(), key, &[b'n'; 1_100_000]).unwrap();
+        write_all(&later.main.memory, key, &[b'n'; 1_100_000]).unwrap();
+        stream(&later.store, key).unwrap();
     }
     let held = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let held: Vec<&str> = held.into_iter().filter(|key| s.copies.holds(key).is_some()).collect();
@@ -589,7 +627,7 @@ fn what_an_earlier_process_left_beyond_the_index_makes_room() {
         s.copies.memory.put(&key(number), b"", &options).unwrap();
     }
     let later = s.restarted("{\"max_bytes\": 1000000}");
-    put(&later.store, "k", "v");
+    copied(&later.store, "k", "v");
     let left = (0..60_000).filter(|number| s.copies.holds(&key(*number)).is_some()).count();
     let known: usize = (0..256).map(|n| later.store.cache.index.shard(n).unwrap().len()).sum();
     assert!(left < 60_000 && left <= known, "{left} copies, {known} known");
