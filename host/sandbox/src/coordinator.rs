@@ -11,9 +11,10 @@ use tokio::sync::OwnedMutexGuard;
 /// The most bytes of one value.
 pub const MAX_VALUE: usize = 64 * 1024;
 
-/// The most bytes of all names and values together: what a chain remembers must
-/// not grow with the number of its objects.
-pub const MAX_TOTAL: usize = 64 * 1024 * 1024;
+/// The most bytes of all names and values of one [`Scope`] together: what a store
+/// remembers must not grow with the number of its objects, and one that remembers much
+/// must not take the room of another. Twice what a CachingStore needs, which needs most.
+pub const MAX_SCOPE: usize = 32 * 1024 * 1024;
 
 /// How long to wait for a lock. Longer than any sane single fetch: the waiter
 /// is about to make the same fetch.
@@ -44,17 +45,25 @@ struct Locks(
 
 #[derive(Default)]
 struct Values {
-    scopes: HashMap<Scope, HashMap<String, (Vec<u8>, u64)>>,
+    scopes: HashMap<Scope, Scoped>,
     /// Scopes of caches whose index holds nothing good.
     doubtful: HashSet<Scope>,
     version: u64,
+}
+
+/// The values of one scope, with their versions.
+#[derive(Default)]
+struct Scoped {
+    values: HashMap<String, (Vec<u8>, u64)>,
+    /// The length of all names and values.
     bytes: usize,
 }
 
 impl Values {
     fn distrust(&mut self, scope: Scope) {
-        let Self { scopes, version, bytes, .. } = self;
-        for (name, (value, number)) in scopes.get_mut(&scope).into_iter().flatten() {
+        let Self { scopes, version, .. } = self;
+        let Some(Scoped { values, bytes }) = scopes.get_mut(&scope) else { return };
+        for (name, (value, number)) in values {
             if caching::is_index(name) {
                 let before = value.len();
                 *value = caching::doubted(value);
@@ -112,9 +121,7 @@ impl Coordinator {
     pub fn forget(&self, scope: Scope) {
         let mut values = self.values();
         values.doubtful.remove(&scope);
-        for (name, (value, _)) in values.scopes.remove(&scope).into_iter().flatten() {
-            values.bytes -= name.len() + value.len();
-        }
+        values.scopes.remove(&scope);
     }
 
     /// Waits for the named lock and takes it; `Unavailable` after 60 seconds.
@@ -139,7 +146,7 @@ impl Coordinator {
         if caching::is_doubt(name) {
             return Ok(values.doubtful.contains(&scope).then(|| (Vec::new(), 1)));
         }
-        Ok(values.scopes.get(&scope).and_then(|scope| scope.get(name)).cloned())
+        Ok(values.scopes.get(&scope).and_then(|scoped| scoped.values.get(name)).cloned())
     }
 
     /// Loses every lock, also those taken later, or no longer does.
@@ -170,7 +177,7 @@ impl Coordinator {
 
     /// Sets or removes the value if its version is `expected` (0: absent).
     /// Returns the new version; `PreconditionFailed` for another version,
-    /// `LimitExceeded` for too many bytes.
+    /// `LimitExceeded` for a value over [`MAX_VALUE`] or a scope over [`MAX_SCOPE`].
     pub fn compare_and_set(
         &self,
         name: &str,
@@ -181,32 +188,33 @@ impl Coordinator {
         let mut values = self.values();
         let doubtful = values.doubtful.contains(&scope) && caching::is_index(name);
         let value = value.map(|value| if doubtful { caching::doubted(&value) } else { value });
-        let current = values.scopes.get(&scope).and_then(|scope| scope.get(name));
+        let Values { scopes, version, .. } = &mut *values;
+        let scoped = scopes.entry(scope).or_default();
+        let current = scoped.values.get(name);
         if current.map_or(0, |(_, version)| *version) != expected {
             return Err(Error::PreconditionFailed);
         }
-        let before = current.map_or(0, |(value, _)| name.len() + value.len());
-        let after = value.as_ref().map_or(0, |value| name.len() + value.len());
+        let length = |value: &Vec<u8>| name.len() + value.len();
+        let before = current.map_or(0, |(value, _)| length(value));
+        let after = value.as_ref().map_or(0, length);
         if value.as_ref().is_some_and(|value| value.len() > MAX_VALUE) {
             return Err(Error::LimitExceeded(format!(
                 "a shared value has at most {MAX_VALUE} bytes"
             )));
         }
-        let bytes = values.bytes - before + after;
-        if bytes > MAX_TOTAL && after > before {
+        let bytes = scoped.bytes - before + after;
+        if bytes > MAX_SCOPE && after > before {
             return Err(Error::LimitExceeded(format!(
-                "shared values have at most {MAX_TOTAL} bytes"
+                "a store's shared values have at most {MAX_SCOPE} bytes"
             )));
         }
-        values.bytes = bytes;
-        values.version += 1;
-        let version = values.version;
-        let scope = values.scopes.entry(scope).or_default();
+        scoped.bytes = bytes;
+        *version += 1;
         match value {
-            Some(value) => scope.insert(name.to_owned(), (value, version)),
-            None => scope.remove(name),
+            Some(value) => scoped.values.insert(name.to_owned(), (value, *version)),
+            None => scoped.values.remove(name),
         };
-        Ok(version)
+        Ok(*version)
     }
 
     /// The scope of the store that a name begins with.
@@ -248,7 +256,7 @@ mod tests {
         assert_eq!(c.load("n"), Ok(Some((b"one".to_vec(), version))));
         c.compare_and_set("n", version, None).unwrap();
         assert_eq!(c.load("n"), Ok(None));
-        assert_eq!(c.values().bytes, 0);
+        assert_eq!(c.values().scopes[&0].bytes, 0);
     }
 
     #[test]
@@ -256,6 +264,22 @@ mod tests {
         let c = Coordinator::default();
         let large = c.compare_and_set("n", 0, Some(vec![0; MAX_VALUE + 1]));
         assert!(matches!(large, Err(Error::LimitExceeded(_))));
+    }
+
+    #[test]
+    fn a_store_that_remembers_much_leaves_the_others_their_room() {
+        let all = Coordinator::default();
+        let c = all.scoped(HashMap::from([("cache".to_owned(), 1), ("mirror".to_owned(), 2)]));
+        let fill = |store: &str| {
+            let set = |n| c.compare_and_set(&format!("{store}/{n}"), 0, Some(vec![0; MAX_VALUE]));
+            (0_usize..).find_map(|n| set(n).err().map(|error| (n, error))).unwrap()
+        };
+        let (values, error) = fill("cache");
+        assert!(values * MAX_VALUE > MAX_SCOPE / 10 * 9, "{values}");
+        assert!(matches!(error, Error::LimitExceeded(_)), "{error}");
+        c.compare_and_set("mirror/dirty", 0, Some(b"k".to_vec())).unwrap();
+        assert_eq!(fill("mirror").0, values);
+        assert!(values * MAX_VALUE <= MAX_SCOPE);
     }
 
     #[test]
@@ -279,7 +303,7 @@ mod tests {
         c.doubt(1, true);
         c.forget(1);
         assert!(c.load("a/cache/doubt").unwrap().is_none());
-        assert_eq!(c.values().bytes, 0);
+        assert!(c.values().scopes.is_empty());
     }
 
     #[tokio::test]
@@ -295,7 +319,7 @@ mod tests {
         assert_eq!(old.load("a/b/n"), Ok(None));
         assert!(new.load("a/b/n").unwrap().is_some());
         all.forget(2);
-        assert_eq!(all.values().bytes, 0);
+        assert!(all.values().scopes.is_empty());
         let held = old.lock("a/b/n").await.unwrap();
         let mut waits = std::pin::pin!(new.lock("a/b/n"));
         assert!(futures::poll!(&mut waits).is_pending());
