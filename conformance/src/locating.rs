@@ -80,7 +80,8 @@ impl Check<'_> {
                         if access != Access::Read {
                             self.prepare(key, exists)?;
                         }
-                        let found = self.outcome(store, name, operation)?;
+                        let (given, left) = self.outcome(store, name, operation)?;
+                        let found = (given.map_err(|error| error.with_key(key, name)), left);
                         ensure!(
                             found == wanted,
                             "{operation:?} gave {:?} here, and {:?} {way}, or left other objects",

@@ -11,6 +11,7 @@
 //! - [`memory`]: a complete store in memory, the reference for the others.
 //! - [`conversions!`]: between these types and generated bindings.
 
+mod base_key;
 pub mod behaviour;
 pub mod chain;
 mod convert;
@@ -24,6 +25,7 @@ pub mod source;
 pub mod store;
 pub mod types;
 
+pub use base_key::MappedWriter;
 pub use skipped::Skipped;
 pub use store::{Reader, SharedStore, Store, Writer};
 pub use types::*;

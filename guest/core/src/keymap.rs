@@ -5,6 +5,7 @@
 //! never touched.
 
 use std::borrow::Cow;
+use storage_contract::MappedWriter;
 use storage_contract::paging::Paging;
 use storage_contract::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
@@ -74,6 +75,12 @@ impl<M: Mapping> KeyMapping<M> {
             )));
         }
         Ok(mapped)
+    }
+
+    /// Does something under the base key of `key`.
+    fn at<T>(&self, key: &str, call: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let mapped = self.map(key)?;
+        call(&mapped).map_err(|error| error.with_key(key, &mapped))
     }
 
     /// Our key for a base key; `None` if it is foreign.
@@ -178,23 +185,23 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        self.base.get(&self.map(key)?, options)
+        self.at(key, |mapped| self.base.get(mapped, options))
     }
 
     fn put(&self, key: &str, data: &[u8], options: &PutOptions) -> Result<ObjectInfo> {
-        self.base.put(&self.map(key)?, data, options)
+        self.at(key, |mapped| self.base.put(mapped, data, options))
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
-        self.base.exists(&self.map(key)?)
+        self.at(key, |mapped| self.base.exists(mapped))
     }
 
     fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
-        self.base.delete(&self.map(key)?, options)
+        self.at(key, |mapped| self.base.delete(mapped, options))
     }
 
     fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        self.base.stat(&self.map(key)?)
+        self.at(key, |mapped| self.base.stat(mapped))
     }
 
     fn list(&self, options: &ListOptions) -> Result<Page> {
@@ -233,15 +240,18 @@ impl<M: Mapping> Store for KeyMapping<M> {
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
-        self.base.read(&self.map(key)?, options)
+        self.at(key, |mapped| self.base.read(mapped, options))
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {
-        self.base.write(&self.map(key)?, options)
+        self.at(key, |mapped| {
+            let writer = self.base.write(mapped, options)?;
+            Ok(Box::new(MappedWriter::new(writer, key, mapped)) as Box<dyn Writer>)
+        })
     }
 
     fn locate(&self, key: &str, access: Access) -> Result<Option<Location>> {
-        self.base.locate(&self.map(key)?, access)
+        self.at(key, |mapped| self.base.locate(mapped, access))
     }
 }
 

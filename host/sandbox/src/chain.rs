@@ -13,6 +13,7 @@ use bytes::Bytes;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use storage_store::base_key::MappedWriter;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
@@ -195,8 +196,9 @@ impl ObjectStore for Chain {
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
         let offered = self.offers_range(&options);
-        if let Some((base, key)) = self.elsewhere(key, Access::Read, offered).await? {
-            return base.get(&key, options).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Read, offered).await? {
+            let answer = base.get(&there, options).await;
+            return answer.map_err(|error| error.with_key(key, &there));
         }
         let asked = convert::read_options_out(&options);
         once!(
@@ -218,10 +220,10 @@ impl ObjectStore for Chain {
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         let conditional = options.if_absent || options.if_match.is_some();
         let offered = self.offers_conditions(conditional);
-        if let Some((base, key)) = self.elsewhere(key, Access::Write, offered).await? {
-            let answer = base.put(&key, data, options).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Write, offered).await? {
+            let answer = base.put(&there, data, options).await;
             self.refused(refuses(conditional, &answer)).await;
-            return answer;
+            return answer.map_err(|error| error.with_key(key, &there));
         }
         let options = convert::put_options_out(&options);
         let answer = once!(
@@ -238,8 +240,9 @@ impl ObjectStore for Chain {
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        if let Some((base, key)) = self.elsewhere(key, Access::Read, true).await? {
-            return base.exists(&key).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Read, true).await? {
+            let answer = base.exists(&there).await;
+            return answer.map_err(|error| error.with_key(key, &there));
         }
         once!(self, |i, s| s.call_exists(&mut i.store, i.root, key).await, Ok::<_, String>)
     }
@@ -247,10 +250,10 @@ impl ObjectStore for Chain {
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         let conditional = options.if_match.is_some();
         let offered = self.offers_conditions(conditional);
-        if let Some((base, key)) = self.elsewhere(key, Access::Delete, offered).await? {
-            let answer = base.delete(&key, options).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Delete, offered).await? {
+            let answer = base.delete(&there, options).await;
             self.refused(refuses(conditional, &answer)).await;
-            return answer;
+            return answer.map_err(|error| error.with_key(key, &there));
         }
         let options = convert::delete_options_out(&options);
         let answer = once!(
@@ -263,8 +266,9 @@ impl ObjectStore for Chain {
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        if let Some((base, key)) = self.elsewhere(key, Access::Read, true).await? {
-            return base.stat(&key).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Read, true).await? {
+            let answer = base.stat(&there).await;
+            return answer.map_err(|error| error.with_key(key, &there));
         }
         once!(self, |i, s| s.call_stat(&mut i.store, i.root, key).await, |info| self.accept(info))
     }
@@ -279,8 +283,9 @@ impl ObjectStore for Chain {
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
         let offered = self.offers_range(&options);
-        if let Some((base, key)) = self.elsewhere(key, Access::Read, offered).await? {
-            return base.read(&key, options).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Read, offered).await? {
+            let answer = base.read(&there, options).await;
+            return answer.map_err(|error| error.with_key(key, &there));
         }
         let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;
@@ -318,10 +323,10 @@ impl ObjectStore for Chain {
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let conditional = options.if_absent || options.if_match.is_some();
         let offered = self.offers_conditions(conditional);
-        if let Some((base, key)) = self.elsewhere(key, Access::Write, offered).await? {
-            let opened = base.write(&key, options).await;
+        if let Some((base, there)) = self.elsewhere(key, Access::Write, offered).await? {
+            let opened = base.write(&there, options).await;
             self.refused(refuses(conditional, &opened)).await;
-            return opened;
+            return MappedWriter::opened(opened, key, &there);
         }
         let (key, options) = (key.to_owned(), convert::put_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;

@@ -9,6 +9,8 @@ pub struct LocatedCopy {
     backend: SharedStore,
     source: String,
     target: String,
+    /// The target's key in the store that the caller named.
+    key: String,
     /// Whether every store on the way to the target offers preconditions.
     conditional: bool,
 }
@@ -25,8 +27,10 @@ impl LocatedCopy {
         check_key(key).and_then(|()| check_key(target)).ok()?;
         let (here, source, _) = locate_fully(from.store(), key, Access::Read).await.ok()?;
         let located = locate_fully(to.store(), target, Access::Write).await.ok()?;
-        let (backend, target, conditional) = located;
-        Arc::ptr_eq(&here, &backend).then_some(Self { backend, source, target, conditional })
+        let (backend, there, conditional) = located;
+        let key = target.to_owned();
+        let found = Self { backend, source, target: there, key, conditional };
+        Arc::ptr_eq(&here, &found.backend).then_some(found)
     }
 
     /// Copies the object that `info` describes; `options` has the metadata and etag of
@@ -40,7 +44,8 @@ impl LocatedCopy {
         if (options.if_absent || options.if_match.is_some()) && !self.conditional {
             return Ok(None);
         }
-        self.backend.copy(&self.source, etag, &self.target, options).await
+        let copied = self.backend.copy(&self.source, etag, &self.target, options).await;
+        copied.map_err(|error| error.with_key(&self.key, &self.target))
     }
 }
 

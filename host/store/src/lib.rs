@@ -5,11 +5,13 @@
 //! - [`source`], [`carry`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
 //! - [`copying`]: copies that a backend makes by itself.
 //! - [`delimited`]: listings grouped by a delimiter.
+//! - [`base_key`]: errors about keys, where a base has other ones.
 //! - [`blocking`]: an adapter from async stores to the sync trait.
 //! - [`request_context`]: who asks.
 //! - [`location`]: whether two stores share objects.
 //! - [`files`], [`secret`], [`units`]: what users name in a configuration.
 
+pub mod base_key;
 pub mod blocking;
 pub mod carry;
 pub mod chunk_size;

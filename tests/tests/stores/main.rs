@@ -5,6 +5,7 @@ mod bucket_connection;
 mod bucket_store;
 mod caches;
 mod directory_trees;
+mod mapped_keys;
 mod mirrors;
 mod mounted_roots;
 mod presigned_urls;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_contract::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
+use storage_store::base_key::MappedWriter;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
@@ -40,23 +41,33 @@ impl ObjectStore for Prefixed {
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
-        self.base.get(&self.key(key)?, options).await
+        let there = self.key(key)?;
+        let answer = self.base.get(&there, options).await;
+        answer.map_err(|error| error.with_key(key, &there))
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
-        self.base.put(&self.key(key)?, data, options).await
+        let there = self.key(key)?;
+        let answer = self.base.put(&there, data, options).await;
+        answer.map_err(|error| error.with_key(key, &there))
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        self.base.exists(&self.key(key)?).await
+        let there = self.key(key)?;
+        let answer = self.base.exists(&there).await;
+        answer.map_err(|error| error.with_key(key, &there))
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
-        self.base.delete(&self.key(key)?, options).await
+        let there = self.key(key)?;
+        let answer = self.base.delete(&there, options).await;
+        answer.map_err(|error| error.with_key(key, &there))
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        self.base.stat(&self.key(key)?).await
+        let there = self.key(key)?;
+        let answer = self.base.stat(&there).await;
+        answer.map_err(|error| error.with_key(key, &there))
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
@@ -87,11 +98,14 @@ impl ObjectStore for Prefixed {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
-        self.base.read(&self.key(key)?, options).await
+        let there = self.key(key)?;
+        let answer = self.base.read(&there, options).await;
+        answer.map_err(|error| error.with_key(key, &there))
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
-        self.base.write(&self.key(key)?, options).await
+        let there = self.key(key)?;
+        MappedWriter::opened(self.base.write(&there, options).await, key, &there)
     }
 
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
