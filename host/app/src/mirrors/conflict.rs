@@ -36,7 +36,7 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Resolution, 
     let behind = recorded.behind();
     let trusted: Vec<usize> = (0..views.len()).filter(|child| !behind.contains(child)).collect();
     // The key's own entry is newer than the part that can't be understood.
-    let unknown = recorded.every.pending && recorded.own.children.is_empty();
+    let unknown = recorded.every.is_pending() && recorded.own.children.is_empty();
     if recorded.is_clean() || unknown || trusted.is_empty() {
         return newest(views);
     }
@@ -52,7 +52,9 @@ pub(super) fn decide(recorded: &Recorded, views: &[View]) -> Result<Resolution, 
     match (present, failed.next()) {
         (Some((child, info)), None) => Ok(Resolution::As(child, info)),
         // If no write was cut off, the children that are not behind are equal.
-        (Some((child, info)), Some(_)) if !recorded.own.pending => Ok(Resolution::As(child, info)),
+        (Some((child, info)), Some(_)) if !recorded.own.is_pending() => {
+            Ok(Resolution::As(child, info))
+        }
         (None, None) => absent(recorded.absence(), views),
         (_, Some((_, error))) => {
             Err(format!("a child that should have the last version does not answer: {error}"))
@@ -122,7 +124,11 @@ mod tests {
 
     fn missed(children: &[usize], pending: bool) -> Missed {
         let children = children.iter().copied().collect();
-        Missed { children, pending, ..Missed::default() }
+        let mut missed = Missed { children, ..Missed::default() };
+        if pending {
+            missed.begin("1", false);
+        }
+        missed
     }
 
     /// A record that these children missed a delete.
@@ -156,9 +162,10 @@ mod tests {
 
     #[test]
     fn the_last_copy_is_right_to_go_only_where_a_delete_is_on_record() {
-        let pending = |deleting| Recorded {
-            own: Missed { deleting, ..missed(&[0], true) },
-            ..Recorded::default()
+        let pending = |deleting| {
+            let mut own = missed(&[0], false);
+            own.begin("1", deleting);
+            Recorded { own, ..Recorded::default() }
         };
         let forgotten = Recorded { every: missed(&[], true), ..deleted(&[0]) };
         for recorded in [deleted(&[0]), pending(true), forgotten] {

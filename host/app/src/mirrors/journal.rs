@@ -1,6 +1,7 @@
 //! The journal of changes that children missed, as the host reads and clears it. The
 //! decorator's side is `mirroring::dirty` in `storage_core`; both use the same format.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::decorators::mirroring::Missed;
 use storage_core::decorators::mirroring::record::{
@@ -152,8 +153,9 @@ impl Journal {
         left: &[usize],
         deleted: bool,
     ) -> Result<bool> {
-        let mut settled = Missed::default();
-        settled.end(&[], left, deleted);
+        let children: BTreeSet<usize> = left.iter().copied().collect();
+        let deleted = deleted && !children.is_empty();
+        let settled = Missed { children, deleted, ..Missed::default() };
         let same = |held: &Held| {
             held.taken == noted.taken
                 && held.bucket.keys.get(key).cloned().unwrap_or_default() == noted.recorded.own

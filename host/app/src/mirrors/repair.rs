@@ -131,7 +131,7 @@ impl Mirror {
             if let Err(error) = turn.check() {
                 return Ok(lost(&error, repaired));
             }
-            let strict = noted.recorded.own.pending || noted.recorded.is_behind(child);
+            let strict = noted.recorded.own.is_pending() || noted.recorded.is_behind(child);
             match self.equalise(key, &truth, child, view, strict, how, repaired).await {
                 Ok(()) => {}
                 Err(RepairError::Moved) => return Ok(Look::Again),
@@ -238,7 +238,7 @@ fn targets<'a>(
     truth: &'a Resolution,
     views: &'a [View],
 ) -> impl Iterator<Item = (usize, &'a View)> {
-    let all = recorded.own.pending || recorded.every.pending || recorded.is_clean();
+    let all = recorded.own.is_pending() || recorded.every.is_pending() || recorded.is_clean();
     views.iter().enumerate().filter(move |(child, _)| {
         let right = matches!(truth, Resolution::As(source, _) if source == child);
         !right && (all || recorded.is_behind(*child))

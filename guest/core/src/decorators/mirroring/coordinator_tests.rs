@@ -180,8 +180,28 @@ fn a_writer_that_lost_its_lock_stops_and_leaves_the_key_on_record() {
         shared.fail(None);
         assert_eq!(world.children[1].holds("k").unwrap(), b"rival", "{at}");
         let recorded = store.dirty().unwrap();
-        assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.pending), "{at}");
+        assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.is_pending()), "{at}");
     }
+}
+
+#[test]
+fn the_end_of_a_write_leaves_another_on_record_that_lost_its_lock() {
+    let world = World { children: [Faulty::new(), Faulty::new()], journal: None, policy: "all" };
+    let shared = Rc::new(Shared::default());
+    let (store, rival) = (world.store(&shared), Rc::new(world.store(&shared)));
+    let never = Outage { call: u32::MAX, lasting: true, effective: false, part: Part::Checks };
+    shared.fail(Some(never));
+    let (begun, lost) = (rival.clone(), shared.clone());
+    world.children[0].after("put", move || {
+        begun.mirror.dirty.begin("k", "rival", false).unwrap();
+        lost.fail(Some(Outage { call: 1, ..never }));
+    });
+    assert!(matches!(store.put("k", b"new", &PutOptions::default()), Err(Error::Unavailable(_))));
+    shared.fail(None);
+    // The rival wrote both children, and the first of them after this writer did.
+    rival.mirror.dirty.end("k", "rival", &[0, 1], &[], false).unwrap();
+    let recorded = store.dirty().unwrap();
+    assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.is_pending()));
 }
 
 #[test]
@@ -198,7 +218,7 @@ fn a_writer_that_is_refused_after_it_lost_its_lock_leaves_the_record_of_another(
     world.children[0].after("stat", move || {
         child.memory.put("k", b"rival", &PutOptions::default()).unwrap();
         child.after("put", move || {
-            rival.mirror.dirty.begin("k", false).unwrap();
+            rival.mirror.dirty.begin("k", "rival", false).unwrap();
             lost.fail(Some(Outage { call: 1, ..never }));
         });
     });
@@ -206,5 +226,5 @@ fn a_writer_that_is_refused_after_it_lost_its_lock_leaves_the_record_of_another(
     assert_eq!(refused, Err(Error::PreconditionFailed));
     shared.fail(None);
     let recorded = store.dirty().unwrap();
-    assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.pending));
+    assert!(matches!(recorded.as_slice(), [(Some(_), missed)] if missed.is_pending()));
 }

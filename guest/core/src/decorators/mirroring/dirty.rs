@@ -117,21 +117,21 @@ impl Dirty {
     /// Records that a write or a delete of the key begins, in the journal, too. If
     /// the writer vanishes, this record shows that the children may differ. If this
     /// fails, what they miss could be forgotten: nothing must be changed.
-    pub(super) fn begin(&self, key: &str, deleting: bool) -> Result<()> {
-        self.note(key, true, |missed| missed.begin(deleting))
+    pub(super) fn begin(&self, key: &str, change: &str, deleting: bool) -> Result<()> {
+        self.note(key, true, |missed| missed.begin(change, deleting))
     }
 
     /// Like [`begin`](Self::begin), if the caller gets an error already: a failure is only
     /// logged.
-    pub(super) fn begin_failed(&self, key: &str, deleting: bool) {
-        self.tell(key, self.begin(key, deleting));
+    pub(super) fn begin_failed(&self, key: &str, change: &str, deleting: bool) {
+        self.tell(key, self.begin(key, change, deleting));
     }
 
     /// Records that nothing was changed. Updates the journal if it would otherwise
     /// claim a delete.
-    pub(super) fn cancel(&self, key: &str, before: &Missed) {
-        let told = self.of(key).is_ok_and(|recorded| recorded.own.deleting);
-        self.tell(key, self.finish(key, told, |missed| missed.cancel(before)));
+    pub(super) fn cancel(&self, key: &str, change: &str) {
+        let told = self.of(key).is_ok_and(|recorded| recorded.own.is_deleting());
+        self.tell(key, self.finish(key, told, |missed| missed.cancel(change)));
     }
 
     /// Records the end of a write or a delete: `clean` children have the newest
@@ -139,17 +139,18 @@ impl Dirty {
     pub(super) fn end(
         &self,
         key: &str,
+        change: &str,
         clean: &[usize],
         behind: &[usize],
         deleted: bool,
     ) -> Result<()> {
-        self.finish(key, false, |missed| missed.end(clean, behind, deleted))
+        self.finish(key, false, |missed| missed.end(change, clean, behind, deleted))
     }
 
     /// Like [`end`](Self::end), if the caller gets an error already: a failure of
     /// the journal is only logged.
-    pub(super) fn end_failed(&self, key: &str, clean: &[usize], behind: &[usize]) {
-        self.tell(key, self.end(key, clean, behind, false));
+    pub(super) fn end_failed(&self, key: &str, change: &str, clean: &[usize], behind: &[usize]) {
+        self.tell(key, self.end(key, change, clean, behind, false));
     }
 
     fn tell(&self, key: &str, noted: Result<()>) {
@@ -322,9 +323,9 @@ impl Dirty {
     }
 }
 
-/// An etag for an object whose writer gave none, the same on every child. Unique
-/// for each write, and not in the form of a digest.
-pub(super) fn fresh_etag(store: &str, coordinator: &dyn Coordinator) -> Result<String> {
+/// A name that nothing else of this store gets, not in the form of a digest: for a change,
+/// and the etag of an object whose writer gave none, the same on every child.
+pub(super) fn unique(store: &str, coordinator: &dyn Coordinator) -> Result<String> {
     let name = format!("{store}/etags");
     let now = coordinator.now();
     loop {

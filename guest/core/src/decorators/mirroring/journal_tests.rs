@@ -114,10 +114,10 @@ fn a_write_under_way_is_on_record_before_any_child_is_written() {
     put(&store, "a", "one").unwrap();
     let names = ["base-0".to_owned(), "base-1".to_owned()];
     let (bucket, ..) = decode(&seen.borrow(), &names).unwrap();
-    assert!(bucket.keys["a"].pending);
+    assert!(bucket.keys["a"].is_pending());
     // As if the process had died here.
     let dirty = setup.start().dirty().unwrap();
-    assert_eq!(dirty, [(Some("a".to_owned()), Missed { pending: true, ..Missed::default() })]);
+    assert_eq!(dirty, [(Some("a".to_owned()), bucket.keys["a"].clone())]);
 }
 
 #[test]
@@ -190,7 +190,8 @@ fn garbage_in_the_journal_counts_as_writes_under_way() {
     assert_eq!(get(&store, "a"), Err(Error::NotFound));
     put(&store, "a", "one").unwrap();
     assert_eq!(get(&store, "a").unwrap(), "one");
-    let every = Missed { pending: true, ..Missed::default() };
+    let mut every = Missed::default();
+    every.begin(record::UNKNOWN, false);
     assert_eq!(setup.start().dirty().unwrap().first(), Some(&(None, every)));
     let newer = br#"{"format":99}"#;
     setup.journal.memory.put(&key, newer, &PutOptions::default()).unwrap();

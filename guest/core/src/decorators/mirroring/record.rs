@@ -24,16 +24,31 @@ pub const MAX_BUCKET: usize = 32 * 1024;
 /// nothing in it counts as a delete.
 const FORMAT: u32 = 2;
 
+/// The name of a change whose name is not on record. Only healing ends it.
+pub const UNKNOWN: &str = "";
+
+/// A change that began, and whose end is not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Begun {
+    /// A write.
+    Write,
+    /// A delete, and no write began since.
+    Delete,
+    /// Something before a later change, which alone says what there should be.
+    Earlier,
+}
+
 /// The state of one key, or of all forgotten keys of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missed {
     /// The children that missed a write or a delete, by index.
     pub children: BTreeSet<usize>,
-    /// A write or a delete began and its end is not recorded: it is in progress, or
-    /// the writer vanished and the children may differ.
-    pub pending: bool,
-    /// What began is a delete.
-    pub deleting: bool,
+    /// The writes and deletes that began, and whose end is not recorded: they are in
+    /// progress, or the writer vanished and the children may differ. Each has a name of
+    /// its own, so that its end is not taken for that of another; it is
+    /// [`UNKNOWN`] where that is not on record.
+    pub pending: BTreeMap<String, Begun>,
     /// The last change that these children missed is a delete.
     pub deleted: bool,
 }
@@ -41,32 +56,54 @@ pub struct Missed {
 impl Missed {
     /// Whether there is nothing to record.
     pub fn is_clean(&self) -> bool {
-        self.children.is_empty() && !self.pending
+        self.children.is_empty() && self.pending.is_empty()
+    }
+
+    /// Whether a write or a delete began, and its end is not recorded.
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether the last that began, of those, is a delete.
+    pub fn is_deleting(&self) -> bool {
+        self.pending.values().any(|begun| *begun == Begun::Delete)
     }
 
     /// Whether a delete is on record, and no later write.
     pub fn is_deleted(&self) -> bool {
-        self.deleted || (self.pending && self.deleting)
+        self.deleted || self.is_deleting()
     }
 
     /// Records that a write or a delete begins.
-    pub fn begin(&mut self, deleting: bool) {
-        (self.pending, self.deleting) = (true, deleting);
+    pub fn begin(&mut self, change: &str, deleting: bool) {
+        let begun = if deleting { Begun::Delete } else { Begun::Write };
+        if !deleting {
+            self.outdate(Begun::Delete);
+        }
+        self.pending.insert(change.to_owned(), begun);
+    }
+
+    fn outdate(&mut self, which: Begun) {
+        let older = self.pending.values_mut().filter(|begun| **begun == which);
+        older.for_each(|begun| *begun = Begun::Earlier);
     }
 
     /// Records that the change was rejected and changed nothing; earlier doubts
     /// remain.
-    pub fn cancel(&mut self, before: &Missed) {
-        (self.pending, self.deleting) = (before.pending, before.deleting);
+    pub fn cancel(&mut self, change: &str) {
+        self.pending.remove(change);
     }
 
     /// Records the end of a write, or with `deleted` of a delete. The `clean`
     /// children have the newest state, the `behind` ones may not.
-    pub fn end(&mut self, clean: &[usize], behind: &[usize], deleted: bool) {
-        (self.pending, self.deleting) = (false, false);
+    pub fn end(&mut self, change: &str, clean: &[usize], behind: &[usize], deleted: bool) {
+        self.pending.remove(change);
         self.children.retain(|child| !clean.contains(child));
         self.children.extend(behind);
         self.deleted = deleted && !self.children.is_empty();
+        if deleted {
+            self.outdate(Begun::Write);
+        }
     }
 }
 
@@ -175,15 +212,21 @@ impl Bucket {
     fn is_over(&self, bytes: usize) -> bool {
         // A character takes at most six bytes in JSON; most buckets are far from
         // full.
-        let most: usize = self.keys.keys().map(|key| key.len() * 6 + 128).sum();
+        let size = |(key, missed): (&String, &Missed)| {
+            let names: usize = missed.pending.keys().map(|name| name.len() * 6 + 24).sum();
+            key.len() * 6 + 128 + names
+        };
+        let most: usize = self.keys.iter().map(size).sum();
         most > bytes && serde_json::to_vec(self).is_ok_and(|text| text.len() > bytes)
     }
 
     /// Merges the matching keys into the record of forgotten keys.
     fn forget(&mut self, which: impl Fn(&Missed) -> bool) {
         for (_, missed) in self.keys.extract_if(.., |_, missed| which(missed)) {
+            if missed.is_pending() {
+                self.every.begin(UNKNOWN, false);
+            }
             self.every.children.extend(missed.children);
-            self.every.pending |= missed.pending;
         }
     }
 }
@@ -259,11 +302,11 @@ impl Held {
         self.stale = false;
         self.taken += 1;
         for (key, missed) in own.keys {
-            if missed.pending {
-                self.bucket.change(&key, |own| own.begin(missed.deleting));
+            if missed.is_pending() {
+                self.bucket.change(&key, |own| own.pending.extend(missed.pending.clone()));
             }
         }
-        self.bucket.every.pending |= own.every.pending;
+        self.bucket.every.pending.extend(own.every.pending);
     }
 }
 
@@ -329,6 +372,9 @@ struct Entry {
     pending: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deleting: bool,
+    /// Which changes are pending. Earlier versions did not record that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    begun: BTreeMap<String, Begun>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
 }
@@ -342,21 +388,26 @@ impl Entry {
         let name = |child: &usize| names.get(*child).cloned();
         Self {
             missed: missed.children.iter().filter_map(name).collect(),
-            pending: missed.pending,
-            deleting: missed.deleting,
+            pending: missed.is_pending(),
+            deleting: missed.is_deleting(),
+            begun: missed.pending.clone(),
             // The end of a successful write is not recorded, so once a write has
             // begun, an earlier delete proves nothing to the next reader.
-            deleted: missed.deleted && (missed.deleting || !missed.pending),
+            deleted: missed.deleted && !missed.pending.values().any(|b| *b == Begun::Write),
         }
     }
 
     /// Ignores names that no child has any more.
     fn missed(&self, names: &[String]) -> Missed {
         let child = |name: &String| names.iter().position(|other| other == name);
+        let mut pending = self.begun.clone();
+        if self.pending && pending.is_empty() {
+            let begun = if self.deleting { Begun::Delete } else { Begun::Write };
+            pending.insert(UNKNOWN.to_owned(), begun);
+        }
         Missed {
             children: self.missed.iter().filter_map(child).collect(),
-            pending: self.pending,
-            deleting: self.deleting,
+            pending,
             deleted: self.deleted,
         }
     }
@@ -386,7 +437,8 @@ pub fn decode(text: &[u8], names: &[String]) -> Result<(Bucket, u64, Option<Stri
         format: u32,
     }
     let unreadable = |problem: String| {
-        let every = Missed { pending: true, ..Missed::default() };
+        let mut every = Missed::default();
+        every.begin(UNKNOWN, false);
         (Bucket { every, ..Bucket::default() }, 0, Some(problem))
     };
     match serde_json::from_slice::<Form>(text) {
@@ -423,16 +475,16 @@ mod tests {
     fn a_bucket_is_written_as_text_that_people_can_read_and_read_back() {
         let mut bucket = Bucket::default();
         bucket.change("a/b", |missed| _ = missed.children.insert(1));
-        bucket.change("b", |missed| missed.end(&[0], &[1], true));
-        bucket.change("c", |missed| missed.begin(false));
-        bucket.change("d", |missed| missed.begin(true));
+        bucket.change("b", |missed| missed.end("1", &[0], &[1], true));
+        bucket.change("c", |missed| missed.begin("1", false));
+        bucket.change("d", |missed| missed.begin("1", true));
         let text = encode(&bucket, 7, &names());
         assert_eq!(
             String::from_utf8(text.clone()).unwrap(),
             concat!(
                 r#"{"format":2,"serial":7,"keys":{"a/b":{"missed":["far"]},"#,
-                r#""b":{"missed":["far"],"deleted":true},"c":{"pending":true},"#,
-                r#""d":{"pending":true,"deleting":true}}}"#
+                r#""b":{"missed":["far"],"deleted":true},"c":{"pending":true,"begun":{"1":"write"}},"#,
+                r#""d":{"pending":true,"deleting":true,"begun":{"1":"delete"}}}}"#
             )
         );
         assert_eq!(decode(&text, &names()).unwrap(), (bucket, 7, None));
@@ -453,9 +505,9 @@ mod tests {
     #[test]
     fn a_chain_with_other_children_reads_what_was_shared_by_their_names() {
         let mut held = Held { taken: 3, ..Held::default() };
-        held.bucket.change("a", |missed| missed.end(&[0], &[1], true));
-        held.bucket.change("b", |missed| missed.end(&[1], &[0], false));
-        held.bucket.change("c", |missed| missed.begin(true));
+        held.bucket.change("a", |missed| missed.end("1", &[0], &[1], true));
+        held.bucket.change("b", |missed| missed.end("1", &[1], &[0], false));
+        held.bucket.change("c", |missed| missed.begin("1", true));
         held.bucket.every.children.insert(1);
         let value = held.encode(&names());
         assert_eq!(Held::decode(&value, &names()), held);
@@ -467,7 +519,7 @@ mod tests {
         );
         // Only a child that no longer exists missed that.
         assert!(!read.bucket.keys.contains_key("b"));
-        assert!(read.bucket.of("c").own.deleting && read.taken == 3);
+        assert!(read.bucket.of("c").own.is_deleting() && read.taken == 3);
         assert_eq!(read.bucket.every.children, BTreeSet::from([0]));
     }
 
@@ -479,7 +531,59 @@ mod tests {
         assert_eq!((serial, problem), (7, None));
         assert_eq!(read.of("a").behind(), &BTreeSet::from([1]));
         assert_eq!(read.of("a").absence(), Absence::Lost);
-        assert!(read.of("b").own.pending && read.of("b").absence() == Absence::Certain);
+        assert!(read.of("b").own.is_pending() && read.of("b").absence() == Absence::Certain);
+    }
+
+    #[test]
+    fn the_end_of_a_change_ends_no_other() {
+        let mut missed = Missed::default();
+        missed.begin("1", false);
+        missed.begin("2", false);
+        missed.end("1", &[0, 1], &[], false);
+        assert!(missed.is_pending());
+        missed.cancel("1");
+        assert!(missed.is_pending());
+        missed.end("2", &[0, 1], &[], false);
+        assert!(missed.is_clean());
+        // A delete that vanished is no proof once a write has begun.
+        missed.begin("3", true);
+        missed.begin("4", false);
+        missed.end("4", &[0], &[1], false);
+        assert!(missed.is_pending() && !missed.is_deleted());
+    }
+
+    #[test]
+    fn a_write_that_vanished_before_a_delete_takes_nothing_from_it() {
+        let mut bucket = Bucket::default();
+        bucket.change("a", |missed| missed.begin("1", false));
+        bucket.change("a", |missed| missed.begin("2", true));
+        bucket.change("a", |missed| missed.end("2", &[0], &[1], true));
+        let read = |bucket: &Bucket| decode(&encode(bucket, 1, &names()), &names()).unwrap().0;
+        assert_eq!(read(&bucket).of("a").absence(), Absence::Certain);
+        bucket.change("a", |missed| missed.begin("3", false));
+        assert_eq!(read(&bucket).of("a").absence(), Absence::Lost);
+    }
+
+    #[test]
+    fn a_journal_that_names_no_changes_has_one_that_only_healing_ends() {
+        let text = br#"{"format":2,"serial":7,"keys":{"a":{"pending":true,"deleting":true}}}"#;
+        let (mut bucket, ..) = decode(text, &names()).unwrap();
+        assert!(bucket.of("a").own.is_deleted());
+        bucket.change("a", |missed| missed.begin("1", false));
+        bucket.change("a", |missed| missed.end("1", &[0, 1], &[], false));
+        assert!(bucket.of("a").own.is_pending() && !bucket.of("a").own.is_deleted());
+        let text = encode(&bucket, 8, &names());
+        assert_eq!(decode(&text, &names()).unwrap(), (bucket, 8, None));
+    }
+
+    #[test]
+    fn a_bucket_stays_small_where_a_key_is_begun_again_and_again() {
+        let mut bucket = Bucket::default();
+        for number in 0..10_000 {
+            bucket.change("a", |missed| missed.begin(&format!("19ade3f2a5b-{number}"), false));
+        }
+        assert!(serde_json::to_vec(&bucket).unwrap().len() <= MAX_BUCKET);
+        assert!(bucket.every.is_pending() || bucket.of("a").own.is_pending());
     }
 
     #[test]
@@ -490,17 +594,17 @@ mod tests {
             bucket.of("a").absence()
         };
         assert_eq!(absence(&|_| ()), Absence::Certain);
-        assert_eq!(absence(&|m| m.begin(false)), Absence::Certain);
-        assert_eq!(absence(&|m| m.end(&[0], &[1], true)), Absence::Certain);
-        assert_eq!(absence(&|m| m.end(&[0], &[1], false)), Absence::Lost);
+        assert_eq!(absence(&|m| m.begin("1", false)), Absence::Certain);
+        assert_eq!(absence(&|m| m.end("1", &[0], &[1], true)), Absence::Certain);
+        assert_eq!(absence(&|m| m.end("1", &[0], &[1], false)), Absence::Lost);
         let deleting = |m: &mut Missed| {
-            m.end(&[0], &[1], false);
-            m.begin(true);
+            m.end("1", &[0], &[1], false);
+            m.begin("1", true);
         };
         assert_eq!(absence(&deleting), Absence::Certain);
         let refused = |m: &mut Missed| {
             deleting(m);
-            m.cancel(&Missed::default());
+            m.cancel("1");
         };
         assert_eq!(absence(&refused), Absence::Lost);
         let every = Missed { children: [1].into(), ..Missed::default() };
@@ -511,8 +615,8 @@ mod tests {
     #[test]
     fn a_write_that_was_begun_after_a_delete_voids_it_for_the_next_process() {
         let mut bucket = Bucket::default();
-        bucket.change("a", |missed| missed.end(&[0], &[1], true));
-        bucket.change("a", |missed| missed.begin(false));
+        bucket.change("a", |missed| missed.end("1", &[0], &[1], true));
+        bucket.change("a", |missed| missed.begin("1", false));
         assert_eq!(bucket.of("a").absence(), Absence::Certain, "this one hears of its end");
         let (read, ..) = decode(&encode(&bucket, 1, &names()), &names()).unwrap();
         assert_eq!(read.of("a").absence(), Absence::Lost);
@@ -522,7 +626,7 @@ mod tests {
     fn what_is_no_record_counts_every_key_as_being_written() {
         for text in ["", "{", "[]", "{\"format\":1}", "{\"format\":1,\"serial\":-1}", "\u{1}"] {
             let (bucket, serial, problem) = decode(text.as_bytes(), &names()).unwrap();
-            assert!(bucket.every.pending && bucket.keys.is_empty(), "{text:?}");
+            assert!(bucket.every.is_pending() && bucket.keys.is_empty(), "{text:?}");
             assert!(problem.is_some() && serial == 0, "{text:?}");
         }
         let newer = decode(br#"{"format":3,"rows":[]}"#, &names());
@@ -543,15 +647,15 @@ mod tests {
     fn a_bucket_that_grows_too_large_forgets_deletes_last() {
         let mut bucket = Bucket::default();
         for number in 0..100 {
-            bucket.change(&format!("deleted-{number}"), |m| m.end(&[0], &[1], true));
+            bucket.change(&format!("deleted-{number}"), |m| m.end("1", &[0], &[1], true));
         }
         for number in 0..2_000 {
-            bucket.change(&format!("some-key-{number}"), |m| m.end(&[0], &[1], false));
+            bucket.change(&format!("some-key-{number}"), |m| m.end("1", &[0], &[1], false));
         }
         let absence = |key: String| bucket.of(&key).absence();
         assert!((0..100).all(|n| absence(format!("deleted-{n}")) == Absence::Certain));
         for number in 0..2_000 {
-            bucket.change(&format!("deleted-{number}"), |m| m.end(&[0], &[1], true));
+            bucket.change(&format!("deleted-{number}"), |m| m.end("1", &[0], &[1], true));
         }
         assert!(serde_json::to_vec(&bucket).unwrap().len() <= MAX_BUCKET);
         let known = (0..2_000).map(|n| bucket.of(&format!("deleted-{n}")));
@@ -562,13 +666,13 @@ mod tests {
     fn what_another_process_wrote_is_taken_over_and_what_is_under_way_is_kept() {
         let mut held = Held::default();
         held.bucket.change("healed", |m| _ = m.children.insert(1));
-        held.bucket.change("under way", |m| m.begin(true));
+        held.bucket.change("under way", |m| m.begin("1", true));
         let mut journal = Held { seen: Some(Seen::default()), ..Held::default() };
         journal.bucket.change("new", |m| _ = m.children.insert(0));
         held.take_over(journal);
         let keys: Vec<_> = held.bucket.keys.keys().map(String::as_str).collect();
         assert_eq!(keys, ["new", "under way"]);
         let kept = &held.bucket.keys["under way"];
-        assert!(kept.children.is_empty() && kept.deleting);
+        assert!(kept.children.is_empty() && kept.is_deleting());
     }
 }

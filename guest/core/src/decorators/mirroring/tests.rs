@@ -398,7 +398,7 @@ fn a_write_or_delete_that_no_child_took_leaves_the_old_object_readable() {
         later(&shared);
         assert_eq!(get(&store, "a").unwrap(), "old", "{policy}");
         let pending =
-            store.dirty().unwrap().iter().all(|(_, m)| m.pending && m.children.is_empty());
+            store.dirty().unwrap().iter().all(|(_, m)| m.is_pending() && m.children.is_empty());
         assert!(pending && !store.dirty().unwrap().is_empty(), "{policy}");
     }
 }
@@ -419,11 +419,11 @@ fn a_child_that_is_behind_decides_no_delete() {
 
 #[test]
 fn what_was_in_doubt_still_is_after_a_write_that_was_refused() {
-    let (mut missed, mut before) = (Missed::default(), Missed::default());
-    before.begin(false);
-    missed.clone_from(&before);
-    missed.begin(true);
-    missed.cancel(&before);
+    let mut missed = Missed::default();
+    missed.begin("1", false);
+    let before = missed.clone();
+    missed.begin("2", true);
+    missed.cancel("2");
     assert_eq!(missed, before);
 }
 

@@ -1,8 +1,8 @@
 //! Writes and deletes, on all children.
 
 use super::Mirror;
-use super::dirty::fresh_etag;
-use super::record::{Absence, Missed, Recorded};
+use super::dirty::unique;
+use super::record::{Absence, Recorded};
 use super::report::Outcome;
 use std::rc::Rc;
 use storage_contract::env::Guard;
@@ -30,6 +30,14 @@ struct Look {
     /// Whether every child was asked and has no object, and nothing is on record.
     /// Valid only while the key is locked.
     new: bool,
+}
+
+/// A write or a delete under way, on record under a name of its own.
+struct Change<'a> {
+    lock: &'a dyn Guard,
+    key: &'a str,
+    name: String,
+    deleting: bool,
 }
 
 impl Mirror {
@@ -101,7 +109,7 @@ impl Mirror {
         }
         let mut options = options.clone();
         if options.etag.is_none() {
-            options.etag = Some(fresh_etag(&self.name, self.env.coordinator.as_ref())?);
+            options.etag = Some(self.unique()?);
         }
         let lock = self.lock(key)?;
         let look = self.look(key, &options)?;
@@ -122,13 +130,13 @@ impl Mirror {
         mut outcomes: Vec<Outcome>,
         mut write: impl FnMut(usize, bool) -> Result<ObjectInfo>,
     ) -> Result<ObjectInfo> {
-        self.dirty.begin(key, false)?;
+        let change = &self.begin(lock, key, false)?;
         let mut written: Option<ObjectInfo> = None;
         for &index in &look.order {
             if outcomes[index].error().is_some() {
                 continue;
             }
-            self.check(lock, key, false)?;
+            self.check(change)?;
             let deciding = written.is_none() && !look.recorded.is_behind(index);
             match write(index, deciding) {
                 Ok(info) => {
@@ -136,7 +144,7 @@ impl Mirror {
                     written.get_or_insert(info);
                 }
                 Err(error) if deciding && is_refusal(&error) => {
-                    self.nothing_done(lock, key, false, &look.recorded.own, &outcomes);
+                    self.nothing_done(change, &outcomes);
                     return Err(error);
                 }
                 Err(error) => {
@@ -148,29 +156,42 @@ impl Mirror {
                 }
             }
         }
-        self.check(lock, key, false)?;
+        self.check(change)?;
         let done = done(&outcomes);
         let Some(info) = written else {
-            self.nothing_done(lock, key, false, &look.recorded.own, &outcomes);
+            self.nothing_done(change, &outcomes);
             return Err(self.failure("writing", key, &outcomes));
         };
         if done.len() >= self.needed() {
-            self.dirty.end(key, &done, &others(&outcomes), false)?;
+            self.dirty.end(key, &change.name, &done, &others(&outcomes), false)?;
             return Ok(info);
         }
         if look.new {
             self.take_back(key, &info, &done, &mut outcomes);
         }
-        self.end_halfway(lock, key, &look.recorded.own, &outcomes);
+        self.end_halfway(change, &outcomes);
         Err(self.failure("writing", key, &outcomes))
     }
 
-    /// Before the next step of a write or a delete that is on record, and before its end
-    /// is recorded: whether the key is still locked. If not, another writer may have been between the steps, and have
-    /// ended the record: with a new one, healing compares the children.
-    fn check(&self, lock: &dyn Guard, key: &str, deleting: bool) -> Result<()> {
+    fn unique(&self) -> Result<String> {
+        unique(&self.name, self.env.coordinator.as_ref())
+    }
+
+    /// Puts a change on record, under the key's lock.
+    fn begin<'a>(&self, lock: &'a dyn Guard, key: &'a str, deleting: bool) -> Result<Change<'a>> {
+        let name = self.unique()?;
+        self.dirty.begin(key, &name, deleting)?;
+        Ok(Change { lock, key, name, deleting })
+    }
+
+    /// Before the next step of a change that is on record, and before its end is recorded:
+    /// whether the key is still locked. If not, another writer may have been between the
+    /// steps. The change stays on record, or is there again where healing ended it, so
+    /// that healing compares the children.
+    fn check(&self, change: &Change<'_>) -> Result<()> {
+        let Change { lock, key, name, deleting } = change;
         let Err(error) = lock.check() else { return Ok(()) };
-        self.dirty.begin_failed(key, deleting);
+        self.dirty.begin_failed(key, name, *deleting);
         let store = &self.name;
         let text = format!("store {store:?}: {key:?}: another may be writing it now: {error}");
         Err(Error::Unavailable(text))
@@ -192,14 +213,14 @@ impl Mirror {
 
     /// Ends a write that too few children accepted. Those that have the new object
     /// show it; it is not deleted just because others lack it.
-    fn end_halfway(&self, lock: &dyn Guard, key: &str, before: &Missed, outcomes: &[Outcome]) {
+    fn end_halfway(&self, change: &Change<'_>, outcomes: &[Outcome]) {
         let done = done(outcomes);
         if done.is_empty() {
             // Everything was undone. A failed child may have accepted the write all
             // the same; then it stays on record as unfinished.
-            self.nothing_done(lock, key, false, before, outcomes);
-        } else if self.check(lock, key, false).is_ok() {
-            self.dirty.end_failed(key, &done, &others(outcomes));
+            self.nothing_done(change, outcomes);
+        } else if self.check(change).is_ok() {
+            self.dirty.end_failed(change.key, &change.name, &done, &others(outcomes));
         }
     }
 
@@ -207,18 +228,11 @@ impl Mirror {
     /// none is behind, and all stay readable. A child that failed without rejecting
     /// the write may have carried it out all the same; then it stays on record as
     /// unfinished.
-    fn nothing_done(
-        &self,
-        lock: &dyn Guard,
-        key: &str,
-        deleting: bool,
-        before: &Missed,
-        outcomes: &[Outcome],
-    ) {
+    fn nothing_done(&self, change: &Change<'_>, outcomes: &[Outcome]) {
         let doubtful =
             |o: &Outcome| matches!(o, Outcome::Failed(Error::Unavailable(_) | Error::Other(_)));
-        if !outcomes.iter().any(doubtful) && self.check(lock, key, deleting).is_ok() {
-            self.dirty.cancel(key, before);
+        if !outcomes.iter().any(doubtful) && self.check(change).is_ok() {
+            self.dirty.cancel(change.key, &change.name);
         }
     }
 
@@ -227,7 +241,6 @@ impl Mirror {
             return only.delete(key, options);
         }
         let lock = self.lock(key)?;
-        let lock = lock.as_ref();
         let before = self.recorded(key)?;
         let mut order = self.order();
         order.sort_by_key(|index| before.is_behind(*index));
@@ -241,13 +254,13 @@ impl Mirror {
             self.suspects_first(&mut order);
         }
         let mut outcomes = self.outcomes("deleting", key)?;
-        self.dirty.begin(key, true)?;
+        let change = &self.begin(lock.as_ref(), key, true)?;
         let (mut found, mut decided) = (false, false);
         for index in order {
             if outcomes[index].error().is_some() {
                 continue;
             }
-            self.check(lock, key, true)?;
+            self.check(change)?;
             let plain = DeleteOptions::default();
             // A child that is behind has an older object.
             let deciding = !decided && !before.is_behind(index);
@@ -259,7 +272,7 @@ impl Mirror {
                 }
                 Err(Error::NotFound) => Outcome::Done,
                 Err(Error::PreconditionFailed) if deciding => {
-                    self.nothing_done(lock, key, true, &before.own, &outcomes);
+                    self.nothing_done(change, &outcomes);
                     return Err(Error::PreconditionFailed);
                 }
                 Err(error) => Outcome::Failed(error),
@@ -269,12 +282,12 @@ impl Mirror {
                 break;
             }
         }
-        self.check(lock, key, true)?;
+        self.check(change)?;
         let (gone, others) = (done(&outcomes), others(&outcomes));
         if gone.is_empty() {
-            self.nothing_done(lock, key, true, &before.own, &outcomes);
+            self.nothing_done(change, &outcomes);
         } else {
-            self.dirty.end(key, &gone, &others, true)?;
+            self.dirty.end(key, &change.name, &gone, &others, true)?;
         }
         // The record may show that the other children missed only a delete.
         let known = before.own.deleted && others.iter().all(|index| before.is_behind(*index));
@@ -375,7 +388,7 @@ impl Writer for Fanout {
         let mirror = self.mirror.clone();
         if trailer.etag.is_none() {
             trailer.etag = match self.options.etag.take() {
-                None => Some(fresh_etag(&mirror.name, mirror.env.coordinator.as_ref())?),
+                None => Some(mirror.unique()?),
                 given => given,
             };
         }
