@@ -325,9 +325,9 @@ impl Shared {
         self.doubtful.set(doubtful);
         for shard in 0..256 {
             let name = format!("s/cache/{shard:02x}");
-            if let Some(held) = self.local.load(&name).unwrap() {
-                let value = caching::doubted(&held.value);
-                self.local.compare_and_set(&name, held.version, Some(&value)).unwrap();
+            if let Some(mut held) = self.local.load(&name).unwrap() {
+                caching::doubt(&mut held.value);
+                self.local.compare_and_set(&name, held.version, Some(&held.value)).unwrap();
             }
         }
     }
@@ -359,10 +359,10 @@ impl Coordinator for Shared {
             return Err(fault());
         }
         let doubtful = self.doubtful.get() && caching::is_index(name);
-        let value = value.map(|value| match doubtful {
-            true => caching::doubted(value),
-            false => value.to_vec(),
-        });
+        let mut value = value.map(<[u8]>::to_vec);
+        if let Some(value) = value.as_mut().filter(|_| doubtful) {
+            caching::doubt(value);
+        }
         let set = self.local.compare_and_set(name, expected, value.as_deref());
         if failing { Err(fault()) } else { set }
     }

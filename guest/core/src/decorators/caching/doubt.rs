@@ -6,7 +6,7 @@
 //! leave no copy. Afterwards, each copy is compared with the main store before it is
 //! used, and what was being read or written meanwhile is not kept.
 
-use super::index::{DOUBT, Record, State, decode, encode};
+use super::index::{self, DOUBT};
 
 /// Whether this is the name of a value that is present while a cache is in doubt.
 pub fn is_doubt(name: &str) -> bool {
@@ -19,13 +19,8 @@ pub fn is_index(name: &str) -> bool {
     shard.len() == 2 && shard.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What a part of the index becomes when its cache is put in doubt: nothing in it is
-/// good any more, and nobody who left a record finds it again.
-pub fn doubted(index: &[u8]) -> Vec<u8> {
-    let doubt = |record: Record| {
-        let writing = record.state == State::Writing;
-        let state = if writing { State::Writing } else { State::Found };
-        Record { state, held: 0, ..record }
-    };
-    encode(&decode(index).into_iter().map(doubt).collect::<Vec<_>>())
+/// Puts a part of the index in doubt: nothing in it is good any more, and nobody who left
+/// a record finds it again.
+pub fn doubt(index: &mut [u8]) {
+    index::doubt(index);
 }

@@ -11,26 +11,30 @@ use storage_contract::types::{Error, Result};
 /// The number of shared values that the index is spread over.
 pub(super) const SHARDS: u32 = 256;
 
-/// A shard larger than this, in bytes, forgets the least recently used records.
-/// Below the 64 KiB limit of a shared value.
+/// A shard with more bytes of good copies than this forgets the least recently used
+/// records. What is only claimed or marked may come on top: it is gone soon, and a reader of
+/// an object that is not there must not push out a copy.
 const MAX_SHARD: usize = 60 * 1024;
 
+/// The most bytes of a shard: the limit of a shared value.
+const MAX_VALUE: usize = 64 * 1024;
+
 /// The name, after the store's, of a value that is present while the cache is in doubt;
-/// see [`doubt`](super::doubt).
+/// see [`doubt`](mod@super::doubt).
 pub(super) const DOUBT: &str = "/cache/doubt";
 
 /// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// The copy is good.
-    Valid,
+    Valid = 0,
     /// A write or delete of the object is in progress, or its writer vanished: no
     /// copy may be used or made.
-    Writing,
+    Writing = 1,
     /// A reader is making a copy.
-    Filling,
+    Filling = 2,
     /// The cache holds a copy of unknown age.
-    Found,
+    Found = 3,
 }
 
 /// The record of one key.
@@ -67,8 +71,7 @@ impl Index {
 
     pub(super) fn find(&self, key: &str) -> Result<Option<Record>> {
         let Some(held) = self.coordinator.load(&self.name(shard_of(key)))? else { return Ok(None) };
-        let mut records = Records(&held.value);
-        Ok(records.find(|raw| raw.key == key.as_bytes()).and_then(|raw| raw.decode()))
+        Ok(find(&held.value, key).map(|(_, record)| record))
     }
 
     /// The records of one shard.
@@ -89,18 +92,25 @@ impl Index {
         let name = self.name(shard_of(key));
         loop {
             let held = self.coordinator.load(&name)?;
-            let version = held.as_ref().map_or(0, |held| held.version);
-            let mut records = held.as_ref().map_or_else(Vec::new, |held| decode(&held.value));
-            let position = records.iter().position(|record| record.key == key);
-            let before = position.map(|position| records.swap_remove(position));
+            let (mut shard, version) = held.map_or((Vec::new(), 0), |h| (h.value, h.version));
+            let before = find(&shard, key).map(|(span, record)| {
+                shard.drain(span);
+                record
+            });
             let after = change(before.as_ref(), version.saturating_add(1));
             if after == before {
                 return Ok((before, Vec::new()));
             }
-            records.extend(after);
-            let forgotten = shrink(&mut records);
+            let mut most = MAX_VALUE;
+            if let Some(record) = &after {
+                record.encode(&mut shard);
+                if record.state == State::Valid {
+                    most = MAX_SHARD;
+                }
+            }
+            let forgotten = if shard.len() > most { shrink(&mut shard) } else { Vec::new() };
             // An empty shard stays, or its next number would be one of before.
-            match self.coordinator.compare_and_set(&name, version, Some(&encode(&records))) {
+            match self.coordinator.compare_and_set(&name, version, Some(&shard)) {
                 Ok(_) => return Ok((before, forgotten)),
                 Err(Error::PreconditionFailed) => {}
                 Err(error) => return Err(error),
@@ -167,11 +177,10 @@ fn shard_of(key: &str) -> u32 {
     (hash ^ (hash >> 16)) % SHARDS
 }
 
-fn shrink(records: &mut Vec<Record>) -> Vec<Record> {
-    let mut size: usize = records.iter().map(|record| HEAD + record.key.len()).sum();
-    if size <= MAX_SHARD {
-        return Vec::new();
-    }
+/// Forgets the least recently used records, except for the last.
+fn shrink(shard: &mut Vec<u8>) -> Vec<Record> {
+    let mut records: Vec<Record> = decode(shard);
+    let mut size = shard.len();
     // The last record is new, and writers rely on theirs.
     let last = records.pop();
     records.sort_by_key(|r| (!matches!(r.state, State::Valid | State::Found), r.used));
@@ -184,36 +193,59 @@ fn shrink(records: &mut Vec<Record>) -> Vec<Record> {
         })
         .count();
     let forgotten = records.drain(..cut).collect();
-    records.extend(last);
+    shard.clear();
+    records.iter().chain(&last).for_each(|record| record.encode(shard));
     forgotten
 }
 
 // A record: length of the key (u16), state (u8), tag, held, size, used and
 // validated (u64 each), and the key; little-endian.
 const HEAD: usize = 3 + 5 * 8;
+const STATE: usize = 2;
+const HELD: std::ops::Range<usize> = 11..19;
 
-pub(super) fn encode(records: &[Record]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(records.iter().map(|r| HEAD + r.key.len()).sum());
-    for record in records {
+impl Record {
+    fn encode(&self, shard: &mut Vec<u8>) {
         // Keys are far shorter than that.
-        let Ok(length) = u16::try_from(record.key.len()) else { continue };
-        bytes.extend(length.to_le_bytes());
-        bytes.push(match record.state {
-            State::Valid => 0,
-            State::Writing => 1,
-            State::Filling => 2,
-            State::Found => 3,
-        });
-        for value in [record.tag, record.held, record.size, record.used, record.validated] {
-            bytes.extend(value.to_le_bytes());
+        let Ok(length) = u16::try_from(self.key.len()) else { return };
+        shard.extend(length.to_le_bytes());
+        shard.push(self.state as u8);
+        for value in [self.tag, self.held, self.size, self.used, self.validated] {
+            shard.extend(value.to_le_bytes());
         }
-        bytes.extend(record.key.as_bytes());
+        shard.extend(self.key.as_bytes());
     }
-    bytes
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Vec<Record> {
-    Records(bytes).filter_map(|raw| raw.decode()).collect()
+fn decode(shard: &[u8]) -> Vec<Record> {
+    Records(shard).filter_map(|raw| raw.decode()).collect()
+}
+
+/// Where the record of a key is, and the record.
+fn find(shard: &[u8], key: &str) -> Option<(std::ops::Range<usize>, Record)> {
+    let (mut records, mut start) = (Records(shard), 0);
+    loop {
+        let raw = records.next()?;
+        let end = shard.len() - records.0.len();
+        if raw.key == key.as_bytes() {
+            return Some((start..end, raw.decode()?));
+        }
+        start = end;
+    }
+}
+
+/// Makes every record one that nobody left and that tells of no good copy. Those of writes
+/// under way go on preventing copies.
+pub(super) fn doubt(mut shard: &mut [u8]) {
+    while let Some((head, rest)) = shard.split_first_chunk_mut::<HEAD>() {
+        if head[STATE] != State::Writing as u8 {
+            head[STATE] = State::Found as u8;
+        }
+        head[HELD].fill(0);
+        let length = usize::from(u16::from_le_bytes([head[0], head[1]]));
+        let Some((_, rest)) = rest.split_at_mut_checked(length) else { return };
+        shard = rest;
+    }
 }
 
 /// Iterates over the records without copying them: every hit goes through here.
@@ -241,7 +273,7 @@ impl Raw<'_> {
         let field = |index: usize| number(&self.head[3 + index * 8..]);
         Some(Record {
             key: std::str::from_utf8(self.key).ok()?.to_owned(),
-            state: match self.head[2] {
+            state: match self.head[STATE] {
                 0 => State::Valid,
                 1 => State::Writing,
                 2 => State::Filling,

@@ -38,7 +38,7 @@ mod tests;
 
 use config::Config;
 pub use copy_metadata::is_copy;
-pub use doubt::{doubted, is_doubt, is_index};
+pub use doubt::{doubt, is_doubt, is_index};
 use index::Index;
 use std::rc::Rc;
 use storage_contract::env::Env;

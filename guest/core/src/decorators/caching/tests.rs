@@ -1,3 +1,4 @@
+use super::index::{SHARDS, State};
 use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args, read_all, registered, write_all};
 use storage_contract::types::{ByteRange, Trailer};
@@ -560,6 +561,27 @@ fn the_index_stays_within_its_values() {
     }
     s.main.down(true);
     assert_eq!(get(&s.store, &format!("19999{long}")).unwrap(), "");
+}
+
+#[test]
+fn a_reader_of_what_is_not_there_pushes_no_copy_out_of_a_full_index() {
+    let s = setup("{}");
+    let long = "x".repeat(3_900);
+    for number in 0..6_000 {
+        s.shared.time.set(number);
+        s.main.memory.put(&format!("{number}{long}"), b"", &PutOptions::default()).unwrap();
+        get(&s.store, &format!("{number}{long}")).unwrap();
+    }
+    let good = || {
+        let shards = (0..SHARDS).map(|n| s.store.cache.index.shard(n).unwrap());
+        shards.flatten().filter(|record| record.state == State::Valid).count()
+    };
+    let before = good();
+    assert!(before > 3_500 && before < 6_000, "{before}");
+    for number in 6_000..7_000 {
+        assert_eq!(get(&s.store, &format!("{number}{long}")), Err(Error::NotFound));
+    }
+    assert_eq!(good(), before);
 }
 
 #[test]
