@@ -289,6 +289,9 @@ impl ObjectStore for Chain {
         }
         let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;
+        if !self.untrusted() {
+            slot.close_when_dropped();
+        }
         let opened = opened!(slot, |i| {
             let store = i.exports.storage_object_store_object_store().store();
             let offload = i.offload();

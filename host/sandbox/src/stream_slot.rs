@@ -87,6 +87,8 @@ pub(super) struct StreamSlot {
     handle: Open,
     /// Whether `handle` is set, or may yet be.
     is_open: bool,
+    /// Whether an instance of its own is discarded with an open handle.
+    discards: bool,
 }
 
 /// The guest's reader or writer. The call that opens it sets this, possibly after its
@@ -97,7 +99,14 @@ impl StreamSlot {
     /// Waits for a slot.
     pub async fn take(pool: &Arc<Pool>) -> Result<Self> {
         let occupied = Occupied::take(pool).await?;
-        Ok(Self { occupied: Some(occupied), handle: Open::default(), is_open: false })
+        let handle = Open::default();
+        Ok(Self { occupied: Some(occupied), handle, is_open: false, discards: true })
+    }
+
+    /// Closes the handle also where nobody shares the instance: a cache's reader that is
+    /// dropped with it would leave a claim that keeps others from making a copy.
+    pub fn close_when_dropped(&mut self) {
+        self.discards = false;
     }
 
     /// Makes the first call, which returns the handle.
@@ -150,7 +159,7 @@ impl Drop for StreamSlot {
         if self.is_open
             && let Some(occupied) = self.occupied.take()
         {
-            occupied.leave_open(self.handle.clone());
+            occupied.leave_open(self.handle.clone(), self.discards);
         }
     }
 }
@@ -239,11 +248,11 @@ impl Occupied {
         }
     }
 
-    /// Leaves with a handle open. An unshared instance is discarded, since creating one
-    /// is cheaper than closing the handle.
-    fn leave_open(mut self, handle: Open) {
+    /// Leaves with a handle open. With `discard`, an unshared instance is discarded, since
+    /// creating one is cheaper than closing the handle.
+    fn leave_open(mut self, handle: Open, discard: bool) {
         let Some(place) = &self.place else { return };
-        if self.pool.slots.leave_alone(place) {
+        if discard && self.pool.slots.leave_alone(place) {
             self.place = None;
             return;
         }

@@ -349,6 +349,35 @@ async fn objects_of_a_chain_that_leaves_them_alone_are_copied_beneath_it() {
 }
 
 #[tokio::test]
+async fn a_reader_of_a_cache_that_stops_early_keeps_nobody_from_making_a_copy() {
+    let (main, cache) = (Memory::new(), Memory::new());
+    let data = Bytes::from(vec![7; 3_000_000]);
+    main.put("k", data.clone(), PutOptions::default()).await.unwrap();
+    let bases = [("main", main), ("cache", cache.clone())];
+    let bases = bases.map(|(name, base)| (name.to_owned(), Arc::new(base) as SharedStore));
+    let node = Node {
+        name: "cached".to_owned(),
+        kind: "CachingStore".to_owned(),
+        config: String::new(),
+        bases: ["main", "cache"].map(|name| Base::Name(name.to_owned())).into(),
+    };
+    let engine = shared().unwrap();
+    let chain = engine.chain(vec![node], HashMap::from(bases), Shared::silent()).await.unwrap();
+    let store = Objects::new("cached", Arc::new(chain));
+    let mut reader = store.store().read("k", ReadOptions::default()).await.unwrap();
+    assert!(!reader.next(1_000).await.unwrap().is_empty());
+    drop(reader);
+    // What it left is given up in a task.
+    let copied = async {
+        while !cache.exists("k").await.unwrap() {
+            store.get("k", ReadOptions::default(), u64::MAX).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), copied).await.unwrap();
+}
+
+#[tokio::test]
 async fn both_sides_of_a_copy_are_located_once() {
     let base = Gated::default();
     let chain = located(identities(2), base.clone()).await;
