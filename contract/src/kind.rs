@@ -1,9 +1,9 @@
 //! A store type: its name, base shape, config schema and constructor.
 
 use crate::env::Env;
+use crate::options::Property;
 use crate::store::SharedStore;
 use crate::types::{Error, Result};
-use serde::de::DeserializeOwned;
 
 /// The shape of `base` that a store type takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,8 @@ pub struct Kind {
     pub base: BaseShape,
     /// What it does to keys.
     pub keys: Keys,
-    /// JSON Schema of its config, as JSON text. Gives every property a `type`, a
-    /// `description` and, if it has one, a `default`; ends with
-    /// `"additionalProperties": false`.
+    /// JSON Schema of its config, as JSON text: [`Options::JSON_SCHEMA`](crate::options::Options)
+    /// of the struct that [`Args::config`] reads.
     pub config_schema: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
@@ -67,10 +66,10 @@ pub struct Args {
 }
 
 impl Args {
-    /// Parses the config into a struct (with `#[serde(deny_unknown_fields)]`).
-    pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
-        T::deserialize(&self.config)
-            .map_err(|e| Error::InvalidConfig(format!("store {:?}: {e}", self.name)))
+    /// Reads the config into a struct of [`options!`](crate::options!).
+    pub fn config<T: Property>(&self) -> Result<T> {
+        T::read(&self.config)
+            .map_err(|problem| Error::InvalidConfig(format!("store {:?}: {problem}", self.name)))
     }
 
     /// The only base.

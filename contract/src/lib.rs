@@ -5,6 +5,7 @@
 //! - [`source`]: object bytes in transit, and proof of their end.
 //! - [`env`]: what decorators may use besides their bases.
 //! - [`kind`]: store types. [`chain`]: builds chains of them from descriptions.
+//! - [`options`]: a store type's config: struct, JSON Schema and defaults in one.
 //! - [`behaviour`]: the declaration of a transformer.
 //! - [`etag`]: masks etags that would be mistaken for an MD5 of the bytes.
 //! - [`skipped`]: what listings leave out. [`paging`]: iterates over pages.
@@ -19,7 +20,9 @@ pub mod env;
 pub mod etag;
 pub mod kind;
 pub mod memory;
+pub mod options;
 pub mod paging;
+pub mod schema;
 pub mod skipped;
 pub mod source;
 pub mod store;

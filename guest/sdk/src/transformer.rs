@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 pub use storage_contract::behaviour::{Behaviour, Data, KeyMap, Validation};
+use storage_contract::options::Property;
 use storage_contract::{Error, Result};
 
 /// Functions that the host turns into a correct, streaming store.
@@ -59,9 +60,9 @@ pub trait Transformer: Sized + 'static {
     }
 }
 
-/// Parses the config into a struct (with `#[serde(deny_unknown_fields)]`).
-pub fn config<T: serde::de::DeserializeOwned>(config: Json) -> Result<T> {
-    serde_json::from_value(config).map_err(|error| Error::InvalidConfig(error.to_string()))
+/// Reads the config into a struct of [`options!`](crate::options!).
+pub fn config<T: Property>(config: Json) -> Result<T> {
+    T::read(&config).map_err(Error::InvalidConfig)
 }
 
 /// Identifies the bytes of a call.

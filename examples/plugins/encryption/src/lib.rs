@@ -10,9 +10,9 @@
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, Key, KeyInit, Nonce, Payload};
 use hmac::{Hmac, Mac};
-use serde::Deserialize;
 use sha2::Sha256;
-use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, config};
+use storage_plugin::options::Options;
+use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, config, options};
 
 storage_plugin::transformer!(Encryption);
 
@@ -24,9 +24,12 @@ struct Encryption {
     key: [u8; 32],
 }
 
-#[derive(Deserialize)]
-struct Config {
-    key: String,
+options! {
+    struct Config {
+        /// The key: 32 bytes in hex, as `openssl rand -hex 32` makes one
+        #[schema(minLength: 64, maxLength: 64)]
+        key: String,
+    }
 }
 
 impl Encryption {
@@ -45,12 +48,7 @@ impl Encryption {
 impl Transformer for Encryption {
     const NAME: &str = "EncryptionStore";
     const DOC: &str = "Encrypts objects with AES-256-GCM";
-    const CONFIG_SCHEMA: Option<&str> = Some(
-        r#"{"type":"object","required":["key"],"properties":{
-            "key":{"type":"string","minLength":64,"maxLength":64,
-                "description":"The key: 32 bytes in hex, as `openssl rand -hex 32` makes one"}
-        },"additionalProperties":false}"#,
-    );
+    const CONFIG_SCHEMA: Option<&str> = Some(Config::JSON_SCHEMA);
 
     fn configure(json: Json) -> Result<Self> {
         let Config { key } = config(json)?;

@@ -4,12 +4,12 @@
 //! The rule with the longest prefix of a key decides. What no rule allows is refused, and
 //! so is a request of which nobody knows who sent it.
 
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_plugin::env::Context;
+use storage_plugin::options::Options;
 use storage_plugin::{
     Args, BaseShape, Decorator, DeleteOptions, Error, Keys, Kind, PutOptions, Result, SharedStore,
-    Store, Writer, decorated, forward,
+    Store, Writer, decorated, forward, options,
 };
 
 static PRINCIPALS: Kind = Kind {
@@ -17,28 +17,27 @@ static PRINCIPALS: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "allow":{"type":"array","description":"Who may write and delete where","items":{
-            "type":"object","properties":{
-                "prefix":{"type":"string","description":"What the keys begin with"},
-                "principals":{"type":"array","items":{"type":"string"},"description":"Access keys or users"}
-            },"required":["prefix","principals"],"additionalProperties":false}}
-    },"required":["allow"],"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Lets only certain principals write and delete below certain prefixes",
     build,
 };
 
 storage_plugin::pack!(&[&PRINCIPALS]);
 
-#[derive(Deserialize)]
-struct Config {
-    allow: Vec<Rule>,
+options! {
+    struct Config {
+        /// Who may write and delete where
+        allow: Vec<Rule>,
+    }
 }
 
-#[derive(Deserialize)]
-struct Rule {
-    prefix: String,
-    principals: Vec<String>,
+options! {
+    struct Rule {
+        /// What the keys begin with
+        prefix: String,
+        /// Access keys or users
+        principals: Vec<String>,
+    }
 }
 
 fn build(args: Args) -> Result<SharedStore> {

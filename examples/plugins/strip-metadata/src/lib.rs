@@ -12,38 +12,32 @@ mod tests;
 mod webp;
 
 use img_parts::Bytes;
-use serde::Deserialize;
-use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, config};
+use storage_plugin::options::Options;
+use storage_plugin::{Behaviour, Data, Error, Json, Part, Result, Transformer, config, options};
 
 storage_plugin::transformer!(StripMetadata);
 
 /// The most bytes of a photo.
 const MOST: u32 = 24 * 1024 * 1024;
 
-#[derive(Deserialize)]
-struct StripMetadata {
-    /// What to do with objects that are not JPEG, PNG or WebP.
-    #[serde(default)]
-    others: Others,
+options! {
+    struct StripMetadata {
+        /// What happens to an object that is no JPEG, PNG or WebP
+        others: Others = "refuse",
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum Others {
-    #[default]
-    Refuse,
-    Keep,
+options! {
+    enum Others {
+        Refuse = "refuse",
+        Keep = "keep",
+    }
 }
 
 impl Transformer for StripMetadata {
     const NAME: &str = "StripMetadataStore";
     const DOC: &str = "Takes place, time, names and previews out of JPEG, PNG and WebP";
-    const CONFIG_SCHEMA: Option<&str> = Some(
-        r#"{"type":"object","properties":{
-            "others":{"enum":["refuse","keep"],"default":"refuse",
-                "description":"What happens to an object that is no JPEG, PNG or WebP"}
-        },"additionalProperties":false}"#,
-    );
+    const CONFIG_SCHEMA: Option<&str> = Some(Self::JSON_SCHEMA);
 
     fn configure(json: Json) -> Result<Self> {
         config(json)

@@ -4,13 +4,13 @@
 //! Its bases are the objects and the trash, which can be any store. The trash names an
 //! object `2026-01-31T12-59-59-999Z/KEY`, by the time of its loss.
 
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_plugin::env::Level;
+use storage_plugin::options::Options;
 use storage_plugin::{
     Access, Args, BaseShape, Decorator, DeleteOptions, Env, Error, Keys, Kind, ListOptions,
     Location, ObjectInfo, PutOptions, ReadOptions, Result, SharedStore, Store, Trailer, Writer,
-    decorated, forward,
+    decorated, forward, options,
 };
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -20,10 +20,7 @@ static TRASH: Kind = Kind {
     aliases: &[],
     base: BaseShape::Many,
     keys: Keys::Opaque,
-    config_schema: r#"{"type":"object","properties":{
-        "days":{"type":"integer","minimum":0,"description":"How long lost objects are kept; without it, for ever"},
-        "replaced":{"type":"boolean","default":true,"description":"Whether replaced objects are kept, too"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Keeps deleted and replaced objects in a second store",
     build,
 };
@@ -37,15 +34,14 @@ const SWEPT: u32 = 20;
 /// Attempts at an object that others change meanwhile.
 const ATTEMPTS: usize = 5;
 
-#[derive(Deserialize)]
-struct Config {
-    days: Option<u64>,
-    #[serde(default = "yes")]
-    replaced: bool,
-}
-
-fn yes() -> bool {
-    true
+options! {
+    struct Config {
+        /// How long lost objects are kept; without it, for ever
+        #[schema(minimum: 0)]
+        days: Option<u64>,
+        /// Whether replaced objects are kept, too
+        replaced: bool = true,
+    }
 }
 
 fn build(args: Args) -> Result<SharedStore> {

@@ -7,9 +7,10 @@
 
 use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
 use base64_simd::{STANDARD, forgiving_decode_inplace};
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::SharedStore;
 use storage_contract::types::{Error, Result};
 
@@ -19,19 +20,16 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "lenient":{"type":"boolean","default":false,
-            "description":"Pass over characters that are not of the alphabet, line breaks among them"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Keeps objects as base64 text",
     build,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default)]
-    lenient: bool,
+options! {
+    struct Config {
+        /// Pass over characters that are not of the alphabet, line breaks among them
+        lenient: bool = false,
+    }
 }
 
 fn build(args: Args) -> Result<SharedStore> {

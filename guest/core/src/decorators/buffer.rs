@@ -6,9 +6,10 @@
 //! opened for reading and writing at any position.
 
 use crate::forward::forward;
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::source::Source;
 use storage_contract::store::{Reader, SharedStore, Store, conditionally};
 use storage_contract::types::{
@@ -21,10 +22,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "max_size":{"type":"integer","format":"bytes","minimum":1,"default":67108864,
-            "description":"The most bytes of an object that is held in memory for a part of it"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Reads parts of objects over a base that can't, by buffering whole ones",
     build: |args| {
         let Config { max_size } = args.config()?;
@@ -32,15 +30,12 @@ pub static KIND: Kind = Kind {
     },
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default = "default_size")]
-    max_size: u64,
-}
-
-fn default_size() -> u64 {
-    64 * 1024 * 1024
+options! {
+    struct Config {
+        /// The most bytes of an object that is held in memory for a part of it
+        #[schema(format: "bytes", minimum: 1)]
+        max_size: u64 = 67108864,
+    }
 }
 
 struct Buffered {

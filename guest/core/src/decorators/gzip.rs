@@ -12,10 +12,11 @@ use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
-use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::SharedStore;
 use storage_contract::types::{Error, Result};
 
@@ -25,34 +26,25 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "level":{"type":"integer","minimum":0,"maximum":9,"default":6,
-            "description":"How hard to compress: 0 not at all, 1 fastest, 9 smallest"},
-        "max_size":{"type":"integer","format":"bytes","minimum":0,
-            "description":"The most bytes that an object may decompress to; absent: no limit, since reading needs the same little memory for any size"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Compresses objects with gzip",
     build,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default = "default_level")]
-    level: u32,
-    max_size: Option<u64>,
-}
-
-fn default_level() -> u32 {
-    6
+options! {
+    struct Config {
+        /// How hard to compress: 0 not at all, 1 fastest, 9 smallest
+        #[schema(minimum: 0, maximum: 9)]
+        level: u32 = 6,
+        /// The most bytes that an object may decompress to; absent: no limit, since
+        /// reading needs the same little memory for any size
+        #[schema(format: "bytes", minimum: 0)]
+        max_size: Option<u64>,
+    }
 }
 
 fn build(args: Args) -> Result<SharedStore> {
     let Config { level, max_size } = args.config()?;
-    if level > 9 {
-        let text = format!("store {:?}: level must be 0 to 9, not {level}", args.name);
-        return Err(Error::InvalidConfig(text));
-    }
     let codec = Gzip { level: Compression::new(level), max_size: max_size.unwrap_or(u64::MAX) };
     Ok(Rc::new(Transforming::new(args.base(), codec)))
 }

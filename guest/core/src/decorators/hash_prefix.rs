@@ -6,13 +6,14 @@
 //! wrong digits is foreign. Listings are in the order of the hashes.
 
 use crate::keymap::{KeyMapping, Mapping};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::SharedStore;
-use storage_contract::types::{Error, Result};
+use storage_contract::types::Result;
 
 /// The store type.
 pub static KIND: Kind = Kind {
@@ -20,39 +21,23 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Mapped,
-    config_schema: r#"{"type":"object","properties":{
-        "hash_length":{"type":"integer","minimum":1,"maximum":64,"default":8,
-            "description":"How many hexadecimal digits of the hash"},
-        "separator":{"type":"string","default":"/",
-            "description":"What stands between the digits and the key"}
-    },"additionalProperties":false}"#,
+    config_schema: HashPrefix::JSON_SCHEMA,
     doc: "Puts the start of a key's hash before the key",
     build,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HashPrefix {
-    #[serde(default = "default_length")]
-    hash_length: usize,
-    #[serde(default = "default_separator")]
-    separator: String,
-}
-
-fn default_length() -> usize {
-    8
-}
-
-fn default_separator() -> String {
-    "/".to_owned()
+options! {
+    struct HashPrefix {
+        /// How many hexadecimal digits of the hash
+        #[schema(minimum: 1, maximum: 64)]
+        hash_length: usize = 8,
+        /// What stands between the digits and the key
+        separator: String = "/",
+    }
 }
 
 fn build(args: Args) -> Result<SharedStore> {
     let mapping: HashPrefix = args.config()?;
-    if !(1..=64).contains(&mapping.hash_length) {
-        let text = format!("store {:?}: hash_length must be 1 to 64", args.name);
-        return Err(Error::InvalidConfig(text));
-    }
     Ok(Rc::new(KeyMapping::new(args.base(), mapping)))
 }
 
@@ -86,9 +71,10 @@ mod tests {
     use proptest::prelude::*;
     use storage_contract::env::Env;
     use storage_contract::memory::Memory;
+    use storage_contract::options::Property;
 
     fn mapping() -> HashPrefix {
-        serde_json::from_str("{}").unwrap()
+        HashPrefix::read(&serde_json::json!({})).unwrap()
     }
 
     #[test]

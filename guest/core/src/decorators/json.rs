@@ -13,9 +13,10 @@ mod parse;
 mod tests;
 
 use crate::forward::forward;
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::{SharedStore, Store, Writer};
 use storage_contract::types::{
     Access, Error, Location, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer,
@@ -28,10 +29,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "max_size":{"type":"integer","format":"bytes","minimum":1,"default":67108864,
-            "description":"The most bytes of a document, which is held in memory while it is written"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Stores JSON in one form, that of Python's json.dumps",
     build: |args| {
         let Config { max_size } = args.config()?;
@@ -39,15 +37,12 @@ pub static KIND: Kind = Kind {
     },
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default = "default_size")]
-    max_size: u64,
-}
-
-fn default_size() -> u64 {
-    64 * 1024 * 1024
+options! {
+    struct Config {
+        /// The most bytes of a document, which is held in memory while it is written
+        #[schema(format: "bytes", minimum: 1)]
+        max_size: u64 = 67108864,
+    }
 }
 
 struct Json {

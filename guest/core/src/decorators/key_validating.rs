@@ -6,9 +6,10 @@
 
 use crate::pattern::{anchored, compile};
 use regex::Regex;
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind, NO_CONFIG};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::paging::Paging;
 use storage_contract::skipped::{Skipped, hidden};
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
@@ -23,18 +24,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","required":["validators"],"properties":{
-        "validators":{"type":"array","minItems":1,"description":"Rules; a key must keep all of them",
-            "items":{"type":"object","minProperties":1,"additionalProperties":false,"properties":{
-                "regex":{"type":"string","description":"A regular expression that must match at the start of the key"},
-                "full":{"type":"boolean","description":"With regex: it must match the whole key"},
-                "url":{"type":"boolean","description":"The key must be an http or https URL with a host"},
-                "max_bytes":{"type":"integer","format":"bytes","minimum":1,"description":"The most bytes of the key in UTF-8"},
-                "prefix":{"type":"string","description":"What the key must begin with"},
-                "suffix":{"type":"string","description":"What the key must end with"},
-                "no_control":{"type":"boolean","description":"The key must not hold control characters"},
-                "no_traversal":{"type":"boolean","description":"No segment of the key may be empty, . or .."}}}}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Refuses keys that break one of several rules",
     build,
 };
@@ -45,10 +35,7 @@ pub static REGEX: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","required":["pattern"],"properties":{
-        "pattern":{"type":"string","description":"A regular expression that must match at the start of the key"},
-        "full":{"type":"boolean","default":false,"description":"It must match the whole key"}
-    },"additionalProperties":false}"#,
+    config_schema: RegexConfig::JSON_SCHEMA,
     doc: "Refuses keys that a regular expression does not match",
     build: |args| {
         let RegexConfig { pattern, full } = args.config()?;
@@ -68,35 +55,43 @@ pub static URL: Kind = Kind {
     build: |args| Ok(Rc::new(Validating { base: args.base(), rules: vec![Rule::Url] })),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RegexConfig {
-    pattern: String,
-    #[serde(default)]
-    full: bool,
+options! {
+    struct RegexConfig {
+        /// A regular expression that must match at the start of the key
+        pattern: String,
+        /// It must match the whole key
+        full: bool = false,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    validators: Vec<Validator>,
+options! {
+    struct Config {
+        /// Rules; a key must keep all of them
+        #[schema(minItems: 1)]
+        validators: Vec<Validator>,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Validator {
-    regex: Option<String>,
-    #[serde(default)]
-    full: bool,
-    #[serde(default)]
-    url: bool,
-    max_bytes: Option<usize>,
-    prefix: Option<String>,
-    suffix: Option<String>,
-    #[serde(default)]
-    no_control: bool,
-    #[serde(default)]
-    no_traversal: bool,
+options! {
+    struct Validator[minProperties: 1] {
+        /// A regular expression that must match at the start of the key
+        regex: Option<String>,
+        /// With regex: it must match the whole key
+        full: bool = false,
+        /// The key must be an http or https URL with a host
+        url: bool = false,
+        /// The most bytes of the key in UTF-8
+        #[schema(format: "bytes", minimum: 1)]
+        max_bytes: Option<usize>,
+        /// What the key must begin with
+        prefix: Option<String>,
+        /// What the key must end with
+        suffix: Option<String>,
+        /// The key must not hold control characters
+        no_control: bool = false,
+        /// No segment of the key may be empty, . or ..
+        no_traversal: bool = false,
+    }
 }
 
 enum Rule {

@@ -5,10 +5,11 @@
 //! line, and quotes, so that none can forge the fields that an observer adds. A stream
 //! is logged when it is opened and when it fails.
 
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::env::{Env, Level};
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
 use storage_contract::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
@@ -21,11 +22,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "store_name":{"type":"string","default":"store","description":"What lines begin with"},
-        "level":{"type":"string","enum":["debug","info","warn","error"],"default":"info",
-            "description":"The level of the lines"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Logs every operation",
     build: |args| {
         let Config { store_name, level } = args.config()?;
@@ -45,45 +42,37 @@ pub static EXCEPTIONS: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "store_name":{"type":"string","default":"store","description":"What lines of operations begin with"},
-        "swallow":{"type":"boolean","default":false,
-            "description":"Pretend that failed operations went well, as the Python library does: loses errors, and with them data"}
-    },"additionalProperties":false}"#,
+    config_schema: ExceptionConfig::JSON_SCHEMA,
     doc: "Logs every operation, and every failure as an error",
     build: |args| exceptions(&args),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default = "default_name")]
-    store_name: String,
-    #[serde(default)]
-    level: LevelName,
+options! {
+    struct Config {
+        /// What lines begin with
+        store_name: String = "store",
+        /// The level of the lines
+        level: LevelName = "info",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExceptionConfig {
-    #[serde(default = "default_name")]
-    store_name: String,
-    #[serde(default)]
-    swallow: bool,
+options! {
+    struct ExceptionConfig {
+        /// What lines of operations begin with
+        store_name: String = "store",
+        /// Pretend that failed operations went well, as the Python library does: loses
+        /// errors, and with them data
+        swallow: bool = false,
+    }
 }
 
-fn default_name() -> String {
-    "store".to_owned()
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum LevelName {
-    Debug,
-    #[default]
-    Info,
-    Warn,
-    Error,
+options! {
+    enum LevelName {
+        Debug = "debug",
+        Info = "info",
+        Warn = "warn",
+        Error = "error",
+    }
 }
 
 impl From<LevelName> for Level {

@@ -1,10 +1,11 @@
 //! `PrefixStore`: adds a prefix to every key.
 
 use crate::keymap::{KeyMapping, Mapping};
-use serde::Deserialize;
 use std::borrow::Cow;
 use std::rc::Rc;
 use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::types::{Error, Result, check_key};
 
 /// The store type.
@@ -13,10 +14,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Prefix,
-    config_schema: r#"{"type":"object","required":["prefix"],"properties":{
-        "prefix":{"type":"string","minLength":1,
-            "description":"What every key of the base begins with, such as \"photos/\""}
-    },"additionalProperties":false}"#,
+    config_schema: Prefix::JSON_SCHEMA,
     doc: "Puts a prefix before every key",
     build: |args| {
         let prefix: Prefix = args.config()?;
@@ -26,10 +24,12 @@ pub static KIND: Kind = Kind {
     },
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Prefix {
-    prefix: String,
+options! {
+    struct Prefix {
+        /// What every key of the base begins with, such as "photos/"
+        #[schema(minLength: 1)]
+        prefix: String,
+    }
 }
 
 impl Mapping for Prefix {

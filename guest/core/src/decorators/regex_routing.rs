@@ -8,10 +8,11 @@
 use crate::keymap::{KeyMapping, Mapping};
 use crate::pattern::compile;
 use regex::Regex;
-use serde::Deserialize;
 use std::borrow::Cow;
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::SharedStore;
 use storage_contract::types::{Error, Result};
 
@@ -21,27 +22,26 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Mapped,
-    config_schema: r#"{"type":"object","required":["routes"],"properties":{
-        "routes":{"type":"array","minItems":1,"description":"Tried in order; the first that matches wins",
-            "items":{"type":"object","required":["pattern","prefix"],"additionalProperties":false,"properties":{
-                "pattern":{"type":"string","description":"A regular expression, searched for anywhere in the key"},
-                "prefix":{"type":"string","description":"What keys of this route begin with in the base; may be empty"}}}}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Chooses a key's prefix by regular expressions",
     build,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    routes: Vec<RouteConfig>,
+options! {
+    struct Config {
+        /// Tried in order; the first that matches wins
+        #[schema(minItems: 1)]
+        routes: Vec<RouteConfig>,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RouteConfig {
-    pattern: String,
-    prefix: String,
+options! {
+    struct RouteConfig {
+        /// A regular expression, searched for anywhere in the key
+        pattern: String,
+        /// What keys of this route begin with in the base; may be empty
+        prefix: String,
+    }
 }
 
 struct Route {
@@ -55,9 +55,6 @@ struct Routing {
 
 fn build(args: Args) -> Result<SharedStore> {
     let Config { routes } = args.config()?;
-    if routes.is_empty() {
-        return Err(Error::InvalidConfig(format!("store {:?}: it needs a route", args.name)));
-    }
     let route = |route: RouteConfig| {
         Ok(Route { pattern: compile(&args.name, &route.pattern)?, prefix: route.prefix })
     };

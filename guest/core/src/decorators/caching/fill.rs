@@ -59,10 +59,10 @@ impl Cache {
         let Some(record) = found.filter(|record| record.state == State::Valid) else {
             return Ok(None);
         };
-        let now = self.config.ttl.map_or(0, |_| self.now());
+        let now = self.config.ttl.0.map_or(0, |_| self.now());
         // If the clock was set back, the age is unknown.
         let age = now.checked_sub(record.validated);
-        let stale = self.config.ttl.is_some_and(|ttl| age.is_none_or(|age| age >= ttl));
+        let stale = self.config.ttl.0.is_some_and(|ttl| age.is_none_or(|age| age >= ttl));
         let ask = match self.config.revalidate {
             Revalidate::Never if stale => return Ok(None),
             Revalidate::Never => false,

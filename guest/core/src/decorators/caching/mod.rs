@@ -43,6 +43,7 @@ use index::Index;
 use std::rc::Rc;
 use storage_contract::env::Env;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options::Options;
 use storage_contract::source::whole;
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
 use storage_contract::types::{
@@ -57,7 +58,7 @@ pub static KIND: Kind = Kind {
     aliases: &["AsyncCachingStore"],
     base: BaseShape::MainAndCache,
     keys: Keys::Same,
-    config_schema: config::SCHEMA,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Keeps copies of a main store's objects in a cache store",
     build: |args| Ok(Rc::new(CachingStore::new(args)?)),
 };

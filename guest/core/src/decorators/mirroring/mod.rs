@@ -46,10 +46,11 @@ use breaker::{Breaker, Watched};
 use dirty::Dirty;
 use record::Recorded;
 use report::{Outcome, combine};
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::env::{Env, Guard};
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::source::whole;
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
 use storage_contract::types::{
@@ -63,44 +64,30 @@ pub static KIND: Kind = Kind {
     aliases: &["AsyncFanoutStore"],
     base: BaseShape::Many,
     keys: Keys::Same,
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "write": {
-                "type": "string",
-                "enum": ["all", "quorum", "any"],
-                "description": "How many children must take a write or a delete: all of them, more than half, or one",
-                "default": "all"
-            },
-            "journal": {
-                "type": "string",
-                "format": "store",
-                "minLength": 1,
-                "description": "A store that remembers what children missed when the process ends; without it, that is forgotten"
-            }
-        },
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Writes to every base, reads from the first that answers",
     build: |args| Ok(Rc::new(MirroringStore::new(args)?)),
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Policy {
-    #[default]
-    All,
-    Quorum,
-    Any,
+options! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Policy {
+        All = "all",
+        Quorum = "quorum",
+        Any = "any",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default)]
-    write: Policy,
-    #[serde(default)]
-    journal: Option<String>,
+options! {
+    struct Config {
+        /// How many children must take a write or a delete: all of them, more than half,
+        /// or one
+        write: Policy = "all",
+        /// A store that remembers what children missed when the process ends; without
+        /// it, that is forgotten
+        #[schema(format: "store", minLength: 1)]
+        journal: Option<String>,
+    }
 }
 
 /// A store that keeps every object on several stores.

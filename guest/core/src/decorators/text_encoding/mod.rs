@@ -21,9 +21,10 @@ use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
 use decode::{Decode, Pass};
 use encode::Encode;
 use scheme::{Scheme, scheme};
-use serde::Deserialize;
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_contract::store::SharedStore;
 use storage_contract::types::{Error, Result};
 
@@ -33,23 +34,16 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: r#"{"type":"object","properties":{
-        "encoding":{"type":"string","default":"utf-8",
-            "description":"Python's name of the encoding that the base holds"}
-    },"additionalProperties":false}"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Stores text in an encoding; callers read and write UTF-8",
     build,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    #[serde(default = "default_encoding")]
-    encoding: String,
-}
-
-fn default_encoding() -> String {
-    "utf-8".to_owned()
+options! {
+    struct Config {
+        /// Python's name of the encoding that the base holds
+        encoding: String = "utf-8",
+    }
 }
 
 fn build(args: Args) -> Result<SharedStore> {
