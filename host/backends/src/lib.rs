@@ -22,6 +22,7 @@ pub mod zip;
 
 use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
+use storage_contract::options::Property;
 use storage_store::{Error, Result, SharedStore};
 
 /// A backend type: its name, its config schema, and how to open a store.
@@ -30,9 +31,8 @@ pub struct Backend {
     pub name: &'static str,
     /// Other names for the same type.
     pub aliases: &'static [&'static str],
-    /// JSON Schema of its config, as JSON text. Gives every property a `type`, a
-    /// `description` and, if it has one, a `default`; ends with
-    /// `"additionalProperties": false`.
+    /// JSON Schema of its config, as JSON text: that of a struct of
+    /// [`options!`](storage_contract::options!).
     pub config_schema: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
@@ -99,12 +99,12 @@ pub struct OpenArgs {
     pub check_only: bool,
 }
 
-/// The serde default of options that are on.
-fn yes() -> bool {
-    true
-}
-
 impl OpenArgs {
+    /// Reads the config.
+    fn parse<T: Property>(&self) -> Result<T> {
+        T::read(&self.config).map_err(|problem| self.bad(&problem))
+    }
+
     /// An `InvalidConfig` error; `problem` says what is wrong and what to do.
     fn bad(&self, problem: &str) -> Error {
         Error::InvalidConfig(format!("store {:?}: {problem}", self.name))

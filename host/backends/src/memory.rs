@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, ObjectStore,
     PAGE_LIMIT, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
@@ -18,23 +20,19 @@ use storage_store::{
 pub static BACKEND: Backend = Backend {
     name: "DictStore",
     aliases: &["MemoryStore"],
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "objects": {
-                "type": "object",
-                "description": "What the store holds at the start: keys and their text, kept as UTF-8.",
-                "additionalProperties": {"type": "string"},
-                "default": {}
-            }
-        },
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects in memory, gone when the process ends.",
     place: Place::Process,
     files: &[],
     open: |args| Box::pin(async move { Memory::open(&args).map(|m| Arc::new(m) as SharedStore) }),
 };
+
+options! {
+    struct Config {
+        /// What the store holds at the start: keys and their text, kept as UTF-8.
+        objects: BTreeMap<String, String> = {},
+    }
+}
 
 /// An object store in memory. Clones share the objects.
 #[derive(Clone)]
@@ -70,20 +68,10 @@ impl Memory {
 
     fn open(args: &OpenArgs) -> Result<Self> {
         let store = Self::new();
-        let bad =
-            |problem: String| Error::InvalidConfig(format!("store {:?}: {problem}", args.name));
-        match args.config.get("objects") {
-            None | Some(serde_json::Value::Null) => {}
-            Some(serde_json::Value::Object(objects)) => {
-                for (key, text) in objects {
-                    check_key(key).map_err(|e| bad(format!("objects: {key:?}: {e}")))?;
-                    let text = text.as_str().ok_or_else(|| {
-                        bad(format!("objects: the value of {key:?} must be text; put it in quotes"))
-                    })?;
-                    store.publish(key, Bytes::from(text.to_owned()), PutOptions::default())?;
-                }
-            }
-            Some(_) => return Err(bad("objects must map keys to text".to_owned())),
+        let config: Config = args.parse()?;
+        for (key, text) in config.objects {
+            check_key(&key).map_err(|e| args.bad(&format!("objects: {key:?}: {e}")))?;
+            store.publish(&key, Bytes::from(text), PutOptions::default())?;
         }
         Ok(store)
     }

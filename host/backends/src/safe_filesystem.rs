@@ -3,13 +3,12 @@
 
 use super::blocking::blocking;
 use super::filesystem::key_mapped::{KeyMapped, Naming};
-use super::filesystem::{FileType, Filesystem, FlatListing, Verdict, special};
+use super::filesystem::{Config, FileType, Filesystem, FlatListing, Verdict, special};
 use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use data_encoding::{Encoding, Specification};
-use serde::Deserialize;
-use std::path::PathBuf;
 use std::sync::Arc;
+use storage_contract::options::Options;
 use storage_contract::skipped::why_no_key;
 use storage_store::{
     Capabilities, Error, ListOptions, Page, Result, SharedStore, check_key, key_too_long,
@@ -19,38 +18,15 @@ use storage_store::{
 pub static BACKEND: Backend = Backend {
     name: "SafeFilesystemStore",
     aliases: &["AsyncSafeFilesystemStore"],
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "root_path": {
-                "type": "string",
-                "description": "The directory of the objects; made when missing."
-            },
-            "durable": {
-                "type": "boolean",
-                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
-                "default": true
-            }
-        },
-        "required": ["root_path"],
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects as files of one directory; the name is the key in Base32.",
     place: Place::Folder { property: "root_path", keys: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    root_path: PathBuf,
-    #[serde(default = "super::yes")]
-    durable: bool,
-}
-
 fn open(args: &OpenArgs) -> Result<SharedStore> {
-    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let config: Config = args.parse()?;
     let files = Filesystem::open(args, &config.root_path, config.durable)?;
     let mut base32 = Specification::new();
     base32.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");

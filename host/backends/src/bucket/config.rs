@@ -1,181 +1,110 @@
 //! The config of a BucketStore, parsed and checked.
 
 use crate::OpenArgs;
-use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use storage_contract::options;
+use storage_contract::options::{Json, Property};
+use storage_contract::schema::Schema;
 use storage_store::Result;
 use storage_store::secret;
 
-/// JSON Schema of the config.
-pub(super) const SCHEMA: &str = r#"{
-    "type": "object",
-    "properties": {
-        "bucket_name": {"type": "string", "description": "The bucket; it must exist.", "minLength": 1},
-        "endpoint_url": {
-            "type": "string",
-            "description": "The server, as http://host:port or https://host; absent: Amazon S3, or what the AWS environment names."
-        },
-        "region": {
-            "type": "string",
-            "description": "The region that requests are signed for; absent: the one of the AWS environment or profile, else us-east-1."
-        },
-        "s3_access_key": {
-            "type": "string",
-            "description": "Access key id, with s3_secret_key; without both, the standard AWS credential chain."
-        },
-        "s3_secret_key": {"type": "string", "description": "Secret access key."},
-        "s3_secret_key_file": {"type": "string", "description": "File that holds the secret access key, in place of s3_secret_key."},
-        "session_token": {"type": "string", "description": "Session token of temporary keys."},
-        "profile": {"type": "string", "description": "Profile of the AWS config files to take keys and region from."},
-        "addressing": {
-            "type": "string",
-            "description": "Where the bucket stands in URLs: in the path or in the host name; auto: in the path when endpoint_url is set.",
-            "enum": ["auto", "path", "virtual"],
-            "default": "auto"
-        },
-        "ca_file": {"type": "string", "description": "PEM file of certificates to trust beside the system's."},
-        "checksums": {
-            "type": "string",
-            "description": "How bytes are checked beside their signature: always (CRC32 headers, and what the server sends when reading), when_required (Content-MD5, and MD5 etags when reading), never; auto: always on Amazon S3, else when_required.",
-            "enum": ["auto", "always", "when_required", "never"],
-            "default": "auto"
-        },
-        "conditional": {
-            "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["auto"]}],
-            "description": "Whether the server acts on preconditions of writes; auto: tried out before the first such write.",
-            "default": "auto"
-        },
-        "part_size": {
-            "type": "integer",
-            "format": "bytes",
-            "description": "Bytes in a part of a multipart upload; smaller objects are sent at once. An object has at most 10,000 parts.",
-            "minimum": 5242880,
-            "maximum": 1073741824,
-            "default": 8388608
-        },
-        "concurrency": {
-            "type": "integer",
-            "description": "How many parts of one object are sent at a time.",
-            "minimum": 1,
-            "maximum": 64,
-            "default": 4
-        },
-        "connect_timeout": {"type": "number", "description": "Seconds to wait for a connection.", "minimum": 0.1, "default": 5},
-        "timeout": {
-            "type": "number",
-            "description": "Seconds to wait for an answer, or for more bytes of one; uploads get more by their size.",
-            "minimum": 0.1,
-            "default": 30
-        },
-        "retry_deadline": {
-            "type": "number",
-            "description": "Seconds after which a request that keeps failing is given up; 0 tries once.",
-            "minimum": 0,
-            "default": 60
-        },
-        "stale_uploads_days": {
-            "type": "number",
-            "description": "When the store is opened, uploads to the bucket that were begun more than this many days ago and never ended are aborted, whoever began them. Absent: none.",
-            "minimum": 1
-        }
-    },
-    "required": ["bucket_name"],
-    "additionalProperties": false
-}"#;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Config {
-    pub bucket_name: String,
-    pub endpoint_url: Option<String>,
-    pub region: Option<String>,
-    pub s3_access_key: Option<Secret>,
-    pub s3_secret_key: Option<Secret>,
-    s3_secret_key_file: Option<PathBuf>,
-    pub session_token: Option<Secret>,
-    pub profile: Option<String>,
-    #[serde(default)]
-    pub addressing: Addressing,
-    pub ca_file: Option<PathBuf>,
-    #[serde(default)]
-    pub checksums: Checksums,
-    #[serde(default)]
-    pub conditional: Conditional,
-    #[serde(default = "part_size")]
-    pub part_size: usize,
-    #[serde(default = "concurrency")]
-    pub concurrency: usize,
-    #[serde(default = "connect_timeout", deserialize_with = "seconds")]
-    pub connect_timeout: Duration,
-    #[serde(default = "timeout", deserialize_with = "seconds")]
-    pub timeout: Duration,
-    #[serde(default = "retry_deadline", deserialize_with = "seconds")]
-    pub retry_deadline: Duration,
-    pub stale_uploads_days: Option<f64>,
+options! {
+    pub(super) struct Config {
+        /// The bucket; it must exist.
+        #[schema(minLength: 1)]
+        pub bucket_name: String,
+        /// The server, as http://host:port or https://host; absent: Amazon S3, or what the
+        /// AWS environment names.
+        pub endpoint_url: Option<String>,
+        /// The region that requests are signed for; absent: the one of the AWS environment
+        /// or profile, else us-east-1.
+        pub region: Option<String>,
+        /// Access key id, with s3_secret_key; without both, the standard AWS credential
+        /// chain.
+        pub s3_access_key: Option<Secret>,
+        /// Secret access key.
+        pub s3_secret_key: Option<Secret>,
+        /// File that holds the secret access key, in place of s3_secret_key.
+        s3_secret_key_file: Option<PathBuf>,
+        /// Session token of temporary keys.
+        pub session_token: Option<Secret>,
+        /// Profile of the AWS config files to take keys and region from.
+        pub profile: Option<String>,
+        /// Where the bucket stands in URLs: in the path or in the host name; auto: in the
+        /// path when endpoint_url is set.
+        pub addressing: Addressing = "auto",
+        /// PEM file of certificates to trust beside the system's.
+        pub ca_file: Option<PathBuf>,
+        /// How bytes are checked beside their signature: always (CRC32 headers, and what
+        /// the server sends when reading), when_required (Content-MD5, and MD5 etags when
+        /// reading), never; auto: always on Amazon S3, else when_required.
+        pub checksums: Checksums = "auto",
+        /// Whether the server acts on preconditions of writes; auto: tried out before the
+        /// first such write.
+        pub conditional: Conditional = "auto",
+        /// Bytes in a part of a multipart upload; smaller objects are sent at once. An
+        /// object has at most 10,000 parts.
+        #[schema(format: "bytes", minimum: 5242880, maximum: 1073741824)]
+        pub part_size: usize = 8388608,
+        /// How many parts of one object are sent at a time.
+        #[schema(minimum: 1, maximum: 64)]
+        pub concurrency: usize = 4,
+        /// Seconds to wait for a connection.
+        #[schema(minimum: 0.1)]
+        pub connect_timeout: Duration = 5,
+        /// Seconds to wait for an answer, or for more bytes of one; uploads get more by
+        /// their size.
+        #[schema(minimum: 0.1)]
+        pub timeout: Duration = 30,
+        /// Seconds after which a request that keeps failing is given up; 0 tries once.
+        #[schema(minimum: 0)]
+        pub retry_deadline: Duration = 60,
+        /// When the store is opened, uploads to the bucket that were begun more than this
+        /// many days ago and never ended are aborted, whoever began them. Absent: none.
+        #[schema(minimum: 1)]
+        pub stale_uploads_days: Option<f64>,
+    }
 }
 
-fn part_size() -> usize {
-    8 * 1024 * 1024
+options! {
+    /// Whether the bucket is in the path or in the host name of URLs.
+    #[derive(Clone, Copy, PartialEq)]
+    pub(super) enum Addressing {
+        Auto = "auto",
+        Path = "path",
+        Virtual = "virtual",
+    }
 }
 
-fn concurrency() -> usize {
-    4
-}
-
-fn connect_timeout() -> Duration {
-    Duration::from_secs(5)
-}
-
-fn timeout() -> Duration {
-    Duration::from_secs(30)
-}
-
-fn retry_deadline() -> Duration {
-    Duration::from_secs(60)
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let seconds = f64::deserialize(deserializer)?;
-    Duration::try_from_secs_f64(seconds).map_err(de::Error::custom)
-}
-
-/// Whether the bucket is in the path or in the host name of URLs.
-#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Addressing {
-    #[default]
-    Auto,
-    Path,
-    Virtual,
-}
-
-/// Which checksums to use.
-#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Checksums {
-    #[default]
-    Auto,
-    Always,
-    WhenRequired,
-    Never,
+options! {
+    /// Which checksums to use.
+    #[derive(Clone, Copy, PartialEq)]
+    pub(super) enum Checksums {
+        Auto = "auto",
+        Always = "always",
+        WhenRequired = "when_required",
+        Never = "never",
+    }
 }
 
 /// Whether the server acts on preconditions of writes.
-#[derive(Default, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Conditional {
-    #[default]
     Auto,
     Known(bool),
 }
 
-impl<'de> Deserialize<'de> for Conditional {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Bool(known) => Ok(Conditional::Known(known)),
-            serde_json::Value::String(text) if text == "auto" => Ok(Conditional::Auto),
-            _ => Err(de::Error::custom("conditional must be true, false or auto")),
+impl Property for Conditional {
+    const SCHEMA: Schema =
+        Schema::Keywords(r#""anyOf":[{"type":"boolean"},{"type":"string","enum":["auto"]}]"#);
+
+    fn read(value: &Json) -> Result<Self, String> {
+        match (value.as_bool(), value.as_str()) {
+            (Some(known), _) => Ok(Self::Known(known)),
+            (_, Some("auto")) => Ok(Self::Auto),
+            _ => Err("must be true, false or auto".to_owned()),
         }
     }
 }
@@ -190,19 +119,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The usual error message would show the value.
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(text) => Ok(Secret(text)),
-            _ => Err(de::Error::custom("keys and tokens must be text; put them in quotes")),
-        }
+impl Property for Secret {
+    const SCHEMA: Schema = String::SCHEMA;
+
+    fn read(value: &Json) -> Result<Self, String> {
+        String::read(value).map(Self)
     }
 }
 
 impl Config {
     pub(super) fn new(args: &OpenArgs) -> Result<Self> {
-        let mut config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+        let mut config: Config = args.parse()?;
         if let Some(file) = &config.s3_secret_key_file {
             if config.s3_secret_key.is_some() {
                 return Err(args.bad("give s3_secret_key or s3_secret_key_file, not both"));
@@ -303,16 +230,5 @@ mod tests {
         assert!(error.contains("not both") && !error.contains("hidden"), "{error}");
         std::fs::write(&file, "").unwrap();
         assert!(config(given).err().unwrap().contains("is empty"));
-    }
-
-    #[test]
-    fn the_schema_is_json_and_has_the_defaults_of_the_code() {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        let default = |name: &str| schema["properties"][name]["default"].clone();
-        assert_eq!(default("part_size"), json!(part_size()));
-        assert_eq!(default("concurrency"), json!(concurrency()));
-        assert_eq!(default("timeout"), json!(timeout().as_secs()));
-        assert_eq!(default("retry_deadline"), json!(retry_deadline().as_secs()));
-        assert_eq!(default("connect_timeout"), json!(connect_timeout().as_secs()));
     }
 }

@@ -40,6 +40,7 @@ use shared::Shared;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use storage_contract::options::Options;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
     ObjectStore, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
@@ -53,7 +54,7 @@ use write::BucketWriter;
 pub static BACKEND: Backend = Backend {
     name: "BucketStore",
     aliases: &["AsyncBucketStore"],
-    config_schema: config::SCHEMA,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects in a bucket of Amazon S3 or of a server that speaks its language.",
     place: Place::Bucket { property: "bucket_name", server: "endpoint_url" },
     files: &["ca_file", "s3_secret_key_file"],

@@ -44,10 +44,11 @@ use bytes::Bytes;
 use reader::FileReader;
 use root::Root;
 pub(super) use rustix::fs::FileType;
-use serde::Deserialize;
 use staged_file::StagedFile;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_store::{
     Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
     ReadOptions, Reader, Result, SharedStore, Writer,
@@ -58,34 +59,20 @@ use writer::FileWriter;
 pub static BACKEND: Backend = Backend {
     name: "FilesystemStore",
     aliases: &["AsyncFilesystemStore"],
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "root_path": {
-                "type": "string",
-                "description": "The directory of the objects; made when missing."
-            },
-            "durable": {
-                "type": "boolean",
-                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
-                "default": true
-            }
-        },
-        "required": ["root_path"],
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects as files below a directory; the key is the relative path.",
     place: Place::Folder { property: "root_path", keys: true },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    root_path: PathBuf,
-    #[serde(default = "super::yes")]
-    durable: bool,
+options! {
+    pub(crate) struct Config {
+        /// The directory of the objects; made when missing.
+        pub(crate) root_path: PathBuf,
+        /// Whether a write is on disk (fsync) before it is acknowledged.
+        pub(crate) durable: bool = true,
+    }
 }
 
 /// Objects as files below one root.
@@ -95,7 +82,7 @@ pub(crate) struct Filesystem {
 }
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
-    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let config: Config = args.parse()?;
     Ok(Arc::new(Filesystem::open(args, &config.root_path, config.durable)?))
 }
 

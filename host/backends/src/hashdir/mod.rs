@@ -12,10 +12,11 @@ use super::filesystem::key_mapped::KeyMapped;
 use super::{Backend, OpenArgs, Place, sqlite};
 use hashed::Hashed;
 use index::Indexed;
-use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_store::{Result, SharedStore};
 use unknown::Unknown;
 
@@ -23,76 +24,38 @@ use unknown::Unknown;
 pub static BACKEND: Backend = Backend {
     name: "HashdirStore",
     aliases: &["AsyncHashdirStore"],
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "root_path": {
-                "type": "string",
-                "description": "The directory of the objects; made when missing."
-            },
-            "width": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 63,
-                "description": "Characters of the hash in the name of each folder.",
-                "default": 2
-            },
-            "depth": {
-                "type": "integer",
-                "minimum": 0,
-                "maximum": 63,
-                "description": "How many folders deep; width times depth is at most 63.",
-                "default": 3
-            },
-            "index": {
-                "type": "boolean",
-                "description": "Whether to keep the keys, in a database beside the objects, so that they can be listed.",
-                "default": false
-            },
-            "durable": {
-                "type": "boolean",
-                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
-                "default": true
-            }
-        },
-        "required": ["root_path"],
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects as files in folders named after the hash of their keys.",
     place: Place::Folder { property: "root_path", keys: false },
     files: &[],
     open: |args| Box::pin(open(args)),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    root_path: PathBuf,
-    #[serde(default = "two")]
-    width: usize,
-    #[serde(default = "three")]
-    depth: usize,
-    #[serde(default)]
-    index: bool,
-    #[serde(default = "super::yes")]
-    durable: bool,
-}
-
-fn two() -> usize {
-    2
-}
-
-fn three() -> usize {
-    3
+options! {
+    struct Config {
+        /// The directory of the objects; made when missing.
+        root_path: PathBuf,
+        /// Characters of the hash in the name of each folder.
+        #[schema(minimum: 1, maximum: 63)]
+        width: usize = 2,
+        /// How many folders deep; width times depth is at most 63.
+        #[schema(minimum: 0, maximum: 63)]
+        depth: usize = 3,
+        /// Whether to keep the keys, in a database beside the objects, so that they can be
+        /// listed.
+        index: bool = false,
+        /// Whether a write is on disk (fsync) before it is acknowledged.
+        durable: bool = true,
+    }
 }
 
 async fn open(args: OpenArgs) -> Result<SharedStore> {
-    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let config: Config = args.parse()?;
     let (width, depth) = (config.width, config.depth);
-    if width == 0 || width.saturating_mul(depth) > 63 {
+    if width * depth > 63 {
         return Err(args.bad(&format!(
-            "width {width} and depth {depth}: width is at least 1, and width times depth at most \
-             63, since a hash has 64 characters"
+            "width {width} and depth {depth}: width times depth is at most 63, since a hash has \
+             64 characters"
         )));
     }
     let opened = blocking(move || {

@@ -28,10 +28,11 @@ use commit::{Change, Queue};
 use copying::Copy;
 use reader::Pool;
 use schema::Place;
-use serde::Deserialize;
 use shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
     PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key, check_write,
@@ -42,47 +43,24 @@ use writer::SpoolWriter;
 pub static BACKEND: Backend = Backend {
     name: "SqliteStore",
     aliases: &["AsyncSqliteStore"],
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "db_path": {
-                "type": "string",
-                "description": "The database file; made when missing, with its directory."
-            },
-            "durable": {
-                "type": "boolean",
-                "description": "Whether a write survives a power cut once acknowledged; without, only a crash of the process.",
-                "default": true
-            },
-            "busy_timeout": {
-                "type": "number",
-                "minimum": 0,
-                "maximum": 3600,
-                "description": "Seconds to wait while another process has locked the database.",
-                "default": 5
-            }
-        },
-        "required": ["db_path"],
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects as rows of one SQLite database.",
     place: super::Place::File { property: "db_path", replaced: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    db_path: String,
-    #[serde(default = "super::yes")]
-    durable: bool,
-    #[serde(default = "five")]
-    busy_timeout: f64,
-}
-
-fn five() -> f64 {
-    5.0
+options! {
+    struct Config {
+        /// The database file; made when missing, with its directory.
+        db_path: String,
+        /// Whether a write survives a power cut once acknowledged; without, only a crash
+        /// of the process.
+        durable: bool = true,
+        /// Seconds to wait while another process has locked the database.
+        #[schema(minimum: 0, maximum: 3600)]
+        busy_timeout: Duration = 5,
+    }
 }
 
 struct Sqlite {
@@ -91,16 +69,13 @@ struct Sqlite {
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
     let bad = |problem: String| args.bad(&problem);
-    let config = Config::deserialize(&args.config).map_err(|e| bad(e.to_string()))?;
+    let config: Config = args.parse()?;
     let shown = config.db_path;
     if shown.is_empty() {
         return Err(bad("db_path is empty; name a file".to_owned()));
     }
     if shown == ":memory:" {
         return Err(bad("db_path \":memory:\" is not a file; use a DictStore".to_owned()));
-    }
-    if !(0.0..=3600.0).contains(&config.busy_timeout) {
-        return Err(bad("busy_timeout must be between 0 and 3600 seconds".to_owned()));
     }
     let path = args.directory.join(&shown);
     if path.is_dir() {
@@ -119,7 +94,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     let place = Arc::new(Place {
         path,
         shown,
-        busy_timeout: Duration::from_secs_f64(config.busy_timeout),
+        busy_timeout: config.busy_timeout,
         durable: config.durable,
         check_only: args.check_only,
     });

@@ -33,10 +33,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use commit::Queue;
 use reader::Packed;
-use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use storage_contract::options;
+use storage_contract::options::Options;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
     ObjectStore, Page, PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
@@ -48,34 +49,20 @@ use view::Shared;
 pub static BACKEND: Backend = Backend {
     name: "ZipStore",
     aliases: &[],
-    config_schema: r#"{
-        "type": "object",
-        "properties": {
-            "path": {
-                "type": "string",
-                "description": "The archive; made when missing."
-            },
-            "durable": {
-                "type": "boolean",
-                "description": "Whether a write is on disk (fsync) before it is acknowledged.",
-                "default": true
-            }
-        },
-        "required": ["path"],
-        "additionalProperties": false
-    }"#,
+    config_schema: Config::JSON_SCHEMA,
     doc: "Objects as entries of a zip archive; they can't be replaced or deleted.",
     place: Place::File { property: "path", replaced: true },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    path: PathBuf,
-    #[serde(default = "super::yes")]
-    durable: bool,
+options! {
+    struct Config {
+        /// The archive; made when missing.
+        path: PathBuf,
+        /// Whether a write is on disk (fsync) before it is acknowledged.
+        durable: bool = true,
+    }
 }
 
 struct Zip {
@@ -85,7 +72,7 @@ struct Zip {
 }
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
-    let config = Config::deserialize(&args.config).map_err(|e| args.bad(&e.to_string()))?;
+    let config: Config = args.parse()?;
     let shown = config.path.display().to_string();
     let path = args.directory.join(&config.path);
     // The archive that a link leads to: replacing the link would hide that one.
