@@ -76,6 +76,11 @@ impl Error {
             Error::Other(_) => "other",
         }
     }
+
+    /// Whether a key is too long for its store.
+    pub fn is_key_too_long(&self) -> bool {
+        matches!(self, Error::InvalidKey(text) if text.starts_with(KEY_TOO_LONG))
+    }
 }
 
 /// What a store supports; see the contract's `capabilities`.
@@ -374,9 +379,9 @@ pub const PAGE_LIMIT: u32 = 1_000;
 /// may accept less.
 pub const MAX_KEY_BYTES: usize = 4_096;
 
-/// The start of the message about a key that is too long for its store; protocols
-/// have an error of their own for that.
-pub const KEY_TOO_LONG: &str = "the key is too long";
+/// How the message of `invalid-key` begins if the key is too long for its store, by the
+/// contract (`error` in `wit/types.wit`): protocols have an error of their own for that.
+const KEY_TOO_LONG: &str = "the key is too long";
 
 /// Above this many bytes `get` may be refused; use `read`.
 pub const MAX_INLINE_BYTES: u64 = 8 * 1024 * 1024;
@@ -398,9 +403,12 @@ pub fn check_key(key: &str) -> Result<()> {
 /// The error for a key that is longer than `what` may be.
 pub fn key_too_long(key: &str, most: usize, what: &str) -> Error {
     let (long, shown) = (key.len(), shorten(key));
-    Error::InvalidKey(format!(
-        "{KEY_TOO_LONG}: {shown:?} has {long} bytes of UTF-8, and {what} has at most {most}"
-    ))
+    too_long(&format!("{shown:?} has {long} bytes of UTF-8, and {what} has at most {most}"))
+}
+
+/// The error for a key that is too long as `explanation` says.
+pub fn too_long(explanation: &str) -> Error {
+    Error::InvalidKey(format!("{KEY_TOO_LONG}: {explanation}"))
 }
 
 /// The start of a long key, for messages.

@@ -10,8 +10,8 @@ use storage_contract::paging::Paging;
 use storage_contract::skipped::{Skipped, hidden, one_and_base, plain, printable, why_no_key};
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
 use storage_contract::types::{
-    Access, Capabilities, DeleteOptions, Entry, Error, KEY_TOO_LONG, ListOptions, Location,
-    MAX_KEY_BYTES, ObjectInfo, Page, PutOptions, ReadOptions, Result, check_key, shorten,
+    Access, Capabilities, DeleteOptions, Entry, Error, ListOptions, Location, MAX_KEY_BYTES,
+    ObjectInfo, Page, PutOptions, ReadOptions, Result, check_key, shorten, too_long,
 };
 
 /// Maps keys to base keys and back.
@@ -69,9 +69,9 @@ impl<M: Mapping> KeyMapping<M> {
         let mapped = self.mapping.map(key)?;
         if mapped.len() > MAX_KEY_BYTES {
             let (long, key, mapped) = (mapped.len(), shorten(key), shorten(&mapped));
-            return Err(Error::InvalidKey(format!(
-                "{KEY_TOO_LONG}: {key:?} becomes {mapped:?} in the base, {long} bytes of UTF-8, \
-                 and a key has at most {MAX_KEY_BYTES}"
+            return Err(too_long(&format!(
+                "{key:?} becomes {mapped:?} in the base, {long} bytes of UTF-8, and a key has at \
+                 most {MAX_KEY_BYTES}"
             )));
         }
         Ok(mapped)

@@ -4,6 +4,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::io::ErrorKind;
 use std::time::Duration;
+use storage_contract::types::too_long;
 use storage_store::Error;
 
 /// Error codes that are worth a retry whatever their status. The ones about digests
@@ -181,7 +182,7 @@ impl Failure {
                 Error::Unavailable(format!("{at}: the upload was ended by someone else"))
             }
             ("NoCredentials", _) => Error::PermissionDenied(text),
-            ("KeyTooLongError", _) => Error::InvalidKey(text),
+            ("KeyTooLongError", _) => too_long(&text),
             ("EntityTooLarge" | "MetadataTooLarge" | "QuotaExceeded", _) => {
                 Error::LimitExceeded(text)
             }

@@ -1,7 +1,6 @@
 //! The mapping of store errors to S3 errors.
 
 use s3s::{S3Error, S3ErrorCode, S3Result};
-use storage_contract::types::KEY_TOO_LONG;
 use storage_store::carry::CopyError;
 use storage_store::{Error, check_key as check_contract, key_too_long};
 
@@ -23,7 +22,7 @@ pub fn s3(error: Error, key: &str) -> S3Error {
     let code = match &error {
         Error::NotFound => S3ErrorCode::NoSuchKey,
         Error::AlreadyExists | Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
-        Error::InvalidKey(text) if key.len() > MAX_KEY_BYTES || text.contains(KEY_TOO_LONG) => {
+        Error::InvalidKey(_) if key.len() > MAX_KEY_BYTES || error.is_key_too_long() => {
             S3ErrorCode::KeyTooLongError
         }
         Error::InvalidKey(_) | Error::InvalidData(_) => S3ErrorCode::InvalidArgument,
@@ -73,6 +72,8 @@ mod tests {
             (Error::AlreadyExists, "PreconditionFailed", 412),
             (Error::PreconditionFailed, "PreconditionFailed", 412),
             (Error::InvalidKey(text()), "InvalidArgument", 400),
+            (Error::InvalidKey("no: the key is too long".to_owned()), "InvalidArgument", 400),
+            (key_too_long("k", 0, "a key"), "KeyTooLongError", 400),
             (Error::InvalidData(text()), "InvalidArgument", 400),
             (Error::InvalidRange, "InvalidRange", 416),
             (Error::Unsupported(text()), "NotImplemented", 501),

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use storage_contract::types::{KEY_TOO_LONG, MAX_KEY_BYTES};
+use storage_contract::types::{MAX_KEY_BYTES, too_long};
 use storage_store::base_key::MappedWriter;
 use storage_store::{
-    Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
-    PutOptions, ReadOptions, Reader, Result, SharedStore, Writer,
+    Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
+    ReadOptions, Reader, Result, SharedStore, Writer,
 };
 
 /// A view of `base`: key `k` here is `prefix` + `k` there. The full key must
@@ -25,9 +25,8 @@ impl Prefixed {
         let room = MAX_KEY_BYTES.saturating_sub(self.prefix.len());
         if key.len() > room {
             let long = key.len();
-            let text =
-                format!("{KEY_TOO_LONG}: in this bucket one has at most {room} bytes, not {long}");
-            return Err(Error::InvalidKey(text));
+            let text = format!("in this bucket one has at most {room} bytes, not {long}");
+            return Err(too_long(&text));
         }
         Ok(format!("{}{key}", self.prefix))
     }

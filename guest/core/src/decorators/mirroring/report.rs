@@ -1,6 +1,6 @@
 //! Combines the outcomes of the children into one error.
 
-use storage_contract::types::Error;
+use storage_contract::types::{Error, too_long};
 
 /// The outcome of an operation on one child.
 #[derive(Debug, Clone)]
@@ -63,6 +63,7 @@ pub(super) fn combine(
         return Error::Other(text);
     }
     match first {
+        Error::InvalidKey(_) if failed().all(Error::is_key_too_long) => too_long(&text),
         Error::InvalidKey(_) => Error::InvalidKey(text),
         Error::InvalidData(_) => Error::InvalidData(text),
         Error::Unsupported(_) => Error::Unsupported(text),
