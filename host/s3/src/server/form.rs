@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyStream, StreamBody};
 use hyper::body::Frame;
+use s3s::post_policy::PostPolicy;
 use s3s::{Body, S3Error, S3Result, s3_error};
 use std::ops::Range;
 
@@ -56,6 +57,9 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     }
     if let Some(form) = Form::read(&head, &boundary) {
         form.check()?;
+        if form.value("policy").is_some_and(|policy| PostPolicy::from_base64(policy).is_ok()) {
+            parts.extensions.insert(ReadPolicy);
+        }
         let tags = form.value("tagging").map(tagging::of_form).transpose()?.flatten();
         let tags = tags.and_then(|tags| tags.parse().ok());
         let tags = tags.map(|tags: HeaderValue| (tagging::HEADER, tags));
@@ -73,6 +77,28 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
     let head = stream::iter([Ok(Frame::data(Bytes::from(head)))]);
     let body = StreamBody::new(head.chain(stream::iter(failed)).chain(rest));
     Ok(Request::from_parts(parts, Body::http_body_unsync(body)))
+}
+
+/// Marks a form whose policy can be read, so that only its conditions can fail.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadPolicy;
+
+impl ReadPolicy {
+    /// Answers a violated policy as S3 does: the library calls it an invalid document.
+    pub fn deny(self, answer: &mut Response<Body>) {
+        const CODE: &str = "<Code>InvalidPolicyDocument</Code>";
+        let Some(bytes) = answer.body().bytes().filter(|_| answer.status().is_client_error())
+        else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        if text.contains(CODE) {
+            let text = text.replacen(CODE, "<Code>AccessDenied</Code>", 1);
+            *answer.status_mut() = StatusCode::FORBIDDEN;
+            answer.headers_mut().remove(CONTENT_LENGTH);
+            *answer.body_mut() = Body::from(text);
+        }
+    }
 }
 
 /// Quotes the etag in a form's redirect, as in the `ETag` header.

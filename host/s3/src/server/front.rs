@@ -83,6 +83,7 @@ impl Front {
             Err(error) => return Ok(refuse(error)),
         };
         older::date(&mut request);
+        let policy = request.extensions().get::<form::ReadPolicy>().copied();
         let (request, twin) = match older::with_slash(request).await {
             Ok(both) => both,
             Err(error) => return Ok(refuse(error)),
@@ -93,6 +94,9 @@ impl Front {
             None => answer,
         };
         form::quote_etag(&mut answer);
+        if let Some(policy) = policy {
+            policy.deny(&mut answer);
+        }
         Ok(answer)
     }
 
@@ -228,26 +232,10 @@ pub(super) fn identify(response: &mut Response<Body>, id: &str) {
     if let Some(text) = response.body().bytes()
         && let Some(start) = text.strip_suffix(END.as_bytes())
     {
-        // S3 answers a violated policy with AccessDenied.
-        if contains(&text, b"<Code>InvalidPolicyDocument</Code>")
-            && (contains(&text, b"Policy condition ") || contains(&text, b"match bucket in URL"))
-        {
-            *response.status_mut() = StatusCode::FORBIDDEN;
-            let text =
-                String::from_utf8_lossy(start).replace("InvalidPolicyDocument", "AccessDenied");
-            let text = format!("{text}<RequestId>{id}</RequestId>{END}");
-            response.headers_mut().remove(CONTENT_LENGTH);
-            *response.body_mut() = Body::from(text);
-            return;
-        }
         let text = [start, b"<RequestId>", id.as_bytes(), b"</RequestId>", END.as_bytes()].concat();
         response.headers_mut().remove(CONTENT_LENGTH);
         *response.body_mut() = Body::from(text);
     }
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]
