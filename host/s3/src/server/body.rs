@@ -3,19 +3,16 @@
 use super::checksum::{Algorithm, Sum};
 use super::digest::Digests;
 use super::error;
+use super::linger::Failure;
 use bytes::Bytes;
 use futures::StreamExt;
-use http::HeaderMap;
+use http::{Extensions, HeaderMap, HeaderValue};
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::{self, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use std::sync::Arc;
-use std::time::Duration;
 use storage_store::chunk_size::piece;
 use storage_store::source::{Ended, Source};
-
-/// How long a client may send nothing.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// What a client announced about the bytes of a body.
 #[derive(Default)]
@@ -69,6 +66,27 @@ pub struct Incoming {
     digests: Digests,
     length: u64,
     trailers: Option<s3s::TrailingHeaders>,
+    failure: Failure,
+    signed: Signed,
+}
+
+/// What of a body the client signed.
+#[derive(Clone, Copy)]
+enum Signed {
+    Nothing,
+    Whole,
+    Chunks,
+}
+
+impl Signed {
+    fn of(headers: &HeaderMap) -> Self {
+        let payload = headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes);
+        match payload.unwrap_or_default() {
+            hash if hash.len() == 64 => Self::Whole,
+            payload if payload.starts_with(b"STREAMING-AWS4-") => Self::Chunks,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Incoming {
@@ -76,8 +94,10 @@ impl Incoming {
         body: Option<StreamingBlob>,
         expected: Expected,
         headers: &HeaderMap,
+        extensions: &Extensions,
         trailers: Option<s3s::TrailingHeaders>,
     ) -> Self {
+        let failure = extensions.get::<Failure>().cloned().unwrap_or_default();
         let announced: Vec<String> = headers
             .get_all("x-amz-trailer")
             .iter()
@@ -95,7 +115,8 @@ impl Incoming {
         for algorithm in sent.iter().copied().chain(wanted) {
             algorithm.start(&mut hasher);
         }
-        Self { body, expected, sent, digests: Digests::new(hasher), length: 0, trailers }
+        let (digests, signed) = (Digests::new(hasher), Signed::of(headers));
+        Self { body, expected, sent, digests, length: 0, trailers, failure, signed }
     }
 
     /// The algorithms of the checksums that the client announced.
@@ -106,17 +127,41 @@ impl Incoming {
     /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> S3Result<Option<Bytes>> {
         let Some(body) = &mut self.body else { return Ok(None) };
-        let next = tokio::time::timeout(IDLE, body.next()).await.map_err(|_| {
-            let text = format!("nothing was sent for {} seconds", IDLE.as_secs());
-            S3Error::with_message(S3ErrorCode::RequestTimeout, text)
-        })?;
-        let Some(chunk) = next.transpose().map_err(|error| broken(&*error))? else {
+        let next = body.next().await;
+        let Some(chunk) = next.transpose().map_err(|error| self.broken(&*error))? else {
             self.body = None;
             return Ok(None);
         };
         self.digests.update(chunk.clone()).await?;
         self.length += chunk.len() as u64;
         Ok(Some(chunk))
+    }
+
+    /// The S3 error for a body that broke off, or that arrived and is not the one that
+    /// was signed. The library's own errors are private types.
+    fn broken(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
+        if let Some(failure) = self.failure.get() {
+            return failure;
+        }
+        if let Some(error) = error.downcast_ref::<S3Error>() {
+            return S3Error::with_message(error.code().clone(), error.to_string());
+        }
+        match self.signed {
+            Signed::Whole => {
+                let text = "the body doesn't have the hash in x-amz-content-sha256";
+                let code = S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into());
+                let mut error = S3Error::with_message(code, text);
+                error.set_status_code(http::StatusCode::BAD_REQUEST);
+                error
+            }
+            Signed::Chunks => {
+                let text = "the chunks of the body are not those that were signed";
+                S3Error::with_message(S3ErrorCode::SignatureDoesNotMatch, text)
+            }
+            Signed::Nothing => {
+                S3Error::with_message(S3ErrorCode::IncompleteBody, error.to_string())
+            }
+        }
     }
 
     /// Verifies length, MD5 and checksums. Call it after the last bytes, since
@@ -175,25 +220,6 @@ pub struct Arrived {
     pub sum: Option<Sum>,
 }
 
-/// The S3 error for a body that broke off or has wrong chunk signatures.
-fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
-    if let Some(error) = error.downcast_ref::<S3Error>() {
-        return S3Error::with_message(error.code().clone(), error.to_string());
-    }
-    let text = error.to_string();
-    if text.to_lowercase().contains("signature") {
-        return S3Error::with_message(S3ErrorCode::SignatureDoesNotMatch, text);
-    }
-    if text.contains("Sha256Mismatch") {
-        let text = "the body doesn't have the hash in x-amz-content-sha256";
-        let code = S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into());
-        let mut error = S3Error::with_message(code, text);
-        error.set_status_code(http::StatusCode::BAD_REQUEST);
-        return error;
-    }
-    S3Error::with_message(S3ErrorCode::IncompleteBody, text)
-}
-
 /// A source as a response body. If the source fails, the client sees a broken
 /// connection: the last bytes are sent only after the source has ended well.
 /// `in_use` is held until then.
@@ -236,6 +262,61 @@ pub fn staging_failed(error: &std::io::Error) -> S3Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
+
+    fn incoming(payload: &'static str, extensions: &Extensions, error: &'static str) -> Incoming {
+        of(futures::stream::iter([Err(std::io::Error::other(error))]), payload, extensions)
+    }
+
+    fn of(
+        body: impl futures::Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
+        payload: &'static str,
+        extensions: &Extensions,
+    ) -> Incoming {
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-amz-content-sha256"),
+            HeaderValue::from_static(payload),
+        )]);
+        let body = Some(StreamingBlob::wrap(body));
+        Incoming::new(body, Expected::default(), &headers, extensions, None)
+    }
+
+    #[test]
+    fn what_was_signed_and_not_a_message_tells_what_is_wrong_with_a_body() {
+        const HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        for (payload, code) in [
+            ("UNSIGNED-PAYLOAD", "IncompleteBody"),
+            ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", "IncompleteBody"),
+            ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "SignatureDoesNotMatch"),
+            (HASH, "XAmzContentSHA256Mismatch"),
+        ] {
+            for text in ["Sha256Mismatch", "signature", "wrong"] {
+                let mut body = incoming(payload, &Extensions::new(), text);
+                let error = body.next().now_or_never().unwrap().unwrap_err();
+                assert_eq!(error.code().as_str(), code, "{payload}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_waits_without_a_clock_of_its_own() {
+        // A timer would panic, since no runtime drives one here.
+        let mut body = of(futures::stream::pending(), "UNSIGNED-PAYLOAD", &Extensions::new());
+        assert!(body.next().now_or_never().is_none());
+    }
+
+    #[test]
+    fn a_client_that_sent_nothing_for_long_hears_so_whatever_it_signed() {
+        let failure = Failure::default();
+        let _ = failure.set(S3ErrorCode::RequestTimeout, "late");
+        let mut extensions = Extensions::new();
+        extensions.insert(failure);
+        for payload in ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"] {
+            let mut body = incoming(payload, &extensions, "wrapped");
+            let error = body.next().now_or_never().unwrap().unwrap_err();
+            assert_eq!(error.code(), &S3ErrorCode::RequestTimeout, "{payload}");
+        }
+    }
 
     #[test]
     fn a_full_disk_is_told_to_the_client_as_such() {

@@ -15,6 +15,7 @@ use http_body_util::BodyStream;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use s3s::{S3Error, S3ErrorCode};
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +25,25 @@ const REST: Duration = Duration::from_secs(10);
 /// The most bytes to drain.
 const MOST: usize = 64 * 1024 * 1024;
 
+/// Why a request body ended early. The streams of the library through which a handler
+/// reads hide the errors that they pass on.
+#[derive(Clone, Default)]
+pub struct Failure(Arc<OnceLock<(S3ErrorCode, &'static str)>>);
+
+impl Failure {
+    /// The error, if the body has ended early.
+    pub fn get(&self) -> Option<S3Error> {
+        let (code, text) = self.0.get()?;
+        Some(S3Error::with_message(code.clone(), *text))
+    }
+
+    /// Ends the body with this error, or with the one before.
+    pub(super) fn set(&self, code: S3ErrorCode, text: &'static str) -> Broken {
+        let (code, text) = self.0.get_or_init(|| (code, text));
+        S3Error::with_message(code.clone(), *text).into()
+    }
+}
+
 /// A request body that is drained when dropped.
 pub struct Lingering {
     body: Option<Incoming>,
@@ -32,18 +52,22 @@ pub struct Lingering {
     patience: Patience,
     /// How many more bytes may come; `None` is unlimited.
     left: Option<u64>,
+    failure: Failure,
 }
 
 impl Lingering {
-    /// Wraps the body of a request, limited to `left` bytes.
+    /// Wraps the body of a request, limited to `left` bytes. The request's extensions
+    /// have its [`Failure`].
     pub fn request(
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         patience: Patience,
         left: Option<u64>,
     ) -> Request<s3s::Body> {
         let waits = request.headers().contains_key(http::header::EXPECT);
+        let failure = Failure::default();
+        request.extensions_mut().insert(failure.clone());
         request.map(|body| {
-            s3s::Body::http_body_unsync(Self { body: Some(body), waits, patience, left })
+            s3s::Body::http_body_unsync(Self { body: Some(body), waits, patience, left, failure })
         })
     }
 
@@ -51,15 +75,15 @@ impl Lingering {
         self.patience.moved(bytes);
         let Some(left) = &mut self.left else { return Ok(()) };
         *left = left.checked_sub(bytes as u64).ok_or_else(|| {
-            let text = "the object is larger than this server takes".to_owned();
-            Broken::from(S3Error::with_message(S3ErrorCode::EntityTooLarge, text))
+            self.failure
+                .set(S3ErrorCode::EntityTooLarge, "the object is larger than this server takes")
         })?;
         Ok(())
     }
 }
 
 /// The error that ended a body early.
-type Broken = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 impl Body for Lingering {
     type Data = Bytes;
@@ -76,13 +100,16 @@ impl Body for Lingering {
                 let taken = self.take_in(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(taken.map(|()| frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(Some(Err(error))) => {
+                tracing::debug!(%error, "a request broke off");
+                let text = "the request broke off before its end";
+                Poll::Ready(Some(Err(self.failure.set(S3ErrorCode::IncompleteBody, text))))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 ready!(self.patience.poll_end(cx));
-                let text = "the rest of the request did not come in time".to_owned();
-                let error = S3Error::with_message(S3ErrorCode::RequestTimeout, text);
-                Poll::Ready(Some(Err(error.into())))
+                let text = "the rest of the request did not come in time";
+                Poll::Ready(Some(Err(self.failure.set(S3ErrorCode::RequestTimeout, text))))
             }
         }
     }

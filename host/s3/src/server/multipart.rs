@@ -14,7 +14,7 @@ use super::meta::{self, Conditions, kept};
 use super::s3::{copy_source, range, signed};
 use super::settings;
 use super::staging::{self, Completed, Upload, Wanted};
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use std::collections::BTreeMap;
@@ -94,11 +94,11 @@ impl Buckets {
         &self,
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
-        let S3Request { input, headers, trailing_headers, .. } = req;
+        let S3Request { input, headers, extensions, trailing_headers, .. } = req;
         let upload = self.staging.find(&input.upload_id, &input.bucket, &input.key)?;
         let wanted = upload.sums.map(|(algorithm, _)| algorithm);
         let expected = expected!(input, &headers, wanted);
-        let body = Incoming::new(input.body, expected, &headers, trailing_headers);
+        let body = Incoming::new(input.body, expected, &headers, &extensions, trailing_headers);
         if let Some(wanted) = wanted
             && let Some(other) = body.sent().iter().find(|sent| **sent != wanted)
         {
@@ -147,6 +147,7 @@ impl Buckets {
             Some(moved(found, &input.key)),
             Expected { wanted: upload.sums.map(|(algorithm, _)| algorithm), ..Default::default() },
             &HeaderMap::new(),
+            &Extensions::new(),
             None::<TrailingHeaders>,
         );
         let mut part = self.staging.part(&input.upload_id, input.part_number).await?;

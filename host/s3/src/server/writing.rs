@@ -25,7 +25,7 @@ impl Buckets {
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let user = access::sender(&req)?.clone();
-        let S3Request { input, headers, uri, trailing_headers, .. } = req;
+        let S3Request { input, headers, uri, extensions, trailing_headers, .. } = req;
         settings::allowed(&settings::asked!(input))?;
         if input.write_offset_bytes.is_some() {
             return Err(s3_error!(NotImplemented, "objects can't be appended to"));
@@ -49,7 +49,7 @@ impl Buckets {
         let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
         let wanted = announced.map(Algorithm::parse).transpose()?.unwrap_or(Algorithm::DEFAULT);
         let expected = expected!(input, &headers, Some(wanted));
-        let mut body = Incoming::new(input.body, expected, &headers, trailing_headers);
+        let mut body = Incoming::new(input.body, expected, &headers, &extensions, trailing_headers);
         let failed = |e| s3(e, key);
         let mut upload = objects.write(key, options).await.map_err(failed)?.without_digest();
         while let Some(chunk) = body.next().await? {
