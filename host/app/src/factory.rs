@@ -2,10 +2,10 @@
 
 use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
 use crate::identity::{self, Identity};
-use crate::location::{keeper, trails};
 use crate::mirrors::Mirror;
 use crate::notify::Notifier;
 use crate::open_stores::{Lease, OpenStores};
+use crate::trails::{keeper, trails};
 use anyhow::{Context, anyhow};
 use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};

@@ -22,12 +22,12 @@ pub mod factory;
 #[cfg(feature = "cli")]
 pub mod graph;
 mod identity;
-mod location;
 pub mod mirrors;
 pub mod notify;
 #[cfg(feature = "cli")]
 pub mod oci;
 mod open_stores;
+mod trails;
 pub mod transfer;
 mod volume;
 

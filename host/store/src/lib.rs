@@ -8,7 +8,7 @@
 //! - [`base_key`]: errors about keys, where a base has other ones.
 //! - [`blocking`]: an adapter from async stores to the sync trait.
 //! - [`request_context`]: who asks.
-//! - [`location`]: whether two stores share objects.
+//! - [`trail`]: whether two stores share objects.
 //! - [`files`], [`secret`], [`units`]: what users name in a configuration.
 
 pub mod base_key;
@@ -20,12 +20,12 @@ pub mod copying;
 pub mod delimited;
 pub mod digest;
 pub mod files;
-pub mod location;
 mod object_store;
 pub mod objects;
 pub mod request_context;
 pub mod secret;
 pub mod source;
+pub mod trail;
 pub mod units;
 
 pub use object_store::*;

@@ -9,13 +9,13 @@ use crate::chunk_size::{CHUNK, piece};
 use crate::collect::{collect, larger_than};
 use crate::copying::LocatedCopy;
 use crate::digest::{AsyncHasher, HashLost};
-use crate::location::{Trail, meet};
 use crate::object_store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
     Trailer, Writer, check_key,
 };
 use crate::source::{Ended, Source};
+use crate::trail::{Trail, meet};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};

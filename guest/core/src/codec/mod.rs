@@ -24,19 +24,19 @@ pub trait Codec: 'static {
     fn encoder(&self) -> Box<dyn Encoder>;
     /// A new decoder for one object, whose encoded bytes are in `feed`.
     fn decoder(&self, feed: Feed) -> Box<dyn Decoder>;
-    /// Whether [`locate`](Self::locate) is supported.
+    /// Whether [`encoded_range`](Self::encoded_range) is supported.
     fn ranges(&self) -> bool;
     /// The bytes of the base that hold the plain bytes from `start` to `end`
     /// (exclusive).
-    fn locate(&self, start: u64, end: u64) -> Location;
-    /// A decoder for the bytes that `locate` found.
+    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange;
+    /// A decoder for the bytes of `encoded_range`.
     fn range_decoder(&self, feed: Feed) -> Box<dyn Decoder> {
         self.decoder(feed)
     }
 }
 
-/// The location of a plain range in the base.
-pub struct Location {
+/// The bytes of the base that hold a range of plain ones.
+pub struct EncodedRange {
     /// The first byte.
     pub start: u64,
     /// The number of bytes; the last ones may be missing at the end of the object.
@@ -86,7 +86,7 @@ impl<C: Codec> Transforming<C> {
         let info = marks::show(self.base.stat(key)?);
         let Some(size) = info.size else { return Ok(None) };
         let (start, end) = range.resolve(size)?;
-        let at = self.codec.locate(start, end);
+        let at = self.codec.encoded_range(start, end);
         // Read the version that this size belongs to.
         if inner.if_match.is_none() {
             inner.if_match = info.etag.as_deref().map(marks::unmask);

@@ -5,7 +5,7 @@
 //! as Python's `b64decode` does by default. Ranges read only the part of the base
 //! that holds them, unless lenient.
 
-use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
+use crate::codec::{Codec, Decoder, EncodedRange, Encoder, Feed, Transforming};
 use base64_simd::{STANDARD, forgiving_decode_inplace};
 use std::rc::Rc;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
@@ -54,9 +54,9 @@ impl Codec for Base64 {
         !self.lenient
     }
 
-    fn locate(&self, start: u64, end: u64) -> Location {
+    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange {
         let (first, last) = (start / 3, end.div_ceil(3));
-        Location {
+        EncodedRange {
             start: first.saturating_mul(4),
             length: (last - first).saturating_mul(4),
             skip: start % 3,

@@ -8,7 +8,7 @@
 //! Compressed bytes can't be read from the middle, so there is no `range`. Place
 //! validating and text decorators above it, and encrypting ones below.
 
-use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
+use crate::codec::{Codec, Decoder, EncodedRange, Encoder, Feed, Transforming};
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
@@ -69,8 +69,8 @@ impl Codec for Gzip {
         false
     }
 
-    fn locate(&self, start: u64, end: u64) -> Location {
-        Location { start: 0, length: u64::MAX, skip: start.min(end) }
+    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange {
+        EncodedRange { start: 0, length: u64::MAX, skip: start.min(end) }
     }
 }
 

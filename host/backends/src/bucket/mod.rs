@@ -11,13 +11,13 @@
 
 mod client;
 mod condition;
-mod conditions;
+mod condition_check;
+mod condition_support;
 mod config;
 mod copying;
 mod failure;
 mod list;
 mod object_metadata;
-mod preconditions;
 pub(crate) mod presign;
 mod probe;
 mod reader;
@@ -32,7 +32,7 @@ use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::Made;
-use conditions::{Conditions, Verdict};
+use condition_support::{ConditionSupport, Verdict};
 use config::{Conditional, Config};
 use reader::BucketReader;
 use retry::Calls;
@@ -80,7 +80,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         checks,
         part_size: config.part_size,
         concurrency: config.concurrency,
-        conditions: Conditions::new(match config.conditional {
+        conditions: ConditionSupport::new(match config.conditional {
             Conditional::Known(acts) => Some(acts),
             Conditional::Auto => None,
         }),

@@ -4,7 +4,7 @@
 //! remove their objects whatever the outcome.
 
 use super::condition::Condition;
-use super::conditions::Verdict;
+use super::condition_support::Verdict;
 use super::failure::Failure;
 use super::object_metadata::{self, Digest, Headers};
 use super::retry::{Calls, RequestTime};

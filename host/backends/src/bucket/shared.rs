@@ -1,7 +1,7 @@
 //! State that the store shares with its readers and writers.
 
 use super::client::Checks;
-use super::conditions::Conditions;
+use super::condition_support::ConditionSupport;
 use super::object_metadata::{self, Found};
 use super::retry::{Calls, RequestTime};
 use super::trial_key;
@@ -50,7 +50,7 @@ pub(super) struct Shared {
     pub(super) part_size: usize,
     pub(super) concurrency: usize,
     /// Whether the server acts on preconditions of writes.
-    pub(super) conditions: Conditions,
+    pub(super) conditions: ConditionSupport,
     /// The same for deletions; found out when first needed.
     pub(super) conditional_delete: OnceCell<bool>,
     /// Whether the etag of a multipart upload is the MD5 of its parts' MD5s.

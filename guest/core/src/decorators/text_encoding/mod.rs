@@ -17,7 +17,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use crate::codec::{Codec, Decoder, Encoder, Feed, Location, Transforming};
+use crate::codec::{Codec, Decoder, EncodedRange, Encoder, Feed, Transforming};
 use decode::{Decode, Pass};
 use encode::Encode;
 use scheme::{Scheme, scheme};
@@ -83,8 +83,8 @@ impl Codec for Text {
         }
     }
 
-    fn locate(&self, start: u64, end: u64) -> Location {
-        Location { start, length: end - start, skip: 0 }
+    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange {
+        EncodedRange { start, length: end - start, skip: 0 }
     }
 
     /// A range may begin inside a character, so don't validate it.

@@ -27,7 +27,7 @@ pub(super) enum Verdict {
 pub(super) type Attempt = future::Shared<BoxFuture<'static, Result<Verdict>>>;
 
 /// What is known about preconditions.
-pub(super) struct Conditions {
+pub(super) struct ConditionSupport {
     /// The verdict, and when it expires.
     verdict: Mutex<Option<(Verdict, Option<Instant>)>>,
     /// Whether a write that must fail did fail. Only the race is left to try.
@@ -35,7 +35,7 @@ pub(super) struct Conditions {
     pub(super) attempt: Mutex<Option<Attempt>>,
 }
 
-impl Conditions {
+impl ConditionSupport {
     /// `acts` is the configured answer; `None` to find out.
     pub(super) fn new(acts: Option<bool>) -> Self {
         let verdict = acts.map(|acts| if acts { Verdict::Acts } else { Verdict::Ignores });
@@ -76,13 +76,13 @@ mod tests {
     fn what_a_server_does_is_known_for_good_and_what_keys_may_not_try_for_a_while() {
         let later = Instant::now() + Duration::from_secs(3600);
         for verdict in [Verdict::Acts, Verdict::Ignores, Verdict::Races] {
-            let conditions = Conditions::new(None);
+            let conditions = ConditionSupport::new(None);
             assert!(conditions.claimed());
             conditions.settle(verdict);
             assert_eq!(conditions.claimed(), verdict == Verdict::Acts);
             assert_eq!(conditions.known_at(later), Some(verdict));
         }
-        let conditions = Conditions::new(None);
+        let conditions = ConditionSupport::new(None);
         conditions.settle(Verdict::Forbidden);
         assert_eq!(conditions.known(), Some(Verdict::Forbidden));
         assert!(!conditions.claimed());

@@ -3,7 +3,7 @@
 //! an outage does not disable them for the life of the process.
 
 use super::condition::Condition;
-use super::conditions::{Attempt, Verdict};
+use super::condition_support::{Attempt, Verdict};
 use super::probe;
 use super::shared::Shared;
 use futures::FutureExt;

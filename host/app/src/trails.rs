@@ -7,7 +7,7 @@ use std::path::Path;
 use storage_backends::{Place, backend};
 use storage_contract::kind::Keys;
 use storage_core::decorators::kind;
-use storage_store::location::{Step, Trail};
+use storage_store::trail::{Step, Trail};
 
 /// Every path from a store down to a backend. `factory` distinguishes stores
 /// that exist only in one factory, such as those in memory.
