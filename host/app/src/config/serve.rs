@@ -6,6 +6,8 @@ use super::model::ServeConfig;
 use super::yaml::{Data, Node, entry};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::path::Path;
+use storage_contract::options::{Options, Property};
 use storage_s3::options::{Limits, TlsFiles};
 use storage_s3::{CORS_SCHEMA, Rule, bucket_name};
 
@@ -41,8 +43,8 @@ impl Loader<'_> {
         let (credentials, anonymous) = schemas(access.0, access.1);
         let owned = |text| serde_json::from_str::<Value>(text).unwrap_or_default();
         schema["properties"]["cors"] = owned(CORS_SCHEMA);
-        schema["properties"]["tls"] = owned(TlsFiles::SCHEMA);
-        schema["properties"]["limits"] = owned(Limits::SCHEMA);
+        schema["properties"]["tls"] = owned(TlsFiles::JSON_SCHEMA);
+        schema["properties"]["limits"] = owned(Limits::JSON_SCHEMA);
         schema["properties"]["credentials"] = credentials;
         schema["properties"]["anonymous"] = anonymous;
         let value = self.converter.value(node, &schema, "serve");
@@ -81,15 +83,16 @@ impl Loader<'_> {
             }
         }
         // Absolute, for messages.
-        let file = |value: &Value| {
-            let path = self.directory.join(value.as_str()?);
-            Some(std::path::absolute(&path).unwrap_or(path))
+        let absolute = |path: &Path| {
+            let path = self.directory.join(path);
+            std::path::absolute(&path).unwrap_or(path)
         };
-        serve.staging = file(&value["staging"]);
-        if let (Some(cert), Some(key)) = (file(&value["tls"]["cert"]), file(&value["tls"]["key"])) {
-            serve.tls = Some(TlsFiles { cert, key });
+        serve.staging = value["staging"].as_str().map(|path| absolute(Path::new(path)));
+        if let Ok(TlsFiles { cert, key }) = TlsFiles::read(&value["tls"]) {
+            serve.tls = Some(TlsFiles { cert: absolute(&cert), key: absolute(&key) });
         }
-        serve.limits = Limits::from_checked(&value["limits"]);
+        // What does not fit was reported.
+        serve.limits = Limits::read(&value["limits"]).unwrap_or_default();
         let buckets: Vec<String> = match serve.expose.as_slice() {
             [] => vec!["main".to_owned()],
             exposed => exposed.iter().map(|(bucket, _)| bucket.clone()).collect(),
