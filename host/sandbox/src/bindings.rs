@@ -1,7 +1,7 @@
 //! Host bindings generated from `wit/`.
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "wit",
     world: "decorator-pack",
     imports: { default: async | trappable },
     exports: { default: async },

@@ -34,7 +34,7 @@ macro_rules! template {
 
 macro_rules! wit {
     ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../../wit/", $name)))),+]
+        &[$(($name, include_str!(concat!("../../../wit/", $name)))),+]
     };
 }
 
