@@ -1,5 +1,6 @@
-//! Object stores with behaviour: chains of sandboxed decorators over native
-//! backends.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Modules
 //!
 //! - [`store`]: the traits that every store implements.
 //! - [`objects`]: the store handle for users.
