@@ -1,16 +1,47 @@
-//! Builds the wasm guests and passes their paths to the crate, so that a plain `cargo
-//! build` suffices.
+//! Passes the paths of the wasm guests to the crate. In the repository it builds them, so
+//! that a plain `cargo build` suffices; a published package holds them.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// Each guest, and the variable that names its file to the crate.
+const GUESTS: [(&str, &str); 2] =
+    [("decorators", "DECORATORS_WASM"), ("transforming", "TRANSFORMING_WASM")];
+
 fn main() {
     // Read at run time: a path compiled into the script may belong to another checkout.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let root = manifest.join("../..");
+    let root = manifest.ancestors().nth(2);
+    let root = root.filter(|root| root.join("guest/component/Cargo.toml").exists());
+    let built = root.map(build_guests);
+    for (guest, variable) in GUESTS {
+        let wasm = match &built {
+            Some(folder) => folder.join(format!("storage_{guest}.wasm")),
+            None => packaged(&manifest, guest),
+        };
+        println!("cargo::rustc-env={variable}={}", wasm.display());
+    }
+}
+
+/// The file of a guest in a published package.
+fn packaged(manifest: &Path, guest: &str) -> PathBuf {
+    let wasm = manifest.join(format!("wasm/{guest}.wasm"));
+    println!("cargo::rerun-if-changed={}", wasm.display());
+    if !wasm.exists() {
+        fail(&format!(
+            "this package lacks wasm/{guest}.wasm: packages are made in the repository of \
+             storage-host, with: cargo run -p storage-tests --bin packages -- package"
+        ));
+    }
+    wasm
+}
+
+/// Builds the guests from the sources in the repository, and returns the folder that they
+/// are in.
+fn build_guests(root: &Path) -> PathBuf {
     for path in [
         "contract/src",
         "guest/core/src",
@@ -51,9 +82,7 @@ fn main() {
             cargo.env_remove(&name);
         }
     }
-    // SIMD makes base64 and inflate several times faster, and every runtime supports
-    // it.
-    cargo.env("RUSTFLAGS", "-C target-feature=+simd128");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(root).join("\u{1f}"));
 
     match build(&mut cargo) {
         Err(Failure::NoTarget) if add_target() => {
@@ -64,12 +93,19 @@ fn main() {
         Err(failure) => fail(&failure.to_string()),
         Ok(()) => {}
     }
-    for (variable, name) in
-        [("DECORATORS_WASM", "storage_decorators"), ("TRANSFORMING_WASM", "storage_transforming")]
-    {
-        let wasm = target_dir.join(TARGET).join(format!("release/{name}.wasm"));
-        println!("cargo::rustc-env={variable}={}", wasm.display());
+    target_dir.join(TARGET).join("release")
+}
+
+fn flags(root: &Path) -> Vec<String> {
+    // SIMD makes base64 and inflate several times faster, and every runtime supports it.
+    let mut flags = vec!["-Ctarget-feature=+simd128".to_owned()];
+    // Panics name their source files. What is published has no paths of this machine.
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let registry = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    for folder in [Some(root.to_owned()), registry.map(|home| home.join("registry/src"))] {
+        flags.extend(folder.map(|folder| format!("--remap-path-prefix={}=", folder.display())));
     }
+    flags
 }
 
 enum Failure {

@@ -19,6 +19,7 @@
 //! - [`templates`]: the output of `plugin new`, built as its README says.
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
 //! - [`mounts`]: filesystems mounted for a test.
+//! - [`packages`]: the published crates, packaged.
 //! - [`plugins`]: the plug-ins in `examples/plugins`, built.
 //! - [`wasm`]: crates built for wasm.
 //! - [`figures`]: helpers of the benchmarks, and their results in documents.
@@ -48,6 +49,7 @@ pub mod kinds;
 pub mod linear;
 pub mod lying;
 pub mod mounts;
+pub mod packages;
 pub mod plugins;
 pub mod process;
 pub mod proxy;

@@ -50,6 +50,9 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 /// The built-in decorators, compiled to wasm with this crate.
 pub static DECORATORS: &[u8] = include_bytes!(env!("DECORATORS_WASM"));
 
+/// The adapter that makes a pack of a transformer, compiled to wasm with this crate.
+pub static TRANSFORMING: &[u8] = include_bytes!(env!("TRANSFORMING_WASM"));
+
 /// The length of an epoch: how often running guests are checked.
 const TICK: Duration = Duration::from_millis(10);
 

@@ -1,12 +1,10 @@
 //! Turns a transformer into a pack of stores by composing its component with an adapter
 //! that the host brings. The transformer reaches the stores only through the adapter.
 
+use crate::TRANSFORMING;
 use anyhow::Context;
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, PackageId};
-
-/// The adapter, built with this crate.
-static TRANSFORMING: &[u8] = include_bytes!(env!("TRANSFORMING_WASM"));
 
 /// The interface that joins the two, as [`TRANSFORMING`] imports it.
 const TRANSFORM: &str = "storage:object-store/transform@0.1.0";
