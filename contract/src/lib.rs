@@ -29,6 +29,5 @@ pub mod store;
 pub mod types;
 
 pub use base_key::MappedWriter;
-pub use skipped::Skipped;
 pub use store::{Reader, SharedStore, Store, Writer};
 pub use types::*;

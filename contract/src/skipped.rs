@@ -4,14 +4,7 @@ use crate::store::Store;
 use crate::types::{Entry, Error, ListOptions, MAX_KEY_BYTES, Page, Result};
 use std::fmt::Write;
 
-/// Something stored among the objects that is not an object of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Skipped {
-    /// Its name, as written by [`printable`].
-    pub entry: String,
-    /// Why it is not an object; the same text for all entries of a kind.
-    pub reason: String,
-}
+pub use crate::types::Skipped;
 
 /// The longest name to show in full, in bytes.
 pub const MAX_SHOWN_BYTES: usize = 1_024;

@@ -342,7 +342,14 @@ pub struct Entry {
     pub info: ObjectInfo,
 }
 
-pub use crate::skipped::Skipped;
+/// Something stored among the objects that is not an object of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Skipped {
+    /// Its name, as written by [`printable`](crate::skipped::printable).
+    pub entry: String,
+    /// Why it is not an object; the same text for all entries of a kind.
+    pub reason: String,
+}
 
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
