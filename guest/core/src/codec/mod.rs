@@ -4,10 +4,12 @@
 //! store. It streams, keeps the plain size in the object's metadata, and shows
 //! readers the sizes and etags of plain bytes.
 
+mod coder;
 mod feed;
 pub(crate) mod marks;
 pub(crate) mod stream;
 
+pub use coder::{Decoder, Encoder};
 pub use feed::Feed;
 
 use storage_contract::source::{Source, whole};
@@ -43,20 +45,6 @@ pub struct EncodedRange {
     pub length: u64,
     /// The number of plain bytes to skip before the range.
     pub skip: u64,
-}
-
-/// Encodes one object.
-pub trait Encoder {
-    /// Encodes plain bytes, appending what is ready to `out`.
-    fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<()>;
-    /// Appends the remaining bytes to `out`.
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
-}
-
-/// Decodes one object.
-pub trait Decoder {
-    /// The next plain bytes: at least one and about `max`; empty at the end.
-    fn next(&mut self, max: usize) -> Result<Vec<u8>>;
 }
 
 /// A store that keeps its objects encoded in a base.

@@ -1,6 +1,7 @@
 //! Encoding and decoding while streaming.
 
-use super::{Decoder, Encoder, marks};
+use super::coder::{Decoder, Encoder};
+use super::marks;
 use storage_contract::store::{Reader, Writer};
 use storage_contract::types::{ByteRange, Error, ObjectInfo, Result, Trailer};
 

@@ -1,6 +1,7 @@
 //! Checks a transformer's answers before they are used.
 
-use super::{Behaviour, Part, ROOM, Transform};
+use super::transform::{Part, ROOM, Transform};
+use storage_contract::behaviour::Behaviour;
 use storage_contract::types::{Error, Result};
 
 /// Forwards calls, and rejects answers that break the contract.

@@ -5,7 +5,7 @@ use super::checked::Checked;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::format::{END, End, HEAD, Head, corrupt};
-use super::{Draw, Transform};
+use super::transform::{Draw, Transform};
 use crate::codec::stream::{Decoding, Encoding, wrong_size};
 use crate::codec::{Encoder as _, Feed, collect, marks};
 use crate::forward::forward;

@@ -1,9 +1,8 @@
 //! Decodes chunks from frames.
 
-use super::Part;
-use super::Transform;
 use super::checked::Checked;
 use super::format::{END, End, FRAME, Frame, HEAD, Head, MAX_TABLE, corrupt, most_encoded};
+use super::transform::{Part, Transform};
 use crate::codec::{self, Feed};
 use std::rc::Rc;
 use storage_contract::types::Result;

@@ -1,9 +1,8 @@
 //! Encodes chunks into frames.
 
-use super::Part;
-use super::Transform;
 use super::checked::Checked;
 use super::format::{End, FRAME, Frame, Head, MAX_TABLE, Table};
+use super::transform::{Part, Transform};
 use crate::codec;
 use std::rc::Rc;
 use storage_contract::types::Result;

@@ -1,6 +1,6 @@
 //! The frame format of chunked objects, as described in `docs/transformers.md`.
 
-use super::{MAX_CHUNK, ROOM};
+use super::transform::{MAX_CHUNK, ROOM};
 use flate2::Crc;
 use storage_contract::types::{Error, Result};
 

@@ -1,10 +1,11 @@
 //! A transformer's key mapping, for [`KeyMapping`](crate::keymap::KeyMapping).
 
 use super::checked::Checked;
-use super::{KeyMap, Transform};
+use super::transform::Transform;
 use crate::keymap::Mapping;
 use std::borrow::Cow;
 use std::rc::Rc;
+use storage_contract::behaviour::KeyMap;
 use storage_contract::types::{Error, Result};
 
 /// The key mapping of a transformer.

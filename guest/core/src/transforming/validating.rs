@@ -1,7 +1,7 @@
 //! Calls a transformer's `validate` before every write.
 
-use super::Transform;
 use super::checked::Checked;
+use super::transform::Transform;
 use crate::forward::forward;
 use std::rc::Rc;
 use storage_contract::store::{SharedStore, Store, Writer};

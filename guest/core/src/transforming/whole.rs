@@ -2,7 +2,7 @@
 //! returned.
 
 use super::checked::Checked;
-use super::{ROOM, Transform};
+use super::transform::{ROOM, Transform};
 use crate::codec::marks;
 use crate::codec::stream::wrong_size;
 use std::rc::Rc;
