@@ -1,7 +1,4 @@
 //! Bindings generated from `wit/`.
-#![expect(unsafe_code, reason = "generated from wit/, which documents every item")]
-
-use crate::exports::Pack;
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -15,5 +12,3 @@ wit_bindgen::generate!({
     ",
     generate_all,
 });
-
-export!(Pack);

@@ -16,7 +16,12 @@ thread_local! {
 }
 
 /// The component.
-pub struct Pack;
+struct Pack;
+
+#[expect(unsafe_code, reason = "generated from wit/: lists and resources pass through memory")]
+const _: () = {
+    crate::bindings::export!(Pack with_types_in crate::bindings);
+};
 
 impl decorators::Guest for Pack {
     fn kinds() -> Vec<decorators::Kind> {

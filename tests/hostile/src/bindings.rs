@@ -1,7 +1,3 @@
 //! Bindings generated from `wit/`.
 
-use crate::Hostile;
-
 wit_bindgen::generate!({ path: "../../wit", world: "decorator-pack" });
-
-export!(Hostile);

@@ -1,6 +1,5 @@
 //! The attacks.
 
-use crate::bindings::exports::storage::object_store::object_store::GuestStore;
 use crate::bindings::storage::object_store::{
     coordinator, object_store as outside, observer, types,
 };
@@ -35,10 +34,6 @@ impl Plan {
             "memory" => memory(),
             "base-handles" => loop {
                 std::mem::forget(outside::open("memory")?);
-            },
-            // The address is never dereferenced; only the number of handles matters.
-            "own-handles" => loop {
-                unsafe { crate::store::Stored::_resource_new(std::ptr::null_mut()) };
             },
             "locks" => {
                 for i in 0u64.. {

@@ -15,6 +15,8 @@ static KINDS: [u8; 16] = *b"kinds: well.....";
 
 struct Hostile;
 
+bindings::export!(Hostile with_types_in bindings);
+
 impl decorators::Guest for Hostile {
     fn kinds() -> Vec<decorators::Kind> {
         let mode = unsafe { std::ptr::read_volatile(&raw const KINDS) };

@@ -15,11 +15,20 @@ impl Stored {
     fn lies(&self, operation: &str, key: &str, what: &str) -> bool {
         self.plan.due(operation, key) && self.plan.what == what
     }
+
+    /// Performs the attacks that do not forge an answer.
+    fn strike(&self, operation: &str, key: &str) -> Result<(), Error> {
+        while self.lies(operation, key, "own-handles") {
+            // The address is never dereferenced; only the number of handles matters.
+            unsafe { <Self as own::GuestStore>::_resource_new(std::ptr::null_mut()) };
+        }
+        self.plan.strike(operation, key)
+    }
 }
 
 impl own::GuestStore for Stored {
     fn capabilities(&self) -> types::Capabilities {
-        let _ = self.plan.strike("capabilities", "bad");
+        let _ = self.strike("capabilities", "bad");
         self.base.capabilities()
     }
 
@@ -28,7 +37,7 @@ impl own::GuestStore for Stored {
         key: String,
         options: types::ReadOptions,
     ) -> Result<(types::ObjectInfo, Vec<u8>), Error> {
-        self.plan.strike("get", &key)?;
+        self.strike("get", &key)?;
         let (mut info, mut data) = self.base.get(&key, &options)?;
         if self.lies("get", &key, "vast-list") {
             data = vec![0; 40_000_000];
@@ -52,27 +61,27 @@ impl own::GuestStore for Stored {
         data: Vec<u8>,
         options: types::PutOptions,
     ) -> Result<types::ObjectInfo, Error> {
-        self.plan.strike("put", &key)?;
+        self.strike("put", &key)?;
         self.base.put(&key, &data, &options)
     }
 
     fn exists(&self, key: String) -> Result<bool, Error> {
-        self.plan.strike("exists", &key)?;
+        self.strike("exists", &key)?;
         self.base.exists(&key)
     }
 
     fn delete(&self, key: String, options: types::DeleteOptions) -> Result<(), Error> {
-        self.plan.strike("delete", &key)?;
+        self.strike("delete", &key)?;
         self.base.delete(&key, &options)
     }
 
     fn stat(&self, key: String) -> Result<types::ObjectInfo, Error> {
-        self.plan.strike("stat", &key)?;
+        self.strike("stat", &key)?;
         self.base.stat(&key)
     }
 
     fn list(&self, options: types::ListOptions) -> Result<types::Page, Error> {
-        self.plan.strike("list", &options.prefix)?;
+        self.strike("list", &options.prefix)?;
         let mut page = self.base.list(&options)?;
         if self.lies("list", &options.prefix, "many") {
             let info = types::ObjectInfo {
@@ -96,20 +105,20 @@ impl own::GuestStore for Stored {
     }
 
     fn read(&self, key: String, options: types::ReadOptions) -> Result<own::Reader, Error> {
-        self.plan.strike("read", &key)?;
+        self.strike("read", &key)?;
         let reader = self.base.read(&key, &options)?;
         let sized = !self.lies("next", &key, "endless-unsized");
         Ok(own::Reader::new(Reading { reader, plan: self.plan.clone(), key, sized }))
     }
 
     fn write(&self, key: String, options: types::PutOptions) -> Result<own::Writer, Error> {
-        self.plan.strike("write", &key)?;
+        self.strike("write", &key)?;
         let writer = self.base.write(&key, &options)?;
         Ok(own::Writer::new(Writing { writer, plan: self.plan.clone(), key }))
     }
 
     fn locate(&self, key: String, _: types::Access) -> Result<Option<types::Location>, Error> {
-        self.plan.strike("locate", &key)?;
+        self.strike("locate", &key)?;
         let base = if self.lies("locate", &key, "foreign") { "calm" } else { "memory" };
         let key = if self.lies("locate", &key, "no-key") { "\0".to_owned() } else { key };
         let located = self.plan.at == "locate";

@@ -1,7 +1,7 @@
 //! The attacks of the test transformer.
 
-use crate::Config;
 use crate::bindings::storage::object_store::types::Error;
+use crate::config::Config;
 use std::hint::black_box;
 
 /// Whether to attack in this call.

@@ -2,27 +2,24 @@
 //! `do` the attack there. Keys without `bad` always work.
 
 mod bindings;
+mod config;
 mod harm;
 mod rules;
 
 use bindings::exports::storage::object_store::transform::{Behaviour, Description, Guest, Part};
 use bindings::storage::object_store::types::Error;
+use config::Config;
 use std::sync::OnceLock;
 
 /// The behaviour of `describe`. Tests patch it in the compiled file.
 #[used]
 static MODE: [u8; 18] = *b"describe: well....";
 
-struct Config {
-    rules: String,
-    at: String,
-    what: String,
-    chunk_size: u32,
-}
-
 static CONFIG: OnceLock<Config> = OnceLock::new();
 
 struct Rules;
+
+bindings::export!(Rules with_types_in bindings);
 
 impl Guest for Rules {
     fn describe() -> Description {

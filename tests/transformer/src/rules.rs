@@ -1,10 +1,10 @@
 //! The rules of the test transformer.
 
-use crate::Config;
 use crate::bindings::exports::storage::object_store::transform::{
     Behaviour, Chunked, Data, KeyMap, Part, Validation, Whole,
 };
 use crate::bindings::storage::object_store::types::Error;
+use crate::config::Config;
 
 /// The most bytes of an object that is transformed as a whole.
 const MOST: u32 = 8 << 20;

@@ -4,16 +4,22 @@
 use super::bindings::exports::storage::object_store::{decorators, object_store};
 use super::bindings::storage::object_store::types as wit;
 use super::store::{Reading, Stored, Writing};
-use super::{Kinds, base, convert, surroundings};
+use super::{base, convert, surroundings};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use storage_contract::SharedStore;
 use storage_contract::chain::{self, Base, Node};
-use storage_contract::kind::BaseShape;
+use storage_contract::kind::{BaseShape, Kind};
 
 thread_local! {
     static BUILT: RefCell<HashMap<String, SharedStore>> = RefCell::default();
+}
+
+/// The store types of a pack.
+pub trait Kinds: 'static {
+    /// All store types.
+    fn kinds() -> &'static [&'static Kind];
 }
 
 /// A pack of these kinds as a component.
@@ -21,7 +27,7 @@ pub struct Pack<K>(PhantomData<K>);
 
 impl<K: Kinds> decorators::Guest for Pack<K> {
     fn kinds() -> Vec<decorators::Kind> {
-        let kind = |k: &&storage_contract::kind::Kind| decorators::Kind {
+        let kind = |k: &&Kind| decorators::Kind {
             name: k.name.to_owned(),
             aliases: k.aliases.iter().map(|a| (*a).to_owned()).collect(),
             base: match k.base {

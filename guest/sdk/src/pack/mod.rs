@@ -8,13 +8,5 @@ mod exports;
 mod store;
 mod surroundings;
 
-pub use exports::Pack;
+pub use exports::{Kinds, Pack};
 pub(crate) use surroundings::context;
-
-use storage_contract::kind::Kind;
-
-/// The store types of a pack.
-pub trait Kinds: 'static {
-    /// All store types.
-    fn kinds() -> &'static [&'static Kind];
-}

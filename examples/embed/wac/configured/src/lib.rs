@@ -30,6 +30,8 @@ fn build() -> Result<String, Error> {
 
 struct Component;
 
+bindings::export!(Component with_types_in bindings);
+
 impl wit::Guest for Component {
     type Store = Store;
     type Reader = pack::Reader;

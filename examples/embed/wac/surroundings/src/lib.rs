@@ -22,6 +22,8 @@ thread_local! {
 
 struct Component;
 
+bindings::export!(Component with_types_in bindings);
+
 impl observer::Guest for Component {
     fn log(level: Level, store: String, message: String) {
         let level = match level {
