@@ -14,3 +14,4 @@ pub mod locating;
 pub mod model;
 pub mod strange;
 pub mod subject;
+mod values;

@@ -1,8 +1,8 @@
 //! Whether an operation gives the same where `locate` says that it may be done instead.
 
-use crate::cases::bytes;
 use crate::strange::{KEYS, NO_PATHS, refused};
 use crate::subject::{Located, Subject, read_all};
+use crate::values::bytes;
 use anyhow::{Context, Result, ensure};
 use storage_contract::types::{
     Access, ByteRange, DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions,

@@ -1,8 +1,8 @@
 //! Random operations, compared with a `BTreeMap` as the model.
 
-use crate::cases::bytes;
 use crate::strange::KEYS;
 use crate::subject::{Maker, Subject, read_all};
+use crate::values::bytes;
 use anyhow::{Context, Result, bail, ensure};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};

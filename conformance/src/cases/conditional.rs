@@ -1,13 +1,14 @@
 //! Cases for `if-absent`, `if-match` and `if-none-match`.
 
-use super::{etag, expect, place};
+use super::expect::{etag, expect};
 use crate::subject::{Subject, read_all};
+use crate::values::place;
 use anyhow::{Result, ensure};
 use storage_contract::types::{
     Error, ObjectInfo, PutOptions, ReadOptions, Result as Stored, Trailer,
 };
 
-super::cases! {
+super::case::cases! {
     [write, conditional] test_put_if_absent_over_nothing test_put_if_absent_over_an_object
         test_put_if_match_over_nothing test_put_if_match_with_another_etag
         test_write_if_absent_lost_to_another_put;

@@ -1,11 +1,12 @@
 //! Cases for `delete`.
 
-use super::{expect, place};
+use super::expect::expect;
 use crate::subject::Subject;
+use crate::values::place;
 use anyhow::{Result, ensure};
 use storage_contract::types::{DeleteOptions, Error, ReadOptions};
 
-super::cases! {
+super::case::cases! {
     [delete] test_delete_removes_the_object test_delete_of_a_missing_key_is_not_found
         test_delete_leaves_the_others test_delete_and_put_again;
     [delete, read] test_delete_if_match_with_another_etag_is_refused

@@ -1,12 +1,13 @@
 //! Cases for keys that stores tend to get wrong, long ones, and ones to refuse.
 
-use super::{bytes, expect};
+use super::expect::expect;
 use crate::strange::{KEYS, NO_PATHS, refused};
 use crate::subject::Subject;
+use crate::values::bytes;
 use anyhow::{Context, Result, ensure};
 use storage_contract::types::{Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions};
 
-super::cases! {
+super::case::cases! {
     [read, write] test_put_every_strange_key test_put_strange_keys_are_never_aliased
         test_put_keys_that_are_no_paths test_put_of_long_keys;
     [read, write, list] test_list_every_strange_key;

@@ -1,11 +1,12 @@
 //! Cases for `list`.
 
-use super::{expect, place};
+use super::expect::expect;
 use crate::subject::Subject;
+use crate::values::place;
 use anyhow::{Result, ensure};
 use storage_contract::types::{Entry, Error, ListOptions, PAGE_LIMIT};
 
-super::cases! {
+super::case::cases! {
     [list] test_list_of_nothing test_list_gives_every_key_once test_list_prefix_is_bytewise
         test_list_prefix_that_nothing_has test_list_in_pages_gives_every_key_once
         test_list_limit_of_zero_and_too_many_still_work test_list_of_what_is_left_out

@@ -1,12 +1,13 @@
 //! Cases for content types, user metadata and etags given by the caller.
 
-use super::{etag, place};
+use super::expect::etag;
 use crate::subject::Subject;
+use crate::values::place;
 use anyhow::{Result, ensure};
 use md5::{Digest, Md5};
 use storage_contract::types::{Metadata, ObjectInfo, PutOptions, ReadOptions, Trailer};
 
-super::cases! {
+super::case::cases! {
     [write, replace, read, metadata] test_put_keeps_the_content_type test_put_replaces_metadata;
     [write, read, metadata] test_put_keeps_metadata test_put_keeps_a_given_etag
         test_put_keeps_an_etag_that_looks_like_an_md5

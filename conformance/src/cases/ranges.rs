@@ -1,11 +1,12 @@
 //! Cases for byte ranges.
 
-use super::{bytes, expect, place};
+use super::expect::expect;
 use crate::subject::{Subject, read_all};
+use crate::values::{bytes, place};
 use anyhow::{Result, ensure};
 use storage_contract::types::{ByteRange, Error, PutOptions, ReadOptions};
 
-super::cases! {
+super::case::cases! {
     [read, range] test_get_range_gives_the_part test_get_range_past_the_end_is_cut
         test_get_range_that_starts_past_the_end_is_refused
         test_get_range_of_no_bytes_is_refused test_get_range_of_an_empty_object_is_refused

@@ -1,11 +1,12 @@
 //! Cases for `get`, `exists`, `stat` and `read` of whole objects.
 
-use super::{LENGTHS, bytes, expect, place};
+use super::expect::expect;
 use crate::subject::{Subject, read_all};
+use crate::values::{LENGTHS, bytes, place};
 use anyhow::{Result, ensure};
 use storage_contract::types::{Error, PutOptions, ReadOptions, Trailer};
 
-super::cases! {
+super::case::cases! {
     [read] test_get_gives_what_was_put test_get_of_a_missing_key_is_not_found
         test_read_gives_what_get_gives test_read_of_a_missing_key_is_not_found
         test_read_stays_at_its_end test_read_in_single_bytes_gives_every_byte

@@ -1,8 +1,10 @@
 //! Cases for undeclared capabilities: a store must refuse their operations and
 //! change nothing.
 
-use super::{Case, expect, place};
+use super::case::Case;
+use super::expect::expect;
 use crate::subject::Subject;
+use crate::values::place;
 use anyhow::{Result, ensure};
 use storage_contract::types::{ByteRange, Error, ListOptions, PutOptions, ReadOptions};
 

@@ -1,11 +1,12 @@
 //! Cases for `put` and `write`.
 
-use super::{bytes, expect, place, refused};
+use super::expect::{expect, refused};
 use crate::subject::{Subject, read_all};
+use crate::values::{bytes, place};
 use anyhow::{Result, ensure};
 use storage_contract::types::{Error, ObjectInfo, PutOptions, ReadOptions, Trailer};
 
-super::cases! {
+super::case::cases! {
     [write] test_put_stores_what_was_given test_put_of_no_bytes
         test_write_stores_what_was_pushed test_write_of_many_small_chunks
         test_write_without_a_chunk test_write_ignores_empty_chunks
