@@ -1,7 +1,8 @@
 //! Zip archives with arbitrary contents.
 
 use crate::database::{everything, open};
-use crate::readable;
+use crate::errors::readable;
+use crate::runtime::runtime;
 use storage_host::store::{Error, PutOptions};
 
 pub fn run(data: &[u8]) {
@@ -18,7 +19,7 @@ pub fn run(data: &[u8]) {
         }
     };
     let before = everything(&store);
-    let put = crate::runtime().block_on(store.put("new", "content".into(), PutOptions::default()));
+    let put = runtime().block_on(store.put("new", "content".into(), PutOptions::default()));
     let put = match put {
         Ok(_) => true,
         Err(error) => {
@@ -26,7 +27,7 @@ pub fn run(data: &[u8]) {
             false
         }
     };
-    crate::runtime().block_on(store.close()).unwrap_or_else(|error| readable(&error));
+    runtime().block_on(store.close()).unwrap_or_else(|error| readable(&error));
     drop(store);
     // Everything that could be read before must still be readable.
     let store = open("ZipStore", "path", &file).expect("it was opened before");

@@ -1,6 +1,7 @@
 //! SQLite databases with arbitrary contents.
 
-use crate::{readable, runtime};
+use crate::errors::readable;
+use crate::runtime::runtime;
 use std::collections::BTreeMap;
 use std::path::Path;
 use storage_contract::types::{ListOptions, ReadOptions};

@@ -1,7 +1,7 @@
 //! Arbitrary bytes on a connection to the endpoint: the answer is HTTP or nothing,
 //! and other clients are still served.
 
-use crate::runtime;
+use crate::runtime::runtime;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
 //! Keys through every decorator that maps or validates them: no two keys share an
 //! object, each object is found again, and foreign objects are never shown.
 
-use crate::readable;
+use crate::errors::readable;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use storage_contract::chain::{Base, Node};

@@ -7,13 +7,11 @@ mod archive;
 mod config;
 mod database;
 mod endpoint;
+mod errors;
 mod keys;
 mod plugin;
+mod runtime;
 mod streams;
-
-use std::sync::OnceLock;
-use storage_contract::types::Error;
-use tokio::runtime::Runtime;
 
 /// A fuzz target.
 pub struct Target {
@@ -44,19 +42,4 @@ pub const TARGETS: &[Target] = &[
 pub fn target(name: &str) -> &'static Target {
     let found = TARGETS.iter().find(|target| target.name == name);
     found.unwrap_or_else(|| panic!("there is no target {name:?}"))
-}
-
-/// The runtime for the host's stores, with one worker thread.
-fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(1).enable_all().build().expect("a runtime")
-    })
-}
-
-/// Errors must say something.
-fn readable(error: &Error) {
-    let text = error.to_string();
-    assert!(!text.trim().is_empty(), "{error:?} says nothing");
 }

@@ -1,7 +1,7 @@
 //! Bytes through every decorator that encodes them: the result does not depend on
 //! how they are read, and what was written comes back.
 
-use crate::readable;
+use crate::errors::readable;
 use std::rc::Rc;
 use storage_contract::chain::{Base, Node};
 use storage_contract::env::Env;
