@@ -1,27 +1,27 @@
 //! A sandboxed chain of decorators as an [`ObjectStore`].
 
-use super::bindings::exports::storage::object_store::object_store::{
-    GuestReader, GuestStore, GuestWriter,
-};
+use super::bindings::exports::storage::object_store::object_store::GuestStore;
 use super::bindings::storage::object_store::types;
+use super::instance::{Instance, within};
 use super::locating::Locating;
-use super::pool::{Instance, Lease, Pool, within};
+use super::pack::Pack;
+use super::pool::{Lease, Pool};
+use super::state::Shared;
 use super::stream_slot::StreamSlot;
+use super::streams::{ChainReader, ChainWriter, guest_reader};
 use super::{check, convert};
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use storage_contract::chain::Node;
 use storage_store::base_key::MappedWriter;
 use storage_store::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, ObjectInfo, ObjectStore, Page,
-    PutOptions, ReadOptions, Reader, Result, SharedStore, Trailer, Writer, check_key,
+    PutOptions, ReadOptions, Reader, Result, SharedStore, Writer, check_key,
 };
-use wasmtime::component::ResourceAny;
-
-/// The most bytes that cross the sandbox boundary in one call of a stream.
-const MAX_CHUNK: usize = 1024 * 1024;
 
 /// A chain of decorators, built in instances of one component.
 pub struct Chain {
@@ -52,13 +52,6 @@ macro_rules! call {
             }
         }
     }};
-}
-
-/// Makes one call on a stream, in the instance that its slot is in.
-macro_rules! on {
-    ($slot:expr, |$instance:ident| $call:expr) => {
-        $slot.call(move |$instance: &mut Instance| Box::pin(async move { $call })).await?
-    };
 }
 
 /// Makes the call that opens a stream.
@@ -93,8 +86,19 @@ macro_rules! once {
 }
 
 impl Chain {
-    /// Builds the chain once to find out whether it can be built, and its capabilities.
-    pub(super) async fn open(pool: Arc<Pool>) -> Result<Self> {
+    /// A chain over the given base stores. Builds it once to find out whether it can be
+    /// built, and its capabilities. `nodes` are in dependency order; the last one is the root.
+    pub(super) async fn build(
+        pack: &Arc<Pack>,
+        nodes: Vec<Node>,
+        bases: HashMap<String, SharedStore>,
+        shared: Shared,
+    ) -> Result<Self> {
+        if nodes.is_empty() {
+            return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
+        }
+        let nodes = nodes.into_iter().map(convert::node_out).collect();
+        let pool = Pool::new(pack.clone(), nodes, Arc::new(bases), shared);
         let capabilities = ask(&pool).await?;
         let conditional = AtomicBool::new(capabilities.conditional);
         Ok(Self { pool, capabilities, conditional, locating: Locating::default() })
@@ -311,16 +315,7 @@ impl ObjectStore for Chain {
             Ok((info, expected))
         });
         let (info, expected) = checked.map_err(|problem| self.pool.breach(&problem))?;
-        let pool = self.pool.clone();
-        Ok(Box::new(ChainReader {
-            pool,
-            slot: Some(slot),
-            reader,
-            info,
-            gave: 0,
-            expected,
-            failed: None,
-        }))
+        Ok(Box::new(ChainReader::new(self.pool.clone(), slot, reader, info, expected)))
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
@@ -341,7 +336,7 @@ impl ObjectStore for Chain {
         let opened = opened.map_err(|error| self.pool.convert_error(error));
         self.refused(refuses(conditional, &opened)).await;
         let (writer, ()) = opened?;
-        Ok(Box::new(ChainWriter { pool: self.pool.clone(), slot, writer, pushed: 0 }))
+        Ok(Box::new(ChainWriter::new(self.pool.clone(), slot, writer)))
     }
 
     async fn copy(&self, _: &str, _: &str, _: &str, _: PutOptions) -> Result<Option<ObjectInfo>> {
@@ -355,137 +350,5 @@ impl ObjectStore for Chain {
     async fn close(&self) -> Result<()> {
         self.pool.close().await;
         Ok(())
-    }
-}
-
-fn guest_reader(exports: &super::bindings::DecoratorPack) -> GuestReader<'_> {
-    exports.storage_object_store_object_store().reader()
-}
-
-fn guest_writer(exports: &super::bindings::DecoratorPack) -> GuestWriter<'_> {
-    exports.storage_object_store_object_store().writer()
-}
-
-/// Holds a stream slot until the end of the object.
-struct ChainReader {
-    pool: Arc<Pool>,
-    slot: Option<StreamSlot>,
-    reader: ResourceAny,
-    info: ObjectInfo,
-    /// Bytes read so far, and the bytes that the reader must return in all. `expected`
-    /// is set where a plug-in's answers are checked.
-    gave: u64,
-    expected: Option<u64>,
-    /// The error that ended it. A later call must not seem to reach the end.
-    failed: Option<Error>,
-}
-
-impl ChainReader {
-    async fn ask(&mut self, max: usize) -> Result<Bytes> {
-        let Some(slot) = &self.slot else { return Ok(Bytes::new()) };
-        let max = max.clamp(1, MAX_CHUNK);
-        let asked = u32::try_from(max).unwrap_or(u32::MAX);
-        let reader = self.reader;
-        let chunk = on!(slot, |i| {
-            let (offload, guest) = (i.offload(), guest_reader(&i.exports));
-            offload.run(pin!(guest.call_next(&mut i.store, reader, asked))).await
-        });
-        let chunk = chunk.map_err(|error| self.pool.convert_error(error))?;
-        self.gave += chunk.len() as u64;
-        if let Some(problem) = self.problem(&chunk, max) {
-            // The bytes so far must not pass for the whole object.
-            self.slot = None;
-            return Err(self.pool.breach(&problem));
-        }
-        if chunk.is_empty()
-            && let Some(slot) = self.slot.take()
-        {
-            slot.close().await?;
-        }
-        Ok(chunk.into())
-    }
-
-    /// What is wrong with a chunk, if anything, given the bytes before it.
-    fn problem(&self, chunk: &[u8], max: usize) -> Option<String> {
-        let (length, gave) = (chunk.len(), self.gave);
-        if length > max {
-            return Some(format!("a reader was asked for {max} bytes and gave {length}"));
-        }
-        let most = self.pool.pack().limits().object_size;
-        match self.expected {
-            Some(expected) if gave > expected => {
-                Some(format!("a reader gave more than the {expected} bytes of the object or range"))
-            }
-            Some(expected) if chunk.is_empty() && gave < expected => {
-                Some(format!("a reader ended after {gave} of {expected} bytes"))
-            }
-            _ if gave > most => {
-                let most = storage_store::units::show_bytes(most);
-                Some(format!("a reader gave more than {most}, its limit object_size"))
-            }
-            _ => None,
-        }
-    }
-}
-
-#[async_trait]
-impl Reader for ChainReader {
-    fn info(&self) -> &ObjectInfo {
-        &self.info
-    }
-
-    async fn next(&mut self, max: usize) -> Result<Bytes> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let asked = self.ask(max).await;
-        asked.inspect_err(|error| self.failed = Some(error.clone()))
-    }
-}
-
-/// Holds a stream slot until `finish`. Dropping it before drops the unfinished writers
-/// of the base stores, too.
-struct ChainWriter {
-    pool: Arc<Pool>,
-    slot: StreamSlot,
-    writer: ResourceAny,
-    /// Bytes pushed so far; some decorators buffer them until the end.
-    pushed: usize,
-}
-
-#[async_trait]
-impl Writer for ChainWriter {
-    async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
-        while !chunk.is_empty() {
-            let piece = chunk.split_to(chunk.len().min(MAX_CHUNK));
-            let writer = self.writer;
-            self.pushed = self.pushed.saturating_add(piece.len());
-            let done = on!(self.slot, |i| {
-                let (offload, guest) = (i.offload(), guest_writer(&i.exports));
-                offload.add(piece.len()).await;
-                offload.run(pin!(guest.call_push(&mut i.store, writer, &piece))).await
-            });
-            done.map_err(|error| self.pool.convert_error(error))?;
-        }
-        Ok(())
-    }
-
-    async fn finish(mut self: Box<Self>, trailer: Trailer) -> Result<ObjectInfo> {
-        let trailer = convert::trailer_out(trailer);
-        let (writer, pushed) = (self.writer, self.pushed);
-        let done = on!(self.slot, |i| {
-            let (offload, guest) = (i.offload(), guest_writer(&i.exports));
-            offload.add(pushed).await;
-            offload.run(pin!(guest.call_finish(&mut i.store, writer, &trailer))).await
-        });
-        let info = match done {
-            Ok(info) => self.pool.accept(info).map_err(|problem| self.pool.breach(&problem))?,
-            Err(error) => {
-                self.slot.close().await?;
-                return Err(self.pool.convert_error(error));
-            }
-        };
-        self.slot.close().await?;
-        Ok(info)
     }
 }

@@ -1,8 +1,11 @@
 //! Resource limits of a component's instances.
 
-use super::TICK;
+use super::epoch::TICK;
 use crate::options::PluginLimits;
 use std::time::Duration;
+
+/// The most linear memory of an instance of the built-in decorators, in bytes.
+pub const MAX_MEMORY: usize = 512 * 1024 * 1024;
 
 /// Limits of one instance, of one call, and of all instances of one chain.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +38,7 @@ impl Limits {
     ///
     /// [decision 16]: https://github.com/storage-host/storage-host/blob/main/docs/decisions/0016-our-own-guests-are-not-interrupted.md
     pub const BUILT_IN: Self = Self {
-        memory: super::MAX_MEMORY,
+        memory: MAX_MEMORY,
         table: 20_000,
         handles: 10_000,
         ticks: None,

@@ -1,6 +1,6 @@
 //! The observer that logs the messages of decorators.
 
-use crate::Observer;
+use crate::state::Observer;
 use storage_contract::env::{Event, Level};
 use storage_store::request_context::current;
 

@@ -3,15 +3,11 @@
 
 use super::bindings::exports::storage::object_store::decorators as wit;
 use super::bindings::{DecoratorPack, DecoratorPackPre};
-use super::chain::Chain;
 use super::circuit_breaker::{Counters, Health};
 use super::limits::Limits;
 use super::plugin::{output::OutputLog, wasi};
-use super::pool::Pool;
 use super::state::{Shared, State};
-use std::collections::HashMap;
 use std::sync::Arc;
-use storage_store::{Error, Result, SharedStore};
 use wasmtime_wasi::WasiCtx;
 
 /// Compiled code and the limits of its instances.
@@ -82,33 +78,5 @@ impl Pack {
         store.set_epoch_deadline(ticks);
         let exports = self.instantiate(&mut store).await?;
         exports.storage_object_store_decorators().call_kinds(&mut store).await
-    }
-
-    /// Builds a chain over the given base stores. `nodes` are in dependency order; the
-    /// last one is the root.
-    pub async fn chain(
-        self: &Arc<Self>,
-        nodes: Vec<storage_contract::chain::Node>,
-        bases: HashMap<String, SharedStore>,
-        shared: Shared,
-    ) -> Result<Chain> {
-        if nodes.is_empty() {
-            return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));
-        }
-        let nodes = nodes.into_iter().map(node).collect();
-        Chain::open(Pool::new(self.clone(), nodes, Arc::new(bases), shared)).await
-    }
-}
-
-fn node(node: storage_contract::chain::Node) -> wit::Node {
-    let base = |base| match base {
-        storage_contract::chain::Base::Node(index) => wit::Base::Node(index),
-        storage_contract::chain::Base::Name(name) => wit::Base::Name(name),
-    };
-    wit::Node {
-        name: node.name,
-        type_: node.kind,
-        config: node.config,
-        bases: node.bases.into_iter().map(base).collect(),
     }
 }

@@ -1,23 +1,20 @@
 //! Creates, leases, reuses and discards the instances of one chain.
 
-use super::bindings::exports;
+use super::bindings::exports::storage::object_store::decorators as wit;
 use super::bindings::storage::object_store::types;
 use super::circuit_breaker::{Fault, Health};
-use super::offload::Offload;
+use super::epoch::TICK;
+use super::instance::{Exceeded, Instance, within};
 use super::pack::Pack;
 use super::state::{Shared, State};
-use super::stream_slot::StreamSlots;
-use super::{TICK, check, convert};
+use super::stream_instances::StreamInstances;
+use super::{check, convert};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use storage_store::{Error, ObjectInfo, Result, SharedStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wasmtime::UpdateDeadline;
-use wasmtime::component::ResourceAny;
-
-pub(super) use exports::storage::object_store::decorators::Node;
 
 /// The most linear memory of all idle instances together. Instances beyond that are
 /// discarded, since creating one takes microseconds.
@@ -27,30 +24,15 @@ const MAX_IDLE_MEMORY: usize = 32 * 1024 * 1024;
 /// with its keys and metadata, or a page of a listing.
 const MAX_HOSTCALL: usize = 32 * 1024 * 1024;
 
-/// One instance with its chain built. Boxed, because it is large and each call moves it
-/// several times.
-pub(super) struct Instance {
-    pub store: wasmtime::Store<State>,
-    pub exports: super::bindings::DecoratorPack,
-    pub root: ResourceAny,
-}
-
-impl Instance {
-    /// The byte count of the current call.
-    pub fn offload(&self) -> Offload {
-        self.store.data().offload.clone()
-    }
-}
-
 /// The instances of one chain.
 pub(super) struct Pool {
     pack: Arc<Pack>,
-    nodes: Vec<Node>,
+    nodes: Vec<wit::Node>,
     bases: Arc<HashMap<String, SharedStore>>,
     shared: Shared,
     idle: Mutex<Idle>,
     permits: Arc<Semaphore>,
-    pub slots: StreamSlots,
+    pub streams: StreamInstances,
     /// Calls that may outlive their callers.
     pub tasks: TaskTracker,
     /// Whether streams may share an instance. A stream that waits, for a lock say, must
@@ -58,29 +40,6 @@ pub(super) struct Pool {
     pub shares: bool,
     /// Set for a plug-in's chain.
     health: Option<Health>,
-}
-
-/// A call that was ended for exceeding a limit.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Exceeded {
-    #[error("the call used more than {0:?} of processor time")]
-    Processor(Duration),
-    #[error("the call did not end within {0:?}")]
-    Time(Duration),
-}
-
-/// Awaits a call for at most `limit`.
-pub(super) async fn within<T>(
-    limit: Option<Duration>,
-    call: impl Future<Output = wasmtime::Result<T>>,
-) -> wasmtime::Result<T> {
-    match limit {
-        None => call.await,
-        Some(limit) => match tokio::time::timeout(limit, call).await {
-            Ok(done) => done,
-            Err(_) => Err(wasmtime::Error::new(Exceeded::Time(limit))),
-        },
-    }
 }
 
 #[derive(Default)]
@@ -93,18 +52,19 @@ struct Idle {
 impl Pool {
     pub fn new(
         pack: Arc<Pack>,
-        nodes: Vec<Node>,
+        nodes: Vec<wit::Node>,
         bases: Arc<HashMap<String, SharedStore>>,
         shared: Shared,
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(pack.limits().instances));
         let root = nodes.last().map(|node| node.name.clone()).unwrap_or_default();
         let health = pack.health(root);
-        let (idle, slots, tasks) = (Mutex::default(), StreamSlots::default(), TaskTracker::new());
+        let (idle, streams, tasks) =
+            (Mutex::default(), StreamInstances::default(), TaskTracker::new());
         // Stores with several bases take locks. A plug-in may hold locks, too, and one
         // trap must not end other streams.
         let shares = health.is_none() && nodes.iter().all(|node| node.bases.len() == 1);
-        Arc::new(Self { pack, nodes, bases, shared, idle, permits, slots, tasks, shares, health })
+        Arc::new(Self { pack, nodes, bases, shared, idle, permits, streams, tasks, shares, health })
     }
 
     pub fn pack(&self) -> &Pack {

@@ -11,9 +11,6 @@ use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-/// The most linear memory of an instance of the built-in decorators, in bytes.
-pub const MAX_MEMORY: usize = 512 * 1024 * 1024;
-
 /// Calls on its stores after which a guest yields to other tasks.
 const MANY: u32 = 64;
 
@@ -32,6 +29,18 @@ pub struct Shared {
     pub observer: Arc<dyn Observer>,
     /// Locks and small shared values.
     pub coordinator: Coordinator,
+}
+
+impl Shared {
+    /// Shares nothing and discards log lines and events.
+    pub fn silent() -> Self {
+        struct Silent;
+        impl Observer for Silent {
+            fn log(&self, _: Level, _: &str, _: &str) {}
+            fn changed(&self, _: Event) {}
+        }
+        Self { observer: Arc::new(Silent), coordinator: Default::default() }
+    }
 }
 
 /// A base store that a guest holds.

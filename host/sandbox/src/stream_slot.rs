@@ -1,84 +1,17 @@
-//! Stream slots: assigns each open stream to an instance.
+//! Stream slots: an open stream's share of an instance.
 //!
-//! While few streams are open, each has its own instance. Beyond [`ALONE`] they share:
-//! an instance costs some hundred kilobytes, which adds up when many slow clients hold
-//! streams open. Streams that share an instance take turns, call by call.
+//! Streams that share an instance take turns, call by call.
 
-use super::pool::{Instance, Pool, within};
+use super::instance::{Instance, within};
+use super::pool::Pool;
+use super::stream_instances::Place;
 use futures::future::BoxFuture;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use storage_store::request_context::{Captured, capture};
 use storage_store::{Error, Result};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceAny;
-
-/// Instances with one stream each before any gets two.
-const ALONE: usize = 32;
-
-/// The most streams per instance.
-const TOGETHER: usize = 16;
-
-/// An instance; `None` if a call in it failed or was abandoned.
-type Place = Arc<AsyncMutex<Option<Box<Instance>>>>;
-
-/// The instances of a chain that serve streams.
-#[derive(Default)]
-pub(super) struct StreamSlots(Mutex<Vec<Taken>>);
-
-struct Taken {
-    place: Place,
-    streams: usize,
-}
-
-impl StreamSlots {
-    fn list(&self) -> MutexGuard<'_, Vec<Taken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An instance to share with other streams, once it is time to share.
-    fn join(&self) -> Option<Place> {
-        let mut list = self.list();
-        let emptiest = match list.len() {
-            0..ALONE => None,
-            _ => list.iter_mut().min_by_key(|taken| taken.streams),
-        };
-        let taken = emptiest.filter(|taken| taken.streams < TOGETHER)?;
-        taken.streams += 1;
-        Some(taken.place.clone())
-    }
-
-    fn found(&self, instance: Box<Instance>) -> Place {
-        let place = Arc::new(AsyncMutex::new(Some(instance)));
-        self.list().push(Taken { place: place.clone(), streams: 1 });
-        place
-    }
-
-    /// Admits no further stream to this instance.
-    fn forget(&self, place: &Place) {
-        self.list().retain(|taken| !Arc::ptr_eq(&taken.place, place));
-    }
-
-    fn is_alone(&self, place: &Place) -> bool {
-        self.list().iter().any(|taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1)
-    }
-
-    /// Leaves and retires the instance, if no other stream is in it.
-    fn leave_alone(&self, place: &Place) -> bool {
-        let mut list = self.list();
-        let alone = |taken: &Taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1;
-        let found = list.iter().position(alone);
-        found.map(|at| list.swap_remove(at)).is_some()
-    }
-
-    /// Leaves an instance that others use.
-    fn leave(&self, place: &Place) {
-        let mut list = self.list();
-        if let Some(taken) = list.iter_mut().find(|taken| Arc::ptr_eq(&taken.place, place)) {
-            taken.streams -= 1;
-        }
-    }
-}
 
 /// A stream's slot: its share of an instance, and its handle there.
 pub(super) struct StreamSlot {
@@ -202,17 +135,17 @@ impl Occupied {
         let permit = pool.permit().await?;
         let mut joined = None;
         while pool.shares && joined.is_none() {
-            let Some(place) = pool.slots.join() else { break };
+            let Some(place) = pool.streams.join() else { break };
             // A call that began before this stream came may have been abandoned.
             if place.lock().await.is_some() {
                 joined = Some(place);
             } else {
-                pool.slots.forget(&place);
+                pool.streams.forget(&place);
             }
         }
         let place = match joined {
             Some(place) => place,
-            None => pool.slots.found(pool.instance().await?),
+            None => pool.streams.found(pool.instance().await?),
         };
         let (runtime, context) = (Handle::current(), capture());
         Ok(Self { pool: pool.clone(), place: Some(place), runtime, context, _permit: permit })
@@ -235,7 +168,7 @@ impl Occupied {
         });
         // A call dropped half-way takes the instance with it. If other streams share
         // the instance, the call runs to its end in a task.
-        let answer = if self.pool.slots.is_alone(place) {
+        let answer = if self.pool.streams.is_alone(place) {
             run.await
         } else {
             let ended = |error| Error::Unavailable(format!("the call was ended: {error}"));
@@ -252,7 +185,7 @@ impl Occupied {
     /// creating one is cheaper than closing the handle.
     fn leave_open(mut self, handle: Open, discard: bool) {
         let Some(place) = &self.place else { return };
-        if discard && self.pool.slots.leave_alone(place) {
+        if discard && self.pool.streams.leave_alone(place) {
             self.place = None;
             return;
         }
@@ -268,8 +201,8 @@ impl Occupied {
 impl Drop for Occupied {
     fn drop(&mut self) {
         let Some(place) = self.place.take() else { return };
-        if !self.pool.slots.leave_alone(&place) {
-            self.pool.slots.leave(&place);
+        if !self.pool.streams.leave_alone(&place) {
+            self.pool.streams.leave(&place);
         } else if let Ok(mut turn) = place.try_lock()
             && let Some(instance) = turn.take()
         {

@@ -1,7 +1,8 @@
 use super::*;
 use bytes::Bytes;
-use std::sync::Mutex;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use storage_backends::memory::Memory;
 use storage_contract::chain::{Base, Node};
 use storage_contract::env::{Event, Level};
@@ -10,7 +11,7 @@ use storage_store::request_context::{self, RequestContext, scope};
 use storage_store::source::Ended;
 use storage_store::{
     Access, Capabilities, DeleteOptions, ListOptions, ObjectInfo, ObjectStore, Page, PutOptions,
-    ReadOptions, Reader, Trailer, Writer,
+    ReadOptions, Reader, Result, SharedStore, Trailer, Writer,
 };
 use tokio::sync::Semaphore;
 

@@ -1,7 +1,7 @@
 //! Turns a transformer into a pack of stores by composing its component with an adapter
 //! that the host brings. The transformer reaches the stores only through the adapter.
 
-use crate::TRANSFORMING;
+use crate::guests::TRANSFORMING;
 use anyhow::Context;
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, PackageId};
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_offers_no_transform_makes_no_pack() {
-        let error = compose(crate::DECORATORS).unwrap_err();
+        let error = compose(crate::guests::DECORATORS).unwrap_err();
         assert!(error.contains("does not export storage:object-store/transform"), "{error}");
         assert!(compose(b"hello").is_err());
     }

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_built_in_pack_is_a_plug_in_like_any_other() {
-        let found = inspect(crate::DECORATORS).unwrap();
+        let found = inspect(crate::guests::DECORATORS).unwrap();
         assert_eq!((found.world, found.version.as_str()), (World::DecoratorPack, "0.1.0"));
         let asked = |name: &str| found.imports.iter().find(|(n, _)| n == name).map(|(_, a)| *a);
         assert_eq!(asked("storage:object-store/coordinator@0.1.0"), Some(Answer::Contract));

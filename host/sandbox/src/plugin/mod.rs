@@ -12,10 +12,11 @@ pub(super) mod wasi;
 use super::bindings::DecoratorPackPre;
 use super::chain::Chain;
 use super::circuit_breaker::{Counters, Counts};
+use super::engine;
+use super::epoch::{TICK, tick};
 use super::limits::Limits;
 use super::pack::{Pack, Watched};
 use super::state::{Observer, Shared};
-use super::{TICK, tick};
 use crate::coordinator::{Coordinator, Scope};
 use crate::options::{PluginDef, Refusal};
 use crate::type_info::TypeInfo;
@@ -125,7 +126,7 @@ impl Plugin {
         };
         let coordinator = self.coordinator.scoped(scopes);
         let shared = Shared { observer: Arc::new(untrusted), coordinator };
-        self.pack.chain(nodes, bases, shared).await
+        Chain::build(&self.pack, nodes, bases, shared).await
     }
 
     /// Loads what `def` describes. Returns this same plug-in, with its compiled code,
@@ -254,7 +255,7 @@ fn engine() -> wasmtime::Result<wasmtime::Engine> {
     if let Some(engine) = ENGINE.get() {
         return Ok(engine.clone());
     }
-    let mut config = super::config(false);
+    let mut config = engine::config(false);
     config.epoch_interruption(true);
     let engine = wasmtime::Engine::new(&config)?;
     let engine = ENGINE.get_or_init(|| engine).clone();

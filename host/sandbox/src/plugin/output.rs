@@ -1,8 +1,8 @@
 //! A plug-in's output: log lines, standard output, events. Lines are rate-limited,
 //! labelled with the plug-in's name, and free of control characters.
 
-use crate::Observer;
 use crate::circuit_breaker::Counters;
+use crate::state::Observer;
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,9 +2,10 @@
 //! `kinds` show their texts, so nothing passes unchecked.
 
 use super::output::clean;
+use crate::bindings::exports::storage::object_store::decorators as wit;
+use crate::convert::shape;
 use crate::options::is_name;
 use crate::type_info::TypeInfo;
-use crate::{bindings::exports::storage::object_store::decorators as wit, shape};
 use std::collections::HashSet;
 
 /// The most store types per plug-in, and the most aliases per type.
