@@ -1,6 +1,6 @@
 //! DictStore: objects in memory, lost when the process ends.
 
-use super::{Backend, OpenArgs, Place};
+use super::backend::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! SafeFilesystemStore: every object is a file in one directory, named by its key
 //! in Base32 (RFC 4648 section 6, padded with `_`).
 
+use super::backend::{Backend, OpenArgs, Place};
 use super::blocking::blocking;
 use super::filesystem::key_mapped::{KeyMapped, Naming};
 use super::filesystem::{Config, FileType, Filesystem, FlatListing, Verdict, special};
-use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use data_encoding::{Encoding, Specification};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Builds the SDK's client from a config.
 
 use super::config::{Addressing, Checksums, Config};
-use crate::OpenArgs;
+use crate::backend::OpenArgs;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;

@@ -1,6 +1,6 @@
 //! The config of a BucketStore, parsed and checked.
 
-use crate::OpenArgs;
+use crate::backend::OpenArgs;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;

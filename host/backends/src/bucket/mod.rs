@@ -28,7 +28,7 @@ mod trial_key;
 mod upload;
 mod write;
 
-use super::{Backend, OpenArgs, Place};
+use super::backend::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::Made;

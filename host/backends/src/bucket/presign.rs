@@ -2,7 +2,7 @@
 
 use super::client::{Made, client};
 use super::config::Config;
-use crate::{Method, OpenArgs};
+use crate::backend::{Method, OpenArgs};
 use aws_sdk_s3::presigning::PresigningConfig;
 use std::time::Duration;
 use storage_store::{Error, Result};

@@ -37,8 +37,8 @@ mod writer;
 pub(super) use flat_listing::FlatListing;
 pub(super) use skipped::{Verdict, special};
 
+use super::backend::{Backend, OpenArgs, Place};
 use super::blocking::blocking;
-use super::{Backend, OpenArgs, Place};
 use async_trait::async_trait;
 use bytes::Bytes;
 use reader::FileReader;

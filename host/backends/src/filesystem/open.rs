@@ -3,7 +3,7 @@
 use super::root::Root;
 use super::sidecar::{Sidecar, SidecarPlace};
 use super::{Filesystem, errno};
-use crate::OpenArgs;
+use crate::backend::OpenArgs;
 use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::io::Errno;

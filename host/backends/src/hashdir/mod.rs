@@ -6,10 +6,11 @@ mod hashed;
 mod index;
 mod unknown;
 
+use super::backend::{Backend, OpenArgs, Place};
 use super::blocking::blocking;
 use super::filesystem::Filesystem;
 use super::filesystem::key_mapped::KeyMapped;
-use super::{Backend, OpenArgs, Place, sqlite};
+use super::sqlite;
 use hashed::Hashed;
 use index::Indexed;
 use serde_json::json;

@@ -19,9 +19,9 @@ mod shared;
 mod skipped;
 mod writer;
 
+use super::backend::{self, Backend, OpenArgs};
 use super::blocking::blocking;
 use super::spool::Body;
-use super::{Backend, OpenArgs};
 use async_trait::async_trait;
 use bytes::Bytes;
 use commit::{Change, Queue};
@@ -45,7 +45,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncSqliteStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects as rows of one SQLite database.",
-    place: super::Place::File { property: "db_path", replaced: false },
+    place: backend::Place::File { property: "db_path", replaced: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };

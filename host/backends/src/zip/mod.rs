@@ -24,9 +24,9 @@ mod reader;
 mod record;
 mod view;
 
+use super::backend::{Backend, OpenArgs, Place};
 use super::blocking::blocking;
 use super::spool::{Body, Spool};
-use super::{Backend, OpenArgs, Place};
 use archive::{Archive, archives};
 use archive_path::ArchivePath;
 use async_trait::async_trait;

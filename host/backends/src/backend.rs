@@ -1,0 +1,138 @@
+//! A backend type, and what opens a store of it.
+
+use futures::future::BoxFuture;
+use std::path::{Path, PathBuf};
+use storage_contract::options::Property;
+use storage_store::{Error, Result, SharedStore};
+
+/// A backend type: its name, its config schema, and how to open a store.
+pub struct Backend {
+    /// The name used for `type` in the configuration.
+    pub name: &'static str,
+    /// Other names for the same type.
+    pub aliases: &'static [&'static str],
+    /// JSON Schema of its config, as JSON text: that of a struct of
+    /// [`options!`](storage_contract::options!).
+    pub config_schema: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Where its objects are.
+    pub place: Place,
+    /// Config properties that name files whose contents are part of the config.
+    pub files: &'static [&'static str],
+    /// Opens a store of this type.
+    pub open: fn(OpenArgs) -> BoxFuture<'static, Result<SharedStore>>,
+}
+
+/// Where the objects of a store are. `property` is the config property that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the store itself, as long as it is open.
+    Process,
+    /// In a folder, whose path the property holds.
+    Folder {
+        /// The config property.
+        property: &'static str,
+        /// Whether keys are paths in the folder.
+        keys: bool,
+    },
+    /// In a file, whose path the property holds.
+    File {
+        /// The config property.
+        property: &'static str,
+        /// Whether writing replaces the file by another one.
+        replaced: bool,
+    },
+    /// In the bucket that the property names.
+    Bucket {
+        /// The config property.
+        property: &'static str,
+        /// The config property with the URL of its server.
+        server: &'static str,
+    },
+}
+
+impl Place {
+    /// The config property with the path of the folder or file.
+    pub fn path(&self) -> Option<&'static str> {
+        match *self {
+            Place::Folder { property, .. } | Place::File { property, .. } => Some(property),
+            Place::Process | Place::Bucket { .. } => None,
+        }
+    }
+}
+
+/// The arguments of [`Backend::open`].
+pub struct OpenArgs {
+    /// The store's name in the configuration.
+    pub name: String,
+    /// Its config, a JSON object.
+    pub config: serde_json::Value,
+    /// The folder of the configuration file; relative paths in the config start
+    /// here.
+    pub directory: PathBuf,
+    /// Whether to create missing directories and files. If not, a missing one is an
+    /// error.
+    pub create: bool,
+    /// Only check: create and change nothing. Anything missing is an error that
+    /// says what a real start would create.
+    pub check_only: bool,
+}
+
+impl OpenArgs {
+    /// Reads the config.
+    pub(crate) fn parse<T: Property>(&self) -> Result<T> {
+        T::read(&self.config).map_err(|problem| self.bad(&problem))
+    }
+
+    /// An `InvalidConfig` error; `problem` says what is wrong and what to do.
+    pub(crate) fn bad(&self, problem: &str) -> Error {
+        Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
+    }
+
+    /// Checks, as far as possible without writing, that a start could create
+    /// `path`.
+    fn could_create(&self, path: &Path) -> std::result::Result<(), String> {
+        use rustix::fs::{Access, AtFlags, CWD};
+        let above = path.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
+        let Some(above) = above.filter(|above| !above.as_os_str().is_empty()) else {
+            return Ok(());
+        };
+        if !above.is_dir() {
+            return Err(format!("{} is not a directory", above.display()));
+        }
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(CWD, above, wanted, AtFlags::EACCESS)
+            .map_err(|e| format!("{}: {}", above.display(), std::io::Error::from(e)))
+    }
+
+    /// Succeeds if the missing `path`, which the config property `what` names, may
+    /// be created. Logs it, since an empty store in place of a full one usually
+    /// means a mistyped path or an unmounted disk.
+    pub(crate) fn may_create(&self, what: &str, path: &Path) -> Result<()> {
+        let shown = path.display();
+        if self.create {
+            tracing::info!(target: "storage", "store {:?}: {what} {shown} does not exist; creating it", self.name);
+            return Ok(());
+        }
+        if self.check_only {
+            self.could_create(path).map_err(|problem| {
+                self.bad(&format!("{what} {shown} does not exist and can't be made: {problem}"))
+            })?;
+        }
+        let why = match self.check_only {
+            true => "it would be created by a start",
+            false => "reading does not create it: correct the path, or write an object",
+        };
+        Err(self.bad(&format!("{what} {shown} does not exist; {why}")))
+    }
+}
+
+/// What a presigned URL allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Read the object.
+    Get,
+    /// Write the object.
+    Put,
+}
