@@ -2,8 +2,8 @@
 //! once it answers again.
 
 use super::heal::{Heal, heal};
-use super::report::{Event, Report};
-use super::{Mirror, Watcher};
+use super::mirror::Mirror;
+use super::report::{Event, Report, Watcher};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

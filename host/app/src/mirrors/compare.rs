@@ -2,7 +2,7 @@
 //! or those of any other store.
 
 use super::merge_listing::merge_listing;
-use super::{CONCURRENCY, Mirror};
+use super::mirror::{CONCURRENCY, Mirror};
 use futures::future::join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
 use md5::{Digest, Md5};

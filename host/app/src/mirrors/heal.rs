@@ -1,10 +1,11 @@
 //! Makes the children of a mirror equal again: for the keys on record or, with `full`,
 //! for every key that any child lists.
 
+use super::liveness::Liveness;
 use super::merge_listing::merge_listing;
+use super::mirror::{CONCURRENCY, Mirror};
 use super::repair::{Repaired, Repairing, all_equal};
 use super::report::{ChildCounts, Event, Report, Watcher};
-use super::{CONCURRENCY, Liveness, Mirror};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, HashSet};
@@ -29,7 +30,7 @@ pub struct Heal {
 /// May be interrupted at any time and run again: a key stays on record until its
 /// children are equal.
 pub async fn heal(mirror: &Mirror, what: &Heal) -> Result<Report> {
-    let liveness = Liveness::new(mirror);
+    let liveness = Liveness::new(mirror.children.len());
     let (dry_run, full) = (what.dry_run, what.full);
     let how = Repairing { dry_run, full, watch: what.watch.clone() };
     let name = |child: &storage_store::Objects| ChildCounts {

@@ -1,6 +1,6 @@
 //! The merged listing of a mirror's children, each key once.
 
-use super::Mirror;
+use super::mirror::Mirror;
 use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;

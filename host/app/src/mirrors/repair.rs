@@ -3,8 +3,9 @@
 
 use super::conflict::{Resolution, View, decide};
 use super::copy::{RepairError, copy, remove, same};
+use super::liveness::Liveness;
+use super::mirror::Mirror;
 use super::report::{Event, Left, Watcher};
-use super::{Liveness, Mirror};
 use futures::future::join_all;
 use storage_core::decorators::mirroring::record::Recorded;
 use storage_sandbox::coordinator::Guard;
