@@ -1,6 +1,6 @@
 //! Draws the configuration for Graphviz.
 
-use super::{details, role};
+use super::labels::{details, role};
 use crate::config::Config;
 
 pub fn draw(config: &Config) -> String {

@@ -1,6 +1,6 @@
 //! Draws the configuration as a Mermaid flowchart.
 
-use super::{details, role};
+use super::labels::{details, role};
 use crate::config::Config;
 
 pub fn draw(config: &Config) -> String {

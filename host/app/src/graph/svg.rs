@@ -1,6 +1,6 @@
 //! Draws the configuration as an SVG: stores in layers, above their bases.
 
-use super::{details, role};
+use super::labels::{details, role};
 use crate::config::Config;
 
 const WIDTH: usize = 220;

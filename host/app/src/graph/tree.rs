@@ -1,6 +1,6 @@
 //! Draws the configuration as a tree of text lines. A shared base is drawn once.
 
-use super::{details, role, roots};
+use super::labels::{details, role};
 use crate::config::Config;
 use std::collections::HashSet;
 
@@ -45,4 +45,12 @@ fn store(
         let head = format!("{indent}{branch}{role}");
         store(config, *base, "", &head, &format!("{indent}{below}"), seen, out);
     }
+}
+
+/// Stores that are no other store's base, the main one first.
+fn roots(config: &Config) -> Vec<usize> {
+    let used: HashSet<usize> = config.stores.iter().flat_map(|def| &def.bases).copied().collect();
+    let others = 0..config.stores.len();
+    let others = others.filter(|index| !used.contains(index) && *index != config.main);
+    std::iter::once(config.main).chain(others).collect()
 }

@@ -1,8 +1,8 @@
 //! Runs a command per event, without a shell, with the event as JSON on standard input.
 
-use super::Stop;
 use super::config::Exec;
 use super::message::Message;
+use super::stop::Stop;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Write;
 use std::os::unix::process::CommandExt;

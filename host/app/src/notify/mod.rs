@@ -7,6 +7,7 @@
 mod config;
 mod exec;
 mod message;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -19,9 +20,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use stop::Stop;
 use storage_contract::env::Event;
 use storage_store::{Error, Result};
 
@@ -125,45 +127,6 @@ impl Notifier {
         let lost = self.lost();
         if lost > 0 {
             tracing::warn!(target: "storage", lost, "notifications were lost");
-        }
-    }
-}
-
-/// The deadline of the worker.
-#[derive(Default)]
-struct Stop {
-    deadline: Mutex<Option<Instant>>,
-    changed: Condvar,
-}
-
-impl Stop {
-    fn by(&self, deadline: Instant) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
-        self.changed.notify_all();
-    }
-
-    /// `time`, cut to what is left before the deadline.
-    fn at_most(&self, time: Duration) -> Duration {
-        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
-        deadline.map_or(time, |d| time.min(d.saturating_duration_since(Instant::now())))
-    }
-
-    /// Sleeps, but not past the deadline. Returns `false` once that has passed.
-    fn pause(&self, time: Duration) -> bool {
-        let until = Instant::now() + time;
-        let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let now = Instant::now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return false;
-            }
-            let wake = deadline.map_or(until, |deadline| deadline.min(until));
-            let left = wake.saturating_duration_since(now);
-            if left.is_zero() {
-                return true;
-            }
-            deadline =
-                self.changed.wait_timeout(deadline, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -4,9 +4,9 @@
 //! `{X-Storage-Timestamp}.{body}` in hex. A receiver that rejects old timestamps is
 //! safe from replayed requests.
 
-use super::Stop;
 use super::config::Webhook;
 use super::message::{Message, now};
+use super::stop::Stop;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::hash::{BuildHasher, Hasher, RandomState};
