@@ -4,8 +4,8 @@
 
 use super::acl::Permission;
 use super::buckets::Buckets;
-use super::s3::copy_source;
-use super::users::{User, Users};
+use super::copy_source::copy_source;
+use super::users::{User, Users, sender};
 use crate::credentials::Right;
 use async_trait::async_trait;
 use s3s::access::{S3Access, S3AccessContext};
@@ -252,12 +252,6 @@ impl S3Access for Gate {
     async fn put_object(&self, req: &mut S3Request<PutObjectInput>) -> S3Result<()> {
         check(sender(req)?, Right::Write, &req.input.bucket, &req.input.key)
     }
-}
-
-/// The sender of a request.
-pub fn sender<T>(req: &S3Request<T>) -> S3Result<&Arc<User>> {
-    // Always present, since `check` inserts it.
-    req.extensions.get().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
 }
 
 /// Refuses a user without this right to an object, or to all keys that begin

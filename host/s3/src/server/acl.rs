@@ -1,7 +1,6 @@
 //! Access control lists in their stored, request and response forms.
 
-use super::buckets::owner as shown_owner;
-use super::users::{User, Users};
+use super::users::{User, Users, owner as shown_owner};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;

@@ -1,6 +1,5 @@
 //! The set of buckets, and the operations on buckets.
 
-use super::access;
 use super::acl::Wish;
 use super::dynamic::{Dynamic, State};
 use super::staging::Staging;
@@ -110,7 +109,7 @@ impl Buckets {
         &self,
         req: S3Request<ListBucketsInput>,
     ) -> S3Result<S3Response<ListBucketsOutput>> {
-        let user = access::sender(&req)?.clone();
+        let user = users::sender(&req)?.clone();
         let input = req.input;
         let prefix = input.prefix.clone().unwrap_or_default();
         let most = input.max_buckets.unwrap_or(MAX_BUCKETS);
@@ -151,7 +150,7 @@ impl Buckets {
         };
         Ok(S3Response::new(ListBucketsOutput {
             buckets: Some(page.into_iter().map(bucket).collect()),
-            owner: Some(owner(user.name.as_deref())),
+            owner: Some(users::owner(user.name.as_deref())),
             continuation_token: token,
             prefix: input.prefix,
         }))
@@ -249,10 +248,4 @@ fn no_bucket() -> S3Error {
 
 fn region(state: &State) -> String {
     state.location.clone().unwrap_or_else(|| REGION.to_owned())
-}
-
-/// An owner in its response form.
-pub(super) fn owner(access_key: Option<&str>) -> Owner {
-    let display_name = access_key.map(str::to_owned);
-    Owner { display_name, id: Some(users::id(access_key)) }
 }

@@ -1,17 +1,17 @@
 //! CopyObject.
 
-use super::access;
 use super::acl::{ACL, Wish};
 use super::buckets::Buckets;
 use super::checksum::{Algorithm, Sum, show_sum};
+use super::copy_source::copy_source;
 use super::error::{s3, s3_moved, s3_read};
 use super::judging::Judged;
 use super::layout::{PART_SUMS, PARTS};
 use super::limits;
 use super::meta::{self, Conditions, Kept, kept};
-use super::s3::copy_source;
 use super::settings;
-use super::tagging::TAGGING;
+use super::tags::TAGGING;
+use super::users;
 use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
@@ -60,7 +60,7 @@ impl Buckets {
         &self,
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
-        let user = access::sender(&req)?.clone();
+        let user = users::sender(&req)?.clone();
         let input = req.input;
         let source = copy_source(&req.headers, input.copy_source);
         let objects = self.bucket(&input.bucket).await?;
@@ -95,7 +95,7 @@ impl Buckets {
         }
         let announced = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
         let algorithm = announced.map(Algorithm::parse).transpose()?;
-        let tags = super::tagging::checked(input.tagging.clone())?;
+        let tags = super::tags::checked(input.tagging.clone())?;
         let replaced = match replace {
             true => {
                 let kept = kept!(input);

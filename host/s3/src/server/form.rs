@@ -4,7 +4,7 @@
 //! it; the library neither does so nor passes the name on. The library also
 //! wants the policy to name checksums, and accepts some forms that S3 refuses.
 
-use super::{tagging, unsigned};
+use super::{tags, unsigned};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
@@ -60,9 +60,9 @@ pub async fn prepared(mut request: Request<Body>) -> S3Result<Request<Body>> {
         if form.value("policy").is_some_and(|policy| PostPolicy::from_base64(policy).is_ok()) {
             parts.extensions.insert(ReadPolicy);
         }
-        let tags = form.value("tagging").map(tagging::of_form).transpose()?.flatten();
+        let tags = form.value("tagging").map(tags::of_form).transpose()?.flatten();
         let tags = tags.and_then(|tags| tags.parse().ok());
-        let tags = tags.map(|tags: HeaderValue| (tagging::HEADER, tags));
+        let tags = tags.map(|tags: HeaderValue| (tags::HEADER, tags));
         let (rewritten, headers) = form.rewritten();
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         let length =

@@ -139,7 +139,7 @@ impl Front {
         let expected = request.headers().get(EXPECTED_OWNER)?;
         // The operation itself reports a missing bucket.
         let state = self.buckets.state(bucket?).await.ok()?;
-        let owner = super::buckets::owner(state.owner.as_deref());
+        let owner = super::users::owner(state.owner.as_deref());
         let is_owner = owner.id.is_some_and(|id| expected.as_bytes() == id.as_bytes());
         (!is_owner).then(|| {
             S3Error::with_message(S3ErrorCode::AccessDenied, "the bucket has another owner")

@@ -1,9 +1,10 @@
 //! ListObjects, ListObjectsV2 and ListObjectVersions.
 
-use super::buckets::{Buckets, owner};
+use super::buckets::Buckets;
 use super::error::s3;
 use super::meta::{self, NO_VERSION};
 use super::s3::signed;
+use super::users::owner;
 use futures::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;

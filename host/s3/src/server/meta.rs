@@ -6,7 +6,7 @@
 //! reserved for stores gets such a prefix, too.
 
 use super::checksum::{CHECKSUM, Sum};
-use super::tagging::TAGGING;
+use super::tags::TAGGING;
 use http::header::{ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue};
 use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
@@ -83,7 +83,7 @@ pub fn keep(user: Option<dto::Metadata>, kept: Kept) -> S3Result<Metadata> {
         (":content-encoding", kept.content_encoding.as_deref().and_then(content_encoding)),
         (":content-language", kept.content_language),
         (":expires", expires),
-        (TAGGING, super::tagging::checked(kept.tagging)?),
+        (TAGGING, super::tags::checked(kept.tagging)?),
     ] {
         metadata.extend(value.map(|value| (name.to_owned(), value)));
     }

@@ -1,19 +1,19 @@
 //! The operations of multipart uploads.
 
-use super::access;
 use super::acl::Wish;
 use super::body::{Expected, Incoming, expected, moved};
 use super::buckets::Buckets;
-use super::buckets::owner;
 use super::checksum::{self, Algorithm, Sum, show_sum, sums};
 use super::conditions;
+use super::copy_source::copy_source;
 use super::error::{check_key, s3, s3_moved};
 use super::layout;
 use super::limits;
 use super::meta::{self, Conditions, kept};
-use super::s3::{copy_source, range, signed};
+use super::s3::{range, signed};
 use super::settings;
 use super::staging::{self, Completed, Upload, Wanted};
+use super::users::{self, owner};
 use http::{Extensions, HeaderMap};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
@@ -31,7 +31,7 @@ impl Buckets {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        let user = access::sender(&req)?.clone();
+        let user = users::sender(&req)?.clone();
         let wish = Wish::of(&req.headers, &req.uri);
         let input = req.input;
         let objects = self.bucket(&input.bucket).await?;

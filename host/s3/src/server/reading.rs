@@ -8,7 +8,7 @@ use super::judging::Judged;
 use super::layout::{self, Piece};
 use super::meta::{self, Conditions};
 use super::s3::{range, signed};
-use super::tagging;
+use super::tags;
 use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
@@ -65,7 +65,7 @@ impl Buckets {
         show_sum!(output, &sum);
         let mut answer = S3Response::with_status(output, status(wanted));
         // The library has no output field for the tag count of HeadObject.
-        let tags = tagging::count(kept.tagging.as_ref());
+        let tags = tags::count(kept.tagging.as_ref());
         let tags =
             tags.map(|count| (http::HeaderName::from_static("x-amz-tagging-count"), count.into()));
         answer.headers.extend(tags);
@@ -152,7 +152,7 @@ impl Buckets {
             last_modified: meta::modified(&info),
             metadata: Some(metadata),
             parts_count: part.and_then(|part| part.count),
-            tag_count: tagging::count(kept.tagging.as_ref()),
+            tag_count: tags::count(kept.tagging.as_ref()),
             ..GetObjectOutput::default()
         };
         show_sum!(output, &sum);

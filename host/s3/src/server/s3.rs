@@ -5,7 +5,7 @@ use super::error::s3_read;
 use super::judging::Judged;
 use super::meta::Conditions;
 use async_trait::async_trait;
-use http::{Extensions, HeaderMap};
+use http::Extensions;
 use s3s::dto::*;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use storage_store::source::Source;
@@ -31,16 +31,6 @@ impl Buckets {
         conditions.check(&info, S3ErrorCode::PreconditionFailed)?;
         Ok((found, info))
     }
-}
-
-/// The source of a copy. A `+` in this header is a space, as in forms (s5cmd
-/// sends it so), but `parsed` has a plus sign there. Access checks must use
-/// this value, too.
-pub(super) fn copy_source(headers: &HeaderMap, parsed: CopySource) -> CopySource {
-    let raw = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok());
-    raw.filter(|raw| raw.contains('+'))
-        .and_then(|raw| CopySource::parse(&raw.replace('+', "%20")).ok())
-        .unwrap_or(parsed)
 }
 
 pub(super) fn range(range: Range) -> ByteRange {

@@ -1,9 +1,10 @@
 //! ListMultipartUploads.
 
-use super::buckets::{Buckets, owner};
+use super::buckets::Buckets;
 use super::checksum;
 use super::listing::{delimiter, encoded, is_url};
 use super::staging::Upload;
+use super::users::owner;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 use storage_store::delimited::Query;

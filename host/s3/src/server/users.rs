@@ -3,6 +3,8 @@
 use crate::credentials::{self, Right, Scope};
 use anyhow::bail;
 use s3s::auth::{Credentials, SecretKey};
+use s3s::dto::Owner;
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -97,6 +99,18 @@ impl User {
     pub fn may(&self, right: Right, bucket: &str, key: &str) -> bool {
         self.has(right) && self.sees(bucket) && key.starts_with(&self.scope.prefix)
     }
+}
+
+/// An owner in its response form.
+pub fn owner(access_key: Option<&str>) -> Owner {
+    let display_name = access_key.map(str::to_owned);
+    Owner { display_name, id: Some(id(access_key)) }
+}
+
+/// The sender of a request.
+pub fn sender<T>(req: &S3Request<T>) -> S3Result<&Arc<User>> {
+    // Always present, since `check` inserts it.
+    req.extensions.get().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
 }
 
 #[cfg(test)]

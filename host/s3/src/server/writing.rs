@@ -9,7 +9,8 @@ use super::conditions::{self, OfDelete};
 use super::error::{check_key, s3};
 use super::meta::{self, kept};
 use super::settings;
-use super::tagging::HEADER;
+use super::tags::HEADER;
+use super::users;
 use crate::credentials::Right;
 use futures::StreamExt;
 use s3s::dto::*;
@@ -24,7 +25,7 @@ impl Buckets {
         &self,
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        let user = access::sender(&req)?.clone();
+        let user = users::sender(&req)?.clone();
         let S3Request { input, headers, uri, extensions, trailing_headers, .. } = req;
         settings::allowed(&settings::asked!(input))?;
         if input.write_offset_bytes.is_some() {
@@ -92,7 +93,7 @@ impl Buckets {
         &self,
         req: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        let user = access::sender(&req)?.clone();
+        let user = users::sender(&req)?.clone();
         let input = req.input;
         let objects = &self.bucket_to_delete_from(&input.bucket).await?;
         if input.delete.objects.len() > 1000 {
