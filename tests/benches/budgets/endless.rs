@@ -1,10 +1,17 @@
 //! A store with nearly no cost.
 
-use crate::{CHUNK, zeroes};
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage_contract::types::*;
 use storage_host::store::{self, Access, ObjectStore, SharedStore};
+
+/// The size of chunks.
+pub const CHUNK: usize = 256 * 1024;
+
+/// A chunk or an object of zeroes.
+pub fn zeroes(size: usize) -> Bytes {
+    vec![0; size].into()
+}
 
 /// A store of one object of zeroes that discards writes. It costs next to nothing, so
 /// that the measurement shows the chain.

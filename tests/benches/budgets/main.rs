@@ -16,7 +16,7 @@ mod plugins;
 mod together;
 
 use bytes::Bytes;
-use endless::Endless;
+use endless::{CHUNK, Endless, zeroes};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,7 +31,6 @@ use storage_host::store::{self, ObjectStore};
 use storage_tests::figures::{self, print_head, print_row};
 use tokio::runtime::Runtime;
 
-const CHUNK: usize = 256 * 1024;
 const MIB: usize = 1024 * 1024;
 const GIB: u64 = 1 << 30;
 
@@ -303,10 +302,6 @@ fn chunks(data: &Bytes, bytes: u64) -> impl Iterator<Item = Bytes> {
         let start = i % pieces * CHUNK;
         data.slice(start..data.len().min(start + CHUNK))
     })
-}
-
-fn zeroes(size: usize) -> Bytes {
-    vec![0; size].into()
 }
 
 /// Text like a log: repeating words, varying numbers.

@@ -3,9 +3,8 @@
 //! them.
 
 use crate::endless::Endless;
-use crate::{
-    Bench, CHUNK, GIB, async_read, async_write, nodes, row_rate, row_time, time_async, zeroes,
-};
+use crate::endless::{CHUNK, zeroes};
+use crate::{Bench, GIB, async_read, async_write, nodes, row_rate, row_time, time_async};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The tasks with object_store.
 
-use crate::{Failure, Task};
+use crate::task::{Failure, Task};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;

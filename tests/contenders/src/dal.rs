@@ -1,6 +1,6 @@
 //! The tasks with OpenDAL.
 
-use crate::{Failure, Task};
+use crate::task::{Failure, Task};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use opendal::layers::LoggingLayer;

@@ -4,44 +4,13 @@
 
 mod arrow;
 mod dal;
+mod task;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Instant;
-
-/// Any failure, as text.
-type Failure = Box<dyn Error + Send + Sync>;
-
-/// A benchmark task.
-#[derive(Deserialize)]
-struct Task {
-    library: String,
-    /// `memory`, `filesystem`, `sqlite` or `bucket`.
-    backend: String,
-    /// `none`, or the decorator over it.
-    layer: String,
-    durable: bool,
-    /// A new folder for files and databases.
-    folder: String,
-    bucket: Bucket,
-    /// `put`, `get` or `list`.
-    operation: String,
-    size: usize,
-    count: usize,
-}
-
-/// The location of the bucket.
-#[derive(Deserialize)]
-struct Bucket {
-    endpoint_url: String,
-    bucket_name: String,
-    region: String,
-    s3_access_key: String,
-    s3_secret_key: String,
-}
+use task::{Failure, Task};
 
 /// A store of either library.
 enum Store {

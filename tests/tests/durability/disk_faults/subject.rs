@@ -1,6 +1,6 @@
 //! A store under faults, and the objects that it must hold.
 
-use super::Backend;
+use super::backend::Backend;
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,12 +1,17 @@
 //! A client that works on four objects and records the answers.
 
-use super::{CLIENTS, KEYS};
 use anyhow::{Context, Result, bail, ensure};
 use md5::{Digest, Md5};
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_conformance::cases::bytes;
 use storage_tests::http;
 use storage_tests::linear::{Action, Operation, Outcome, Version, When};
+
+/// The number of clients.
+pub const CLIENTS: usize = 16;
+
+/// The number of objects.
+pub const KEYS: usize = 4;
 
 /// The bytes of a version; most are few, some are streamed.
 fn content(version: Version) -> Vec<u8> {

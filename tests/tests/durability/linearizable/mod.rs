@@ -17,15 +17,12 @@
 mod client;
 
 use anyhow::{Context, Result, bail, ensure};
-use client::{Answer, Client, ask};
+use client::{Answer, CLIENTS, Client, KEYS, ask};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use storage_tests::linear::{Action, Operation, Outcome, When, check};
 use storage_tests::server::Server;
 use storage_tests::strace::Disturbed;
-
-const CLIENTS: usize = 16;
-const KEYS: usize = 4;
 
 #[test]
 fn a_filesystem_store_does_everything_at_one_instant() -> Result<()> {
