@@ -1,7 +1,7 @@
 //! The `object-store` interface that an instance exports, as a synchronous store.
 
 use embed_rust::bindings::exports::storage::object_store::object_store::Guest;
-use embed_rust::bindings::storage::object_store::types::Error as Refusal;
+use embed_rust::types::Error as Refusal;
 use std::cell::RefCell;
 use std::rc::Rc;
 use storage_contract::types as core;
@@ -13,7 +13,7 @@ use storage_contract::{Reader, SharedStore, Store, Writer};
 use wasmtime::component::ResourceAny;
 
 pub(crate) mod convert {
-    storage_contract::conversions!(embed_rust::bindings::storage::object_store::types);
+    storage_contract::conversions!(embed_rust::types);
 }
 
 /// An instance and its `object-store` exports.

@@ -3,7 +3,7 @@
 
 use crate::bindings::DecoratorPack;
 use crate::bindings::exports::storage::object_store::decorators::{Base, Node};
-use crate::bindings::storage::object_store::types::{ListOptions, PutOptions, ReadOptions};
+use crate::types::{ListOptions, PutOptions, ReadOptions};
 use crate::{memory::Memory, surroundings::Surroundings};
 use std::{io::Write, path::Path};
 use wasmtime::component::{Component, HasSelf, Linker};

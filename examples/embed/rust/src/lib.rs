@@ -1,23 +1,10 @@
 //! The decorators embedded in a Rust program: bindings of the contract and a store in
 //! memory. [`example`] puts them together.
 
-/// Bindings generated from `wit/`: traits to implement for the component's imports, and
-/// functions to call its exports.
-#[expect(missing_docs, reason = "generated from wit/, which documents every item")]
-pub mod bindings {
-    wasmtime::component::bindgen!({
-        path: "../../../wit",
-        world: "decorator-pack",
-        imports: { default: trappable },
-        with: {
-            "storage:object-store/object-store.store": crate::memory::Memory,
-            "storage:object-store/object-store.reader": crate::memory::Reader,
-            "storage:object-store/object-store.writer": crate::memory::Writer,
-            "storage:object-store/coordinator.guard": crate::surroundings::Guard,
-        },
-    });
-}
-
+pub mod bindings;
+mod clock;
 pub mod example;
+pub mod guard;
 pub mod memory;
 pub mod surroundings;
+pub mod types;

@@ -1,6 +1,6 @@
 //! A complete store in memory, with every capability of the contract.
 
-use crate::bindings::storage::object_store::types::{
+use crate::types::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, ObjectInfo, Page,
     PutOptions, ReadOptions, Trailer,
 };
@@ -69,7 +69,7 @@ impl Memory {
         let info = ObjectInfo {
             size: Some(data.len() as u64),
             etag: Some(options.etag.clone().unwrap_or(derived)),
-            modified: Some(crate::surroundings::now()),
+            modified: Some(crate::clock::now()),
             content_type: options.content_type.clone(),
             metadata: options.metadata.clone(),
         };

@@ -1,15 +1,16 @@
 //! The component's imports: stores by name, a log, locks and small values.
 
-use crate::bindings::storage::object_store::types::{
+use crate::bindings::storage::object_store::{
+    coordinator, object_store, observer, request_context,
+};
+use crate::clock::now;
+use crate::guard::Guard;
+use crate::memory::{Memory, Reader, Writer};
+use crate::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Trailer,
 };
-use crate::bindings::storage::object_store::{
-    coordinator, object_store, observer, request_context, types,
-};
-use crate::memory::{Memory, Reader, Writer};
 use std::collections::{HashMap, HashSet};
-use std::time::{SystemTime, UNIX_EPOCH};
 use wasmtime::Result;
 use wasmtime::component::{Resource, ResourceTable};
 
@@ -23,9 +24,6 @@ pub struct Surroundings {
     /// The log lines and events of the decorators.
     pub log: Vec<String>,
 }
-
-/// The name of a held lock.
-pub struct Guard(String);
 
 impl Surroundings {
     /// Creates the state for an instance that may open these stores only.
@@ -41,16 +39,10 @@ impl Surroundings {
     }
 }
 
-/// Milliseconds since 1970.
-pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The component's answer, or a trap if it is at fault.
 type Answer<T, E = Error> = Result<std::result::Result<T, E>>;
 
-impl types::Host for Surroundings {}
+impl crate::types::Host for Surroundings {}
 
 impl object_store::Host for Surroundings {
     fn open(&mut self, name: String) -> Answer<Resource<Memory>> {

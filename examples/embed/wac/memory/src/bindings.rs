@@ -1,7 +1,5 @@
 //! Bindings generated from `wit/`.
 
-use super::Component;
-
 wit_bindgen::generate!({
     path: "../../../../wit",
     generate_all,
@@ -11,5 +9,3 @@ wit_bindgen::generate!({
             export storage:object-store/object-store@0.1.0;
         }",
 });
-
-export!(Component);

@@ -2,10 +2,12 @@
 //! `$STORAGE_MEMORY`, separated by commas (`memory` by default).
 
 mod bindings;
+#[path = "../../../rust/src/clock.rs"]
+mod clock;
 /// The same file as in the Rust example, since the contract is the same.
 #[path = "../../../rust/src/memory.rs"]
 mod memory;
-mod surroundings;
+mod types;
 
 use bindings::exports::storage::object_store::object_store as wit;
 use bindings::storage::object_store::types::{
@@ -26,6 +28,8 @@ fn given() -> HashMap<String, Memory> {
 }
 
 struct Component;
+
+bindings::export!(Component with_types_in bindings);
 
 impl wit::Guest for Component {
     type Store = Memory;

@@ -1,0 +1,4 @@
+//! A lock of the coordinator.
+
+/// The name of a held lock.
+pub struct Guard(pub(crate) String);
