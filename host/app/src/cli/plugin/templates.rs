@@ -80,7 +80,9 @@ const RUST_PACK: Files = template!["rust-pack":
     ".gitignore" from "gitignore",
     "README.md" from "README.md",
     "src/lib.rs" from "src/lib.rs",
+    "src/bindings.rs" from "src/bindings.rs",
     "src/forward.rs" from "src/forward.rs",
+    "src/rule.rs" from "src/rule.rs",
 ];
 
 impl Template {

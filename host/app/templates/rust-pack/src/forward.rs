@@ -1,15 +1,16 @@
 //! The store itself: a place for every operation.
 
-use crate::exports::storage::object_store::object_store as own;
-use crate::storage::object_store::object_store as outside;
-use crate::storage::object_store::types::{
+use crate::bindings::exports::storage::object_store::object_store as own;
+use crate::bindings::storage::object_store::object_store as outside;
+use crate::bindings::storage::object_store::types::{
     Access, Capabilities, DeleteOptions, Error, ListOptions, Location, ObjectInfo, Page,
     PutOptions, ReadOptions, Trailer,
 };
+use crate::rule::Rule;
 
 pub struct Store {
     pub base: outside::Store,
-    pub rule: crate::Rule,
+    pub rule: Rule,
 }
 
 impl own::GuestStore for Store {

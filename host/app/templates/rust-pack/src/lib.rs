@@ -3,18 +3,18 @@
 //!
 //! The comments in `wit/` say what each function must do.
 
+mod bindings;
 mod forward;
+mod rule;
 
-wit_bindgen::generate!({ path: "wit", world: "decorator-pack" });
-export!(Pack);
-
-use exports::storage::object_store::decorators::{self, Base, BaseShape, Kind, Node};
-use exports::storage::object_store::object_store as own;
+use bindings::exports::storage::object_store::decorators::{self, Base, BaseShape, Kind, Node};
+use bindings::exports::storage::object_store::object_store as own;
+use bindings::storage::object_store::object_store as outside;
+use bindings::storage::object_store::types::Error;
+use rule::Rule;
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use storage::object_store::object_store as outside;
-use storage::object_store::types::Error;
 
 const NAME: &str = "{{kind}}";
 
@@ -39,34 +39,19 @@ struct Config {
     words: Vec<String>,
 }
 
-/// A store: what is under it, and the words that it refuses.
-#[derive(Clone)]
-struct Rule {
-    base: String,
-    words: Vec<String>,
-}
-
-impl Rule {
-    /// Whether there may be a new object under this key.
-    fn check(&self, key: &str) -> Result<(), Error> {
-        match self.words.iter().find(|word| key.contains(word.as_str())) {
-            Some(word) => Err(Error::InvalidKey(format!("the key {key:?} has {word:?} in it"))),
-            None => Ok(()),
-        }
-    }
-
-    fn open(self) -> Result<own::Store, Error> {
-        let base = outside::open(&self.base)?;
-        Ok(own::Store::new(forward::Store { base, rule: self }))
-    }
-}
-
 thread_local! {
     /// What was built in this instance, by name.
     static BUILT: RefCell<HashMap<String, Rule>> = RefCell::default();
 }
 
+fn open(rule: Rule) -> Result<own::Store, Error> {
+    let base = outside::open(&rule.base)?;
+    Ok(own::Store::new(forward::Store { base, rule }))
+}
+
 struct Pack;
+
+bindings::export!(Pack with_types_in bindings);
 
 impl decorators::Guest for Pack {
     fn kinds() -> Vec<Kind> {
@@ -102,7 +87,7 @@ impl decorators::Guest for Pack {
             rules.push(rule);
         }
         let root = rules.pop();
-        root.ok_or_else(|| Error::InvalidConfig("there is no store to build".to_owned()))?.open()
+        open(root.ok_or_else(|| Error::InvalidConfig("there is no store to build".to_owned()))?)
     }
 }
 
@@ -113,6 +98,6 @@ impl own::Guest for Pack {
 
     fn open(name: String) -> Result<own::Store, Error> {
         let rule = BUILT.with_borrow(|built| built.get(&name).cloned());
-        rule.ok_or(Error::NotFound)?.open()
+        open(rule.ok_or(Error::NotFound)?)
     }
 }

@@ -1,0 +1,3 @@
+//! What `wit/` says, in Rust.
+
+wit_bindgen::generate!({ path: "wit", world: "decorator-pack" });
