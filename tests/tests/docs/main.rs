@@ -1,4 +1,5 @@
 //! What is written about the code: the documentation and the contract.
 
+mod circles;
 mod contract;
 mod statements;
