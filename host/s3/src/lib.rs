@@ -3,10 +3,14 @@
 //! Without the feature `server`, there are only its options, which a configuration
 //! parses into.
 
+#[cfg(feature = "server")]
+pub mod auth;
 pub mod bucket_name;
 mod cors_rule;
 pub mod credentials;
 pub mod options;
+#[cfg(feature = "server")]
+pub mod protocol;
 #[cfg(feature = "server")]
 mod server;
 

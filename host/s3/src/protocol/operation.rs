@@ -1,0 +1,96 @@
+//! Operations: what distinguishes one from another, and what it needs.
+
+use super::target::Level;
+use crate::credentials::Right;
+use http::Method;
+
+/// An operation of S3, a row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name in the S3 API reference.
+    pub name: &'static str,
+    /// The method of its requests.
+    pub method: Method,
+    /// What its requests name.
+    pub level: Level,
+    /// What distinguishes its requests from others with this method and level. All of it
+    /// must be there, and nothing that distinguishes another operation.
+    pub marks: &'static [Mark],
+    /// The parameters that it reads, beside the marks.
+    pub parameters: &'static [&'static str],
+    /// The body of its requests.
+    pub body: Body,
+    /// The right by `serve.credentials` that it needs.
+    pub need: Need,
+    /// What it needs of owners and ACLs, with `serve.acls`.
+    pub ask: Ask,
+}
+
+/// What distinguishes requests of the same method and level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A parameter, whatever its value: a sub-resource, such as `acl`.
+    Query(&'static str),
+    /// A parameter with this value.
+    Value(&'static str, &'static str),
+    /// A header.
+    Header(&'static str),
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// A document of at most this many bytes.
+    Document(usize),
+    /// An object's bytes.
+    Object,
+    /// A form with an object's bytes at its end.
+    Form,
+}
+
+/// The right that an operation needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The right to list, somewhere; the response shows only what the user may see.
+    Buckets,
+    /// Any right in the bucket.
+    Bucket,
+    /// A right to the whole bucket.
+    Whole(Right),
+    /// A right to the object.
+    Object(Right),
+    /// A right to those keys of the bucket that its arguments name.
+    Keys(Right),
+}
+
+/// What an operation needs of owners and ACLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing: the response shows only the user's own.
+    Nothing,
+    /// A signature of any user.
+    Signed,
+    /// Ownership of the bucket.
+    Owner,
+    /// A grant in the bucket's ACL.
+    Bucket(Permission),
+    /// A grant in the object's ACL.
+    Object(Permission),
+    /// Ownership of the object or its bucket.
+    ObjectOwner,
+}
+
+/// A permission that an ACL grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Reading an object, or listing a bucket.
+    Read,
+    /// Writing into a bucket.
+    Write,
+    /// Reading the ACL.
+    ReadAcp,
+    /// Changing the ACL.
+    WriteAcp,
+}

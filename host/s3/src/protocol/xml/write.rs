@@ -1,0 +1,115 @@
+//! Writes documents.
+
+use std::fmt::Write;
+
+/// The namespace of every document but errors.
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// Writes elements into an open one.
+#[derive(Debug, Default)]
+pub struct Writer {
+    text: String,
+}
+
+/// A document with this root element, whose content `content` writes. All but errors
+/// have S3's namespace.
+pub fn document(root: &str, content: impl FnOnce(&mut Writer)) -> String {
+    let mut writer = Writer { text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned() };
+    match root {
+        "Error" => writer.element(root, content),
+        _ => writer.element_with(root, &[("xmlns", NAMESPACE)], content),
+    }
+    writer.text
+}
+
+impl Writer {
+    /// Writes an element that contains text.
+    pub fn text(&mut self, name: &str, text: &str) {
+        self.element(name, |inner| escape(text, &mut inner.text));
+    }
+
+    /// Writes an element that contains text, if there is any.
+    pub fn optional(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    /// Writes an element that contains a number or a truth value.
+    pub fn value(&mut self, name: &str, value: impl std::fmt::Display) {
+        // Numbers and truth values need no escaping; anything else gets it.
+        self.text(name, &value.to_string());
+    }
+
+    /// Writes an element.
+    pub fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+        self.element_with(name, &[], content);
+    }
+
+    /// Writes an element with attributes.
+    pub fn element_with(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &str)],
+        content: impl FnOnce(&mut Self),
+    ) {
+        let _ = write!(self.text, "<{name}");
+        for (attribute, value) in attributes {
+            let _ = write!(self.text, " {attribute}=\"");
+            escape(value, &mut self.text);
+            self.text.push('"');
+        }
+        self.text.push('>');
+        content(self);
+        let _ = write!(self.text, "</{name}>");
+    }
+}
+
+/// Escapes markup and control characters. Readers turn a bare carriage return into a
+/// line feed (XML 1.0, section 2.11), so that a key with one would be another key. Other
+/// control characters can't stand in XML 1.0; S3 writes references to them all the same,
+/// and clients ask for `encoding-type=url` if they want them.
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_misread_is_escaped() {
+        let text = |text: &str| document("Error", |error| error.text("Key", text));
+        let escaped = |key: &str| {
+            let text = text(key);
+            let inner = text.split_once("<Key>").unwrap().1.split_once("</Key>").unwrap().0;
+            inner.to_owned()
+        };
+        assert_eq!(escaped("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;'");
+        assert_eq!(escaped("a\r\n\t\u{1}\u{85}"), "a&#13;\n\t&#1;&#133;");
+        assert_eq!(escaped("é\u{1f680}]]>"), "é\u{1f680}]]&gt;");
+    }
+
+    #[test]
+    fn a_document_has_the_namespace_of_s3() {
+        let text = document("ListBucketResult", |list| list.value("KeyCount", 3));
+        assert_eq!(
+            text,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <KeyCount>3</KeyCount></ListBucketResult>"
+        );
+    }
+}
