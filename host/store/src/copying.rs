@@ -1,7 +1,6 @@
 //! Copies that a backend makes, without the bytes coming here.
 
-use crate::object_store::{Access, ObjectInfo, PutOptions, Result, SharedStore, check_key};
-use crate::objects::{Objects, check_put};
+use crate::object_store::{Access, Error, ObjectInfo, PutOptions, Result, SharedStore, check_key};
 use std::sync::Arc;
 
 /// A copy that one backend can make, since it holds the source and takes the target.
@@ -19,14 +18,14 @@ impl LocatedCopy {
     /// Finds the backend that holds `key` of `from` and takes `target` of `to`. `None` if
     /// they are not in one, or if that can't be told: reading and writing then says why.
     pub(crate) async fn find(
-        from: &Objects,
+        from: &SharedStore,
         key: &str,
-        to: &Objects,
+        to: &SharedStore,
         target: &str,
     ) -> Option<Self> {
         check_key(key).and_then(|()| check_key(target)).ok()?;
-        let (here, source, _) = locate_fully(from.store(), key, Access::Read).await.ok()?;
-        let located = locate_fully(to.store(), target, Access::Write).await.ok()?;
+        let (here, source, _) = locate_fully(from, key, Access::Read).await.ok()?;
+        let located = locate_fully(to, target, Access::Write).await.ok()?;
         let (backend, there, conditional) = located;
         let key = target.to_owned();
         let found = Self { backend, source, target: there, key, conditional };
@@ -62,4 +61,17 @@ async fn locate_fully(
         (store, key) = (next, there);
     }
     Ok((store, key, conditional))
+}
+
+/// Refuses what no caller may give an object: an invalid key, and metadata of the stores'
+/// own.
+pub(crate) fn check_put(key: &str, options: &PutOptions) -> Result<()> {
+    check_key(key)?;
+    let reserved = storage_contract::RESERVED_METADATA;
+    match options.metadata.iter().find(|(name, _)| name.starts_with(reserved)) {
+        Some((name, _)) => Err(Error::InvalidData(format!(
+            "the metadata name {name:?} is reserved: names that begin with {reserved:?} are the stores' own"
+        ))),
+        None => Ok(()),
+    }
 }

@@ -7,7 +7,7 @@
 
 use crate::chunk_size::{CHUNK, piece};
 use crate::collect::{collect, larger_than};
-use crate::copying::LocatedCopy;
+use crate::copying::{LocatedCopy, check_put};
 use crate::digest::{AsyncHasher, HashLost};
 use crate::object_store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
@@ -265,7 +265,7 @@ impl Objects {
     /// The copy of `key` to `target` of `to`, which may be this store, if both are in one
     /// backend: it copies without transferring the bytes here.
     pub async fn locate_copy(&self, key: &str, to: &Objects, target: &str) -> Option<LocatedCopy> {
-        LocatedCopy::find(self, key, to, target).await
+        LocatedCopy::find(&self.store, key, &to.store, target).await
     }
 
     /// Starts a streamed write. The etag will be the MD5 of the bytes unless
@@ -286,17 +286,6 @@ pub fn md5(info: &ObjectInfo) -> Option<&str> {
     }
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     info.etag.as_deref().filter(|etag| etag.len() == 32 && etag.bytes().all(hex))
-}
-
-pub(crate) fn check_put(key: &str, options: &PutOptions) -> Result<()> {
-    check_key(key)?;
-    let reserved = storage_contract::RESERVED_METADATA;
-    match options.metadata.iter().find(|(name, _)| name.starts_with(reserved)) {
-        Some((name, _)) => Err(Error::InvalidData(format!(
-            "the metadata name {name:?} is reserved: names that begin with {reserved:?} are the stores' own"
-        ))),
-        None => Ok(()),
-    }
 }
 
 /// Reads up to the start of a range with a known offset, over a store without

@@ -1,6 +1,6 @@
 //! Claims of readers who are about to make a copy.
 
-use super::Cache;
+use super::cache::Cache;
 use super::index::{Record, State};
 use std::rc::Rc;
 

@@ -1,6 +1,6 @@
 //! The total size of the copies, and eviction.
 
-use super::Cache;
+use super::cache::Cache;
 use super::claim::is_free;
 use super::copy_metadata::is_copy;
 use super::index::{Record, SHARDS, State};

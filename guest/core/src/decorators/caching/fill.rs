@@ -1,6 +1,6 @@
 //! Finds, makes and invalidates copies.
 
-use super::Cache;
+use super::cache::Cache;
 use super::claim::Claim;
 use super::config::Revalidate;
 use super::copy_metadata::{is_copy, tag, unwrap, wrap};

@@ -19,6 +19,7 @@
 //! Changes that others make to the main store directly are noticed when a copy is
 //! compared: at the latest after `ttl`, which is a minute by default.
 
+mod cache;
 mod claim;
 mod config;
 #[cfg(test)]
@@ -36,12 +37,12 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use cache::Cache;
 use config::Config;
 pub use copy_metadata::is_copy;
 pub use doubt::{doubt, is_doubt, is_index};
 use index::Index;
 use std::rc::Rc;
-use storage_contract::env::Env;
 use storage_contract::kind::{Args, BaseShape, Keys, Kind};
 use storage_contract::options::Options;
 use storage_contract::source::whole;
@@ -66,17 +67,6 @@ pub static KIND: Kind = Kind {
 /// A main store with copies of its objects in a second store.
 pub struct CachingStore {
     cache: Rc<Cache>,
-}
-
-struct Cache {
-    name: String,
-    env: Env,
-    config: Config,
-    main: SharedStore,
-    cache: SharedStore,
-    /// Whether the cache store can hold the main store's info of an object.
-    keeps_info: bool,
-    index: Index,
 }
 
 impl CachingStore {

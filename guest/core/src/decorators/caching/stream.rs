@@ -1,6 +1,6 @@
 //! Streams: reads from the cache, reads that make a copy on the way, and writes.
 
-use super::Cache;
+use super::cache::Cache;
 use super::claim::Claim;
 use super::copy_metadata::wrap;
 use super::index::Record;
