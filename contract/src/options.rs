@@ -30,8 +30,9 @@ pub trait Options: Property {
 /// as a JSON literal, which is read like a given value. A property without one has to be
 /// given, unless it is an `Option`. Null counts as not given. Further keywords of the
 /// schema stand in `#[schema]`, those of the whole after the struct's name, as in
-/// `struct Rule[minProperties: 1]`; reading checks the bounds among them. A name that is
-/// not a field's is an error.
+/// `struct Rule[minProperties: 1]`. Reading checks `minimum`, `maximum`, `minLength`,
+/// `maxLength`, `minItems`, `minProperties` and `maxProperties`, and no other ones. A name
+/// that is not a field's is an error.
 ///
 /// An enum gives each variant its text, or several.
 ///
@@ -140,7 +141,7 @@ macro_rules! options {
     (@default $default:tt) => { Some(stringify!($default)) };
 }
 
-/// An object that is read field by field.
+/// An object that is read field by field, in the order of its schema.
 pub struct Given<'a> {
     object: &'a serde_json::Map<String, Json>,
     fields: std::slice::Iter<'static, Field>,
@@ -202,8 +203,8 @@ fn check(value: &Json, keywords: Keywords) -> Result<(), String> {
                 "minLength" => format!("must have at least {bound} character(s)"),
                 "maxLength" => format!("must have at most {bound} character(s)"),
                 "minItems" => format!("must have at least {bound} item(s)"),
-                "minProperties" => format!("must have at least {bound} entries"),
-                _ => format!("must have at most {bound} entries"),
+                "minProperties" => format!("must have at least {bound} of its properties"),
+                _ => format!("must have at most {bound} of its properties"),
             });
         }
     }
@@ -216,6 +217,8 @@ pub fn mismatch(wanted: &str, value: &Json) -> String {
     let given = match value {
         Json::Null => "nothing",
         Json::Bool(_) => "a boolean",
+        Json::Number(number) if number.as_f64() < Some(0.0) => "a negative number",
+        Json::Number(number) if number.is_f64() => "a fraction",
         Json::Number(_) => "a number",
         Json::String(_) => "text",
         Json::Array(_) => "a list",
@@ -378,12 +381,15 @@ mod tests {
             (json!({"path": "a"}), "path: must have at least 2 character(s)"),
             (json!({"path": "/a", "times": 0}), "times: must be at least 1"),
             (json!({"path": "/a", "times": 10}), "times: must be at most 9"),
-            (json!({"path": "/a", "times": 1.5}), "times: must be a whole number, not a number"),
-            (json!({"path": "/a", "wait": -1}), "wait: must be a number of seconds, not a number"),
+            (json!({"path": "/a", "times": 1.5}), "times: must be a whole number, not a fraction"),
+            (
+                json!({"path": "/a", "wait": -1}),
+                "wait: must be a number of seconds, not a negative number",
+            ),
             (json!({"path": "/a", "mode": "idle"}), "mode: must be one of slow, fast, quick"),
             (
                 json!({"path": "/a", "parts": [{"size": 1}, {}]}),
-                "parts: [1]: must have at least 1 entries",
+                "parts: [1]: must have at least 1 of its properties",
             ),
             (json!({"path": "/a", "names": {"k": 1}}), "names: k: must be text, not a number"),
         ] {

@@ -1,9 +1,9 @@
 //! The store handle for users.
 //!
 //! Stores implement the small trait [`ObjectStore`]; [`Objects`] adds what all
-//! of them would repeat: it checks keys, makes ranges work over stores without
-//! them, measures objects whose size a store can't tell, and writes the MD5 of
-//! the bytes as the etag.
+//! of them would repeat: it makes ranges work over stores without them, measures
+//! objects whose size a store can't tell, and writes the MD5 of the bytes as the
+//! etag.
 
 use crate::chunk_size::{CHUNK, piece};
 use crate::collect::{collect, larger_than};
@@ -31,7 +31,7 @@ pub struct Objects {
     name: Arc<str>,
     store: SharedStore,
     trails: Arc<[Trail]>,
-    /// Whether the last whole object was too large for a single call.
+    /// Whether the last object that was read into memory was too large for a single call.
     large: Arc<AtomicBool>,
     /// Whether writes keep etag and metadata exactly as given.
     exact: bool,
@@ -102,8 +102,8 @@ impl Objects {
 
     /// Reads a whole object, or a range, into memory; `LimitExceeded` if it has
     /// more than `max` bytes. Tries a single call first, and streams objects of
-    /// more than [`MAX_INLINE_BYTES`]. With a `max` above that, it also streams
-    /// the objects after a large one, until it meets a small one.
+    /// more than [`MAX_INLINE_BYTES`]. After such an object, the next ones are streamed at
+    /// once, too, until one is smaller.
     pub async fn get(
         &self,
         key: &str,
@@ -117,7 +117,7 @@ impl Objects {
             check_key(key)?;
             match self.store.get(key, options.clone()).await {
                 Ok((_, data)) if data.len() as u64 > max => return Err(larger_than(max)),
-                // It may only be too large for a single call.
+                // Too large for a single call, and perhaps not for `max`.
                 Err(Error::LimitExceeded(_)) => {}
                 Err(error) => return Err(error),
                 Ok((info, data)) => {
@@ -262,8 +262,9 @@ impl Objects {
         Ok(Source::new(skip_to(reader, range).await?, Some(range)))
     }
 
-    /// The copy of `key` to `target` of `to`, which may be this store, if both are in one
-    /// backend: it copies without transferring the bytes here.
+    /// Locates a copy of the object `key` to the key `target` of `to`. `None` unless both
+    /// are in one backend, which then copies without transferring the bytes here. `to` may
+    /// be this store.
     pub async fn locate_copy(&self, key: &str, to: &Objects, target: &str) -> Option<LocatedCopy> {
         LocatedCopy::find(&self.store, key, &to.store, target).await
     }

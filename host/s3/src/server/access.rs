@@ -69,8 +69,7 @@ fn need(operation: &str) -> Option<Need> {
         | "DeleteBucketLifecycle"
         | "DeleteBucketWebsite"
         | "DeleteBucketReplication"
-        | "PutObjectLockConfiguration"
-        | "PutBucketVersioning" => Need::Whole(Right::Write),
+        | "PutObjectLockConfiguration" => Need::Whole(Right::Write),
 
         "DeleteBucket" => Need::Whole(Right::Delete),
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// may still be busy with it.
 const GRACE: u64 = 60_000;
 
-/// How long a fill is left to the reader who began it, in milliseconds.
+/// How long others wait for a reader that makes a copy, in milliseconds.
 const LEASE: u64 = 60_000;
 
 /// A record that a reader left before it asked the main store. A copy counts as good
@@ -18,37 +18,38 @@ const LEASE: u64 = 60_000;
 pub(super) struct Claim {
     cache: Rc<Cache>,
     pub record: Record,
-    /// Whether the index knew the copy, and the reader found it unusable.
+    /// Whether the index had a record of the key that no reader can use.
     pub rejected: bool,
 }
 
 impl Cache {
-    /// With the lock held: claims a key. `None` while others write or copy the object.
+    /// Claims a key, whose lock the caller holds. `None` while others write or copy the
+    /// object, and if the coordinator fails.
     pub(super) fn claim(self: &Rc<Self>, key: &str) -> Option<Claim> {
-        let used = self.now();
-        let (mut left, mut rejected) = (None, false);
-        let noted = self.update(key, |now, unique| {
-            rejected = now.is_some_and(|now| now.state != State::Found);
-            left = now.is_none_or(|now| is_free(now, used)).then(|| Record {
+        let time = self.now();
+        let (mut claimed, mut rejected) = (None, false);
+        let updated = self.update(key, |known, unique| {
+            rejected = known.is_some_and(|known| known.state != State::Found);
+            claimed = known.is_none_or(|known| is_free(known, time)).then(|| Record {
                 key: key.to_owned(),
-                // A claim whose owner vanished is just a copy of unknown age.
+                // What a reader that vanished leaves is taken for a copy of unknown age.
                 state: State::Found,
                 tag: 0,
                 held: unique,
-                size: now.map_or(0, |now| now.size),
-                used,
+                size: known.map_or(0, |known| known.size),
+                used: time,
                 validated: 0,
             });
-            left.clone().or_else(|| now.cloned())
+            claimed.clone().or_else(|| known.cloned())
         });
-        noted.ok()?;
-        left.map(|record| Claim { cache: self.clone(), record, rejected })
+        updated.ok()?;
+        claimed.map(|record| Claim { cache: self.clone(), record, rejected })
     }
 }
 
-/// Whether nobody writes or copies the object of this record.
-pub(super) fn is_free(record: &Record, now: u64) -> bool {
-    let age = now.saturating_sub(record.used);
+/// Whether nobody writes or copies the object of this record at this time.
+pub(super) fn is_free(record: &Record, time: u64) -> bool {
+    let age = time.saturating_sub(record.used);
     match record.state {
         State::Writing => age >= GRACE,
         State::Filling => age >= LEASE,
@@ -57,8 +58,9 @@ pub(super) fn is_free(record: &Record, now: u64) -> bool {
 }
 
 impl Claim {
-    /// With the lock held: extends the claim beyond the lock. `false` if it is lost.
-    pub(super) fn extend(&mut self, used: u64) -> bool {
+    /// Extends the claim beyond the lock, which the caller holds. `false` if it is lost.
+    pub(super) fn extend(&mut self, time: u64) -> bool {
+        let used = time;
         let filling = |held| Record { state: State::Filling, held, used, ..self.record.clone() };
         match self.cache.replace(&self.record, filling) {
             Some(record) => self.record = record,
@@ -72,12 +74,12 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mine = &self.record;
         // If the record is still there, nobody wrote or took over.
-        let _ = self.cache.update(&mine.key, |now, _| match now {
-            // An older copy is still counted.
-            Some(now) if now == mine && now.size > 0 => {
-                Some(Record { state: State::Found, ..now.clone() })
+        let _ = self.cache.update(&mine.key, |known, _| match known {
+            // The bytes of an older copy still count.
+            Some(known) if known == mine && known.size > 0 => {
+                Some(Record { state: State::Found, ..known.clone() })
             }
-            _ => now.filter(|now| *now != mine).cloned(),
+            _ => known.filter(|known| *known != mine).cloned(),
         });
     }
 }
