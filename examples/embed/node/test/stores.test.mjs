@@ -197,7 +197,7 @@ test('a configuration that is wrong is refused with the reason', async () => {
     ['stores: {a: {type: GzipStore, base: b}}', /store "a": there is no store or backend "b"/],
     ['{main: a, stores: {a: {type: GzipStore, base: b}, b: {type: GzipStore, base: a}}}', /a → b → a/],
     ['stores: {a: {type: GzipStore, base: objects, config: {lvl: 3}}}', /no "lvl".*level/],
-    ['stores: {a: {type: GzipStore, base: objects, config: {level: 30}}}', /level must be 0 to 9/],
+    ['stores: {a: {type: GzipStore, base: objects, config: {level: 30}}}', /level: must be at most 9/],
     ['stores: {a: {type: GzipStore, base: objects, depth: 3}}', /no "depth"/],
     ['stores: {objects: {type: DictStore}}', /both a store of the configuration and a given backend/],
     ['stores: {a: {type: DictStore}, b: {type: DictStore}}', /"main" is missing/],
