@@ -28,13 +28,26 @@ pub struct Decoder {
     /// What has arrived and is not decoded yet: part of a line, or of the trailers.
     pending: BytesMut,
     signed: Option<Signed>,
+    awaits: Awaits,
     trailers: Vec<(String, String)>,
+}
+
+/// What may follow the last chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    /// Any trailers, and the empty line at the end.
+    Trailers,
+    /// Trailers and then their signature.
+    Signature,
+    /// The signature: some clients put an empty line before it.
+    SignatureAlone,
+    /// Only the empty line at the end.
+    End,
 }
 
 #[derive(Debug)]
 struct Signed {
     chain: Box<Chain>,
-    trailers: bool,
     digest: Sha256,
     /// The signature of the chunk that is arriving.
     signature: String,
@@ -49,25 +62,27 @@ enum State {
     /// The end of the line after a chunk.
     Line,
     Trailers,
-    End,
+    /// The end. Some clients send one empty line more, which is not there yet.
+    End {
+        more: bool,
+    },
 }
 
 impl Decoder {
     /// A decoder for a body that is covered in this way; `None` for one that is not in
     /// chunks.
     pub fn new(payload: &Payload) -> Option<Self> {
-        let signed = match payload {
+        let (signed, awaits) = match payload {
             Payload::Unsigned | Payload::Sha256(_) => return None,
-            Payload::Chunked => None,
-            Payload::SignedChunks { chain, trailers } => Some(Signed {
-                chain: chain.clone(),
-                trailers: *trailers,
-                digest: Sha256::new(),
-                signature: String::new(),
-            }),
+            Payload::Chunked => (None, Awaits::Trailers),
+            Payload::SignedChunks { chain, trailers } => {
+                let (chain, digest, signature) = (chain.clone(), Sha256::new(), String::new());
+                let awaits = if *trailers { Awaits::Signature } else { Awaits::End };
+                (Some(Signed { chain, digest, signature }), awaits)
+            }
         };
         let (pending, trailers) = (BytesMut::new(), Vec::new());
-        Some(Self { state: State::Size, pending, signed, trailers })
+        Some(Self { state: State::Size, pending, signed, awaits, trailers })
     }
 
     /// Takes the next bytes of `arrived`, and returns those of the object that are among
@@ -106,7 +121,17 @@ impl Decoder {
                         self.trailer(&line)?;
                     }
                 }
-                State::End => return Err(malformed("there are bytes after its end")),
+                State::End { more: true } => {
+                    if self.line(arrived, 2)?.is_some_and(|line| !line.is_empty()) {
+                        return Err(malformed("there are bytes after its end"));
+                    }
+                    if self.pending.is_empty() {
+                        self.state = State::End { more: false };
+                    }
+                }
+                State::End { more: false } => {
+                    return Err(malformed("there are bytes after its end"));
+                }
             }
         }
         Ok(Bytes::new())
@@ -116,7 +141,7 @@ impl Decoder {
     /// body is cut off.
     pub fn finish(self) -> Result<Vec<(String, String)>> {
         match self.state {
-            State::End => Ok(self.trailers),
+            State::End { .. } if self.pending.is_empty() => Ok(self.trailers),
             _ => Err(Error::from(Code::IncompleteBody)),
         }
     }
@@ -133,7 +158,10 @@ impl Decoder {
             return Ok(None);
         }
         let line = std::mem::take(&mut self.pending);
-        let line = line.strip_suffix(b"\r\n").ok_or_else(|| malformed("a line has no CRLF"))?;
+        // Some clients end trailers so.
+        let bare = line.strip_suffix(b"\n").filter(|_| self.state == State::Trailers);
+        let line = line.strip_suffix(b"\r\n").or(bare);
+        let line = line.ok_or_else(|| malformed("a line has no CRLF"))?;
         let line = std::str::from_utf8(line).map_err(|_| malformed("a line is not text"))?;
         Ok(Some(line.to_owned()))
     }
@@ -165,28 +193,31 @@ impl Decoder {
 
     fn trailer(&mut self, line: &str) -> Result<()> {
         if line.is_empty() {
-            // Some clients put an empty line before the trailer with the signature.
-            let waits = self.signed.as_ref().is_some_and(|signed| signed.trailers);
-            if !waits {
-                self.state = State::End;
+            match self.awaits {
+                Awaits::Trailers | Awaits::End => self.state = State::End { more: true },
+                Awaits::Signature => self.awaits = Awaits::SignatureAlone,
+                Awaits::SignatureAlone => {
+                    return Err(malformed("the trailers have no signature"));
+                }
             }
             return Ok(());
         }
         let (name, value) =
             line.split_once(':').ok_or_else(|| malformed("a trailer has no value"))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
-        if name != SIGNATURE {
-            if self.trailers.iter().any(|(other, _)| *other == name) {
-                return Err(malformed("a trailer is there twice"));
+        match (self.awaits, &mut self.signed) {
+            (Awaits::Signature | Awaits::SignatureAlone, Some(signed)) if name == SIGNATURE => {
+                let all = self.trailers.iter().map(|(name, value)| format!("{name}:{value}\n"));
+                signed.chain.trailers(all.collect::<String>().as_bytes(), value)?;
+                self.awaits = Awaits::End;
             }
-            self.trailers.push((name, value.to_owned()));
-            return Ok(());
-        }
-        if let Some(signed) = self.signed.as_mut().filter(|signed| signed.trailers) {
-            let all = self.trailers.iter().map(|(name, value)| format!("{name}:{value}\n"));
-            signed.chain.trailers(all.collect::<String>().as_bytes(), value)?;
-            // Nothing but an empty line may follow.
-            signed.trailers = false;
+            (Awaits::Trailers | Awaits::Signature, _) if name != SIGNATURE => {
+                if self.trailers.iter().any(|(other, _)| *other == name) {
+                    return Err(malformed("a trailer is there twice"));
+                }
+                self.trailers.push((name, value.to_owned()));
+            }
+            _ => return Err(malformed("a trailer is not signed")),
         }
         Ok(())
     }
@@ -277,6 +308,17 @@ mod tests {
             ];
             assert_eq!(all, [1, 0, 1].map(|trailers| ("hello\n".to_owned(), trailers)));
         }
+        // As minio-go writes them.
+        let bare = "5\r\nhello\r\n1\r\n\n\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\n\r\n\r\n";
+        let (with_trailers, mut signer) = signed(true);
+        let trailing = signer.chunk("hello") + &signer.chunk("\n") + &signer.chunk("");
+        let trailer = signer.trailer("x-amz-checksum-crc32:AAAAAA==");
+        let trailing = trailing + &trailer.replacen("\r\n", "\n\r\n", 1);
+        for pieces in [1, 2, 3, 1_000] {
+            for (payload, body) in [(&Payload::Chunked, bare), (&with_trailers, &trailing)] {
+                assert_eq!(decoded(payload, body, pieces).unwrap(), ("hello\n".to_owned(), 1));
+            }
+        }
         let empty = decoded(&Payload::Chunked, "0\r\n\r\n", 1).unwrap();
         assert_eq!(empty, (String::new(), 0));
     }
@@ -301,6 +343,9 @@ mod tests {
             "10000000000000000\r\n",
             "5\nhello\r\n0\r\n\r\n",
             "0\r\n\r\nmore",
+            "0\r\n\r\n\r\n\r\n",
+            "0\r\n\r\n\r",
+            "0\r\nx-amz-trailer-signature:0\r\n\r\n",
             "0\r\nnothing\r\n\r\n",
             "0\r\na:1\r\nA:2\r\n\r\n",
             long.as_str(),
@@ -329,6 +374,12 @@ mod tests {
         assert!(!body(&[first, second, last, "a:b\r\n\r\n"]), "no signature of the trailers");
         assert!(!body(&[first, second, last, "\r\n"]), "no trailers");
         assert!(!body(&["5\r\nhello\r\n", second, last, &trailer]), "no signature");
+        let end = trailer.strip_suffix("\r\n").unwrap();
+        assert!(!body(&[first, second, last, end, "c:d\r\n\r\n"]), "one after the signature");
+        assert!(!body(&[first, second, last, "\r\n", &trailer]), "one after an empty line");
+        let (payload, mut signer) = self::signed(false);
+        let alone = signer.chunk("");
+        assert!(decoded(&payload, &format!("{alone}a:b\r\n\r\n"), 10).is_err(), "not announced");
     }
 
     #[test]

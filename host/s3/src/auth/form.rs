@@ -9,6 +9,17 @@ use http::header::AUTHORIZATION;
 /// The algorithm of version 4, with which the header begins.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
+/// The parameters of a URL that is signed by version 4. None of them may stand beside a
+/// header: the same signature would hold for both, and the URL would not expire.
+const V4: [&str; 6] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+];
+
 /// Where a signature is, and by which version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -28,21 +39,19 @@ impl Form {
     /// The form of the signature of a request. Nothing of it is verified yet.
     pub fn of(headers: &HeaderMap, query: &Query) -> Result<Self> {
         let authorization = Head::new(headers, None).one(AUTHORIZATION.as_str())?;
-        let in_query = [("X-Amz-Signature", Self::V4Query), ("Signature", Self::V2Query)];
-        let mut forms = in_query.into_iter().filter(|(name, _)| query.has(name));
-        let form = forms.next().map(|(_, form)| form);
-        if forms.next().is_some() || (form.is_some() && authorization.is_some()) {
-            return Err(error!(
+        let is_v4 = |name: &str| V4.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let v4 = query.iter().any(|parameter| is_v4(&parameter.name));
+        match (v4, query.has("Signature"), authorization) {
+            (true, false, None) => Ok(Self::V4Query),
+            (false, true, None) => Ok(Self::V2Query),
+            (false, false, None) => Ok(Self::Unsigned),
+            (true, ..) | (_, true, _) => Err(error!(
                 InvalidArgument,
                 "a request is signed once: by the header Authorization or by its query"
-            ));
-        }
-        match (form, authorization) {
-            (Some(form), _) => Ok(form),
-            (None, None) => Ok(Self::Unsigned),
-            (None, Some(text)) if text.starts_with(ALGORITHM) => Ok(Self::V4Header),
-            (None, Some(text)) if text.starts_with("AWS ") => Ok(Self::V2Header),
-            (None, Some(_)) => {
+            )),
+            (_, _, Some(text)) if text.starts_with(ALGORITHM) => Ok(Self::V4Header),
+            (_, _, Some(text)) if text.starts_with("AWS ") => Ok(Self::V2Header),
+            (_, _, Some(_)) => {
                 Err(error!(InvalidRequest, "the header Authorization is not of a form that S3 has"))
             }
         }
@@ -70,7 +79,14 @@ mod tests {
         assert_eq!(form("X-Amz-Signature=0", None), Ok(Form::V4Query));
         assert_eq!(form("X-Amz-%53ignature=0", None), Ok(Form::V4Query));
         assert_eq!(form("", Some("AWS K:s")), Ok(Form::V2Header));
+        // What is left out is missed when the signature is verified.
+        assert_eq!(form("x-amz-algorithm=AWS4-HMAC-SHA256", None), Ok(Form::V4Query));
         assert_eq!(form("Signature=0&X-Amz-Signature=0", None), Err("InvalidArgument"));
+        // A signed URL is not made a signed header, with the rest of its parameters.
+        let header = Some("AWS4-HMAC-SHA256 Credential=K");
+        assert_eq!(form("X-Amz-Expires=5&X-Amz-Date=D", header), Err("InvalidArgument"));
+        assert_eq!(form("x-amz-%65xpires=5", header), Err("InvalidArgument"));
+        assert_eq!(form("x-amz-acl=private", header), Ok(Form::V4Header));
         assert_eq!(form("Signature=0", Some("AWS K:s")), Err("InvalidArgument"));
     }
 }

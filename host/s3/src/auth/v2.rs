@@ -113,13 +113,15 @@ fn verify(
     for (name, value) in head.below("x-amz-")? {
         let _ = writeln!(lines, "x-amz-{name}:{value}");
     }
-    let parameters = canonical_parameters(request);
-    let is_signed = |path: &String| {
+    let parameters = [canonical_parameters(request, false), canonical_parameters(request, true)];
+    let is_signed = |path: &String, parameters: &String| {
         let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(secret.bytes()).ok()?;
         mac.update(format!("{}\n{lines}{path}{parameters}", request.method).as_bytes());
         mac.verify_slice(&signature).ok()
     };
-    if !paths(request).iter().any(|path| is_signed(path).is_some()) {
+    let paths = paths(request);
+    let any = |parameters| paths.iter().any(|path| is_signed(path, parameters).is_some());
+    if !parameters.iter().any(any) {
         return Err(mismatch());
     }
     let payload = v4::payload_of_unsigned(request.headers)?;
@@ -156,12 +158,14 @@ fn paths(request: &Signable<'_>) -> Vec<String> {
     std::iter::once(path).chain(slashed).collect()
 }
 
-fn canonical_parameters(request: &Signable<'_>) -> String {
+/// The signed parameters. Of one that is empty, some clients sign the name alone (`bare`),
+/// and send `name=`.
+fn canonical_parameters(request: &Signable<'_>, bare: bool) -> String {
     let covered = request.query.iter().filter(|p| COVERED.contains(&p.name.as_str()));
     let mut covered: Vec<String> = covered
         .map(|parameter| match &parameter.value {
-            Some(value) => format!("{}={value}", parameter.name),
-            None => parameter.name.clone(),
+            Some(value) if !(bare && value.is_empty()) => format!("{}={value}", parameter.name),
+            _ => parameter.name.clone(),
         })
         .collect();
     covered.sort();
@@ -264,6 +268,7 @@ mod tests {
             ..get()
         };
         assert_eq!(acl.code(), "");
+        assert_eq!(Request { uri: "/?acl=", ..acl }.code(), "", "as some clients send it");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::secret::Secret;
 use super::signed::{MAX_SKEW, Payload, Sender, Signable, check_skew, mismatch};
 use crate::protocol::date;
 use crate::protocol::error::{Code, Error, Result, error};
-use crate::protocol::head::Head;
+use crate::protocol::head::{Head, is_digest};
 use crate::protocol::query::Query;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -60,14 +60,17 @@ pub fn verify_header(
     let sent = match head.one("x-amz-date")? {
         Some(sent) => date::basic(sent).map(|at| (sent.to_owned(), at)),
         // Clients may sign the date of HTTP; the signature has it in the other form.
-        None => head.one("date")?.and_then(date::http).map(|at| (date::to_basic(at), at)),
+        None => {
+            let at = head.one("date")?.and_then(|text| date::http(text).or(date::basic(text)));
+            at.map(|at| (date::to_basic(at), at))
+        }
     };
     let (date, at) = sent.ok_or_else(|| {
         error!(AccessDenied, "a signed request needs a valid date, as x-amz-date or Date")
     })?;
     let signature = Signature {
         scope: Scope::parse(field("Credential=")?).ok_or_else(malformed)?,
-        headers: names(field("SignedHeaders=")?),
+        headers: names(field("SignedHeaders=")?)?,
         signature: field("Signature=")?.to_owned(),
         date,
     };
@@ -103,7 +106,7 @@ pub fn verify_query(
         scope: scope.ok_or_else(|| {
             bad("X-Amz-Credential is ACCESS_KEY/YYYYMMDD/REGION/s3/aws4_request".to_owned())
         })?,
-        headers: names(one("X-Amz-SignedHeaders")?),
+        headers: names(one("X-Amz-SignedHeaders")?)?,
         signature: one("X-Amz-Signature")?.to_owned(),
         date: date.to_owned(),
     };
@@ -117,8 +120,20 @@ pub fn verify_query(
     verify(request, &signature, content, query, secret)
 }
 
-fn names(list: &str) -> Vec<String> {
-    list.split(';').map(str::to_owned).collect()
+/// The names of signed headers. Each is there once, in lower case: otherwise a head could
+/// name the longest of its values as often as it has room.
+fn names(list: &str) -> Result<Vec<String>> {
+    let mut names: Vec<&str> = list.split(';').collect();
+    let is_lower = |name: &&str| !name.bytes().any(|b| b.is_ascii_uppercase());
+    let all: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    names.sort_unstable();
+    match names.iter().all(is_lower) && !names.windows(2).any(|two| two.first() == two.last()) {
+        true => Ok(all),
+        false => Err(error!(
+            AuthorizationHeaderMalformed,
+            "the names of the signed headers are in lower case, each once"
+        )),
+    }
 }
 
 fn verify(
@@ -136,18 +151,20 @@ fn verify(
     let parameters = canonical_query(query);
     let lines = canonical_headers(request.headers, headers)?;
     let method = request.method;
-    let is_signed = |path: &String| {
+    let is_signed = |path: &String, lines: &String| {
         let names = headers.join(";");
         let canonical = format!("{method}\n{path}\n{parameters}\n{lines}\n{names}\n{content}");
         let digest = hex::encode(Sha256::digest(canonical));
         let text = format!("{ALGORITHM}\n{date}\n{}\n{digest}", scope.text());
         key.verify(&text, &signature.signature).is_ok()
     };
-    if !paths(request.path).iter().any(is_signed) {
+    let paths = paths(request.path);
+    if !lines.iter().any(|lines| paths.iter().any(|path| is_signed(path, lines))) {
         return Err(mismatch());
     }
     let access_key = Some(scope.access_key.clone());
-    Ok(Sender { access_key, payload: payload(content, key, signature)? })
+    let is_chunked = is_chunked(&Head::new(request.headers, None))?;
+    Ok(Sender { access_key, payload: payload(content, is_chunked, key, signature)? })
 }
 
 fn check_scope(scope: &Scope, signature: &Signature) -> Result<()> {
@@ -163,14 +180,13 @@ fn check_scope(scope: &Scope, signature: &Signature) -> Result<()> {
             "the date of the credential is not that of the request"
         ));
     }
-    // Any name of a region will do. s3cmd signs for `US` when it lists the buckets, and
-    // signs again when it is told the right name.
-    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    // Any name of a region will do.
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     match scope.region.bytes().all(letter) {
         true => Ok(()),
         false => Err(error!(
             AuthorizationHeaderMalformed,
-            "the region {:?} is wrong; expecting {REGION:?}", scope.region
+            "the region of the credential is not a name; expecting {REGION:?}"
         )
         .detail("Region", REGION)),
     }
@@ -195,10 +211,11 @@ fn check_headers(headers: &HeaderMap, signed: &[String]) -> Result<()> {
 /// signature covers in other ways and those that can only make a request fail.
 fn decides(name: &str) -> bool {
     name.starts_with("x-amz-")
-        && !name.starts_with("x-amz-checksum-")
+        && !is_digest(name)
         && !matches!(
             name,
             "x-amz-content-sha256"
+                | "x-amz-checksum-mode"
                 | "x-amz-date"
                 | "x-amz-expected-bucket-owner"
                 | "x-amz-request-payer"
@@ -221,11 +238,12 @@ fn canonical_query(query: &Query) -> String {
     pairs.join("&")
 }
 
-/// The signed headers, a line each, with white space in values collapsed.
-fn canonical_headers(headers: &HeaderMap, signed: &[String]) -> Result<String> {
-    let mut lines = String::new();
+/// The signed headers, a line each, with white space in values collapsed: that of ASCII,
+/// and, where it differs, all that of Unicode. Clients do either.
+fn canonical_headers(headers: &HeaderMap, signed: &[String]) -> Result<Vec<String>> {
+    let (mut lines, mut others) = (String::new(), String::new());
     for name in signed {
-        let mut values = Vec::new();
+        let (mut values, mut more) = (Vec::new(), Vec::new());
         for value in headers.get_all(name) {
             let value = std::str::from_utf8(value.as_bytes()).map_err(|_| {
                 error!(
@@ -233,14 +251,22 @@ fn canonical_headers(headers: &HeaderMap, signed: &[String]) -> Result<String> {
                     "the signed header {name} is not UTF-8, so that its signature can't be checked"
                 )
             })?;
-            values.push(value.split_whitespace().collect::<Vec<_>>().join(" "));
+            values.push(value.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
+            more.push(value.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         lines.push_str(&format!("{name}:{}\n", values.join(",")));
+        others.push_str(&format!("{name}:{}\n", more.join(",")));
     }
-    Ok(lines)
+    let others = (others != lines).then_some(others);
+    Ok(std::iter::once(lines).chain(others).collect())
 }
 
-fn payload(content: &str, key: SigningKey, signature: &Signature) -> Result<Payload> {
+fn payload(
+    content: &str,
+    is_chunked: bool,
+    key: SigningKey,
+    signature: &Signature,
+) -> Result<Payload> {
     let chain = || {
         let Signature { scope, date, signature, .. } = signature;
         Box::new(Chain::new(key.clone(), date, scope, signature))
@@ -252,18 +278,24 @@ fn payload(content: &str, key: SigningKey, signature: &Signature) -> Result<Payl
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => {
             Ok(Payload::SignedChunks { chain: chain(), trailers: true })
         }
-        content => plain(content),
+        content => plain(content, is_chunked),
     }
 }
 
-fn plain(content: &str) -> Result<Payload> {
+fn plain(content: &str, is_chunked: bool) -> Result<Payload> {
     let digest = || hex::decode(content).ok().and_then(|digest| digest.try_into().ok());
     match content {
+        // The framing is not part of the object, whatever the header says.
+        UNSIGNED if is_chunked => Ok(Payload::Chunked),
         UNSIGNED => Ok(Payload::Unsigned),
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Ok(Payload::Chunked),
         content if content.starts_with("STREAMING-") => {
             Err(error!(NotImplemented, "a body signed as {content} can't be read here"))
         }
+        _ if is_chunked => Err(error!(
+            InvalidRequest,
+            "a body in chunks (aws-chunked) has no SHA-256 of its own in {CONTENT}"
+        )),
         _ => digest().map(Payload::Sha256).ok_or_else(|| {
             error!(
                 InvalidArgument,
@@ -279,11 +311,7 @@ fn plain(content: &str) -> Result<Payload> {
 /// out, and name only the coding.
 pub fn payload_of_unsigned(headers: &HeaderMap) -> Result<Payload> {
     let head = Head::new(headers, None);
-    match head.one(CONTENT)? {
-        Some(content) => plain(content),
-        None if is_chunked(&head)? => Ok(Payload::Chunked),
-        None => Ok(Payload::Unsigned),
-    }
+    plain(head.one(CONTENT)?.unwrap_or(UNSIGNED), is_chunked(&head)?)
 }
 
 /// Whether the body has the coding of S3's chunks.
@@ -479,6 +507,8 @@ mod tests {
         assert_eq!(set("x-amz-copy-source", b"b/k"), "AccessDenied");
         assert_eq!(set("x-amz-acl", b"public-read"), "AccessDenied");
         assert_eq!(set("x-amz-checksum-crc32", b"AAAAAA=="), "", "it can only fail");
+        assert_eq!(set("x-amz-checksum-type", b"COMPOSITE"), "AccessDenied");
+        assert_eq!(set("range", "bytes=0-9\u{a0}".as_bytes()), "", "as some clients sign it");
         assert_eq!(set("x-amz-content-sha256", b"UNSIGNED-PAYLOAD"), "SignatureDoesNotMatch");
         assert_eq!(set("x-amz-date", b"20130524T001501Z"), "RequestTimeTooSkewed");
         assert_eq!(set("x-amz-date", b"20130525T000000Z"), "RequestTimeTooSkewed");
@@ -507,11 +537,13 @@ mod tests {
         assert_eq!(replaced("Signature=", "Sig="), malformed);
         assert_eq!(with(&|text| format!("{text},Signature=0")), malformed);
         assert_eq!(replaced("/s3/", "/sts/"), malformed);
-        assert_eq!(replaced("us-east-1", "US"), malformed);
+        assert_eq!(replaced("us-east-1", "<us>"), malformed);
+        assert_eq!(replaced("us-east-1", "RegionOne"), "SignatureDoesNotMatch");
+        assert_eq!(replaced("range;", "range;range;"), malformed);
         assert_eq!(replaced("20130524/", "20130523/"), malformed);
         assert_eq!(replaced("aws4_request", "aws5_request"), malformed);
         assert_eq!(replaced("host;", ""), "AccessDenied");
-        assert_eq!(replaced("host;", "Host;"), "AccessDenied");
+        assert_eq!(replaced("host;", "Host;"), malformed);
         assert_eq!(replaced(KEY, "OTHER"), "InvalidAccessKeyId");
         assert_eq!(replaced("AWS4-HMAC-SHA256", "AWS5"), "InvalidRequest");
         assert_eq!(with(&|_| "Basic YTpi".to_owned()), "InvalidRequest");
@@ -530,6 +562,11 @@ mod tests {
         assert_eq!(content("UNSIGNED-PAYLOAD").unwrap(), Payload::Unsigned);
         assert_eq!(content("STREAMING-UNSIGNED-PAYLOAD-TRAILER").unwrap(), Payload::Chunked);
         assert_eq!(of(&[("content-encoding", "gzip, aws-chunked")]).unwrap(), Payload::Chunked);
+        let framed = [("content-encoding", "aws-chunked"), ("x-amz-content-sha256", UNSIGNED)];
+        assert_eq!(of(&framed).unwrap(), Payload::Chunked);
+        assert!(
+            of(&[("content-encoding", "aws-chunked"), ("x-amz-content-sha256", EMPTY)]).is_err()
+        );
         assert!(content("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD").is_err());
         // Nobody signed the request, so nobody the chunks.
         assert!(content("STREAMING-AWS4-HMAC-SHA256-PAYLOAD").is_err());

@@ -4,13 +4,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 /// Reads a date of HTTP in any of its three forms (RFC 9110, section 5.6.7). Some clients
-/// write the time zone as a number.
+/// write another name of the time zone, or its distance in hours and minutes.
 pub fn http(text: &str) -> Option<SystemTime> {
     let text = text.trim();
-    let zone = ["-0000", "+0000"].iter().find_map(|zone| text.strip_suffix(zone));
-    match zone {
-        Some(rest) => httpdate::parse_http_date(&format!("{rest}GMT")).ok(),
-        None => httpdate::parse_http_date(text).ok(),
+    if let Ok(at) = httpdate::parse_http_date(text) {
+        return Some(at);
+    }
+    let (date, zone) = text.rsplit_once(' ')?;
+    let at = httpdate::parse_http_date(&format!("{date} GMT")).ok()?;
+    if matches!(zone, "UTC" | "UT" | "Z") {
+        return Some(at);
+    }
+    let (sign, distance) = zone.split_at_checked(1)?;
+    let minutes = digits(distance).filter(|_| distance.len() == 4)?;
+    let away = Duration::from_secs((minutes / 100 * 60 + minutes % 100) * 60);
+    match sign {
+        "+" => at.checked_sub(away),
+        "-" => at.checked_add(away),
+        _ => None,
     }
 }
 
@@ -97,6 +108,9 @@ mod tests {
             "Sun Nov  6 08:49:37 1994",
             " Sun, 06 Nov 1994 08:49:37 +0000 ",
             "Sun, 06 Nov 1994 08:49:37 -0000",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 10:49:37 +0200",
+            "Sun, 06 Nov 1994 05:19:37 -0330",
         ] {
             assert_eq!(http(text), Some(at(784_111_777)), "{text}");
         }
@@ -120,7 +134,14 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in ["", "yesterday", "1994-11-06", "Sun, 06 Nov 1994 08:49:37 CET"] {
+        for text in [
+            "",
+            "yesterday",
+            "1994-11-06",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1994 08:49:37 é200",
+            "Sun, 06 Nov 1994 08:49:37 +2",
+        ] {
             assert_eq!(http(text), None, "{text}");
         }
         for text in [

@@ -85,12 +85,21 @@ impl<'a> Head<'a> {
     }
 
     fn parameters_of(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let parameters = self.parameters.filter(|_| name.starts_with("x-amz-"));
+        // The SDK for JavaScript signs the digest of no bytes into the URL of an upload;
+        // S3 passes over it.
+        let stands = name.starts_with("x-amz-") && !is_digest(name);
+        let parameters = self.parameters.filter(|_| stands);
         let all = parameters.into_iter().flat_map(Query::iter);
         let named = all.filter(move |parameter| parameter.name.eq_ignore_ascii_case(name));
         let named: Vec<_> = named.collect();
         named.into_iter().map(|parameter| parameter.value.as_deref().unwrap_or_default())
     }
+}
+
+/// Whether a header has the digest of a body.
+pub fn is_digest(name: &str) -> bool {
+    let algorithm = name.strip_prefix("x-amz-checksum-");
+    matches!(algorithm, Some("crc32" | "crc32c" | "crc64nvme" | "sha1" | "sha256"))
 }
 
 fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str> {
@@ -129,12 +138,14 @@ mod tests {
     #[test]
     fn parameters_of_a_signed_url_stand_for_headers() {
         let headers = headers(&[("x-amz-meta-a", b"1"), ("x-amz-tagging", b"t")]);
-        let query = "X-Amz-Acl=private&x-amz-meta-B=2&x-amz-tagging=u&range=bytes%3D0-1";
+        let query = "X-Amz-Acl=private&x-amz-meta-B=2&x-amz-tagging=u&range=bytes%3D0-1\
+                     &x-amz-checksum-crc32=AAAAAA%3D%3D";
         let query = Query::parse(query).unwrap();
         let head = Head::new(&headers, Some(&query));
         assert_eq!(head.one("x-amz-acl").unwrap(), Some("private"));
         assert!(head.one("x-amz-tagging").is_err() && head.has("x-amz-acl"));
         assert_eq!(head.one("range").unwrap(), None, "which is not of S3's headers");
+        assert_eq!(head.one("x-amz-checksum-crc32").unwrap(), None, "which is of no bytes");
         let metadata = head.below("x-amz-meta-").unwrap();
         assert_eq!(metadata, [("a".into(), "1".into()), ("b".into(), "2".into())]);
         assert_eq!(Head::new(&headers, None).one("x-amz-acl").unwrap(), None);

@@ -17,6 +17,28 @@ const SMALL: usize = 256 * 1024;
 /// operation, which newer SDKs send.
 pub const ALWAYS: &[&str] = &["AWSAccessKeyId", "Expires", "Signature", "x-id"];
 
+/// Parameters by which S3 distinguishes operations that no row has, with or without a
+/// value.
+pub const OTHERS: &[&str] = &[
+    "abac",
+    "analytics",
+    "annotation",
+    "annotations",
+    "intelligent-tiering",
+    "inventory",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "renameObject",
+    "restore",
+    "select",
+    "select-type",
+    "session",
+    "torrent",
+];
+
 /// Defines the table, a row for each operation:
 /// `NAME METHOD LEVEL [MARKS] [PARAMETERS] BODY RIGHT ACL;`.
 macro_rules! operations {

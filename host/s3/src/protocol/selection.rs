@@ -2,7 +2,7 @@
 
 use super::error::{Error, Result, error};
 use super::operation::{Mark, Operation};
-use super::operations::{ALWAYS, OPERATIONS};
+use super::operations::{ALWAYS, OPERATIONS, OTHERS};
 use super::query::{Parameter, Query};
 use super::target::Level;
 use http::Method;
@@ -26,6 +26,13 @@ pub fn select(
     let of_method = of_level.filter(|operation| operation.method == *method);
     let best = of_method.filter(is_marked).max_by_key(|operation| operation.marks.len());
     let Some(operation) = best else { return Err(none(method, level, query)) };
+    let own = |name: &str| operation.own_parameters().any(|own| own == name);
+    let is_foreign = |parameter: &&Parameter| {
+        level == Level::Service && is_of_buckets(&parameter.name) && !own(&parameter.name)
+    };
+    if let Some(parameter) = query.iter().find(is_foreign) {
+        return Err(of_virtual_host(&parameter.name));
+    }
     for parameter in query.iter() {
         operation.check(parameter)?;
     }
@@ -81,8 +88,11 @@ impl Operation {
         let is_known = self.own_parameters().any(|own| own == name)
             || ALWAYS.contains(&name)
             || name.to_ascii_lowercase().starts_with("x-amz-");
-        let is_mark = parameter.is_bare() || marks().any(|mark| mark.parameter() == Some(name));
-        match is_mark && !is_known {
+        // Pages add a number to the URL of an object, so that browsers load it anew.
+        let is_object =
+            self.level == Level::Object && matches!(self.method, Method::GET | Method::HEAD);
+        let is_word = !is_object || name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
+        match (parameter.is_bare() && is_word || is_mark(name)) && !is_known {
             true => {
                 Err(error!(NotImplemented, "{} with {name:?} is not implemented here", self.name))
             }
@@ -91,16 +101,30 @@ impl Operation {
     }
 }
 
+/// Whether this parameter distinguishes operations, here or in S3, whatever its value.
+fn is_mark(name: &str) -> bool {
+    let marks = marks().filter_map(Mark::parameter).chain(OTHERS.iter().copied());
+    marks.into_iter().any(|mark| mark.eq_ignore_ascii_case(name))
+}
+
+/// Whether operations on buckets have this parameter.
+fn is_of_buckets(name: &str) -> bool {
+    let of_buckets = OPERATIONS.iter().filter(|operation| operation.level == Level::Bucket);
+    of_buckets.flat_map(Operation::own_parameters).any(|own| own == name)
+}
+
+fn of_virtual_host(name: &str) -> Error {
+    error!(
+        InvalidRequest,
+        "{name:?} is for a bucket, and the path names none: a bucket in the name of the host is \
+         known only below serve.domain; address it by the path"
+    )
+}
+
 fn none(method: &Method, level: Level, query: &Query) -> Error {
-    let shown = query.iter().find(|parameter| {
-        parameter.is_bare() || marks().any(|mark| mark.parameter() == Some(&parameter.name))
-    });
+    let shown = query.iter().find(|parameter| parameter.is_bare() || is_mark(&parameter.name));
     match (level, shown) {
-        (Level::Service, Some(Parameter { name, .. })) => error!(
-            InvalidRequest,
-            "{name:?} is for a bucket, and the path names none: a bucket in the name of the host \
-             is known only below serve.domain; address it by the path"
-        ),
+        (Level::Service, Some(Parameter { name, .. })) => of_virtual_host(name),
         (Level::Service, None) => {
             error!(MethodNotAllowed, "{method} is for a bucket or an object; the path names none")
         }
@@ -148,6 +172,7 @@ mod tests {
             ("GET /b/k?x-id=GetObject&response-expires=", "GetObject"),
             ("GET /b/k?X-Amz-Signature=0&X-Amz-Date=", "GetObject"),
             ("GET /b/k?other=1&other=2", "GetObject"),
+            ("GET /b/k?7f3k1z", "GetObject"),
             ("HEAD /b/k?partNumber=1", "HeadObject"),
             ("GET /b/k?uploadId=1", "ListParts"),
             ("PUT /b/k", "PutObject"),
@@ -182,6 +207,11 @@ mod tests {
             "PUT /b/k?x-id=RenameObject",
             "PUT /b?inventory&id=1",
             "DELETE /b/k?ACL",
+            "DELETE /b/k?ACL=1",
+            "DELETE /b?metadataConfiguration=1",
+            "DELETE /b?analytics=1&id=x",
+            "PUT /b/k?renameObject=1",
+            "GET /b/k?torrent=1",
         ] {
             assert_eq!(find(request), "NotImplemented", "{request}");
         }
@@ -194,7 +224,9 @@ mod tests {
 
     #[test]
     fn a_request_for_a_bucket_in_the_name_of_the_host_is_told_so() {
-        assert_eq!(find("GET /?list-type=2&prefix="), "NotImplemented");
+        assert_eq!(find("GET /?list-type=2&prefix="), "InvalidRequest");
+        assert_eq!(find("GET /?prefix=a&delimiter=%2F"), "InvalidRequest");
+        assert_eq!(find("GET /?prefix=a&max-buckets=5"), "ListBuckets");
         assert_eq!(find("PUT /?acl"), "InvalidRequest");
         assert_eq!(find("PUT /"), "MethodNotAllowed");
     }

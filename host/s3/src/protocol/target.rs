@@ -97,13 +97,18 @@ pub fn too_long(key: &str) -> Error {
         .detail("MaxSizeAllowed", MAX_KEY_BYTES.to_string())
 }
 
-/// The bucket in the name of a host below one of the domains.
+/// The bucket in the name of a host below one of the domains: the longest, if it is below
+/// several. A host that is a domain itself names none.
 fn of_host(host: &str, domains: &[String]) -> Option<String> {
-    let name = without_port(host).to_ascii_lowercase();
-    domains.iter().find_map(|domain| {
-        let bucket = name.strip_suffix(domain.as_str())?.strip_suffix('.')?;
-        (!bucket.is_empty()).then(|| bucket.to_owned())
-    })
+    let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
+    let domains = domains.iter().map(|domain| domain.to_ascii_lowercase());
+    let within = |domain: &String| {
+        name.strip_suffix(domain.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let domain = domains.filter(within).max_by_key(String::len)?;
+    let bucket = name.strip_suffix(&domain)?.strip_suffix('.')?;
+    (!bucket.is_empty()).then(|| bucket.to_owned())
 }
 
 /// The name or address in a `Host` header.
@@ -185,14 +190,17 @@ mod tests {
 
     #[test]
     fn a_host_below_a_domain_names_the_bucket() {
-        let domains = ["s3.example.org".to_owned(), "localhost".to_owned()];
+        let domains = ["example.org", "S3.Example.org", "localhost"].map(str::to_owned);
         for (host, target) in [
             ("b.s3.example.org", object("b", "x/k")),
             ("B.S3.Example.org:9000", object("b", "x/k")),
             ("b.c.localhost", object("b.c", "x/k")),
             ("s3.example.org", object("x", "k")),
-            ("bs3.example.org", object("x", "k")),
+            ("bs3.example.org", object("bs3", "x/k")),
+            ("notexample.org", object("x", "k")),
             ("[::1]:9000", object("x", "k")),
+            ("b.s3.example.org.", object("b", "x/k")),
+            ("s3.example.org.", object("x", "k")),
         ] {
             assert_eq!(Target::parse("/x/k", Some(host), &domains).unwrap(), target, "{host}");
         }

@@ -11,6 +11,9 @@ const MAX_DEPTH: usize = 16;
 /// less than half of them.
 const MAX_ELEMENTS: usize = 100_000;
 
+/// The most characters of a document in a message.
+const MAX_SHOWN: usize = 100;
+
 /// An element, its text and its children. Namespaces, attributes and comments are left
 /// out.
 #[derive(Debug, Default, PartialEq)]
@@ -70,7 +73,7 @@ pub fn read(document: &[u8], root: &str) -> Result<Element> {
     match done {
         Some(element) if open.is_empty() && element.name == root => Ok(element),
         Some(element) if open.is_empty() => {
-            Err(malformed(&format!("it is a {}, and not a {root}", element.name)))
+            Err(malformed(&format!("it is a {}, and not a {root}", shown(&element.name))))
         }
         _ => Err(malformed("it is cut off")),
     }
@@ -114,6 +117,11 @@ fn character(reference: &BytesRef<'_>) -> Result<char> {
     found.ok_or_else(|| malformed("a reference in it is not known"))
 }
 
+/// What a message repeats of a document.
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
+}
+
 fn malformed(why: &str) -> Error {
     error!(MalformedXML, "the document can't be taken: {why}")
 }
@@ -135,7 +143,7 @@ impl Element {
         match self.children.iter().find(|child| !names.contains(&child.name.as_str())) {
             None => Ok(()),
             Some(other) => {
-                let (child, parent) = (&other.name, &self.name);
+                let (child, parent) = (shown(&other.name), &self.name);
                 Err(error!(MalformedXML, "the element {child} in {parent} is not known here"))
             }
         }
@@ -170,7 +178,7 @@ impl Element {
         let Some(child) = self.one(name)? else { return Ok(None) };
         let text = child.text.trim();
         let value = text.parse().map_err(|_| Error::from(Code::MalformedXML));
-        value.map(Some).map_err(|_| error!(MalformedXML, "{name} can't be {text:?}"))
+        value.map(Some).map_err(|_| error!(MalformedXML, "{name} can't be {:?}", shown(text)))
     }
 }
 
@@ -240,5 +248,11 @@ mod tests {
         assert!(root.one("L").is_err() && root.required("M").is_err());
         assert!(root.parsed::<bool>("K").is_err());
         assert!(root.only(&["K", "L"]).is_ok() && root.only(&["K"]).is_err());
+        let long = format!("<A><K>{0}</K><{0}/></A>", "x".repeat(5_000));
+        let root = read(long.as_bytes(), "A").unwrap();
+        for error in [root.only(&["K"]).unwrap_err(), root.parsed::<u32>("K").unwrap_err()] {
+            assert!(error.message().len() < 300, "{error}");
+        }
+        assert!(read(long.replace('A', &"y".repeat(5_000)).as_bytes(), "A").is_err());
     }
 }
