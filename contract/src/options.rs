@@ -14,6 +14,9 @@ pub trait Property: Sized {
     /// Whether it has to be given if it has no default.
     const REQUIRED: bool = true;
 
+    /// Whether null stands for the default; otherwise it is read like any value.
+    const NULL_IS_DEFAULT: bool = false;
+
     /// Reads a value; the error says what is wrong with it.
     fn read(value: &Json) -> Result<Self, String>;
 }
@@ -28,11 +31,11 @@ pub trait Options: Property {
 ///
 /// The comment of a field is the property's description. After `=` stands its default
 /// as a JSON literal, which is read like a given value. A property without one has to be
-/// given, unless it is an `Option`. Null counts as not given. Further keywords of the
-/// schema stand in `#[schema]`, those of the whole after the struct's name, as in
-/// `struct Rule[minProperties: 1]`. Reading checks `minimum`, `maximum`, `minLength`,
-/// `maxLength`, `minItems`, `minProperties` and `maxProperties`, and no other ones. A name
-/// that is not a field's is an error.
+/// given, unless it is an `Option`. Further keywords of the schema stand in `#[schema]`,
+/// those of the whole after the struct's name, as in `struct Rule[minProperties: 1]`.
+/// Reading checks `minimum`, `maximum`, `minLength`, `maxLength`, `minItems`,
+/// `minProperties` and `maxProperties`, and no other ones. A name that is not a field's is
+/// an error.
 ///
 /// An enum gives each variant its text, or several.
 ///
@@ -167,7 +170,8 @@ impl<'a> Given<'a> {
     pub fn take<T: Property>(&mut self) -> Result<T, String> {
         let field = self.fields.next().ok_or("there are no more fields")?;
         let named = |problem| format!("{}: {problem}", field.name);
-        let given = self.object.get(field.name).filter(|value| !value.is_null());
+        let is_given = |value: &&Json| !(T::NULL_IS_DEFAULT && value.is_null());
+        let given = self.object.get(field.name).filter(is_given);
         match (given, field.default) {
             (Some(value), _) => {
                 check(value, field.keywords).and_then(|()| T::read(value)).map_err(named)
@@ -380,6 +384,7 @@ mod tests {
             ),
             (json!({"path": "a"}), "path: must have at least 2 character(s)"),
             (json!({"path": "/a", "times": 0}), "times: must be at least 1"),
+            (json!({"path": "/a", "times": null}), "times: must be a whole number, not nothing"),
             (json!({"path": "/a", "times": 10}), "times: must be at most 9"),
             (json!({"path": "/a", "times": 1.5}), "times: must be a whole number, not a fraction"),
             (

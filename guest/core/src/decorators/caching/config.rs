@@ -52,6 +52,8 @@ pub(super) struct Ttl(pub Option<u64>);
 
 impl Property for Ttl {
     const SCHEMA: Schema = Schema::Keywords(r#""type":["number","string"]"#);
+    // `ttl:` without a value leaves it out.
+    const NULL_IS_DEFAULT: bool = true;
 
     fn read(value: &Json) -> Result<Self, String> {
         let seconds = match value.as_str() {
