@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage_core::decorators::mirroring::Missed;
+use storage_core::decorators::mirroring::image::{decode, encode, image_key};
 use storage_core::decorators::mirroring::record::{
-    BUCKETS, Bucket, Held, MISSED, Recorded, Seen, bucket_of, decode, encode, image_key,
-    missed_name, note_missed,
+    BUCKETS, Bucket, Held, MISSED, Recorded, Seen, bucket_of, missed_name, note_missed,
 };
 use storage_sandbox::coordinator::{Coordinator, Guard};
 use storage_store::objects::Objects;

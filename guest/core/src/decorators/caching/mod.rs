@@ -33,6 +33,8 @@ mod eviction;
 mod failure_tests;
 mod fill;
 mod index;
+#[cfg(test)]
+mod room_tests;
 mod stream;
 #[cfg(test)]
 mod tests;

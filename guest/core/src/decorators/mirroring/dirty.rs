@@ -1,9 +1,9 @@
 //! Tracks which child missed which write, shared by all instances of a chain, and
 //! kept in the journal if there is one.
 
+use super::image::{decode, encode, image_key};
 use super::record::{
-    BUCKETS, Bucket, Held, MISSED, Missed, Recorded, Seen, bucket_of, decode, encode, image_key,
-    missed_name, note_missed,
+    BUCKETS, Bucket, Held, MISSED, Missed, Recorded, Seen, bucket_of, missed_name, note_missed,
 };
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

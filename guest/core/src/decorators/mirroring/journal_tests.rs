@@ -1,7 +1,7 @@
 //! Tests of the journal across restarts. A restart is a new coordinator over the
 //! same stores.
 
-use super::record::{decode, image_key};
+use super::image::{decode, image_key};
 use super::*;
 use crate::decorators::faulty::{Faulty, Shared, args, write_all};
 

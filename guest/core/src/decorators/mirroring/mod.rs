@@ -27,6 +27,7 @@ mod breaker_tests;
 #[cfg(test)]
 mod coordinator_tests;
 mod dirty;
+pub mod image;
 #[cfg(test)]
 mod journal_tests;
 mod list;
