@@ -77,6 +77,16 @@ impl Error {
         }
     }
 
+    /// The error of a full medium, as `explanation` says.
+    pub fn out_of_space(explanation: &str) -> Self {
+        Self::LimitExceeded(format!("{NO_ROOM}: {explanation}; nothing was written"))
+    }
+
+    /// Whether the medium of a store is full.
+    pub fn is_out_of_space(&self) -> bool {
+        matches!(self, Error::LimitExceeded(text) if text.starts_with(NO_ROOM))
+    }
+
     /// Whether a key is too long for its store.
     pub fn is_key_too_long(&self) -> bool {
         matches!(self, Error::InvalidKey(text) if text.starts_with(KEY_TOO_LONG))
@@ -389,6 +399,9 @@ pub const MAX_KEY_BYTES: usize = 4_096;
 /// How the message of `invalid-key` begins if the key is too long for its store, by the
 /// contract (`error` in `wit/types.wit`): protocols have an error of their own for that.
 const KEY_TOO_LONG: &str = "the key is too long";
+
+/// How the message of `limit-exceeded` begins if the medium is full, by the contract.
+const NO_ROOM: &str = "no room is left";
 
 /// Above this many bytes `get` may be refused; use `read`.
 pub const MAX_INLINE_BYTES: u64 = 8 * 1024 * 1024;

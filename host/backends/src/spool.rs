@@ -116,9 +116,7 @@ fn spool_error(at: &str, error: &std::io::Error) -> Error {
         FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
     match error.kind() {
-        StorageFull | QuotaExceeded => {
-            Error::LimitExceeded(format!("{at}: the disk is full; nothing was written"))
-        }
+        StorageFull | QuotaExceeded => Error::out_of_space(&format!("{at}: the disk is full")),
         FileTooLarge => Error::LimitExceeded(format!(
             "{at}: larger than a file may be here; nothing was written"
         )),

@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 use std::io;
+use storage_contract::types::too_long;
 use storage_store::Error;
 
 /// Converts an error at `path`, which is shown as the user would write it.
@@ -14,18 +15,14 @@ pub(super) fn at(path: &str, error: impl Into<io::Error>) -> Error {
             "{path} is, or lies behind, a symbolic link; the store follows none"
         )),
         Some(Errno::NAMETOOLONG) => {
-            Error::InvalidKey(format!("{path}: the filesystem takes no name that long"))
+            too_long(&format!("{path}: the filesystem takes no name that long"))
         }
         Some(Errno::ACCESS | Errno::PERM) => Error::PermissionDenied(format!("{path}: {error}")),
         Some(Errno::ROFS) => {
             Error::PermissionDenied(format!("{path}: the filesystem is read-only"))
         }
-        Some(Errno::NOSPC) => {
-            Error::LimitExceeded(format!("{path}: the disk is full; nothing was written"))
-        }
-        Some(Errno::DQUOT) => {
-            Error::LimitExceeded(format!("{path}: the disk quota is used up; nothing was written"))
-        }
+        Some(Errno::NOSPC) => Error::out_of_space(&format!("{path}: the disk is full")),
+        Some(Errno::DQUOT) => Error::out_of_space(&format!("{path}: the disk quota is used up")),
         Some(Errno::FBIG) => Error::LimitExceeded(format!(
             "{path}: larger than a file may be here; nothing was written"
         )),
@@ -45,9 +42,6 @@ mod tests {
     fn a_full_disk_is_called_a_full_disk() {
         let mut full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let error = full.write_all(b"x").unwrap_err();
-        assert_eq!(
-            at("data/key", error),
-            Error::LimitExceeded("data/key: the disk is full; nothing was written".to_owned())
-        );
+        assert_eq!(at("data/key", error), Error::out_of_space("data/key: the disk is full"));
     }
 }

@@ -84,9 +84,7 @@ impl Place {
                     self.busy_timeout.as_secs_f64()
                 ))
             }
-            Some(ErrorCode::DiskFull) => {
-                Error::LimitExceeded(format!("{at}: the disk is full; nothing was written"))
-            }
+            Some(ErrorCode::DiskFull) => Error::out_of_space(&format!("{at}: the disk is full")),
             Some(ErrorCode::OperationInterrupted) => Error::InvalidData(format!(
                 "{at}: a view or a trigger of the database does not come to an end; remove it"
             )),

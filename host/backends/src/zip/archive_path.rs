@@ -88,7 +88,7 @@ impl ArchivePath {
         match error.kind() {
             Kind::NotFound => Error::Unavailable(format!("{at}: the archive is gone")),
             Kind::StorageFull | Kind::QuotaExceeded => {
-                Error::LimitExceeded(format!("{at}: the disk is full; nothing was written"))
+                Error::out_of_space(&format!("{at}: the disk is full"))
             }
             Kind::FileTooLarge => Error::LimitExceeded(format!(
                 "{at}: larger than a file may be here; nothing was written"
