@@ -29,19 +29,13 @@ fn serve() -> SocketAddr {
     let objects = Objects::new("main", Arc::new(Memory::new()));
     let limits =
         Limits { object_size: Some(1 << 20), idle: Duration::from_secs(2), ..Limits::default() };
-    let offer = Offer {
-        exposed: Exposed::Fixed(vec![("main".to_owned(), objects)]),
-        cors: Vec::new(),
-        users: Users::new(&[], Some(Scope::everything())),
-        acls: false,
-        limits,
-        tls: None,
-        in_use: Arc::new(()),
-    };
-    let staging = tempfile::tempdir().expect("a directory").keep();
+    let exposed = Exposed::Fixed(vec![("main".to_owned(), objects)]);
+    let users = Users::new(&[], Some(Scope::everything()));
+    let staging = Ok(Objects::new("staging", Arc::new(Memory::new())));
+    let offer = Offer { limits, staging, ..Offer::new(exposed, users) };
     runtime().block_on(async {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(listen, offer, &staging).await.expect("a server");
+        let server = Server::bind(listen, offer).await.expect("a server");
         let address = server.address().expect("an address");
         tokio::spawn(server.run(std::future::pending()));
         address

@@ -61,7 +61,7 @@ refused = dict(upload, MultipartUpload={"Parts": parts}, IfMatch='"0"')
 assert code(s3.complete_multipart_upload, **refused) == "NoSuchKey"
 done = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
 assert (done["ChecksumSHA256"], done["ChecksumType"]) == (whole, "COMPOSITE")
-again = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+again = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
 assert (again["ETag"], again["ChecksumSHA256"]) == (done["ETag"], whole)
 for number, piece in enumerate(pieces, 1):
     part = s3.get_object(Bucket=BUCKET, Key="parts", PartNumber=number, ChecksumMode="ENABLED")

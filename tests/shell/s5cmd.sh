@@ -7,6 +7,9 @@ quietly() { s5 "$@" > /dev/null; }
 # Keys of a listing, without `s3://BUCKET/`.
 keys() { s5 ls --show-fullpath "$1" | cut -d/ -f4- | LC_ALL=C sort; }
 
+# Objects have times of whole seconds, as in S3: a file of the same second would be newer.
+find "$source" -exec touch -d '1 minute ago' {} +
+
 # -- upload and multipart: what is above the part size goes in parts
 
 quietly cp --part-size 5 "$source/" "s3://$bucket/tree/"

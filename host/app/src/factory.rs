@@ -142,6 +142,11 @@ impl StoreFactory {
         &self.config
     }
 
+    /// The configuration's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The plug-ins of the configuration, with their statistics.
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
         self.config.plugins.iter().filter_map(|def| self.plugins.get(&def.name))

@@ -3,6 +3,9 @@
 use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
+/// The most origins, headers and so on of a rule.
+const MAX_PATTERNS: usize = 100;
+
 /// The methods that a rule may allow.
 const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 
@@ -46,6 +49,10 @@ impl Rule {
         }
         if let Some(method) = self.methods.iter().find(|m| !METHODS.contains(&m.as_str())) {
             return Some(format!("{method:?} is none of the methods {}", METHODS.join(", ")));
+        }
+        let lists = [&self.origins, &self.methods, &self.headers, &self.expose];
+        if lists.iter().any(|list| list.len() > MAX_PATTERNS) {
+            return Some(format!("a rule has at most {MAX_PATTERNS} of each"));
         }
         let many = |pattern: &&String| pattern.matches('*').count() > 1;
         if let Some(pattern) = self.origins.iter().chain(&self.headers).find(many) {

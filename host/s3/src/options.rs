@@ -1,4 +1,4 @@
-//! The options of the endpoint: `serve.limits` and `serve.tls`.
+//! The options of the endpoint: `serve.limits`, `serve.log` and `serve.tls`.
 
 use serde_json::json;
 use std::path::PathBuf;
@@ -14,6 +14,28 @@ options! {
         pub cert: PathBuf,
         /// The private key.
         pub key: PathBuf,
+    }
+}
+
+options! {
+    /// `serve.log`: the access log, with a line for each request.
+    #[derive(Debug, Clone)]
+    pub struct LogOptions {
+        /// The form of its lines.
+        pub format: LogFormat = "text",
+        /// The file that it is appended to; without one, standard error.
+        pub file: Option<PathBuf>,
+    }
+}
+
+options! {
+    /// The form of the access log.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum LogFormat {
+        /// Words separated by spaces.
+        Text = "text",
+        /// An object of JSON.
+        Json = "json",
     }
 }
 

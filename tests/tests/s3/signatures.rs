@@ -51,20 +51,19 @@ fn a_signature_for_another_scope_is_refused() -> Result<()> {
     let server = start()?;
     let put = Forged::new(server.port(), "PUT", "/main/new").with(b"new");
     let yesterday = Forged { day: Some("20200101".to_owned()), ..put.clone() };
-    for (forged, wanted) in [
-        (yesterday, 403),
-        (Forged { service: "sts", ..put.clone() }, 403),
-        (Forged { service: "ec2", ..put.clone() }, 403),
-        (Forged { end: "aws5_request", ..put.clone() }, 400),
-        (Forged { region: "US", ..put.clone() }, 400),
+    for forged in [
+        yesterday,
+        Forged { service: "sts", ..put.clone() },
+        Forged { service: "ec2", ..put.clone() },
+        Forged { end: "aws5_request", ..put.clone() },
+        Forged { region: "u*s", ..put.clone() },
     ] {
         let Forged { day, region, service, end, .. } = &forged;
         let (status, body) = forged.send()?;
-        ensure!(status == wanted, "{day:?}/{region}/{service}/{end}: {status} {body}");
+        ensure!(status == 400, "{day:?}/{region}/{service}/{end}: {status} {body}");
         let url = Forged { body: Vec::new(), ..forged.clone() }.presigned(60)?;
         let (status, body) = forged.send_to(&url, &[])?;
-        // An odd region in a URL matters only for the listing of buckets.
-        ensure!(status >= 400 || *region == "US", "{url}: {status} {body}");
+        ensure!(status >= 400, "{url}: {status} {body}");
         let _ = fs::remove_file(server.directory().join("files/new"));
     }
     // Any region name is accepted if it is signed.

@@ -30,6 +30,7 @@ mod report;
 mod rm;
 mod run;
 mod skipped;
+mod staging;
 mod stat;
 mod sync;
 mod transfer;

@@ -3,7 +3,7 @@
 //! `check` makes them, too: a configuration that passes can be served, except
 //! that the port may be taken.
 
-use crate::config::{Config, Credentials, Scope, User};
+use crate::config::{Config, Credentials, Scope, Staging, User};
 use anyhow::{Context, bail};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -38,10 +38,7 @@ pub fn preflight(config: &Config, wishes: &Wishes) -> anyhow::Result<Option<Cred
     if let Some(files) = &config.serve.tls {
         check_tls(files)?;
     }
-    if let Some(staging) = &config.serve.staging {
-        check_staging(staging)
-            .with_context(|| format!("serve.staging: {} can't be used", staging.display()))?;
-    }
+    check_staging(config)?;
     Ok(made)
 }
 
@@ -95,9 +92,33 @@ fn made_for_this_run(
     Ok(Some(Credentials { access_key, secret_key: hex::encode(secret) }))
 }
 
+/// Fails unless uploads in parts can wait where the configuration says.
+fn check_staging(config: &Config) -> anyhow::Result<()> {
+    match &config.serve.staging {
+        Some(Staging::Directory(path)) => check_directory(path)
+            .with_context(|| format!("serve.staging: {} can't be used", path.display())),
+        Some(Staging::Store(store)) => {
+            let exposed = config.serve.expose.iter().map(|(_, store)| *store);
+            let mut served: Vec<usize> = exposed.collect();
+            if served.is_empty() && !config.serve.dynamic {
+                served.push(config.main);
+            }
+            if served.contains(store) {
+                bail!(
+                    "serve.staging: the store {:?} is served, and its clients would see the parts \
+                     of uploads among its objects; name another one",
+                    config.stores.get(*store).map(|def| def.name.as_str()).unwrap_or_default()
+                );
+            }
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Fails unless the directory, or its nearest existing ancestor, is a writable
 /// directory.
-fn check_staging(path: &Path) -> std::io::Result<()> {
+pub fn check_directory(path: &Path) -> std::io::Result<()> {
     let named = |path: &&Path| !path.as_os_str().is_empty();
     let there = path.ancestors().filter(named).find(|path| path.exists());
     let there = there.unwrap_or(if path.is_absolute() { path } else { Path::new(".") });

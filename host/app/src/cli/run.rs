@@ -2,6 +2,7 @@
 
 use super::output::tell;
 use super::preflight::{Wishes, check_dynamic, preflight, users};
+use super::staging;
 use crate::StoreFactory;
 use crate::config::{Credentials, ServeConfig, StoreDef};
 use crate::mirrors::Background;
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use storage_backends::{Place, backend};
 use storage_s3::{Exposed, Offer, Server, Switch};
 use storage_store::objects::Objects;
@@ -31,11 +33,16 @@ pub struct RunArgs {
     anonymous: bool,
 }
 
+/// How long the end waits for those who still use a replaced configuration.
+const RETIRING: Duration = Duration::from_secs(5);
+
 /// The opened stores of a configuration, and what is served.
 struct Opened {
     factory: Arc<StoreFactory>,
     exposed: Exposed,
     healing: Background,
+    /// The store of uploads in parts, or why there is none.
+    staging: Result<Objects, String>,
     /// Held by everything that still uses the stores.
     in_use: Arc<()>,
 }
@@ -55,10 +62,9 @@ impl RunArgs {
         let opened = open(factory).await?;
         let config = opened.factory.config();
         let listen = wishes.address(config);
-        let staging = config.serve.staging.clone().unwrap_or_else(std::env::temp_dir);
         let offer = offer(&opened, &made, self.anonymous);
         let tls = offer.tls.is_some();
-        let server = match Server::bind(listen, offer, &staging).await {
+        let server = match Server::bind(listen, offer).await {
             Ok(server) => server,
             Err(error) => {
                 opened.factory.close().await?;
@@ -97,7 +103,10 @@ impl RunArgs {
         let _ = stop.send(());
         serving.await.context("the server")?;
         for task in retiring {
-            task.await.context("a replaced configuration")?;
+            // Whoever still uses an old configuration was cut off.
+            if let Ok(done) = tokio::time::timeout(RETIRING, task).await {
+                done.context("a replaced configuration")?;
+            }
         }
         current.healing.stop().await;
         current.factory.close().await
@@ -177,10 +186,14 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
         for def in factory.config().stores.iter().filter(in_process) {
             factory.open(&def.name).await?;
         }
-        anyhow::Ok((exposed(&factory).await?, healing(&factory).await?))
+        let (exposed, staging) = (exposed(&factory).await?, staging::open(&factory).await?);
+        staging::check_apart(&staging, &exposed)?;
+        anyhow::Ok((exposed, staging, healing(&factory).await?))
     };
     match opened.await {
-        Ok((exposed, healing)) => Ok(Opened { healing, factory, exposed, in_use: Arc::default() }),
+        Ok((exposed, staging, healing)) => {
+            Ok(Opened { healing, factory, exposed, staging, in_use: Arc::default() })
+        }
         Err(error) => {
             let _ = factory.close().await;
             Err(error)
@@ -229,7 +242,7 @@ fn retire(old: Opened) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         old.healing.stop().await;
         while Arc::strong_count(&old.in_use) > 1 {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
         if let Err(error) = old.factory.close().await {
             tracing::error!("closing the stores of the replaced configuration: {error:#}");
@@ -246,8 +259,12 @@ fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer 
         users: users(config, made.as_ref(), anonymous),
         // --anonymous lets everybody do everything.
         acls: config.serve.acls && !anonymous,
+        domains: config.serve.domains.clone(),
+        v2: !config.serve.no_v2,
+        staging: opened.staging.clone(),
         limits: config.serve.limits.clone(),
         tls: config.serve.tls.clone(),
+        log: config.serve.log.clone(),
         in_use: opened.in_use.clone(),
     }
 }

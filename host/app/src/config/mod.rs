@@ -14,7 +14,7 @@ mod serve;
 mod sources;
 mod yaml;
 
-pub use model::{Config, ServeConfig, StoreDef};
+pub use model::{Config, ServeConfig, Staging, StoreDef};
 pub use position::Position;
 pub use problem::{ConfigError, Problem};
 #[cfg(feature = "cli")]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use storage_s3::Rule;
 use storage_s3::credentials::{Scope, User};
-use storage_s3::options::{Limits, TlsFiles};
+use storage_s3::options::{Limits, LogOptions, TlsFiles};
 use storage_sandbox::options::PluginDef;
 
 /// One store of a configuration.
@@ -56,6 +56,15 @@ pub struct Config {
     pub serve: ServeConfig,
 }
 
+/// Where uploads in parts wait until they are completed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Staging {
+    /// In a directory.
+    Directory(PathBuf),
+    /// In a store, an index into [`Config::stores`].
+    Store(usize),
+}
+
 /// The `serve:` section.
 #[derive(Debug, Clone, Default)]
 pub struct ServeConfig {
@@ -76,11 +85,17 @@ pub struct ServeConfig {
     pub acls: bool,
     /// `cors`: the CORS rules for all buckets.
     pub cors: Vec<Rule>,
-    /// `staging`: the directory for parts of multipart uploads; `None` means
-    /// one below the system's temporary directory.
-    pub staging: Option<PathBuf>,
+    /// `staging`: where uploads in parts wait; `None` means a directory beside the
+    /// configuration.
+    pub staging: Option<Staging>,
+    /// `domain`: the domains below which hosts name buckets.
+    pub domains: Vec<String>,
+    /// `signature_v2: false`: whether signatures of version 2 are refused.
+    pub no_v2: bool,
     /// `tls`: the certificate files; `None` means plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// `log`: the access log; `None` keeps none.
+    pub log: Option<LogOptions>,
     /// `limits`: the limits on requests and connections.
     pub limits: Limits,
 }

@@ -2,13 +2,13 @@
 
 use super::access::schemas;
 use super::load::Loader;
-use super::model::ServeConfig;
+use super::model::{ServeConfig, Staging};
 use super::yaml::{Data, Node, entry};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
 use storage_contract::options::{Options, Property};
-use storage_s3::options::{Limits, TlsFiles};
+use storage_s3::options::{Limits, LogOptions, TlsFiles};
 use storage_s3::{CORS_SCHEMA, Rule, bucket_name};
 
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{
@@ -16,8 +16,13 @@ const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"propertie
     "expose":{},
     "buckets":{"enum":["dynamic","fixed"]},
     "acls":{"type":"boolean"},
-    "staging":{"type":"string"}
+    "signature_v2":{"type":"boolean"},
+    "domain":{},
+    "staging":{}
 }}"#;
+
+const STAGING: &str = r#"{"type":"object","additionalProperties":false,"required":["store"],
+    "properties":{"store":{"type":"string"}}}"#;
 
 impl ServeConfig {
     /// The changed options that a reload can't apply. It applies all others.
@@ -29,7 +34,6 @@ impl ServeConfig {
             }
         };
         fixed(self.listen == started.listen, "listen");
-        fixed(self.staging == started.staging, "staging");
         fixed(self.limits.connections == started.limits.connections, "limits.connections");
         options
     }
@@ -44,6 +48,7 @@ impl Loader<'_> {
         let owned = |text| serde_json::from_str::<Value>(text).unwrap_or_default();
         schema["properties"]["cors"] = owned(CORS_SCHEMA);
         schema["properties"]["tls"] = owned(TlsFiles::JSON_SCHEMA);
+        schema["properties"]["log"] = owned(LogOptions::JSON_SCHEMA);
         schema["properties"]["limits"] = owned(Limits::JSON_SCHEMA);
         schema["properties"]["credentials"] = credentials;
         schema["properties"]["anonymous"] = anonymous;
@@ -87,10 +92,19 @@ impl Loader<'_> {
             let path = self.directory.join(path);
             std::path::absolute(&path).unwrap_or(path)
         };
-        serve.staging = value["staging"].as_str().map(|path| absolute(Path::new(path)));
         if let Ok(TlsFiles { cert, key }) = TlsFiles::read(&value["tls"]) {
             serve.tls = Some(TlsFiles { cert: absolute(&cert), key: absolute(&key) });
         }
+        serve.log = at("log").and_then(|_| LogOptions::read(&value["log"]).ok());
+        if let Some(file) = serve.log.as_mut().and_then(|log| log.file.as_mut()) {
+            *file = absolute(file);
+        }
+        serve.staging = at("staging").and_then(|node| self.staging(node));
+        if let Some(Staging::Directory(path)) = &mut serve.staging {
+            *path = absolute(path);
+        }
+        serve.domains = at("domain").map(|node| self.domains(node)).unwrap_or_default();
+        serve.no_v2 = value["signature_v2"] == false;
         // What does not fit was reported.
         serve.limits = Limits::read(&value["limits"]).unwrap_or_default();
         let buckets: Vec<String> = match serve.expose.as_slice() {
@@ -101,6 +115,47 @@ impl Loader<'_> {
         let known = (!serve.dynamic).then_some(buckets.as_slice());
         self.access(&mut serve, &value, access, known);
         serve
+    }
+
+    /// A directory, or a store by its name.
+    fn staging(&mut self, node: &Node) -> Option<Staging> {
+        if !matches!(node.data, Data::Map(_)) {
+            let path = self.converter.value(node, &json!({"type": "string"}), "serve.staging");
+            return path.as_str().map(|path| Staging::Directory(path.into()));
+        }
+        let schema = serde_json::from_str(STAGING).unwrap_or_default();
+        let value = self.converter.value(node, &schema, "serve.staging");
+        let name = value["store"].as_str()?;
+        let found = self.named(name);
+        if found.is_none() {
+            let names = self.found.iter().map(|found| found.name.as_str());
+            let hint = self.converter.problems.hint(name, names);
+            let place = entry(node, "store").unwrap_or(node).place;
+            self.report(place, format!("serve.staging: there is no store {name:?}{hint}"));
+        }
+        found.map(Staging::Store)
+    }
+
+    /// A domain, or several.
+    fn domains(&mut self, node: &Node) -> Vec<String> {
+        let nodes = match &node.data {
+            Data::List(nodes) => nodes.iter().collect(),
+            _ => vec![node],
+        };
+        let mut domains = Vec::new();
+        for node in nodes {
+            let value = self.converter.value(node, &json!({"type": "string"}), "serve.domain");
+            let Some(domain) = value.as_str().map(str::to_ascii_lowercase) else { continue };
+            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+            let is_name = !domain.is_empty() && domain.chars().all(letter);
+            if !is_name || domain.starts_with('.') || domain.ends_with('.') {
+                let text = "serve.domain is the name of a host, such as s3.example.org, without \
+                            a port";
+                self.report(node.place, text.to_owned());
+            }
+            domains.push(domain);
+        }
+        domains
     }
 
     fn expose(&mut self, node: &Node) -> Vec<(String, usize)> {

@@ -6,7 +6,7 @@
 
 pub mod chunked;
 mod encoding;
-pub mod form;
+pub mod policy;
 mod scope;
 pub mod secret;
 pub mod signed;
@@ -14,7 +14,7 @@ mod v2;
 mod v4;
 
 use crate::protocol::error::{Code, Error, Result, error};
-use form::Form;
+use crate::protocol::signing::Signing;
 use secret::Secret;
 use signed::{Sender, Signable};
 use std::time::SystemTime;
@@ -29,19 +29,19 @@ pub fn verify(
 ) -> Result<Sender> {
     let secret =
         |access_key: &str| secret(access_key).ok_or_else(|| Error::from(Code::InvalidAccessKeyId));
-    match Form::of(request.headers, request.query)? {
-        Form::Unsigned => {
+    match Signing::of(request.headers, request.query)? {
+        Signing::Unsigned => {
             Ok(Sender { access_key: None, payload: v4::payload_of_unsigned(request.headers)? })
         }
-        Form::V2Header | Form::V2Query if !v2 => Err(error!(
+        Signing::V2Header | Signing::V2Query if !v2 => Err(error!(
             InvalidRequest,
             "signatures of version 2 are not accepted here (serve.signature_v2); sign with \
              AWS4-HMAC-SHA256"
         )),
-        Form::V2Header => v2::verify_header(request, secret, now),
-        Form::V2Query => v2::verify_query(request, secret, now),
-        Form::V4Header => v4::verify_header(request, secret, now),
-        Form::V4Query => v4::verify_query(request, secret, now),
+        Signing::V2Header => v2::verify_header(request, secret, now),
+        Signing::V2Query => v2::verify_query(request, secret, now),
+        Signing::V4Header => v4::verify_header(request, secret, now),
+        Signing::V4Query => v4::verify_query(request, secret, now),
     }
 }
 

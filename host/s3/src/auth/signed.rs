@@ -2,8 +2,9 @@
 
 use super::scope::Chain;
 use crate::protocol::error::{Code, Error, Result};
-use crate::protocol::operation::Operation;
+use crate::protocol::operations::Operation;
 use crate::protocol::query::Query;
+use crate::protocol::request::Request;
 use http::{HeaderMap, Method};
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,19 @@ pub struct Signable<'a> {
     pub headers: &'a HeaderMap,
     /// The operation, on which version 2 depends.
     pub operation: &'static Operation,
+}
+
+impl<'a> From<&'a Request> for Signable<'a> {
+    fn from(request: &'a Request) -> Self {
+        Self {
+            method: &request.method,
+            path: &request.path,
+            bucket_of_host: request.bucket_of_host.as_deref(),
+            query: &request.query,
+            headers: &request.headers,
+            operation: request.operation,
+        }
+    }
 }
 
 /// Whose request it is, after the signature was verified.

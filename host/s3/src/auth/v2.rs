@@ -9,6 +9,7 @@ use crate::protocol::date;
 use crate::protocol::error::{Result, error};
 use crate::protocol::head::Head;
 use crate::protocol::operation::Mark;
+use crate::protocol::query::Parameter;
 use base64_simd::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::AUTHORIZATION;
@@ -138,14 +139,37 @@ fn check_operation(request: &Signable<'_>) -> Result<()> {
         // Headers of S3 are all signed.
         Mark::Header(_) => false,
     };
-    match request.operation.marks.iter().find(is_open) {
-        None => Ok(()),
-        Some(_) => Err(error!(
+    if request.operation.marks.iter().any(|mark| is_open(&mark)) {
+        return Err(error!(
             AccessDenied,
             "signatures of version 2 do not cover {}; sign with AWS4-HMAC-SHA256",
             request.operation.name
+        ));
+    }
+    let is_odd = |parameter: &&Parameter| {
+        let is_own = request.operation.own_parameters().any(|own| own == parameter.name);
+        !is_own || parameter.value.as_deref().is_some_and(hides_another)
+    };
+    match covered(request).find(is_odd) {
+        None => Ok(()),
+        Some(parameter) => Err(error!(
+            AccessDenied,
+            "a signature of version 2 does not tell what the parameter {} means here; sign with \
+             AWS4-HMAC-SHA256",
+            parameter.name
         )),
     }
+}
+
+fn covered<'a>(request: &Signable<'a>) -> impl Iterator<Item = &'a Parameter> + use<'a> {
+    request.query.iter().filter(|parameter| COVERED.contains(&parameter.name.as_str()))
+}
+
+/// Whether a value could be taken for this parameter and one more, since values are signed
+/// as they are, without their encoding.
+fn hides_another(value: &str) -> bool {
+    let names = value.split('&').skip(1).map(|rest| rest.split('=').next().unwrap_or_default());
+    names.into_iter().any(|name| COVERED.contains(&name))
 }
 
 /// The paths that clients sign for a path: with the bucket of the host before it, and, for
@@ -161,8 +185,7 @@ fn paths(request: &Signable<'_>) -> Vec<String> {
 /// The signed parameters. Of one that is empty, some clients sign the name alone (`bare`),
 /// and send `name=`.
 fn canonical_parameters(request: &Signable<'_>, bare: bool) -> String {
-    let covered = request.query.iter().filter(|p| COVERED.contains(&p.name.as_str()));
-    let mut covered: Vec<String> = covered
+    let mut covered: Vec<String> = covered(request)
         .map(|parameter| match &parameter.value {
             Some(value) if !(bare && value.is_empty()) => format!("{}={value}", parameter.name),
             _ => parameter.name.clone(),
@@ -175,10 +198,10 @@ fn canonical_parameters(request: &Signable<'_>, bare: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::form::Form;
     use crate::protocol::error::{Code, Error};
     use crate::protocol::operations::OPERATIONS;
     use crate::protocol::query::Query;
+    use crate::protocol::signing::Signing;
     use http::{HeaderMap, Method};
 
     /// The keys of the examples in "Signing and Authenticating REST Requests".
@@ -214,8 +237,8 @@ mod tests {
                 KEY => Ok(Secret::new(SECRET)),
                 _ => Err(Error::from(Code::InvalidAccessKeyId)),
             };
-            let found = Form::of(&headers, &query).and_then(|form| match form {
-                Form::V2Query => verify_query(&request, secret, self.now),
+            let found = Signing::of(&headers, &query).and_then(|form| match form {
+                Signing::V2Query => verify_query(&request, secret, self.now),
                 _ => verify_header(&request, secret, self.now),
             });
             found.map_or_else(|error| error.code().name(), |_| "")
@@ -319,6 +342,17 @@ mod tests {
         ] {
             assert_eq!(Request { operation, ..get() }.code(), code, "{operation}");
         }
+    }
+
+    #[test]
+    fn a_parameter_is_not_taken_for_two() {
+        let code = |uri| Request { uri, ..get() }.code();
+        let hidden = "/photos/puppy.jpg?response-content-type=a%26versionId=1";
+        assert_eq!(code(hidden), "AccessDenied");
+        assert_eq!(code("/photos/puppy.jpg?partNumber=1&uploadId=1"), "AccessDenied");
+        // It is one parameter, whatever its value.
+        let plain = "/photos/puppy.jpg?response-content-type=a%26b";
+        assert_eq!(code(plain), "SignatureDoesNotMatch");
     }
 
     #[test]

@@ -7,11 +7,11 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 /// write another name of the time zone, or its distance in hours and minutes.
 pub fn http(text: &str) -> Option<SystemTime> {
     let text = text.trim();
-    if let Ok(at) = httpdate::parse_http_date(text) {
+    if let Some(at) = on_any_day(text) {
         return Some(at);
     }
     let (date, zone) = text.rsplit_once(' ')?;
-    let at = httpdate::parse_http_date(&format!("{date} GMT")).ok()?;
+    let at = on_any_day(&format!("{date} GMT"))?;
     if matches!(zone, "UTC" | "UT" | "Z") {
         return Some(at);
     }
@@ -23,6 +23,16 @@ pub fn http(text: &str) -> Option<SystemTime> {
         "-" => at.checked_add(away),
         _ => None,
     }
+}
+
+/// Reads a date whose name of the day may be wrong, as that of hand-written ones is.
+fn on_any_day(text: &str) -> Option<SystemTime> {
+    let parsed = httpdate::parse_http_date(text).ok();
+    parsed.or_else(|| {
+        let rest = text.split_once(", ").filter(|(day, _)| day.len() == 3)?.1;
+        let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        days.iter().find_map(|day| httpdate::parse_http_date(&format!("{day}, {rest}")).ok())
+    })
 }
 
 /// Writes a date of HTTP, in whole seconds.
@@ -111,6 +121,7 @@ mod tests {
             "Sun, 06 Nov 1994 08:49:37 UTC",
             "Sun, 06 Nov 1994 10:49:37 +0200",
             "Sun, 06 Nov 1994 05:19:37 -0330",
+            "Mon, 06 Nov 1994 08:49:37 GMT",
         ] {
             assert_eq!(http(text), Some(at(784_111_777)), "{text}");
         }

@@ -60,7 +60,6 @@ codes! {
     InvalidBucketState 409 "The bucket's state does not allow this.";
     InvalidDigest 400 "Content-MD5 is not an MD5 in Base64.";
     InvalidPart 400 "A part did not arrive, or has another etag.";
-    InvalidPartNumber 416 "The object has no such part.";
     InvalidPartOrder 400 "The parts are not in ascending order.";
     InvalidPolicyDocument 400 "The policy of the form can't be read.";
     InvalidRange 416 "The range is not in the object.";
@@ -112,6 +111,9 @@ impl Code {
     }
 }
 
+/// The most characters of a message.
+const MAX_MESSAGE: usize = 1_000;
+
 /// Why a request is not answered as it asks.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -126,8 +128,12 @@ struct Inner {
 
 impl Error {
     /// An error with this message: what is wrong, and what to do.
+    /// A message repeats what a client or a store said, so it is cut off where it is long.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        let (message, details, headers) = (message.into(), Vec::new(), HeaderMap::new());
+        let (mut message, details, headers) = (message.into(), Vec::new(), HeaderMap::new());
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.to_mut().truncate(end);
+        }
         Self(Box::new(Inner { code, message, details, headers }))
     }
 
@@ -214,6 +220,12 @@ mod tests {
             assert!(!Error::from(*code).message().is_empty(), "{code:?}");
         }
         assert_eq!(Code::InternalError.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn a_message_is_cut_off_where_it_is_long() {
+        let long = Error::new(Code::InvalidArgument, "é".repeat(5_000));
+        assert_eq!(long.message().chars().count(), MAX_MESSAGE);
     }
 
     #[test]

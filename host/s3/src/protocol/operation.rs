@@ -1,30 +1,7 @@
-//! Operations: what distinguishes one from another, and what it needs.
+//! What distinguishes operations, and what they need.
 
-use super::target::Level;
 use crate::credentials::Right;
-use http::Method;
-
-/// An operation of S3, a row of the table.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Its name in the S3 API reference.
-    pub name: &'static str,
-    /// The method of its requests.
-    pub method: Method,
-    /// What its requests name.
-    pub level: Level,
-    /// What distinguishes its requests from others with this method and level. All of it
-    /// must be there, and nothing that distinguishes another operation.
-    pub marks: &'static [Mark],
-    /// The parameters that it reads, beside the marks.
-    pub parameters: &'static [&'static str],
-    /// The body of its requests.
-    pub body: Body,
-    /// The right by `serve.credentials` that it needs.
-    pub need: Need,
-    /// What it needs of owners and ACLs, with `serve.acls`.
-    pub ask: Ask,
-}
+use serde::{Deserialize, Serialize};
 
 /// What distinguishes requests of the same method and level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +12,16 @@ pub enum Mark {
     Value(&'static str, &'static str),
     /// A header.
     Header(&'static str),
+}
+
+impl Mark {
+    /// The parameter, if it is one.
+    pub fn parameter(&self) -> Option<&'static str> {
+        match *self {
+            Self::Query(name) | Self::Value(name, _) => Some(name),
+            Self::Header(_) => None,
+        }
+    }
 }
 
 /// The body of a request.
@@ -83,14 +70,17 @@ pub enum Ask {
 }
 
 /// A permission that an ACL grants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Permission {
     /// Reading an object, or listing a bucket.
     Read,
-    /// Writing into a bucket.
+    /// Writing into a bucket and deleting from it.
     Write,
     /// Reading the ACL.
     ReadAcp,
     /// Changing the ACL.
     WriteAcp,
+    /// All of the above.
+    FullControl,
 }

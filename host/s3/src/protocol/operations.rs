@@ -1,7 +1,7 @@
 //! The table of operations.
 
 use super::operation::Body::{Document, Empty, Form, Object};
-use super::operation::{Ask, Mark, Need, Operation, Permission};
+use super::operation::{Ask, Body, Mark, Need, Permission};
 use super::target::Level;
 use crate::credentials::Right;
 use http::Method;
@@ -39,6 +39,38 @@ pub const OTHERS: &[&str] = &[
     "torrent",
 ];
 
+/// An operation of S3, a row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Which one it is.
+    pub id: Id,
+    /// Its name in the S3 API reference.
+    pub name: &'static str,
+    /// The method of its requests.
+    pub method: Method,
+    /// What its requests name.
+    pub level: Level,
+    /// What distinguishes its requests from others with this method and level. All of it
+    /// must be there, and nothing that distinguishes another operation.
+    pub marks: &'static [Mark],
+    /// The parameters that it reads, beside the marks.
+    pub parameters: &'static [&'static str],
+    /// The body of its requests.
+    pub body: Body,
+    /// The right by `serve.credentials` that it needs.
+    pub need: Need,
+    /// What it needs of owners and ACLs, with `serve.acls`.
+    pub ask: Ask,
+}
+
+impl Operation {
+    /// The parameters that it reads.
+    pub fn own_parameters(&self) -> impl Iterator<Item = &'static str> {
+        let marks = self.marks.iter().filter_map(Mark::parameter);
+        marks.chain(self.parameters.iter().copied())
+    }
+}
+
 /// Defines the table, a row for each operation:
 /// `NAME METHOD LEVEL [MARKS] [PARAMETERS] BODY RIGHT ACL;`.
 macro_rules! operations {
@@ -57,9 +89,15 @@ macro_rules! operations {
         $name:ident $method:ident $level:ident [$($mark:tt)*] [$($parameter:literal)*]
         $body:expr, ($($need:tt)+) ($($ask:tt)+);
     )*) => {
+        /// The operations of the table.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "the names are those of the S3 API reference")]
+        pub enum Id { $($name),* }
+
         /// Every operation that is served. All others are `NotImplemented`.
         pub static OPERATIONS: &[Operation] = &[$(
             Operation {
+                id: Id::$name,
                 name: stringify!($name),
                 method: Method::$method,
                 level: Level::$level,

@@ -1,8 +1,8 @@
 //! Finds the operation of a request.
 
 use super::error::{Error, Result, error};
-use super::operation::{Mark, Operation};
-use super::operations::{ALWAYS, OPERATIONS, OTHERS};
+use super::operation::Mark;
+use super::operations::{ALWAYS, OPERATIONS, OTHERS, Operation};
 use super::query::{Parameter, Query};
 use super::target::Level;
 use http::Method;
@@ -65,21 +65,7 @@ fn marks() -> impl Iterator<Item = &'static Mark> {
     OPERATIONS.iter().flat_map(|operation| operation.marks)
 }
 
-impl Mark {
-    fn parameter(&self) -> Option<&'static str> {
-        match *self {
-            Self::Query(name) | Self::Value(name, _) => Some(name),
-            Self::Header(_) => None,
-        }
-    }
-}
-
 impl Operation {
-    fn own_parameters(&self) -> impl Iterator<Item = &'static str> {
-        let marks = self.marks.iter().filter_map(Mark::parameter);
-        marks.chain(self.parameters.iter().copied())
-    }
-
     /// Refuses a parameter that asks for another operation. S3 names operations by
     /// parameters without values, so one of those that is not known is refused, too;
     /// unknown ones with values are ignored, as in S3.
@@ -94,7 +80,7 @@ impl Operation {
         let is_word = !is_object || name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
         match (parameter.is_bare() && is_word || is_mark(name)) && !is_known {
             true => {
-                Err(error!(NotImplemented, "{} with {name:?} is not implemented here", self.name))
+                Err(error!(NotImplemented, "{} with {name:?} is not implemented here", self.method))
             }
             false => Ok(()),
         }

@@ -34,13 +34,12 @@ pub enum Level {
 }
 
 impl Target {
-    /// Reads a path in its percent-encoded form, and the host that the request was sent
-    /// to. Below one of `domains`, the host names the bucket (virtual-hosted style);
-    /// otherwise the first segment of the path does.
-    pub fn parse(path: &str, host: Option<&str>, domains: &[String]) -> Result<Self> {
+    /// Reads a path in its percent-encoded form. Unless the host names the bucket
+    /// (virtual-hosted style), the first segment of the path does.
+    pub fn parse(path: &str, bucket_of_host: Option<&str>) -> Result<Self> {
         let path = path.strip_prefix('/').unwrap_or(path);
-        let (bucket, key) = match host.and_then(|host| of_host(host, domains)) {
-            Some(bucket) => (bucket, path),
+        let (bucket, key) = match bucket_of_host {
+            Some(bucket) => (bucket.to_owned(), path),
             None => {
                 // An encoded slash is part of a name and separates nothing.
                 let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
@@ -99,7 +98,7 @@ pub fn too_long(key: &str) -> Error {
 
 /// The bucket in the name of a host below one of the domains: the longest, if it is below
 /// several. A host that is a domain itself names none.
-fn of_host(host: &str, domains: &[String]) -> Option<String> {
+pub fn bucket_of_host(host: &str, domains: &[String]) -> Option<String> {
     let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
     let domains = domains.iter().map(|domain| domain.to_ascii_lowercase());
     let within = |domain: &String| {
@@ -145,7 +144,7 @@ mod tests {
     use super::*;
 
     fn parse(path: &str) -> Result<Target> {
-        Target::parse(path, Some("127.0.0.1:9000"), &[])
+        Target::parse(path, bucket_of_host("127.0.0.1:9000", &[]).as_deref())
     }
 
     fn object(bucket: &str, key: &str) -> Target {
@@ -202,9 +201,10 @@ mod tests {
             ("b.s3.example.org.", object("b", "x/k")),
             ("s3.example.org.", object("x", "k")),
         ] {
-            assert_eq!(Target::parse("/x/k", Some(host), &domains).unwrap(), target, "{host}");
+            let bucket = bucket_of_host(host, &domains);
+            assert_eq!(Target::parse("/x/k", bucket.as_deref()).unwrap(), target, "{host}");
         }
-        let bucket = Target::parse("/", Some("b.localhost"), &domains).unwrap();
+        let bucket = Target::parse("/", Some("b")).unwrap();
         assert_eq!(
             (bucket.level(), bucket.bucket(), bucket.key()),
             (Level::Bucket, Some("b"), None)

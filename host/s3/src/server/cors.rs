@@ -1,21 +1,16 @@
-//! CORS for all buckets (`serve.cors`) and for each bucket that clients create,
-//! as in the Fetch standard and S3.
+//! Answers to pages of other origins, as in the Fetch standard and S3.
 
-use super::buckets::Buckets;
 use crate::cors_rule::Rule;
+use crate::protocol::error::{Code, Error, Result, error};
+use crate::protocol::response::{Response, empty};
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Method};
-use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
-
-/// The S3 limit on rules per bucket.
-const MAX_RULES: usize = 100;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 impl Rule {
     /// Whether the rule allows a request.
-    fn allows(&self, asked: &Asked<'_>) -> bool {
-        self.origin(asked.origin).is_some()
-            && self.methods.iter().any(|method| method == asked.method)
+    fn allows(&self, asked: &Asked) -> bool {
+        self.origin(&asked.origin).is_some()
+            && self.methods.contains(&asked.method)
             && asked.headers.iter().all(|name| {
                 self.headers.iter().any(|pattern| fits(&pattern.to_ascii_lowercase(), name))
             })
@@ -27,12 +22,12 @@ impl Rule {
     }
 
     /// Adds the CORS headers of this rule to a response.
-    fn tell(&self, asked: &Asked<'_>, answer: &mut HeaderMap) {
-        let everyone = self.origin(asked.origin) == Some("*");
+    fn tell(&self, asked: &Asked, answer: &mut HeaderMap) {
+        let everyone = self.origin(&asked.origin) == Some("*");
         let mut set = |name: HeaderName, value: &str| {
             answer.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         };
-        set(header::ACCESS_CONTROL_ALLOW_ORIGIN, if everyone { "*" } else { asked.origin });
+        set(header::ACCESS_CONTROL_ALLOW_ORIGIN, if everyone { "*" } else { &asked.origin });
         if !everyone {
             set(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
         }
@@ -60,17 +55,20 @@ fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// The most headers that a page may ask for.
+const MAX_HEADERS: usize = 100;
+
 /// The cross-origin part of a request.
-pub struct Asked<'a> {
-    origin: &'a str,
-    method: &'a str,
+pub struct Asked {
+    origin: String,
+    method: String,
     /// In lower case.
     headers: Vec<String>,
 }
 
-impl<'a> Asked<'a> {
+impl Asked {
     /// Reads a request or preflight; `None` if it is not cross-origin.
-    pub fn by(method: &'a Method, headers: &'a HeaderMap) -> Option<Self> {
+    pub fn by(method: &Method, headers: &HeaderMap) -> Option<Self> {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let origin = text(header::ORIGIN)?;
         let announced = text(header::ACCESS_CONTROL_REQUEST_METHOD);
@@ -80,73 +78,36 @@ impl<'a> Asked<'a> {
         };
         let names = text(header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default().split(',');
         let names = names.map(|name| name.trim().to_ascii_lowercase());
-        Some(Self { origin, method, headers: names.filter(|name| !name.is_empty()).collect() })
+        // Nobody has to sign to get here.
+        let names = names.take(MAX_HEADERS + 1);
+        Some(Self {
+            origin: origin.to_owned(),
+            method: method.to_owned(),
+            headers: names.filter(|name| !name.is_empty()).collect(),
+        })
     }
 
     /// The response headers, or `None` if no rule allows the request.
-    pub fn allowed(&self, rules: &[Rule]) -> Option<HeaderMap> {
-        let rule = rules.iter().find(|rule| rule.allows(self))?;
+    pub fn allowed<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) -> Option<HeaderMap> {
+        if self.headers.len() > MAX_HEADERS {
+            return None;
+        }
+        let rule = rules.into_iter().find(|rule| rule.allows(self))?;
         let mut headers = HeaderMap::new();
         rule.tell(self, &mut headers);
         Some(headers)
     }
 }
 
-impl Buckets {
-    pub(super) async fn get_bucket_cors_answer(
-        &self,
-        req: S3Request<GetBucketCorsInput>,
-    ) -> S3Result<S3Response<GetBucketCorsOutput>> {
-        let rules = self.state(&req.input.bucket).await?.cors;
-        if rules.is_empty() {
-            return Err(s3_error!(NoSuchCORSConfiguration));
-        }
-        let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-        let rule = |rule: Rule| CORSRule {
-            allowed_headers: some(rule.headers),
-            allowed_methods: rule.methods,
-            allowed_origins: rule.origins,
-            expose_headers: some(rule.expose),
-            id: rule.id,
-            max_age_seconds: rule.max_age.and_then(|seconds| i32::try_from(seconds).ok()),
-        };
-        let cors_rules = Some(rules.into_iter().map(rule).collect());
-        Ok(S3Response::new(GetBucketCorsOutput { cors_rules }))
-    }
-
-    pub(super) async fn put_bucket_cors_answer(
-        &self,
-        req: S3Request<PutBucketCorsInput>,
-    ) -> S3Result<S3Response<PutBucketCorsOutput>> {
-        let input = req.input;
-        let rule = |rule: CORSRule| Rule {
-            id: rule.id,
-            origins: rule.allowed_origins,
-            methods: rule.allowed_methods,
-            headers: rule.allowed_headers.unwrap_or_default(),
-            expose: rule.expose_headers.unwrap_or_default(),
-            max_age: rule.max_age_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
-        };
-        let rules: Vec<_> = input.cors_configuration.cors_rules.into_iter().map(rule).collect();
-        if rules.is_empty() || rules.len() > MAX_RULES {
-            return Err(s3_error!(MalformedXML, "a bucket has 1 to {MAX_RULES} rules"));
-        }
-        if let Some(problem) = rules.iter().find_map(Rule::problem) {
-            return Err(s3_error!(InvalidRequest, "{problem}"));
-        }
-        self.change(&input.bucket, |state| state.cors.clone_from(&rules)).await?;
-        Ok(S3Response::new(PutBucketCorsOutput {}))
-    }
-
-    pub(super) async fn delete_bucket_cors_answer(
-        &self,
-        req: S3Request<DeleteBucketCorsInput>,
-    ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
-        if !self.state(&req.input.bucket).await?.cors.is_empty() {
-            self.change(&req.input.bucket, |state| state.cors.clear()).await?;
-        }
-        let output = DeleteBucketCorsOutput {};
-        Ok(S3Response::with_status(output, http::StatusCode::NO_CONTENT))
+/// The answer to a preflight, to which the CORS headers are added.
+pub fn preflight(asked: Option<&Asked>, is_allowed: bool) -> Result<Response> {
+    match (asked, is_allowed) {
+        (Some(_), true) => Ok(empty(StatusCode::OK)),
+        (Some(_), false) => Err(Error::from(Code::AccessForbidden)),
+        (None, _) => Err(error!(
+            BadRequest,
+            "a preflight has the headers Origin and Access-Control-Request-Method"
+        )),
     }
 }
 

@@ -1,23 +1,23 @@
 //! Request bodies that are drained when dropped.
 //!
-//! If a server closes a connection while the client still sends, the client's
-//! system discards the response and the client sees a broken connection. So the
-//! rest of the body is read and discarded while the response is sent, within
-//! limits (RFC 9112, section 9.6).
+//! If a server closes a connection while the client still sends, the client's system
+//! discards the response and the client sees a broken connection. So the rest of the body
+//! is read and discarded while the response is sent, within limits (RFC 9112, section
+//! 9.6).
 //!
-//! The limits on slow clients and large bodies are enforced here, too.
+//! The limits on slow clients are enforced here, too.
 
+use super::access_log::Received;
 use super::patience::Patience;
+use crate::protocol::error::{Code, Error, Result, error};
 use bytes::Bytes;
-use futures::StreamExt;
-use http::Request;
+use futures::{Stream, StreamExt};
 use http_body_util::BodyStream;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use s3s::{S3Error, S3ErrorCode};
+use hyper::body::{Body, Incoming};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest time to drain a body.
 const REST: Duration = Duration::from_secs(10);
@@ -25,101 +25,54 @@ const REST: Duration = Duration::from_secs(10);
 /// The most bytes to drain.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// Why a request body ended early. The streams of the library through which a handler
-/// reads hide the errors that they pass on.
-#[derive(Clone, Default)]
-pub struct Failure(Arc<OnceLock<(S3ErrorCode, &'static str)>>);
-
-impl Failure {
-    /// The error, if the body has ended early.
-    pub fn get(&self) -> Option<S3Error> {
-        let (code, text) = self.0.get()?;
-        Some(S3Error::with_message(code.clone(), *text))
-    }
-
-    /// Ends the body with this error, or with the one before.
-    pub(super) fn set(&self, code: S3ErrorCode, text: &'static str) -> Broken {
-        let (code, text) = self.0.get_or_init(|| (code, text));
-        S3Error::with_message(code.clone(), *text).into()
-    }
-}
-
 /// A request body that is drained when dropped.
 pub struct Lingering {
     body: Option<Incoming>,
     /// The client waits for `100 Continue`, which the first poll sends.
     waits: bool,
     patience: Patience,
-    /// How many more bytes may come; `None` is unlimited.
-    left: Option<u64>,
-    failure: Failure,
+    received: Arc<Received>,
+    /// Since when the client is waited for.
+    since: Option<Instant>,
 }
 
 impl Lingering {
-    /// Wraps the body of a request, limited to `left` bytes. The request's extensions
-    /// have its [`Failure`].
-    pub fn request(
-        mut request: Request<Incoming>,
-        patience: Patience,
-        left: Option<u64>,
-    ) -> Request<s3s::Body> {
-        let waits = request.headers().contains_key(http::header::EXPECT);
-        let failure = Failure::default();
-        request.extensions_mut().insert(failure.clone());
-        request.map(|body| {
-            s3s::Body::http_body_unsync(Self { body: Some(body), waits, patience, left, failure })
-        })
-    }
-
-    fn take_in(&mut self, bytes: usize) -> Result<(), Broken> {
-        self.patience.moved(bytes);
-        let Some(left) = &mut self.left else { return Ok(()) };
-        *left = left.checked_sub(bytes as u64).ok_or_else(|| {
-            self.failure
-                .set(S3ErrorCode::EntityTooLarge, "the object is larger than this server takes")
-        })?;
-        Ok(())
+    /// Wraps the body of a request; `waits` if its client waits for `100 Continue`.
+    pub fn new(body: Incoming, waits: bool, patience: Patience, received: Arc<Received>) -> Self {
+        Self { body: Some(body), waits, patience, received, since: None }
     }
 }
 
-/// The error that ended a body early.
-pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
+impl Stream for Lingering {
+    type Item = Result<Bytes>;
 
-impl Body for Lingering {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         self.waits = false;
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        match Pin::new(body).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let taken = self.take_in(frame.data_ref().map_or(0, Bytes::len));
-                Poll::Ready(Some(taken.map(|()| frame)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                tracing::debug!(%error, "a request broke off");
-                let text = "the request broke off before its end";
-                Poll::Ready(Some(Err(self.failure.set(S3ErrorCode::IncompleteBody, text))))
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => {
-                ready!(self.patience.poll_end(cx));
-                let text = "the rest of the request did not come in time";
-                Poll::Ready(Some(Err(self.failure.set(S3ErrorCode::RequestTimeout, text))))
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers of HTTP are not used by S3.
+                    if let Ok(data) = frame.into_data() {
+                        self.patience.moved(data.len());
+                        let waited = self.since.take().map(|since| since.elapsed());
+                        self.received.add(data.len(), waited.unwrap_or_default());
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::debug!(%error, "a request broke off");
+                    let text = "the request broke off before its end";
+                    return Poll::Ready(Some(Err(error!(IncompleteBody, "{text}"))));
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    self.since.get_or_insert_with(Instant::now);
+                    ready!(self.patience.poll_end(cx));
+                    return Poll::Ready(Some(Err(Error::from(Code::RequestTimeout))));
+                }
             }
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 

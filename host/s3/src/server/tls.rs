@@ -14,6 +14,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// How long a TLS handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// The name of HTTP/2 in the handshake.
+pub const HTTP_2: &[u8] = b"h2";
+
 /// More bytes than any certificate chain or key has.
 const MAX_PEM: u64 = 1 << 20;
 
@@ -40,6 +43,6 @@ pub fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
         .with_context(|| {
             format!("serve.tls: {cert} and {} can't be used together", files.key.display())
         })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -155,7 +155,7 @@ pub fn ask(port: u16, path: &str, action: Action) -> Result<Answer> {
         }
         // There is no object, so it is not that version.
         (Action::Put(_, When::Is(_)), 404) => Answer::Told(Outcome::Refused),
-        (_, 500 | 503) => Answer::Failed(said()),
+        (_, 500 | 503 | 507) => Answer::Failed(said()),
         // The disk is full.
         (_, 400) if said().contains("EntityTooLarge") => Answer::Failed(said()),
         _ => Answer::Wrong(said()),

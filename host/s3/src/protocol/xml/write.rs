@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// The namespace of every document but errors.
+/// The namespace of S3.
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// Writes elements into an open one.
@@ -11,12 +11,14 @@ pub struct Writer {
     text: String,
 }
 
-/// A document with this root element, whose content `content` writes. All but errors
-/// have S3's namespace.
+/// The documents without it.
+const WITHOUT: [&str; 2] = ["Error", "PostResponse"];
+
+/// A document with this root element, whose content `content` writes.
 pub fn document(root: &str, content: impl FnOnce(&mut Writer)) -> String {
     let mut writer = Writer { text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned() };
     match root {
-        "Error" => writer.element(root, content),
+        root if WITHOUT.contains(&root) => writer.element(root, content),
         _ => writer.element_with(root, &[("xmlns", NAMESPACE)], content),
     }
     writer.text
@@ -26,6 +28,11 @@ impl Writer {
     /// Writes an element that contains text.
     pub fn text(&mut self, name: &str, text: &str) {
         self.element(name, |inner| escape(text, &mut inner.text));
+    }
+
+    /// Writes text into the element that is open.
+    pub fn own_text(&mut self, text: &str) {
+        escape(text, &mut self.text);
     }
 
     /// Writes an element that contains text, if there is any.

@@ -1,0 +1,242 @@
+//! CompleteMultipartUpload.
+
+use crate::call::Call;
+use crate::object::checksum::{Algorithm, Hasher, Sent, Sum, kind};
+use crate::object::conditions::OfWrite;
+use crate::object::incoming::too_large;
+use crate::object::layout;
+use crate::object::metadata::{etag, quoted};
+use crate::protocol::error::{Code, Error, Result, error};
+use crate::protocol::response::{Body, Broken, Response, xml};
+use crate::protocol::xml::write::document;
+use crate::store_error::{internal, of_copying};
+use crate::uploads::chosen::{self, Wanted};
+use crate::uploads::outcome::{Completed, Found, no_upload};
+use crate::uploads::part::Part;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::unfold;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use storage_store::objects::{Objects, Upload as Writing};
+use storage_store::source::Ended;
+use storage_store::{PutOptions, Trailer, request_context};
+
+/// How long a completing upload may take before the response begins. A response that has
+/// begun has a success status; until then a failure gets its own.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// The completion of an upload.
+type Work = BoxFuture<'static, Result<Completed>>;
+
+/// What a client asks of an upload that it completes.
+struct Request {
+    wanted: Vec<Wanted>,
+    conditions: OfWrite,
+    sent: Sent,
+    kind: Option<String>,
+    size: Option<u64>,
+    /// What tells it from another one.
+    fingerprint: String,
+}
+
+impl Request {
+    fn of(call: &Call, body: &[u8]) -> Result<Self> {
+        let head = call.head();
+        let size = head.one("x-amz-mp-object-size")?.map(|size| {
+            size.parse().map_err(|_| error!(InvalidArgument, "x-amz-mp-object-size is a number"))
+        });
+        let (wanted, conditions) = (chosen::wanted(body)?, OfWrite::of(&head)?);
+        let sent = Sent::in_headers(&head)?;
+        let text = format!("{wanted:?} {} {sent:?}", conditions.fingerprint());
+        Ok(Self {
+            wanted,
+            conditions,
+            sent,
+            kind: head.one("x-amz-checksum-type")?.map(str::to_owned),
+            size: size.transpose()?,
+            fingerprint: hex::encode(Sha256::digest(text)),
+        })
+    }
+}
+
+impl Request {
+    /// Whether an upload was completed by the same request.
+    fn is_repeated(&self, call: &Call, done: &Completed) -> bool {
+        done.request == self.fingerprint && done.by == call.user.name && done.key == call.key()
+    }
+}
+
+/// CompleteMultipartUpload.
+pub async fn complete(call: &Arc<Call>, body: &[u8]) -> Result<Response> {
+    let id = call.request.text("uploadId")?;
+    let request = Request::of(call, body)?;
+    if let Err(error) = call.open_upload(&id).await {
+        // The client may have missed the response and repeat the request.
+        let done = match error.code() {
+            Code::NoSuchUpload => {
+                call.endpoint.uploads.completed(call.request.bucket(), &id).await?
+            }
+            _ => None,
+        };
+        let done = done.filter(|done| request.is_repeated(call, done));
+        return done.map(|done| xml(result(call, &done))).ok_or(error);
+    }
+    // It goes on if the client does not wait for the end.
+    let work = assemble(call.clone(), id, request);
+    let work = tokio::spawn(request_context::capture().scope(work));
+    let lost = |error| Err(internal("an upload could not be completed", &error));
+    let mut work: Work = work.map(move |joined| joined.unwrap_or_else(lost)).boxed();
+    // Completing a large object takes a while: begin the response and keep it alive until
+    // the object exists.
+    match tokio::time::timeout(PROMPT, &mut work).await {
+        Ok(done) => Ok(xml(result(call, &done?))),
+        Err(_) => Ok(slowly(call.clone(), work)),
+    }
+}
+
+/// Makes an object of the parts of an upload.
+async fn assemble(call: Arc<Call>, id: String, request: Request) -> Result<Completed> {
+    let (ending, found) = call.endpoint.uploads.end(call.request.bucket(), &id).await?;
+    let mut claim = match found {
+        Found::Open(claim) => claim,
+        Found::Completed(done) if request.is_repeated(&call, &done) => return Ok(done),
+        Found::Completed(_) => return Err(no_upload(&id)),
+    };
+    // This may go on after the request has been answered.
+    let _changing = call.endpoint.snapshots.changing();
+    let done = claim.during(publish(&call, &id, request)).await;
+    match &done {
+        Ok(done) => {
+            claim.completed(done.clone()).await;
+            // What fails is left to expire.
+            if let Err(error) = call.endpoint.uploads.clear(call.request.bucket(), &id).await {
+                tracing::warn!(target: "storage", %error, "the parts of an upload are left");
+            }
+        }
+        Err(_) => claim.release().await,
+    }
+    drop(ending);
+    done
+}
+
+async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Completed> {
+    let (bucket, key, uploads) = (call.bucket()?, call.key(), &call.endpoint.uploads);
+    let upload = call.open_upload(id).await?;
+    let parts = chosen::choose(&uploads.parts(&bucket.name, id).await?, &request.wanted)?;
+    let size: u64 = parts.iter().map(|part| part.size).sum();
+    if request.size.is_some_and(|wanted| wanted != size) {
+        return Err(error!(InvalidRequest, "the parts have {size} bytes together"));
+    }
+    if let Some(most) = call.endpoint.object_size.filter(|most| size > *most) {
+        return Err(too_large(most));
+    }
+    let (algorithm, composite) = upload.sums.unwrap_or((Algorithm::DEFAULT, false));
+    if request.kind.as_deref().is_some_and(|wanted| wanted != kind(composite)) {
+        return Err(error!(InvalidRequest, "the upload was begun with type {}", kind(composite)));
+    }
+    let pieces = chosen::pieces(&parts, algorithm);
+    let composite = match composite {
+        true => Sum::of_parts(algorithm, pieces.iter().filter_map(|p| p.sum.as_deref())),
+        false => None,
+    };
+    let mut options = PutOptions {
+        content_type: upload.content_type,
+        metadata: upload.metadata,
+        ..PutOptions::default()
+    };
+    options.metadata.extend(layout::keep(&pieces));
+    let conditions = &request.conditions;
+    conditions.apply(&bucket.objects, key, &mut options).await?;
+    let written = bucket.objects.write(key, options).await.map_err(|e| conditions.error(e))?;
+    let mut written = written.without_digest();
+    let mut hasher = composite.is_none().then(|| Hasher::new(algorithm));
+    let store = uploads.store()?;
+    let ended = pour(store, (&bucket.name, id), &parts, &mut written, &mut hasher).await?;
+    let sum = composite.or(hasher.map(Hasher::finish));
+    if let Some(sum) = &sum
+        && request.sent.of(algorithm).is_some_and(|sent| sent != sum.value)
+    {
+        let name = algorithm.name();
+        return Err(error!(BadDigest, "the parts together have another {name}"));
+    }
+    let metadata = sum.iter().map(|sum| sum.keep(size)).collect();
+    let trailer = Trailer { etag: Some(chosen::etag(&parts)), metadata };
+    let info = call.publish(key, written.finish_with(ended, trailer)).await?;
+    let info = info.map_err(|e| conditions.error(e))?;
+    Ok(Completed {
+        request: request.fingerprint,
+        by: call.user.name.clone(),
+        key: key.to_owned(),
+        etag: etag(&info).unwrap_or_default(),
+        sum,
+    })
+}
+
+/// Writes the bytes of all parts.
+async fn pour(
+    store: &Objects,
+    (bucket, id): (&str, &str),
+    parts: &[Part],
+    written: &mut Writing,
+    hasher: &mut Option<Hasher>,
+) -> Result<Ended> {
+    let mut ended = Ended::own(0);
+    for part in parts {
+        let hear = |piece: &Bytes| {
+            if let Some(hasher) = hasher {
+                hasher.update(piece);
+            }
+        };
+        let poured = part.open(store, bucket, id).await?.pour(written, hear).await;
+        ended = ended.and(poured.map_err(of_copying)?);
+    }
+    Ok(ended)
+}
+
+fn result(call: &Call, done: &Completed) -> String {
+    document("CompleteMultipartUploadResult", |result| {
+        result.text("Location", &call.url(&done.key));
+        result.text("Bucket", call.request.bucket());
+        result.text("Key", &done.key);
+        result.text("ETag", &quoted(&done.etag));
+        if let Some(sum) = &done.sum {
+            sum.write(result);
+            result.text("ChecksumType", sum.kind());
+        }
+    })
+}
+
+/// A response that begins at once and ends with the result, or with an error, as S3 sends
+/// it: white space keeps the connection alive.
+fn slowly(call: Arc<Call>, work: Work) -> Response {
+    let start = Some((call, work, true));
+    let body = unfold(start, |state| async move {
+        let (call, mut work, first) = state?;
+        if first {
+            let head = Bytes::from_static(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+            return Some((Ok::<_, Broken>(head), Some((call, work, false))));
+        }
+        match tokio::time::timeout(PROMPT, &mut work).await {
+            Err(_) => Some((Ok(Bytes::from_static(b" ")), Some((call, work, false)))),
+            Ok(done) => {
+                let text = match done {
+                    Ok(done) => result(&call, &done),
+                    Err(error) => failed(&call, &error),
+                };
+                // The declaration was sent at the beginning.
+                let rest = text.split_once('\n').map(|(_, rest)| rest.to_owned());
+                Some((Ok(Bytes::from(rest.unwrap_or_default())), None))
+            }
+        }
+    });
+    let mut response = xml(String::new());
+    *response.body_mut() = Body::stream(body);
+    response
+}
+
+fn failed(call: &Call, error: &Error) -> String {
+    error.document(&call.request.path, &call.origin.id)
+}

@@ -1,0 +1,20 @@
+//! What the operations do, a file for each family.
+
+mod acls;
+mod buckets;
+mod completing;
+mod copying;
+mod cors;
+mod deleting;
+pub mod dispatch;
+mod forms;
+mod listing;
+mod multipart;
+mod ownership;
+mod parts;
+mod reading;
+mod settings;
+mod source;
+mod tagging;
+mod upload_listing;
+mod writing;

@@ -1,0 +1,238 @@
+//! How an upload ends: one request at a time completes it, and it is completed or aborted,
+//! never both.
+
+use super::keys::{OUTCOME, named};
+use super::upload::now;
+use crate::memory::slow_down;
+use crate::object::checksum::Sum;
+use crate::protocol::error::{Code, Error, Result};
+use crate::random;
+use crate::store_error::{internal, of_store};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::time::Duration;
+use storage_store::objects::Objects;
+use storage_store::{DeleteOptions, Error as StoreError, PutOptions, ReadOptions, conditionally};
+
+/// For how long a claim holds without being renewed, in milliseconds.
+const LEASE: u64 = 60_000;
+
+/// How often a claim is renewed.
+const RENEWAL: Duration = Duration::from_secs(15);
+
+/// The most bytes of an outcome.
+const MAX_OUTCOME: u64 = 1024 * 1024;
+
+/// What has become of an upload, or is becoming of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// A request ends the upload. It must renew this, or another may take over.
+    Claimed {
+        by: String,
+        until: u64,
+    },
+    Completed(Completed),
+}
+
+/// The result of a completed upload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Completed {
+    /// What tells the request from others: a repetition of it has the same result.
+    pub request: String,
+    /// The access key that completed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The object's key.
+    pub key: String,
+    /// The object's etag.
+    pub etag: String,
+    /// The object's checksum.
+    pub sum: Option<Sum>,
+}
+
+/// The right to end an upload. Call [`release`](Self::release) if it does not end.
+pub struct Claim {
+    store: Objects,
+    key: String,
+    by: String,
+    etag: Option<String>,
+}
+
+/// What a request that would end an upload finds.
+pub enum Found {
+    /// Nobody else ends it.
+    Open(Claim),
+    /// It was completed.
+    Completed(Completed),
+}
+
+/// Claims the end of an upload. `SlowDown` while another host has it.
+pub async fn claim(store: &Objects, bucket: &str, id: &str) -> Result<Found> {
+    let key = named(bucket, id, OUTCOME);
+    let mut claim = Claim { store: store.clone(), key, by: random::id::<8>()?, etag: None };
+    claim.etag = match read(store, &claim.key).await? {
+        None => None,
+        Some((Outcome::Completed(completed), _)) => return Ok(Found::Completed(completed)),
+        Some((Outcome::Claimed { until, .. }, _)) if until > now() => return Err(slow_down()),
+        Some((Outcome::Claimed { .. }, etag)) => etag,
+    };
+    match claim.write().await {
+        Ok(()) => Ok(Found::Open(claim)),
+        Err(error) if is_lost(&error) => Err(slow_down()),
+        Err(error) => Err(of_store(error)),
+    }
+}
+
+/// The result of an upload that was completed.
+pub async fn completed(store: &Objects, bucket: &str, id: &str) -> Result<Option<Completed>> {
+    match read(store, &named(bucket, id, OUTCOME)).await? {
+        Some((Outcome::Completed(completed), _)) => Ok(Some(completed)),
+        _ => Ok(None),
+    }
+}
+
+async fn read(store: &Objects, key: &str) -> Result<Option<(Outcome, Option<String>)>> {
+    match store.get(key, ReadOptions::default(), MAX_OUTCOME).await {
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(internal("the outcome of an upload can't be read", &error)),
+        Ok((info, text)) => {
+            let outcome = serde_json::from_slice(&text);
+            let outcome = outcome.map_err(|e| internal("an outcome can't be read", &e))?;
+            Ok(Some((outcome, info.etag)))
+        }
+    }
+}
+
+/// Whether someone else has a claim by now.
+fn is_lost(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::AlreadyExists | StoreError::PreconditionFailed | StoreError::NotFound
+    )
+}
+
+impl Claim {
+    async fn write(&mut self) -> Result<(), StoreError> {
+        let outcome = Outcome::Claimed { by: self.by.clone(), until: now() + LEASE };
+        self.put(&outcome).await
+    }
+
+    async fn put(&mut self, outcome: &Outcome) -> Result<(), StoreError> {
+        let json = serde_json::to_vec(outcome).map_err(|e| StoreError::Other(e.to_string()))?;
+        let json = Bytes::from(json);
+        let put = |conditional: bool| {
+            let if_match = self.etag.clone().filter(|_| conditional);
+            let if_absent = conditional && self.etag.is_none();
+            let options = PutOptions { if_match, if_absent, ..PutOptions::default() };
+            self.store.put(&self.key, json.clone(), options)
+        };
+        let info = conditionally(|| self.store.capabilities(), put).await?;
+        self.etag = info.etag;
+        Ok(())
+    }
+
+    /// Does what ends the upload, and keeps the claim meanwhile. The work is given up if the
+    /// claim is lost.
+    pub async fn during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(RENEWAL) => {
+                    match self.write().await {
+                        Ok(()) => {}
+                        Err(error) if is_lost(&error) => return Err(slow_down()),
+                        Err(error) => tracing::warn!(
+                            target: "storage", %error, "a claim could not be renewed"
+                        ),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Records the result. The object exists already, so that a failure only costs the
+    /// answer to a repetition.
+    pub async fn completed(mut self, completed: Completed) {
+        if let Err(error) = self.put(&Outcome::Completed(completed)).await {
+            tracing::warn!(target: "storage", %error, "the outcome of an upload is not recorded");
+        }
+    }
+
+    /// Lets others end the upload; also the last step of an abort.
+    pub async fn release(mut self) {
+        let options = DeleteOptions { if_match: self.etag.clone() };
+        let released = match self.store.delete(&self.key, options).await {
+            // A store that deletes without conditions; this write has one.
+            Err(StoreError::Unsupported(_)) => {
+                self.put(&Outcome::Claimed { by: self.by.clone(), until: 0 }).await
+            }
+            done => done,
+        };
+        if let Err(error) = released {
+            tracing::debug!(target: "storage", %error, "a claim is left to expire");
+        }
+    }
+}
+
+/// The error for an upload that does not exist, or not any more.
+pub fn no_upload(id: &str) -> Error {
+    Error::from(Code::NoSuchUpload).detail("UploadId", id.chars().take(100).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use storage_backends::memory::Memory;
+
+    fn completed() -> Completed {
+        Completed {
+            request: "r".to_owned(),
+            by: None,
+            key: "k".to_owned(),
+            etag: "e".to_owned(),
+            sum: None,
+        }
+    }
+
+    async fn open(store: &Objects) -> Option<Claim> {
+        match claim(store, "b", "1").await {
+            Ok(Found::Open(claim)) => Some(claim),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn one_request_at_a_time_ends_an_upload() {
+        let store = Objects::new("staging", Arc::new(Memory::new()));
+        let first = open(&store).await.unwrap();
+        assert!(open(&store).await.is_none());
+        first.release().await;
+        let second = open(&store).await.unwrap();
+        second.completed(completed()).await;
+        let found = claim(&store, "b", "1").await.ok().unwrap();
+        assert!(matches!(found, Found::Completed(found) if found == completed()));
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_is_not_renewed_is_taken_over_and_its_holder_changes_nothing() {
+        let store = Objects::new("staging", Arc::new(Memory::new()));
+        let mut dead = open(&store).await.unwrap();
+        dead.put(&Outcome::Claimed { by: dead.by.clone(), until: now() - 1 }).await.unwrap();
+        let stale = Claim {
+            store: store.clone(),
+            by: String::new(),
+            key: dead.key.clone(),
+            etag: dead.etag.clone(),
+        };
+        let heir = open(&store).await.unwrap();
+        stale.completed(completed()).await;
+        dead.release().await;
+        assert!(open(&store).await.is_none(), "the heir has lost its claim");
+        heir.release().await;
+        assert!(open(&store).await.is_some());
+    }
+}
