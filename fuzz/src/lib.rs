@@ -10,6 +10,7 @@ mod endpoint;
 mod errors;
 mod keys;
 mod plugin;
+mod requests;
 mod runtime;
 mod streams;
 
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "archive", run: archive::run, short: 300 },
     Target { name: "database", run: database::run, short: 200 },
     Target { name: "endpoint", run: endpoint::run, short: 1_000 },
+    Target { name: "requests", run: requests::run, short: 20_000 },
     Target { name: "plugin", run: plugin::run, short: 100 },
 ];
 

@@ -136,6 +136,11 @@ fn any_file_opened_as_an_archive_loses_nothing() {
 }
 
 #[test]
+fn any_request_is_read_alike_whole_and_in_pieces_and_none_is_taken_for_a_signed_one() {
+    replay("requests");
+}
+
+#[test]
 fn any_file_opened_as_a_database_is_used_or_refused() {
     replay("database");
 }
