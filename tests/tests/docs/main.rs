@@ -2,4 +2,5 @@
 
 mod circles;
 mod contract;
+mod operations;
 mod statements;
