@@ -92,10 +92,12 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
 /// The store that keeps its objects in this file, or in a directory that
 /// contains it.
 pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> Option<&'a str> {
-    // Resolve a file that does not exist yet by its directory.
+    // Resolve a file that does not exist yet by the first directory above it that does.
     let real = |path: &Path| {
-        let above = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
-        path.canonicalize().ok().or_else(above)
+        path.ancestors().find_map(|above| {
+            let rest = path.strip_prefix(above).ok()?;
+            Some(above.canonicalize().ok()?.join(rest))
+        })
     };
     let file = real(&std::path::absolute(file).ok()?)?;
     let keeps = |def: &&StoreDef| {

@@ -140,7 +140,7 @@ pub fn main() -> ExitCode {
     // The debug logs of the protocol contain signatures, and presigned URLs
     // that let anyone read objects.
     let filter = match filter.max_level_hint() > Some(LevelFilter::INFO) {
-        true => match "s3s=info".parse::<Directive>() {
+        true => match "h2=info".parse::<Directive>() {
             Ok(quiet) => filter.add_directive(quiet),
             Err(_) => filter,
         },

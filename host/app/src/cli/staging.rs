@@ -5,7 +5,10 @@ use crate::StoreFactory;
 use crate::config::Staging;
 use anyhow::{Context, bail};
 use serde_json::json;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use storage_backends::{OpenArgs, backend};
 use storage_s3::Exposed;
 use storage_store::Objects;
@@ -15,7 +18,7 @@ use storage_store::Objects;
 pub async fn open(factory: &StoreFactory) -> anyhow::Result<Result<Objects, String>> {
     match &factory.config().serve.staging {
         Some(Staging::Directory(path)) => {
-            if let Some(store) = factory.keeper(path) {
+            if let Some(store) = keeper(factory, path) {
                 bail!("serve.staging: {} is where the objects of {store:?} lie", path.display());
             }
             let opened = directory(path).await;
@@ -43,10 +46,21 @@ pub async fn open(factory: &StoreFactory) -> anyhow::Result<Result<Objects, Stri
 
 /// Fails if clients would see the parts of uploads among the objects of a bucket.
 pub fn check_apart(staging: &Result<Objects, String>, exposed: &Exposed) -> anyhow::Result<()> {
-    let (Ok(staging), Exposed::Fixed(buckets)) = (staging, exposed) else { return Ok(()) };
-    match buckets.iter().find(|(_, objects)| staging.overlaps(".uploads/", objects, "")) {
+    let Ok(staging) = staging else { return Ok(()) };
+    let seen = match exposed {
+        Exposed::Fixed(buckets) => {
+            let is_seen =
+                |(_, objects): &&(String, Objects)| staging.overlaps(".uploads/", objects, "");
+            buckets.iter().find(is_seen).map(|(bucket, _)| bucket.as_str())
+        }
+        // No bucket has a name that begins with a dot, so the store of the buckets itself
+        // may be it, but no other one that has its objects among theirs.
+        Exposed::Dynamic(main) if Arc::ptr_eq(staging.store(), main.store()) => None,
+        Exposed::Dynamic(main) => staging.overlaps(".uploads/", main, "").then_some(main.name()),
+    };
+    match seen {
         None => Ok(()),
-        Some((bucket, _)) => bail!(
+        Some(bucket) => bail!(
             "serve.staging: the store {:?} lies below the bucket {bucket:?}, whose clients would \
              see the parts of uploads among its objects; name another one",
             staging.name()
@@ -61,7 +75,7 @@ async fn beside(factory: &StoreFactory) -> Result<Objects, String> {
         tracing::warn!(target: "storage", "uploads in parts are refused: {text}");
         text
     };
-    if let Some(store) = factory.keeper(&path) {
+    if let Some(store) = keeper(factory, &path) {
         return Err(cure(format!("beside the configuration lie the objects of {store:?}")));
     }
     let opened = match check_directory(&path) {
@@ -75,6 +89,11 @@ async fn beside(factory: &StoreFactory) -> Result<Objects, String> {
     })
 }
 
+/// The store among whose objects the directory or its objects would lie.
+fn keeper<'a>(factory: &'a StoreFactory, path: &Path) -> Option<&'a str> {
+    factory.keeper(path).or_else(|| factory.keeper(&path.join(OBJECTS)))
+}
+
 /// `.NAME.staging` beside the configuration file of this name.
 fn default(factory: &StoreFactory) -> PathBuf {
     let file = factory.path();
@@ -82,13 +101,18 @@ fn default(factory: &StoreFactory) -> PathBuf {
     file.with_file_name(format!(".{name}.staging"))
 }
 
-/// Opens a directory as a store. What belongs to the store but is no object lies in the
+/// The folder of the objects in the directory.
+const OBJECTS: &str = "uploads";
+
+/// Opens a directory as a store, which nobody else on this machine can read: the objects
+/// may have been meant to be encrypted. What belongs to the store but is no object lies in the
 /// same directory, beside the objects.
 async fn directory(path: &Path) -> anyhow::Result<Objects> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     let backend = backend("FilesystemStore").context("there is no FilesystemStore")?;
     let args = OpenArgs {
         name: "serve.staging".to_owned(),
-        config: json!({"root_path": path.join("uploads")}),
+        config: json!({"root_path": path.join(OBJECTS)}),
         directory: path.to_owned(),
         create: true,
         check_only: false,

@@ -1,6 +1,6 @@
 //! The loader that turns a YAML tree into a checked [`Config`].
 
-use super::model::{Config, StoreDef};
+use super::model::{Config, Staging, StoreDef};
 use super::plugins;
 use super::position::Position;
 use super::problem::{ConfigError, Problem, Problems, suggest};
@@ -224,6 +224,9 @@ impl<'a> Loader<'a> {
             .collect();
         let mut serve = serve;
         for (_, store) in &mut serve.expose {
+            *store = position[store];
+        }
+        if let Some(Staging::Store(store)) = &mut serve.staging {
             *store = position[store];
         }
         let plugins = std::mem::take(&mut self.plugins);

@@ -10,8 +10,11 @@ use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::response::{Response, empty, set, xml};
 use crate::protocol::xml::read::read;
 use crate::protocol::xml::write::document;
+use crate::store_error::internal;
 use http::StatusCode;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
+use storage_store::request_context;
 
 /// The region of buckets created without one, as in S3.
 const REGION: &str = "us-east-1";
@@ -138,10 +141,17 @@ pub fn check_ownership(call: &Call, wanted: &str) -> Result<String> {
 }
 
 /// DeleteBucket: also removes the uploads under way in it.
-pub async fn delete(call: &Call) -> Result<Response> {
-    let bucket = call.bucket()?;
-    call.endpoint.buckets.remove(bucket).await?;
-    call.endpoint.uploads.forget(bucket).await;
+pub async fn delete(call: &Arc<Call>) -> Result<Response> {
+    let call = call.clone();
+    // It goes on if the client does not wait for the end: a bucket in which an object was
+    // published meanwhile has to come back.
+    let task = tokio::spawn(request_context::capture().scope(async move {
+        let bucket = call.bucket()?;
+        call.endpoint.buckets.remove(bucket).await?;
+        call.endpoint.uploads.forget(bucket).await;
+        Ok::<_, Error>(())
+    }));
+    task.await.map_err(|error| internal("a bucket could not be deleted", &error))??;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

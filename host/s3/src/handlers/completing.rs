@@ -110,9 +110,11 @@ async fn assemble(call: Arc<Call>, id: String, request: Request) -> Result<Compl
     let done = claim.during(publish(&call, &id, request)).await;
     match &done {
         Ok(done) => {
-            claim.completed(done.clone()).await;
-            // What fails is left to expire.
-            if let Err(error) = call.endpoint.uploads.clear(call.request.bucket(), &id).await {
+            // What fails is left to expire. Without a record, a repetition makes the object
+            // again.
+            if claim.completed(done.clone()).await
+                && let Err(error) = call.endpoint.uploads.clear(call.request.bucket(), &id).await
+            {
                 tracing::warn!(target: "storage", %error, "the parts of an upload are left");
             }
         }

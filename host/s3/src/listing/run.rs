@@ -9,7 +9,7 @@ use storage_store::{Entry, ObjectInfo};
 const STEP: usize = 64;
 
 /// How many bytes are read at a time.
-const READ: usize = 64 * 1024;
+const READ: usize = 16 * 1024;
 
 /// Entries in the order of their keys.
 pub struct Run {

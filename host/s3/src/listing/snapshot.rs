@@ -22,7 +22,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Looks through the objects below a prefix. `None` if they are too many.
+    /// Looks through the objects below a prefix. `None` if they can't be sorted: they are
+    /// too many, or there is no room for temporary files.
     pub async fn take(objects: &Objects, prefix: &str) -> Result<Option<Self>> {
         let mut options = ListOptions { prefix: prefix.to_owned(), ..ListOptions::default() };
         let (mut paging, mut snapshot) = (Paging::default(), Self { runs: Vec::new() });
@@ -32,7 +33,9 @@ impl Snapshot {
             let more = paging.advance(&page, &mut options)?;
             entries.extend(page.entries.into_iter().map(shown));
             if entries.len() >= SORTED || !more {
-                snapshot = snapshot.with(std::mem::take(&mut entries)).await?;
+                let longer = snapshot.with(std::mem::take(&mut entries)).await?;
+                let Some(longer) = longer else { return Ok(None) };
+                snapshot = longer;
             }
             if snapshot.length() > MOST {
                 return Ok(None);
@@ -47,7 +50,7 @@ impl Snapshot {
         self.runs.iter().map(Run::length).sum()
     }
 
-    async fn with(mut self, mut entries: Vec<Entry>) -> Result<Self> {
+    async fn with(mut self, mut entries: Vec<Entry>) -> Result<Option<Self>> {
         let fits = self.length() < IN_MEMORY;
         let run = tokio::task::spawn_blocking(move || {
             entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
@@ -57,12 +60,16 @@ impl Snapshot {
             }
         });
         let run = run.await.map_err(|error| Error::Other(error.to_string()))?;
-        self.runs.push(run.map_err(|error| {
-            Error::Unavailable(format!(
-                "a listing could not be sorted in a temporary file: {error}"
-            ))
-        })?);
-        Ok(self)
+        match run {
+            Ok(run) => self.runs.push(run),
+            Err(error) => {
+                let text = "a listing can't be sorted in a temporary file, so that each page \
+                            looks through all objects";
+                tracing::warn!(target: "storage", %error, "{text}");
+                return Ok(None);
+            }
+        }
+        Ok(Some(self))
     }
 
     /// A page: at most `limit` items sorted by name, and whether there are more.

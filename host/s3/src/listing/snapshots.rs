@@ -7,18 +7,26 @@ use crate::protocol::error::Result;
 use crate::store_error::{internal, of_store};
 use crate::uploads::upload::identity;
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 use storage_store::delimited::{self, Item, Query};
 use storage_store::objects::Objects;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 /// The most snapshots that are kept.
 const KEPT: usize = 4;
 
 /// For how long a snapshot is kept for the next page of a listing.
 const MAX_AGE: Duration = Duration::from_secs(600);
+
+/// For how long a listing may go on at most. A page of a later one may begin where one of
+/// its pages ended.
+const MOST_AGE: Duration = Duration::from_secs(3600);
+
+/// How many listings may look through a store at a time: each takes memory and files.
+const AT_ONCE: usize = 4;
 
 /// For how long other listings use a snapshot while this host changes nothing. What other
 /// programs change is seen after that.
@@ -33,6 +41,7 @@ pub struct Snapshots {
     kept: Lock<Vec<Kept>>,
     /// What looks through the same objects waits for one another.
     scans: Keyed<Mutex<()>>,
+    room: Semaphore,
     /// How often something was changed.
     changes: Arc<AtomicU64>,
 }
@@ -43,9 +52,10 @@ struct Kept {
     changes: u64,
     taken: Instant,
     used: Instant,
-    snapshot: Arc<Snapshot>,
-    /// The last names of its pages.
-    ends: HashSet<String>,
+    /// `None` if the objects can't be sorted.
+    snapshot: Option<Arc<Snapshot>>,
+    /// The hashes of the last names of its pages.
+    ends: HashSet<u64>,
 }
 
 /// The bucket's name, and what tells it from others of that name.
@@ -63,7 +73,8 @@ impl Drop for Changing<'_> {
 impl Snapshots {
     /// None yet. `changes` outlives a reload: what began before it counts.
     pub fn new(changes: Arc<AtomicU64>) -> Self {
-        Self { kept: Lock::default(), scans: Keyed::default(), changes }
+        let room = Semaphore::new(AT_ONCE);
+        Self { kept: Lock::default(), scans: Keyed::default(), room, changes }
     }
 
     /// Something may be changed from now on until this is dropped.
@@ -95,11 +106,13 @@ impl Snapshots {
     /// Remembers the last name of a page, after which the next one begins.
     fn ends(&self, snapshot: &Arc<Snapshot>, last: Option<&Item>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.iter_mut().find(|kept| Arc::ptr_eq(&kept.snapshot, snapshot));
+        let is_its =
+            |kept: &Kept| kept.snapshot.as_ref().is_some_and(|of| Arc::ptr_eq(of, snapshot));
+        let kept = kept.iter_mut().find(|kept| is_its(kept));
         if let (Some(kept), Some(last)) = (kept, last)
             && kept.ends.len() < PAGES
         {
-            kept.ends.insert(last.name().to_owned());
+            kept.ends.insert(hash(last.name()));
         }
     }
 
@@ -110,20 +123,19 @@ impl Snapshots {
         query: &Query,
     ) -> Result<Option<Arc<Snapshot>>> {
         if let Some(found) = self.find(bucket, query) {
-            return Ok(Some(found));
+            return Ok(found);
         }
         let prefix = query.prefix.clone();
         let scan = self.scans.get(&format!("{}/{prefix}", bucket.0));
         let _alone = scan.lock().await;
+        let _room = self.room.acquire().await;
         // Another request may have looked through the objects meanwhile.
         if let Some(found) = self.find(bucket, query) {
-            return Ok(Some(found));
+            return Ok(found);
         }
         let (changes, taken) = (self.changes.load(Ordering::Acquire), Instant::now());
-        let Some(snapshot) = Snapshot::take(objects, &prefix).await.map_err(of_store)? else {
-            return Ok(None);
-        };
-        let (snapshot, bucket) = (Arc::new(snapshot), bucket.clone());
+        let snapshot = Snapshot::take(objects, &prefix).await.map_err(of_store)?;
+        let (snapshot, bucket) = (snapshot.map(Arc::new), bucket.clone());
         let new = Kept {
             bucket,
             prefix,
@@ -136,24 +148,34 @@ impl Snapshots {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(0, new);
         kept.truncate(KEPT);
-        Ok(Some(snapshot))
+        Ok(snapshot)
     }
 
     /// The snapshot that had the page before this one, or else one that is current.
-    fn find(&self, bucket: &Identity, query: &Query) -> Option<Arc<Snapshot>> {
+    fn find(&self, bucket: &Identity, query: &Query) -> Option<Option<Arc<Snapshot>>> {
         let changes = self.changes.load(Ordering::Acquire);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|kept| kept.used.elapsed() < MAX_AGE);
+        kept.retain(|kept| kept.used.elapsed() < MAX_AGE && kept.taken.elapsed() < MOST_AGE);
+        let after = hash(&query.after);
         let is_its = |kept: &&mut Kept| {
             kept.bucket == *bucket
                 && query.prefix.starts_with(&kept.prefix)
-                && (kept.ends.contains(&query.after)
+                && (kept.snapshot.is_none()
+                    || kept.ends.contains(&after)
                     || kept.changes == changes && kept.taken.elapsed() < FRESH)
         };
         let found = kept.iter_mut().find(is_its)?;
-        found.used = Instant::now();
+        if found.snapshot.is_some() {
+            found.used = Instant::now();
+        }
         Some(found.snapshot.clone())
     }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -114,6 +114,9 @@ impl Code {
 /// The most characters of a message.
 const MAX_MESSAGE: usize = 1_000;
 
+/// The most characters of the path in an error: more than three for each byte of a key.
+const MAX_RESOURCE: usize = 4_000;
+
 /// Why a request is not answered as it asks.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -176,10 +179,17 @@ impl Error {
             for (element, text) in &self.0.details {
                 error.text(element, text);
             }
-            error.text("Resource", resource);
+            error.text("Resource", cut(resource));
             error.text("RequestId", request_id);
         })
     }
+}
+
+/// The beginning of a path. Escaped, all of it could be several times as long as the head of
+/// the request.
+fn cut(resource: &str) -> &str {
+    let end = resource.char_indices().nth(MAX_RESOURCE).map_or(resource.len(), |(end, _)| end);
+    resource.get(..end).unwrap_or_default()
 }
 
 impl From<Code> for Error {

@@ -28,6 +28,10 @@ pub enum Body {
     Stream(BoxStream<'static, Result<Bytes, Broken>>),
 }
 
+/// The bytes of a document that are handed out at a time. The rest is held until the client
+/// has taken them.
+const PIECE: usize = 64 * 1024;
+
 impl Body {
     /// A body of bytes that follow.
     pub fn stream(bytes: impl Stream<Item = Result<Bytes, Broken>> + Send + 'static) -> Self {
@@ -46,9 +50,11 @@ impl http_body::Body for Body {
         let next = match &mut *self {
             Self::Empty => None,
             Self::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                *self = Self::Empty;
-                Some(Ok(bytes))
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                if bytes.is_empty() {
+                    *self = Self::Empty;
+                }
+                Some(Ok(piece))
             }
             Self::Stream(stream) => ready!(stream.poll_next_unpin(cx)),
         };

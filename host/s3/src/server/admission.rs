@@ -2,6 +2,7 @@
 //! advice to retry: queued requests would occupy memory, too.
 
 use super::access_log::Line;
+use super::busy::Counted;
 use crate::protocol::response::{Body, Broken};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -41,25 +42,32 @@ pub struct Held {
     body: Body,
     room: Option<Room>,
     sending: Option<Sending>,
+    _counted: Option<Counted>,
     line: Option<Line>,
     /// Since when the store is waited for.
     waits: Option<Instant>,
 }
 
-/// Told when a body is asked for more, and when it waits for its client.
-pub type Sending = Box<dyn Fn(bool) + Send>;
+/// Told when a body is asked for more, and how many bytes it waits for its client to take.
+pub type Sending = Box<dyn Fn(Option<usize>) + Send>;
 
 impl Held {
-    /// A body in this room. `sending` is told `true` whenever the client has to take bytes
-    /// before more are asked for, and `false` when they are.
+    /// A body in this room. `sending` is told how many bytes the client has to take
+    /// before more are asked for, and `None` when they are.
     /// `line` is written when the body has ended.
-    pub fn new(body: Body, room: Option<Room>, sending: Option<Sending>, line: Line) -> Self {
-        Self { body, room, sending, line: Some(line), waits: None }
+    /// `counted` is dropped with it.
+    pub fn new(
+        body: Body,
+        room: Option<Room>,
+        (sending, counted): (Option<Sending>, Option<Counted>),
+        line: Line,
+    ) -> Self {
+        Self { body, room, sending, _counted: counted, line: Some(line), waits: None }
     }
 
-    fn tell(&self, waits: bool) {
+    fn tell(&self, bytes: Option<usize>) {
         if let Some(sending) = &self.sending {
-            sending(waits);
+            sending(bytes);
         }
     }
 }
@@ -72,7 +80,7 @@ impl http_body::Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        self.tell(false);
+        self.tell(None);
         let start = *self.waits.get_or_insert_with(Instant::now);
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if frame.is_ready() {
@@ -84,7 +92,7 @@ impl http_body::Body for Held {
                 if let Some(line) = &mut self.line {
                     line.sends(bytes, start.elapsed());
                 }
-                self.tell(true);
+                self.tell(Some(bytes));
                 // A client that does not take the last bytes holds up nobody else.
                 if http_body::Body::is_end_stream(&self.body) {
                     self.room = None;
@@ -113,6 +121,6 @@ impl http_body::Body for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.tell(false);
+        self.tell(None);
     }
 }

@@ -1,7 +1,8 @@
 //! A connection, from its first byte to its last.
 
 use super::access_log::{Facts, Line, Received};
-use super::admission::Held;
+use super::admission::{Held, Sending};
+use super::busy::{Busy, Counted};
 use super::current::Shared;
 use super::linger::Lingering;
 use super::patience::{Patience, Patient};
@@ -10,8 +11,9 @@ use super::stalls::Stalls;
 use super::{request_id, service, tls};
 use crate::call::Origin;
 use crate::memory::slow_down;
-use crate::protocol::response::set;
+use crate::protocol::response::{set, without_body};
 use futures::StreamExt;
+use http::Method;
 use http::header::EXPECT;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -20,12 +22,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use storage_store::request_context;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How long a client may take to send the head of a request, and how long a connection may
 /// be without one.
@@ -120,9 +122,8 @@ impl Connection {
         let answer = service_fn(move |request| {
             let (peer, stalls, busy) = (peer.clone(), watched.clone(), counted.clone());
             async move {
-                let _request = busy.request();
-                let answer = answer(&peer, request, true, Some(&stalls)).await;
-                Ok::<_, Infallible>(answer)
+                let watch = (stalls.watch(), busy.request());
+                Ok::<_, Infallible>(answer(&peer, request, true, Some(watch)).await)
             }
         });
         let mut http = http2::Builder::new(TokioExecutor::new());
@@ -135,7 +136,7 @@ impl Connection {
             .keep_alive_timeout(idle);
         let connection = http.serve_connection(TokioIo::new(stream), answer);
         let mut connection = std::pin::pin!(connection);
-        let mut is_ending = false;
+        let (mut is_ending, mut closing) = (false, None);
         let done = loop {
             tokio::select! {
                 done = connection.as_mut() => break done,
@@ -143,8 +144,18 @@ impl Connection {
                     tracing::debug!("a client of HTTP/2 takes nothing of a response");
                     return;
                 }
+                // A client that answers pings but takes nothing would keep what is buffered.
+                () = until(closing), if closing.is_some() => {
+                    if busy.is_idle() {
+                        return;
+                    }
+                    closing = Some(Instant::now() + idle);
+                    continue;
+                }
                 () = ended(&mut self.ended), if !is_ending => {}
-                () = busy.idle(HEAD_TIMEOUT), if !is_ending => {}
+                () = busy.idle(HEAD_TIMEOUT), if !is_ending => {
+                    closing = Some(Instant::now() + idle);
+                }
             }
             connection.as_mut().graceful_shutdown();
             is_ending = true;
@@ -160,36 +171,11 @@ async fn ended(ended: &mut watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-/// The requests of a connection that are being answered, and how many there were.
-#[derive(Clone, Default)]
-struct Busy(Arc<(AtomicUsize, AtomicUsize)>);
-
-/// Counts while it lives.
-struct Counted(Busy);
-
-impl Busy {
-    fn request(&self) -> Counted {
-        self.0.0.fetch_add(1, Ordering::Relaxed);
-        self.0.1.fetch_add(1, Ordering::Relaxed);
-        Counted(self.clone())
-    }
-
-    /// Ready when there was no request for so long.
-    async fn idle(&self, long: Duration) {
-        loop {
-            let before = self.0.1.load(Ordering::Relaxed);
-            tokio::time::sleep(long).await;
-            let is_same = self.0.1.load(Ordering::Relaxed) == before;
-            if is_same && self.0.0.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.0.fetch_sub(1, Ordering::Relaxed);
+/// Ready at this time, if there is one.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -198,7 +184,7 @@ async fn answer(
     peer: &Peer,
     request: http::Request<Incoming>,
     secure: bool,
-    stalls: Option<&Stalls>,
+    watch: Option<(Sending, Counted)>,
 ) -> http::Response<Held> {
     let current = peer.current.read();
     let origin = Origin { id: request_id::new(), secure };
@@ -226,6 +212,9 @@ async fn answer(
             let closes = Closes::of(&head);
             let refused = slow_down();
             let mut response = refused.response(head.uri.path(), &origin.id);
+            if head.method == Method::HEAD {
+                without_body(&mut response);
+            }
             closes.mark(&mut response);
             set(&mut response, "x-amz-request-id", &origin.id);
             facts.status = response.status().as_u16();
@@ -234,5 +223,5 @@ async fn answer(
         }
     };
     line.answered();
-    response.map(|body| Held::new(body, room, stalls.map(Stalls::watch), line))
+    response.map(|body| Held::new(body, room, watch.unzip(), line))
 }

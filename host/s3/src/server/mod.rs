@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admission;
+mod busy;
 mod connection;
 mod cors;
 mod current;

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The bytes that a client takes in a second at least.
+const SLOWEST: usize = 1024;
+
 /// The responses of one connection that wait for the client, and since when.
 #[derive(Clone, Default)]
 pub struct Stalls(Arc<Mutex<Waiting>>);
@@ -20,7 +23,8 @@ struct Waiting {
 }
 
 impl Stalls {
-    /// What a response tells of itself.
+    /// What a response tells of itself: how many bytes the client has to take before it asks
+    /// for more, or that it has asked for more.
     pub fn watch(&self) -> Sending {
         let waiting = self.0.clone();
         let id = {
@@ -28,11 +32,15 @@ impl Stalls {
             waiting.next += 1;
             waiting.next
         };
-        Box::new(move |waits| {
+        Box::new(move |bytes| {
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            match waits {
-                true => waiting.since.insert(id, Instant::now()),
-                false => waiting.since.remove(&id),
+            match bytes {
+                // As long as a client takes that is just not too slow.
+                Some(bytes) => {
+                    let since = Instant::now() + Duration::from_secs((bytes / SLOWEST) as u64);
+                    waiting.since.insert(id, since)
+                }
+                None => waiting.since.remove(&id),
             };
         })
     }
@@ -61,12 +69,14 @@ mod tests {
     async fn a_response_that_waits_for_its_client_is_seen() {
         let (stalls, idle) = (Stalls::default(), Duration::from_millis(20));
         let (first, second) = (stalls.watch(), stalls.watch());
-        first(true);
-        second(true);
-        first(false);
-        second(false);
+        first(Some(1));
+        second(Some(1));
+        first(None);
+        second(None);
         assert!(tokio::time::timeout(idle * 5, stalls.stalled(idle)).await.is_err());
-        second(true);
+        second(Some(100 * SLOWEST));
+        assert!(tokio::time::timeout(idle * 5, stalls.stalled(idle)).await.is_err());
+        second(Some(1));
         assert!(tokio::time::timeout(Duration::from_secs(60), stalls.stalled(idle)).await.is_ok());
     }
 }

@@ -154,11 +154,13 @@ impl Claim {
     }
 
     /// Records the result. The object exists already, so that a failure only costs the
-    /// answer to a repetition.
-    pub async fn completed(mut self, completed: Completed) {
-        if let Err(error) = self.put(&Outcome::Completed(completed)).await {
+    /// answer to a repetition. Returns whether it is recorded.
+    pub async fn completed(mut self, completed: Completed) -> bool {
+        let recorded = self.put(&Outcome::Completed(completed)).await;
+        if let Err(error) = &recorded {
             tracing::warn!(target: "storage", %error, "the outcome of an upload is not recorded");
         }
+        recorded.is_ok()
     }
 
     /// Lets others end the upload; also the last step of an abort.

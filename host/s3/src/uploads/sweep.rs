@@ -85,7 +85,15 @@ async fn remove_old(
         return remove(store, &keys::named(bucket, id, OUTCOME)).await;
     }
     // Someone else may be ending it.
-    let Ok(Found::Open(claim)) = claim(store, bucket, id).await else { return Ok(()) };
+    let claim = match claim(store, bucket, id).await {
+        Ok(Found::Open(claim)) => claim,
+        // The process ended before it had removed the parts.
+        Ok(Found::Completed(_)) => {
+            clear(store, bucket, id).await?;
+            return remove(store, &keys::named(bucket, id, OUTCOME)).await;
+        }
+        Err(_) => return Ok(()),
+    };
     // Or have gone on with it since it was looked at.
     let parts = store.entries(&format!("{}part-", keys::of_upload(bucket, id)));
     let parts: Result<Vec<_>, _> = parts.try_collect().await;

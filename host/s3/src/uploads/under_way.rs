@@ -64,7 +64,6 @@ impl Uploads {
         let json = json.map_err(|error| internal("an upload can't be kept", &error))?;
         let options = PutOptions {
             content_type: Some("application/json".to_owned()),
-            if_absent: store.capabilities().conditional,
             ..PutOptions::default()
         };
         let key = keys::named(bucket, &id, MANIFEST);
