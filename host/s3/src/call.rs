@@ -8,6 +8,7 @@ use crate::credentials::Right;
 use crate::endpoint::Endpoint;
 use crate::object::rewriting;
 use crate::posted_form::PostedForm;
+use crate::protocol::encoding::encoded_path;
 use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::head::Head;
 use crate::protocol::operation::{Ask, Permission};
@@ -15,14 +16,9 @@ use crate::protocol::request::{Request, check_bucket};
 use crate::store_error::internal;
 use crate::uploads::upload::Upload;
 use crate::users::{User, Users, owner_id};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::future::Future;
 use std::sync::Arc;
 use storage_store::request_context;
-
-/// All that a path of a URL can't hold, or what some clients decode twice.
-const PATH: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A request that was authorized.
 pub struct Call {
@@ -159,11 +155,21 @@ impl Call {
     }
 
     /// Judges the state of a bucket that is about to be changed.
-    pub fn judge_state(&self, state: &State) -> Result<()> {
+    fn judge_state(&self, state: &State) -> Result<()> {
         match self.endpoint.acls {
             true => judge_bucket(self.request.operation.ask, &self.user, state),
             false => Ok(()),
         }
+    }
+
+    /// Changes what is kept of the bucket, whose newest state is judged first. `change` may
+    /// refuse.
+    pub async fn change_bucket(&self, change: impl Fn(&mut State) -> Result<()>) -> Result<()> {
+        let judged = |state: &mut State| {
+            self.judge_state(state)?;
+            change(state)
+        };
+        self.endpoint.buckets.change(self.bucket()?, judged).await
     }
 
     /// Does what publishes the object `key`. Meanwhile its bucket can't be deleted, and
@@ -229,7 +235,7 @@ impl Call {
     pub fn url(&self, key: &str) -> String {
         let scheme = if self.origin.secure { "https" } else { "http" };
         let host = self.head().one("host").ok().flatten().unwrap_or_default();
-        let key = utf8_percent_encode(key, PATH);
+        let key = encoded_path(key);
         match self.request.bucket_of_host {
             Some(_) => format!("{scheme}://{host}/{key}"),
             None => format!("{scheme}://{host}/{}/{key}", self.request.bucket()),

@@ -102,6 +102,21 @@ impl User {
 }
 
 #[cfg(test)]
+impl Users {
+    /// Users with these access keys, who may do everything.
+    pub fn with_keys(keys: &[&str], anonymous: Option<Scope>) -> Self {
+        let user = |key: &&str| credentials::User {
+            credentials: credentials::Credentials {
+                access_key: (*key).to_owned(),
+                secret_key: "long-enough".to_owned(),
+            },
+            scope: Scope::everything(),
+        };
+        Self::new(&keys.iter().map(user).collect::<Vec<_>>(), anonymous)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

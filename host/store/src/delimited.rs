@@ -72,8 +72,8 @@ impl Query {
     }
 }
 
-/// A string after practically every key that begins with `prefix`.
-fn past(prefix: &str) -> String {
+/// A text after practically every key that begins with `prefix`.
+pub fn past(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}\u{10FFFF}\u{10FFFF}\u{10FFFF}")
 }
 

@@ -5,7 +5,6 @@
 //! parameter of a signature that is there twice.
 
 pub mod chunked;
-mod encoding;
 pub mod policy;
 mod scope;
 pub mod secret;

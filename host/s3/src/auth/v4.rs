@@ -1,11 +1,11 @@
 //! Signatures of version 4 ("Authenticating Requests (AWS Signature Version 4)" of the S3
 //! API reference).
 
-use super::encoding::{encoded, paths};
 use super::scope::{Chain, Scope, SigningKey};
 use super::secret::Secret;
 use super::signed::{MAX_SKEW, Payload, Sender, Signable, check_skew, mismatch};
 use crate::protocol::date;
+use crate::protocol::encoding::{encoded, paths};
 use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::head::{Head, is_digest};
 use crate::protocol::query::Query;

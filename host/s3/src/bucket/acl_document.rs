@@ -147,17 +147,9 @@ pub(super) fn no_email() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::{Credentials, Scope, User};
 
     fn users() -> Users {
-        let user = |key: &str| User {
-            credentials: Credentials {
-                access_key: key.to_owned(),
-                secret_key: "long-enough".to_owned(),
-            },
-            scope: Scope::everything(),
-        };
-        Users::new(&[user("A"), user("B")], None)
+        Users::with_keys(&["A", "B"], None)
     }
 
     #[test]

@@ -129,20 +129,13 @@ fn named(grantee: &str, users: &Users) -> Result<Grantee> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::{Credentials, Scope, User};
+    use crate::credentials::Scope;
     use crate::users::owner_id;
 
     const SIGNED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 
     fn users() -> Users {
-        let user = |key: &str| User {
-            credentials: Credentials {
-                access_key: key.to_owned(),
-                secret_key: "long-enough".to_owned(),
-            },
-            scope: Scope::everything(),
-        };
-        Users::new(&[user("A"), user("B")], Some(Scope::everything()))
+        Users::with_keys(&["A", "B"], Some(Scope::everything()))
     }
 
     fn requested(headers: &[(&'static str, &str)]) -> Requested {

@@ -8,13 +8,13 @@
 use super::prefixed::Prefixed;
 use super::state::State;
 use crate::bucket_name;
+use crate::protocol::date::now_in_millis;
 use crate::protocol::error::{Code, Error, Result, error};
 use crate::random;
 use crate::store_error::{internal, of_store};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use storage_store::delimited::{self, Item, Query};
 use storage_store::objects::Objects;
 use storage_store::{
@@ -241,7 +241,5 @@ impl Dynamic {
 }
 
 fn made_now(state: State) -> Result<State> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let created = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    Ok(State { created, id: random::id::<8>()?, ..state })
+    Ok(State { created: now_in_millis(), id: random::id::<8>()?, ..state })
 }

@@ -66,8 +66,7 @@ pub async fn put_of_bucket(call: &Call, body: &[u8]) -> Result<Response> {
     if let Some(acl) = acl {
         let is_plain = acl == Acl::private(bucket.state.owner.as_deref());
         let grants = (!is_plain).then_some(acl.grants);
-        let change = call.endpoint.buckets.change(bucket, |state| {
-            call.judge_state(state)?;
+        let change = call.change_bucket(|state| {
             if state.is_enforced() {
                 return Err(not_supported());
             }

@@ -13,7 +13,6 @@ use crate::protocol::xml::write::document;
 use crate::store_error::internal;
 use http::StatusCode;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 use storage_store::request_context;
 
 /// The region of buckets created without one, as in S3.
@@ -54,7 +53,7 @@ pub async fn list(call: &Call) -> Result<Response> {
         write_owner(result, "Owner", user.name.as_deref());
         result.element("Buckets", |list| {
             for (name, state) in &page {
-                let created = UNIX_EPOCH + Duration::from_millis(state.created);
+                let created = date::from_millis(state.created);
                 list.element("Bucket", |bucket| {
                     bucket.text("Name", name);
                     bucket.text("CreationDate", &date::to_iso(created));

@@ -76,9 +76,7 @@ pub async fn delete(call: &Call) -> Result<Response> {
 }
 
 async fn change(call: &Call, rules: &[Rule]) -> Result<()> {
-    let buckets = &call.endpoint.buckets;
-    let change = buckets.change(call.bucket()?, |state| {
-        call.judge_state(state)?;
+    let change = call.change_bucket(|state| {
         state.cors = rules.to_vec();
         Ok(())
     });

@@ -4,12 +4,12 @@ use crate::bucket::acl_document::write_owner;
 use crate::call::Call;
 use crate::object::metadata::{NO_VERSION, etag, modified, quoted};
 use crate::protocol::date;
+use crate::protocol::encoding::encoded_path;
 use crate::protocol::error::{Result, error};
 use crate::protocol::request::Request;
 use crate::protocol::response::{Response, xml};
 use crate::protocol::xml::write::{Writer, document};
 use futures::StreamExt;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 use storage_store::delimited::{Item, Query};
 use storage_store::{Entry, ObjectInfo};
@@ -19,10 +19,6 @@ const MEASURES: usize = 8;
 
 /// The most names in a page.
 const MOST: u32 = 1_000;
-
-/// The characters that `encoding-type=url` leaves as they are.
-const URL: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// How names are written: as they are, or as in URLs, since XML can't hold every character.
 #[derive(Clone, Copy)]
@@ -55,7 +51,7 @@ impl Names {
 
     fn shown(self, name: &str) -> Cow<'_, str> {
         match self.url {
-            true => utf8_percent_encode(name, URL).into(),
+            true => encoded_path(name),
             false => name.into(),
         }
     }

@@ -5,12 +5,13 @@ use crate::call::Call;
 use crate::object::checksum::{Algorithm, kind};
 use crate::object::metadata::of_headers;
 use crate::object::options;
+use crate::protocol::date::now_in_millis;
 use crate::protocol::error::{Result, error};
 use crate::protocol::response::{Response, empty, set, xml};
 use crate::protocol::xml::write::document;
 use crate::store_error::{internal, of_store};
 use crate::uploads::outcome::{Found, no_upload};
-use crate::uploads::upload::{Upload, identity, now};
+use crate::uploads::upload::{Upload, identity};
 use http::StatusCode;
 use std::sync::Arc;
 use storage_store::Error as StoreError;
@@ -39,7 +40,7 @@ pub async fn create(call: &Call) -> Result<Response> {
         sums,
         initiator: call.user.name.clone(),
         owner: owned.owner,
-        started: now(),
+        started: now_in_millis(),
     };
     let id = call.endpoint.uploads.start(&bucket.name, &upload).await?;
     let mut response = xml(document("InitiateMultipartUploadResult", |result| {

@@ -41,14 +41,14 @@ pub async fn put(call: &Call, body: &[u8]) -> Result<Response> {
         state.ownership = Some(ownership.clone());
         Ok(())
     };
-    change_state(call, change).await?;
+    call.change_bucket(change).await?;
     Ok(empty(StatusCode::OK))
 }
 
 /// DeleteBucketOwnershipControls.
 pub async fn delete(call: &Call) -> Result<Response> {
     if call.bucket()?.state.ownership.is_some() {
-        change_state(call, |state| {
+        call.change_bucket(|state| {
             state.ownership = None;
             Ok(())
         })
@@ -93,7 +93,7 @@ pub async fn put_block(call: &Call, body: &[u8]) -> Result<Response> {
         block_public_policy: flag("BlockPublicPolicy")?,
         restrict_public_buckets: flag("RestrictPublicBuckets")?,
     };
-    change_state(call, |state| {
+    call.change_bucket(|state| {
         state.public_block = Some(block);
         Ok(())
     })
@@ -104,7 +104,7 @@ pub async fn put_block(call: &Call, body: &[u8]) -> Result<Response> {
 /// DeletePublicAccessBlock.
 pub async fn delete_block(call: &Call) -> Result<Response> {
     if call.bucket()?.state.public_block.is_some() {
-        change_state(call, |state| {
+        call.change_bucket(|state| {
             state.public_block = None;
             Ok(())
         })
@@ -119,12 +119,4 @@ pub fn policy_status(call: &Call) -> Result<Response> {
     let state = &call.bucket()?.state;
     let is_public = call.endpoint.acls && state.groups() && state.acl().is_public();
     Ok(xml(document("PolicyStatus", |status| status.value("IsPublic", is_public))))
-}
-
-async fn change_state(call: &Call, change: impl Fn(&mut State) -> Result<()>) -> Result<()> {
-    let judged = |state: &mut State| {
-        call.judge_state(state)?;
-        change(state)
-    };
-    call.endpoint.buckets.change(call.bucket()?, judged).await
 }

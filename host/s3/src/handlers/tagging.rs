@@ -63,9 +63,7 @@ pub async fn delete_of_bucket(call: &Call) -> Result<Response> {
 }
 
 async fn change_of_bucket(call: &Call, tags: &Vec<(String, String)>) -> Result<Response> {
-    let buckets = &call.endpoint.buckets;
-    let change = buckets.change(call.bucket()?, |state| {
-        call.judge_state(state)?;
+    let change = call.change_bucket(|state| {
         state.tags.clone_from(tags);
         Ok(())
     });

@@ -3,7 +3,7 @@
 use super::run::Run;
 use crate::object::metadata::etag;
 use std::io;
-use storage_store::delimited::{Item, Query};
+use storage_store::delimited::{Item, Query, past};
 use storage_store::objects::Objects;
 use storage_store::{Entry, Error, ListOptions, ObjectInfo, Paging, Result};
 
@@ -115,11 +115,6 @@ impl Snapshot {
             }
         }
     }
-}
-
-/// A text after practically every key that begins with `prefix`.
-fn past(prefix: &str) -> String {
-    format!("{prefix}\u{10FFFF}\u{10FFFF}\u{10FFFF}\u{10FFFF}")
 }
 
 /// What a listing shows of an entry.

@@ -11,7 +11,7 @@ use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Response, set};
 use http::HeaderValue;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use storage_contract::RESERVED_METADATA;
 use storage_contract::etag::{is_of_plain, mask};
 use storage_store::{Metadata, ObjectInfo};
@@ -157,7 +157,7 @@ pub fn quoted(etag: &str) -> String {
 
 /// When the object was written.
 pub fn modified(info: &ObjectInfo) -> Option<SystemTime> {
-    info.modified.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
+    info.modified.map(date::from_millis)
 }
 
 #[cfg(test)]

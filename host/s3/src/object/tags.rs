@@ -1,9 +1,10 @@
 //! Tags, in the forms in which they are given, stored and shown.
 
+use crate::protocol::encoding::encoded;
 use crate::protocol::error::{Result, error};
 use crate::protocol::xml::read::{Element, read};
 use crate::protocol::xml::write::{Writer, document};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 /// The metadata key of an object's tags, in the form of `x-amz-tagging`.
 pub const TAGGING: &str = ":tagging";
@@ -14,8 +15,6 @@ pub const MAX_OBJECT_TAGS: usize = 10;
 pub const MAX_BUCKET_TAGS: usize = 50;
 const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 256;
-
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Names and values.
 pub type Tags = Vec<(String, String)>;
@@ -58,7 +57,6 @@ pub fn parse(text: &str) -> Result<Tags> {
 pub fn write(tags: &Tags) -> Option<String> {
     let mut tags = tags.clone();
     tags.sort();
-    let encoded = |text: &str| utf8_percent_encode(text, FORM).to_string();
     let pairs: Vec<String> =
         tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     (!pairs.is_empty()).then(|| pairs.join("&"))

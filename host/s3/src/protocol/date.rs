@@ -44,6 +44,18 @@ pub fn to_http(time: SystemTime) -> String {
 /// From 1970 to the end of 9999.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
+/// The time so many milliseconds after 1970, as stores and what is kept in them have it.
+pub fn from_millis(millis: u64) -> SystemTime {
+    let end = UNIX_EPOCH + LAST;
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).map_or(end, |at| at.min(end))
+}
+
+/// The time now, in milliseconds after 1970.
+pub fn now_in_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Writes a date as S3's documents have it (ISO 8601). They have whole seconds, as HTTP:
 /// clients compare both.
 pub fn to_iso(time: SystemTime) -> String {

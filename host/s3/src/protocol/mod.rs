@@ -5,6 +5,7 @@
 //! Whatever no row describes is `NotImplemented`, and never another operation.
 
 pub mod date;
+pub mod encoding;
 pub mod error;
 pub mod etag;
 pub mod form;

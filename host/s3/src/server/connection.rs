@@ -11,9 +11,7 @@ use super::stalls::Stalls;
 use super::{request_id, service, tls};
 use crate::call::Origin;
 use crate::memory::slow_down;
-use crate::protocol::response::{set, without_body};
 use futures::StreamExt;
-use http::Method;
 use http::header::EXPECT;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -212,12 +210,7 @@ async fn answer(
             let closes = Closes::of(&head);
             let refused = slow_down();
             let mut response = refused.response(head.uri.path(), &origin.id);
-            if head.method == Method::HEAD {
-                without_body(&mut response);
-            }
-            closes.mark(&mut response);
-            set(&mut response, "x-amz-request-id", &origin.id);
-            facts.status = response.status().as_u16();
+            service::finish(&mut response, &head.method, &closes, facts);
             facts.error = Some(refused.code().name());
             (response, None)
         }

@@ -62,13 +62,18 @@ pub async fn respond(
         error.response(&resource, &id)
     });
     response.headers_mut().extend(allowed.and_then(|(_, allowed)| allowed).unwrap_or_default());
-    if method == Method::HEAD {
-        without_body(&mut response);
-    }
-    closes.mark(&mut response);
-    set(&mut response, "x-amz-request-id", &id);
-    facts.status = response.status().as_u16();
+    finish(&mut response, &method, &closes, facts);
     response
+}
+
+/// Gives a response what every one has.
+pub fn finish(response: &mut Response, method: &Method, closes: &Closes, facts: &mut Facts) {
+    if *method == Method::HEAD {
+        without_body(response);
+    }
+    closes.mark(response);
+    set(response, "x-amz-request-id", &facts.id);
+    facts.status = response.status().as_u16();
 }
 
 /// The CORS headers for a request. What is kept of the bucket is read by its name, at the
@@ -103,7 +108,7 @@ impl Closes {
     }
 
     /// Tells the client.
-    pub fn mark(&self, response: &mut Response) {
+    fn mark(&self, response: &mut Response) {
         if self.waits && (self.is_empty || response.status().as_u16() >= 400) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

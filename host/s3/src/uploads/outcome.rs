@@ -2,9 +2,9 @@
 //! never both.
 
 use super::keys::{OUTCOME, named};
-use super::upload::now;
 use crate::memory::slow_down;
 use crate::object::checksum::Sum;
+use crate::protocol::date::now_in_millis;
 use crate::protocol::error::{Code, Error, Result};
 use crate::random;
 use crate::store_error::{internal, of_store};
@@ -75,7 +75,9 @@ pub async fn claim(store: &Objects, bucket: &str, id: &str) -> Result<Found> {
     claim.etag = match read(store, &claim.key).await? {
         None => None,
         Some((Outcome::Completed(completed), _)) => return Ok(Found::Completed(completed)),
-        Some((Outcome::Claimed { until, .. }, _)) if until > now() => return Err(slow_down()),
+        Some((Outcome::Claimed { until, .. }, _)) if until > now_in_millis() => {
+            return Err(slow_down());
+        }
         Some((Outcome::Claimed { .. }, etag)) => etag,
     };
     match claim.write().await {
@@ -115,7 +117,7 @@ fn is_lost(error: &StoreError) -> bool {
 
 impl Claim {
     async fn write(&mut self) -> Result<(), StoreError> {
-        let outcome = Outcome::Claimed { by: self.by.clone(), until: now() + LEASE };
+        let outcome = Outcome::Claimed { by: self.by.clone(), until: now_in_millis() + LEASE };
         self.put(&outcome).await
     }
 
@@ -223,7 +225,9 @@ mod tests {
     async fn a_claim_that_is_not_renewed_is_taken_over_and_its_holder_changes_nothing() {
         let store = Objects::new("staging", Arc::new(Memory::new()));
         let mut dead = open(&store).await.unwrap();
-        dead.put(&Outcome::Claimed { by: dead.by.clone(), until: now() - 1 }).await.unwrap();
+        dead.put(&Outcome::Claimed { by: dead.by.clone(), until: now_in_millis() - 1 })
+            .await
+            .unwrap();
         let stale = Claim {
             store: store.clone(),
             by: String::new(),

@@ -4,9 +4,10 @@ use super::keys;
 use crate::object::checksum::{CHECKSUM, Sum};
 use crate::object::incoming::{Arrived, Incoming};
 use crate::object::metadata::entry;
+use crate::protocol::date::from_millis;
 use crate::protocol::error::{Result, error};
 use crate::store_error::{internal, of_store};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use storage_store::objects::Objects;
 use storage_store::source::Source;
 use storage_store::{Error as StoreError, ObjectInfo, PutOptions, ReadOptions, Trailer};
@@ -44,7 +45,7 @@ impl Part {
     pub(super) fn of(number: u32, info: &ObjectInfo) -> Option<Self> {
         let md5 = hex::decode(entry(info, MD5)?).ok()?.try_into().ok()?;
         let sum = entry(info, CHECKSUM).and_then(|text| Sum::kept(text, info.size));
-        let modified = UNIX_EPOCH + Duration::from_millis(info.modified.unwrap_or(0));
+        let modified = from_millis(info.modified.unwrap_or(0));
         Some(Self { number, md5, size: info.size?, sum, modified, stored: info.etag.clone() })
     }
 
@@ -79,7 +80,7 @@ impl Part {
         metadata.extend(sum.iter().map(|sum| sum.keep(size)));
         let trailer = Trailer { etag: Some(md5_text), metadata };
         let info = upload.finish_with(ended, trailer).await.map_err(of_store)?;
-        let modified = UNIX_EPOCH + Duration::from_millis(info.modified.unwrap_or(0));
+        let modified = from_millis(info.modified.unwrap_or(0));
         Ok(Self { number, md5, size, sum, modified, stored: info.etag })
     }
 }

@@ -3,7 +3,7 @@
 use super::keys::{self, MANIFEST, OUTCOME};
 use super::outcome::{Found, claim};
 use super::removal::{clear, remove};
-use super::upload::now;
+use crate::protocol::date::now_in_millis;
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Sweeper {
 impl Sweeper {
     /// Looks through all uploads unless that was done within the last hour.
     pub fn sweep_in_background(&self, store: &Objects, in_use: &Arc<()>) {
-        let (now, last) = (now(), self.last.load(Ordering::Relaxed));
+        let (now, last) = (now_in_millis(), self.last.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= EVERY;
         let order = Ordering::Relaxed;
         if !is_due || self.last.compare_exchange(last, now, order, order).is_err() {
@@ -128,9 +128,9 @@ mod tests {
             let keys = store.entries("").map_ok(|entry| entry.key).try_collect::<Vec<_>>();
             keys.await.unwrap().len()
         };
-        sweep(&store, now() - 60_000).await.unwrap();
+        sweep(&store, now_in_millis() - 60_000).await.unwrap();
         assert_eq!(keys().await, 6, "nothing is old");
-        sweep(&store, now() + 60_000).await.unwrap();
+        sweep(&store, now_in_millis() + 60_000).await.unwrap();
         assert_eq!(keys().await, 3);
         for key in &foreign {
             assert!(store.exists(key).await.unwrap(), "{key}");

@@ -2,8 +2,9 @@
 
 use crate::bucket::buckets::Bucket;
 use crate::object::checksum::Algorithm;
+use crate::protocol::date;
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use storage_store::Metadata;
 
 /// The manifest of an upload.
@@ -42,17 +43,11 @@ impl Upload {
 
     /// When it was started.
     pub fn started(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.started)
+        date::from_millis(self.started)
     }
 }
 
 /// What tells a bucket from others of its name.
 pub fn identity(bucket: &Bucket) -> (u64, String) {
     (bucket.state.created, bucket.state.id.clone())
-}
-
-/// The time now, as manifests have it.
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
