@@ -1,7 +1,7 @@
 //! Checks that `run` makes before it binds an address.
 //!
-//! `check` makes them, too: a configuration that passes can be served, except
-//! that the port may be taken.
+//! `check` makes them, too. What takes an open store or a write (the port, the staging store,
+//! the access log) shows only at the start.
 
 use crate::config::{Config, Credentials, Scope, Staging, User};
 use anyhow::{Context, bail};
