@@ -1,6 +1,6 @@
 //! Random operations, compared with a `BTreeMap` as the model.
 
-use crate::strange::KEYS;
+use crate::strange::{KEYS, NESTED};
 use crate::subject::{Maker, Subject, read_all};
 use crate::values::bytes;
 use anyhow::{Context, Result, bail, ensure};
@@ -36,17 +36,18 @@ struct Held {
     etag: Option<String>,
 }
 
-const PREFIXES: &[&str] = &["", "b", "b/", "c", "a%", "caf", "😀", "nothing"];
+const PREFIXES: &[&str] = &["", "b", "b/", "c", "a%", "caf", "😀", "nothing", "nest", "nest/"];
 
 /// Keys that operations choose from: few, so that they often hit the same one.
 fn pool() -> Vec<&'static str> {
     let plain = ["a", "b/c", "b/d", "b0", "c", "A"];
-    plain.into_iter().chain(KEYS.iter().map(|(_, key)| *key).filter(|k| k.len() < 12)).collect()
+    let strange = KEYS.iter().map(|(_, key)| *key).filter(|k| k.len() < 12);
+    plain.into_iter().chain(NESTED.iter().copied()).chain(strange).collect()
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
-    // Half of all operations use one of the first few keys.
-    let key = prop_oneof![0..6_usize, 0..pool().len()];
+    // Most operations use one of the first few keys.
+    let key = prop_oneof![0..6_usize, 6..6 + NESTED.len(), 0..pool().len()];
     let when = prop_oneof![
         4 => Just(When::Always),
         1 => Just(When::Absent),

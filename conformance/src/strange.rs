@@ -1,11 +1,8 @@
-//! Keys that stores tend to get wrong.
-//!
-//! No key is a directory of another one (`a` and `a/b`), which a store on a
-//! filesystem may rightly refuse. The contract allows all of them.
+//! Keys that stores tend to get wrong. The contract allows all but [`refused`].
 
 use storage_contract::MAX_KEY_BYTES;
 
-/// Pairs of a name for messages and a key.
+/// Pairs of a name for messages and a key. None is a folder of another one.
 pub const KEYS: &[(&str, &str)] = &[
     ("one letter", "x"),
     ("a path", "deep/er/est.txt"),
@@ -59,6 +56,12 @@ pub const NO_PATHS: &[(&str, &str)] = &[
     ("two slashes", "two//slashes"),
     ("only a slash", "/"),
 ];
+
+/// Keys that are each below another one, or are a folder of one, or look like it. A
+/// store on a filesystem may refuse one beside another; every other store must keep
+/// them apart.
+pub const NESTED: &[&str] =
+    &["nest", "nest/", "nest/ed", "nest/ed/", "nest/ed/deep", "nest//ed", "nest-ed", "nest0"];
 
 /// Keys that every store must refuse.
 pub fn refused() -> Vec<(&'static str, String)> {

@@ -1,5 +1,6 @@
 //! A store under test.
 
+use crate::strange::NESTED;
 use std::rc::Rc;
 use std::sync::Arc;
 use storage_contract::types::{
@@ -36,7 +37,8 @@ impl Dialect {
     /// JSON, as Python's `json.dumps` writes it.
     pub const JSON: Dialect = Dialect { values: Values::Json, ..Dialect::PLAIN };
 
-    /// The keys of a store that uses them as paths below a directory.
+    /// The keys of a store that uses them as paths below a directory, and keeps no
+    /// others.
     pub const PATHS: Dialect = Dialect { may_refuse: no_path, ..Dialect::PLAIN };
 
     /// The keys of a bucket on a server that drops a leading slash.
@@ -107,7 +109,10 @@ fn between(before: &str, bytes: &[u8], after: &str) -> Vec<u8> {
 }
 
 fn no_path(key: &str) -> bool {
-    key.split('/').any(|part| part.is_empty() || part == "." || part == ".." || part.len() > 255)
+    NESTED.contains(&key)
+        || key
+            .split('/')
+            .any(|part| part.is_empty() || part == "." || part == ".." || part.len() > 255)
 }
 
 fn leads_out(key: &str) -> bool {

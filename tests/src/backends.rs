@@ -46,6 +46,7 @@ const S3S_FS: &[(&str, &str)] = &[
     ("test_put_every_strange_key", "keys are not encoded, and said to be"),
     ("test_list_every_strange_key", "keys are not encoded, and said to be"),
     ("test_put_keys_that_are_no_paths", "an internal error, or another key"),
+    ("test_put_keys_below_other_keys", "a key with a slash at its end takes no bytes"),
     ("test_put_of_long_keys", "an internal error"),
 ];
 
@@ -62,6 +63,14 @@ const ENTRIES: &[Entry] = &[
         name: "FilesystemStore",
         variant: "",
         config: |dir| Ok(json!({"root_path": dir.join("root")})),
+        dialect: Dialect::PLAIN,
+        sequences: 24,
+        server: &[],
+    },
+    Entry {
+        name: "FilesystemStore",
+        variant: "refuse",
+        config: |dir| Ok(json!({"root_path": dir.join("root"), "odd_keys": "refuse"})),
         dialect: Dialect::PATHS,
         sequences: 8,
         server: &[],

@@ -1,15 +1,15 @@
 //! Cases for keys that stores tend to get wrong, long ones, and ones to refuse.
 
 use super::expect::expect;
-use crate::strange::{KEYS, NO_PATHS, refused};
-use crate::subject::Subject;
+use crate::strange::{KEYS, NESTED, NO_PATHS, refused};
+use crate::subject::{Subject, snapshot};
 use crate::values::bytes;
 use anyhow::{Context, Result, ensure};
 use storage_contract::types::{Error, ListOptions, MAX_KEY_BYTES, PutOptions, ReadOptions};
 
 super::case::cases! {
     [read, write] test_put_every_strange_key test_put_strange_keys_are_never_aliased
-        test_put_keys_that_are_no_paths test_put_of_long_keys;
+        test_put_keys_that_are_no_paths test_put_keys_below_other_keys test_put_of_long_keys;
     [read, write, list] test_list_every_strange_key;
     [read] test_get_of_a_key_that_the_contract_refuses;
     [write] test_put_of_a_key_that_the_contract_refuses;
@@ -78,6 +78,45 @@ fn test_put_strange_keys_are_never_aliased(s: &Subject) -> Result<()> {
     for (key, value) in wanted {
         let got = s.store.get(&key, &ReadOptions::default())?.1;
         ensure!(got == value, "{key:?} holds what another key was given");
+    }
+    Ok(())
+}
+
+/// In both orders, since either key of two may be the folder of what is already there.
+fn test_put_keys_below_other_keys(s: &Subject) -> Result<()> {
+    let mut order: Vec<(usize, &str)> = NESTED.iter().copied().enumerate().collect();
+    for round in ["first", "second"] {
+        let mut wanted = Vec::new();
+        for (seed, key) in &order {
+            let (value, becomes) = s.value(&bytes(20, *seed as u64));
+            match s.store.put(&s.key(key), &value, &PutOptions::default()) {
+                Err(Error::InvalidKey(_)) if s.dialect.refuses(&s.key(key)) => {}
+                other => {
+                    other.with_context(|| format!("{round} round, {key:?}"))?;
+                    wanted.push((s.key(key), becomes));
+                }
+            }
+        }
+        for (key, value) in &wanted {
+            let got = s.store.get(key, &ReadOptions::default());
+            let got = got.with_context(|| format!("{round} round, {key:?}"))?.1;
+            ensure!(got == *value, "{round} round: {key:?} holds what another key was given");
+        }
+        if s.store.capabilities().list {
+            let mut wanted: Vec<String> = wanted.iter().map(|(key, _)| key.clone()).collect();
+            wanted.sort();
+            let listed: Vec<String> =
+                snapshot(s.store.as_ref())?.into_iter().map(|(key, ..)| key).collect();
+            ensure!(listed == wanted, "{round} round: listed {listed:?}, wanted {wanted:?}");
+        }
+        if !s.store.capabilities().delete {
+            break;
+        }
+        for (key, _) in &wanted {
+            s.store.delete(key, &Default::default()).with_context(|| format!("{key:?}"))?;
+            ensure!(!s.store.exists(key)?, "{round} round: {key:?} exists after delete");
+        }
+        order.reverse();
     }
     Ok(())
 }

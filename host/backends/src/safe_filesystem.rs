@@ -4,10 +4,12 @@
 use super::backend::{Backend, OpenArgs, Place};
 use super::blocking::blocking;
 use super::filesystem::key_mapped::{KeyMapped, Naming};
-use super::filesystem::{Config, FileType, Filesystem, FlatListing, Verdict, special};
+use super::filesystem::{FileType, Filesystem, FlatListing, OddKeys, Verdict, special};
 use async_trait::async_trait;
 use data_encoding::{Encoding, Specification};
+use std::path::PathBuf;
 use std::sync::Arc;
+use storage_contract::options;
 use storage_contract::options::Options;
 use storage_contract::skipped::why_no_key;
 use storage_store::{
@@ -25,9 +27,18 @@ pub static BACKEND: Backend = Backend {
     open: |args| Box::pin(blocking(move || open(&args))),
 };
 
+options! {
+    struct Config {
+        /// The directory of the objects; made when missing.
+        root_path: PathBuf,
+        /// Whether a write is on disk (fsync) before it is acknowledged.
+        durable: bool = true,
+    }
+}
+
 fn open(args: &OpenArgs) -> Result<SharedStore> {
     let config: Config = args.parse()?;
-    let files = Filesystem::open(args, &config.root_path, config.durable)?;
+    let files = Filesystem::open(args, &config.root_path, config.durable, OddKeys::Refuse)?;
     let mut base32 = Specification::new();
     base32.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
     base32.padding = Some('_');

@@ -222,7 +222,7 @@ main: main
 
 const FILES: &str = "
 stores:
-  files: {type: FilesystemStore, config: {root_path: DIR/one/files}}
+  files: {type: FilesystemStore, config: {root_path: DIR/one/files, odd_keys: refuse}}
   main: {type: IdentityStore, base: files}
 main: main
 ";

@@ -18,7 +18,7 @@ const STORES: &str = "stores:
   packed: {type: GzipStore, base: files}
   target: {type: FilesystemStore, config: {root_path: target}}
   both: {type: MirroringStore, base: [packed, second], config: {journal: journal}}
-  second: {type: FilesystemStore, config: {root_path: second}}
+  second: {type: FilesystemStore, config: {root_path: second, odd_keys: refuse}}
   journal: {type: FilesystemStore, config: {root_path: journal}}
   cached: {type: CachingStore, base: {main_store: packed, cache_store: cache}}
   cache: {type: FilesystemStore, config: {root_path: cache}}

@@ -37,7 +37,7 @@ async fn a_refused_key_is_named_as_the_caller_gave_it_and_as_the_backend_has_it(
         let stores = directory.path().join("stores.yaml");
         let text = format!(
             "stores:
-  files: {{type: FilesystemStore, config: {{root_path: files}}}}
+  files: {{type: FilesystemStore, config: {{root_path: files, odd_keys: refuse}}}}
   low: {{type: PrefixStore, base: files, config: {{prefix: low/}}}}
   between: {{type: {between}, base: low}}
   high: {{type: PrefixStore, base: between, config: {{prefix: high/}}}}

@@ -271,7 +271,7 @@ fn a_running_server_heals_a_child_that_answers_again() -> Result<()> {
 #[test]
 fn what_can_not_be_healed_is_logged_once_and_when_it_is_healed() -> Result<()> {
     let stores = "stores:
-  far: {type: FilesystemStore, config: {root_path: far}}
+  far: {type: FilesystemStore, config: {root_path: far, odd_keys: refuse}}
   near: {type: FilesystemStore, config: {root_path: near}}
   both: {type: MirroringStore, base: [far, near], config: {write: any}}
 main: both";
@@ -314,8 +314,8 @@ fn a_failed_overwrite_never_deletes_the_copy_of_a_child_that_is_well() -> Result
         let at = directory.path();
         let config = if journal { "{write: all, journal: log}" } else { "{write: all}" };
         let stores = format!(
-            "stores:\n  one: {{type: FilesystemStore, config: {{root_path: one}}}}\n  \
-             two: {{type: FilesystemStore, config: {{root_path: two}}}}\n  \
+            "stores:\n  one: {{type: FilesystemStore, config: {{root_path: one, odd_keys: refuse}}}}\n  \
+             two: {{type: FilesystemStore, config: {{root_path: two, odd_keys: refuse}}}}\n  \
              log: {{type: FilesystemStore, config: {{root_path: log}}}}\n  \
              both: {{type: MirroringStore, base: [one, two], config: {config}}}\nmain: both\n"
         );
@@ -348,9 +348,10 @@ fn a_failed_overwrite_never_deletes_the_copy_of_a_child_that_is_well() -> Result
 #[test]
 fn what_too_few_children_took_is_healed_and_never_removed_from_the_others() -> Result<()> {
     let setup = Setup::new()?;
-    let stores = setup
-        .stores
-        .replace("  both:", "  last: {type: FilesystemStore, config: {root_path: last}}\n  both:");
+    let stores = setup.stores.replace(
+        "  both:",
+        "  last: {type: FilesystemStore, config: {root_path: last, odd_keys: refuse}}\n  both:",
+    );
     let stores = stores
         .replace("base: [far, near]", "base: [near, far, last]")
         .replace("write: any", "write: quorum");

@@ -6,17 +6,24 @@ use rustix::fs::{CWD, RenameFlags};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use storage_host::store::{DeleteOptions, Error, PutOptions, ReadOptions};
+use storage_host::store::{DeleteOptions, Error, PutOptions, ReadOptions, SharedStore};
 
 const KIND: &str = "FilesystemStore";
+
+/// A store that keeps no odd keys.
+async fn refusing(directory: &Path) -> SharedStore {
+    let config = json!({"root_path": "root", "durable": false, "odd_keys": "refuse"});
+    try_open(KIND, directory, config, false).await.unwrap()
+}
 
 #[tokio::test]
 async fn keys_that_leave_the_root_are_refused_and_touch_nothing() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("secret"), "s").unwrap();
-    let store = open(KIND, home.path()).await;
+    let store = refusing(home.path()).await;
     for key in ["../secret", "a/../../secret", "/etc/passwd", "./a", "a//b", "a/", ".."] {
         for result in [
             store.put(key, Bytes::new(), PutOptions::default()).await.err(),
@@ -54,6 +61,7 @@ async fn a_key_as_long_as_keys_may_be_is_a_file_like_any_other() {
     }
     assert_eq!(keys(&*store, "", 10).await, [""; 0]);
     assert_eq!(files(&home.path().join("root")).len(), 0);
+    let store = refusing(home.path()).await;
     let error = store.put(&"s".repeat(256), Bytes::new(), PutOptions::default()).await;
     assert!(matches!(error, Err(Error::InvalidKey(text)) if text.contains("at most 255")));
 }
@@ -126,9 +134,9 @@ async fn a_folder_that_becomes_a_link_in_mid_operation_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn an_object_and_a_folder_of_one_name_conflict() {
+async fn an_object_and_a_folder_of_one_name_conflict_where_odd_keys_are_refused() {
     let home = tempfile::tempdir().unwrap();
-    let store = open(KIND, home.path()).await;
+    let store = refusing(home.path()).await;
     put(&*store, "a", "x").await;
     let below = store.put("a/b", Bytes::new(), PutOptions::default()).await.unwrap_err();
     assert!(matches!(&below, Error::InvalidKey(m) if m.contains("\"a\" is an object")), "{below}");

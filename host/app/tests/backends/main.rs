@@ -3,6 +3,7 @@
 mod contract;
 mod filesystem;
 mod limits;
+mod odd_keys;
 mod sqlite;
 
 use bytes::Bytes;

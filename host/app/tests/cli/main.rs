@@ -19,7 +19,7 @@ stores:
   database: {type: SqliteStore, config: {db_path: data/objects.db}}
   layout: {type: HashPrefixStore, base: database}
   main: {type: GzipStore, base: layout}
-  files: {type: FilesystemStore, config: {root_path: files}}
+  files: {type: FilesystemStore, config: {root_path: files, odd_keys: refuse}}
   look: {type: ReadonlyStore, base: files}
 main: main
 ";

@@ -1,7 +1,9 @@
 //! FilesystemStore: objects as files; the key is the path below the root.
 //!
-//! - [`open`]: opening a root. [`path`]: confining keys to the root. [`root`]: the
-//!   operations on a root. [`error`]: the system's errors.
+//! - [`open`]: opening a root. [`root`]: the root and the two [`tree`]s of its objects;
+//!   a tree's [`form`] maps its keys to paths. [`path`]: confining paths to a tree.
+//!   [`odd_names`]: paths of keys that can't be paths.
+//! - [`lookup`], [`publish`]: the operations on a root. [`error`]: the system's errors.
 //! - [`key_locks`]: locks that stores of one directory share. [`sidecar`]: the
 //!   directory for files that are not objects. [`metadata`]: what is stored besides
 //!   the bytes.
@@ -14,6 +16,7 @@ mod copying;
 mod errno;
 mod error;
 mod flat_listing;
+mod form;
 mod group_sync;
 mod key_locks;
 pub(crate) mod key_mapped;
@@ -21,6 +24,7 @@ mod listing;
 mod lookup;
 mod metadata;
 mod names;
+mod odd_names;
 mod open;
 mod path;
 mod publish;
@@ -31,10 +35,12 @@ mod sidecar;
 mod skipped;
 mod staged_file;
 mod syscalls;
+mod tree;
 mod writeback;
 mod writer;
 
 pub(super) use flat_listing::FlatListing;
+pub(crate) use root::OddKeys;
 pub(super) use skipped::{Verdict, special};
 
 use super::backend::{Backend, OpenArgs, Place};
@@ -67,11 +73,14 @@ pub static BACKEND: Backend = Backend {
 };
 
 options! {
-    pub(crate) struct Config {
+    struct Config {
         /// The directory of the objects; made when missing.
-        pub(crate) root_path: PathBuf,
+        root_path: PathBuf,
         /// Whether a write is on disk (fsync) before it is acknowledged.
-        pub(crate) durable: bool = true,
+        durable: bool = true,
+        /// Keys that the filesystem can't have as paths: kept in the side directory, or
+        /// refused.
+        odd_keys: OddKeys = "keep",
     }
 }
 
@@ -83,7 +92,7 @@ pub(crate) struct Filesystem {
 
 fn open(args: &OpenArgs) -> Result<SharedStore> {
     let config: Config = args.parse()?;
-    Ok(Arc::new(Filesystem::open(args, &config.root_path, config.durable)?))
+    Ok(Arc::new(Filesystem::open(args, &config.root_path, config.durable, config.odd_keys)?))
 }
 
 impl Filesystem {

@@ -6,14 +6,14 @@
 //! Otherwise a folder of a million files would be read a thousand times.
 
 use super::errno;
-use super::sidecar::SidecarPlace;
+use super::form::Form;
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use storage_store::{PAGE_LIMIT, Result, check_key};
+use storage_store::{PAGE_LIMIT, Result};
 
 /// The most names to keep of one folder.
 const KEPT: usize = 32 * 1024;
@@ -66,15 +66,10 @@ pub(super) type Part = (Vec<String>, bool);
 
 /// The names kept for later pages.
 pub(super) struct Names {
+    form: Form,
     kept: usize,
     part: usize,
     windows: Mutex<Vec<Arc<Window>>>,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self { kept: KEPT, part: PART, windows: Mutex::default() }
-    }
 }
 
 /// The first names of a folder from a bound on.
@@ -91,9 +86,13 @@ struct Window {
 type Stamp = (u64, u64, i64, u64, i64, u64);
 
 impl Names {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, kept: KEPT, part: PART, windows: Mutex::default() }
+    }
+
     /// The names in the folder `path` (with its slash; empty for the root) from
-    /// `low` on: of keys that begin with `prefix`, and of folders that may hold
-    /// such keys. At least one name unless no more follow. `None` if the folder is
+    /// `low` on: of objects whose paths begin with `prefix`, and of folders that may hold
+    /// such objects. At least one name unless no more follow. `None` if the folder is
     /// gone.
     pub(super) fn part(
         &self,
@@ -142,7 +141,7 @@ impl Names {
         let fail = |e: Errno| errno::at(&shown(path), e);
         let mut first = BinaryHeap::new();
         let mut complete = true;
-        let mut key = path.to_owned();
+        let mut below = path.to_owned();
         for entry in Dir::read_from(folder).map_err(fail)? {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -163,20 +162,20 @@ impl Names {
                 }
                 kind => kind,
             };
-            key.truncate(path.len());
-            key.push_str(name);
+            below.truncate(path.len());
+            below.push_str(name);
             let wanted = match kind {
-                FileType::RegularFile => key.starts_with(prefix) && check_key(&key).is_ok(),
+                FileType::RegularFile => below.starts_with(prefix) && self.form.is_object(&below),
                 FileType::Directory => {
+                    let entered = self.form.may_enter(&below);
                     // With its slash, a folder sorts where its keys belong.
-                    key.push('/');
-                    key.starts_with(prefix) || prefix.starts_with(&key)
+                    below.push('/');
+                    entered && (below.starts_with(prefix) || prefix.starts_with(&below))
                 }
                 _ => false,
             };
-            let name = key.get(path.len()..).unwrap_or_default();
-            if !wanted || !low.admits(name) || SidecarPlace::is_reserved(key.trim_end_matches('/'))
-            {
+            let name = below.get(path.len()..).unwrap_or_default();
+            if !wanted || !low.admits(name) {
                 continue;
             }
             if first.len() == self.kept {

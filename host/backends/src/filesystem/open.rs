@@ -1,6 +1,6 @@
 //! Opens a root: its directory and its side directory.
 
-use super::root::Root;
+use super::root::{OddKeys, Root};
 use super::sidecar::{Sidecar, SidecarPlace};
 use super::{Filesystem, errno};
 use crate::backend::OpenArgs;
@@ -14,7 +14,12 @@ use storage_store::{Error, Result};
 impl Filesystem {
     /// Opens the files below `root_path`. Also serves the stores that keep objects
     /// as files under other names.
-    pub(crate) fn open(args: &OpenArgs, root_path: &Path, durable: bool) -> Result<Self> {
+    pub(crate) fn open(
+        args: &OpenArgs,
+        root_path: &Path,
+        durable: bool,
+        odd_keys: OddKeys,
+    ) -> Result<Self> {
         let bad = |problem: String| args.bad(&problem);
         if root_path.as_os_str().is_empty() {
             return Err(bad("root_path is empty; name a directory".to_owned()));
@@ -69,7 +74,12 @@ impl Filesystem {
             }
             Ok(()) => Ok(Sidecar::open(place.path(), dir.as_fd()).map_err(no_place)?),
         };
-        let root = Root::new(dir, shown.clone(), place, sidecar, durable);
-        Ok(Self { root: Arc::new(root.map_err(|e| errno::at(&shown, e))?) })
+        let root = Root::new(dir, shown.clone(), place, sidecar, durable, odd_keys);
+        let root = root.map_err(|e| errno::at(&shown, e))?;
+        if let Some((place, why)) = root.hidden() {
+            let place = place.display();
+            tracing::warn!(target: "storage", store = %args.name, "objects in {place} can't be seen: {why}");
+        }
+        Ok(Self { root: Arc::new(root) })
     }
 }

@@ -1,14 +1,26 @@
 //! Changes: objects come to their place or go, and folders with them.
 
-use super::root::{ATTEMPTS, Root};
+use super::form::Form;
+use super::root::{ATTEMPTS, Homes, Root};
 use super::sidecar::are_apart;
 use super::staged_file::StagedFile;
 use super::syscalls::remove_empty;
+use super::tree::TreeFile;
 use super::{metadata, path};
 use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, FileType, Mode, Stat};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions, Result, check_write};
+
+/// The names of folders that a put made.
+type Made = Vec<String>;
+
+/// Why a file didn't come to its place.
+enum Unplaced {
+    /// Other objects are where it or its folders would be.
+    Blocked(Errno),
+    Failed(Error),
+}
 
 impl Root {
     /// Moves a finished file to its place. With `durable`, file and folder entry
@@ -19,103 +31,195 @@ impl Root {
         mut temp: StagedFile,
         options: &PutOptions,
     ) -> Result<ObjectInfo> {
-        let mut made = Vec::new();
-        match self.save_and_place(key, &mut temp, options, &mut made) {
-            Ok(info) => {
-                self.sync_folders(key, &made).map_err(|e| self.unsynced(key, "written", e))?;
-                Ok(info)
+        let homes = self.homes(key)?;
+        let info = self.save(key, &temp, options);
+        let lock = self.lock(key);
+        let placed = info.and_then(|info| {
+            if options.if_match.is_some() || options.if_absent {
+                check_write(options, self.current(key)?.as_ref())?;
             }
+            // What fails later would do so after the object could be seen.
+            self.odd()?;
+            let (file, made) = self.place_somewhere(key, homes, &mut temp, options)?;
+            Ok((info, file, made))
+        });
+        let (info, file, made) = match placed {
+            Ok(placed) => placed,
             Err(error) => {
                 // Leave nothing behind.
                 if let (Ok(sidecar), Ok(stat)) = (self.sidecar(), rustix::fs::fstat(temp.file())) {
                     metadata::forget(sidecar, key, stat.st_ino);
                 }
-                if !made.is_empty() {
-                    self.prune(path::split(key).0);
-                }
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        self.settle(&file, &made, homes, options)?;
+        drop(lock);
+        file.sync(&made).map_err(|e| self.unsynced(key, "written", e))?;
+        Ok(info)
     }
 
-    fn save_and_place(
-        &self,
-        key: &str,
-        temp: &mut StagedFile,
-        options: &PutOptions,
-        made: &mut Vec<String>,
-    ) -> Result<ObjectInfo> {
-        let sidecar = self.sidecar()?;
+    /// Makes the file durable, with its metadata.
+    fn save(&self, key: &str, temp: &StagedFile, options: &PutOptions) -> Result<ObjectInfo> {
         let shown = self.shown(key);
-        let info = metadata::save(sidecar, key, &shown, temp.file(), options, self.durable())?;
+        let file = temp.file();
+        let info = metadata::save(self.sidecar()?, key, &shown, file, options, self.durable())?;
         if self.durable() {
-            rustix::fs::fsync(temp.file()).map_err(|e| self.error(key, e))?;
-        }
-        let _lock = self.lock(key);
-        if options.if_match.is_some() || options.if_absent {
-            check_write(options, self.current(key)?.as_ref())?;
-        }
-        if let Some(replaced) = self.place(key, temp, options, made)? {
-            metadata::forget(sidecar, key, replaced.st_ino);
+            rustix::fs::fsync(file).map_err(|e| self.error(key, e))?;
         }
         Ok(info)
     }
 
-    fn place(
-        &self,
-        key: &str,
+    /// Places the file in the tree that can have it.
+    fn place_somewhere<'a>(
+        &'a self,
+        key: &'a str,
+        homes: Homes,
         temp: &mut StagedFile,
         options: &PutOptions,
-        made: &mut Vec<String>,
-    ) -> Result<Option<Stat>> {
-        let (folder, name) = path::split(key);
+    ) -> Result<(TreeFile<'a>, Made)> {
+        if homes != Homes::Odd {
+            let file = self.plain().file(key);
+            match self.place(&file, temp, options) {
+                Ok(made) => return Ok((file, made)),
+                Err(Unplaced::Blocked(_)) if homes == Homes::Both => {}
+                Err(Unplaced::Blocked(e)) => return Err(self.conflict(key, e)),
+                Err(Unplaced::Failed(error)) => return Err(error),
+            }
+        }
+        let file = self.make_odd()?.file(key);
+        match self.place(&file, temp, options) {
+            Ok(made) => Ok((file, made)),
+            Err(Unplaced::Blocked(_)) => {
+                let shown = file.shown();
+                Err(Error::Other(format!("{shown}: a file that is not the store's is in the way")))
+            }
+            Err(Unplaced::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Sees to it that the key has one object, now that its file is in its place.
+    fn settle(
+        &self,
+        file: &TreeFile<'_>,
+        made: &[String],
+        homes: Homes,
+        options: &PutOptions,
+    ) -> Result<()> {
+        let Some(odd) = self.odd()?.filter(|_| homes != Homes::Odd) else { return Ok(()) };
+        let other = match file.tree.form() {
+            Form::Plain => odd.file(file.key),
+            Form::Odd => self.plain().file(file.key),
+        };
+        if !self.is_there(&other)? {
+            return Ok(());
+        }
+        // Nobody had one, and this process has put no other: another process has. Of the
+        // two, none may believe that it was the first unless the other one gives in.
+        if options.if_absent && homes == Homes::Both {
+            self.unlink(file)?;
+            file.sync_removal().map_err(|e| self.unsynced(file.key, "deleted", e))?;
+            return Err(Error::AlreadyExists);
+        }
+        // An odd object would come back once this one is deleted. It goes when this one
+        // is sure to stay.
+        if file.tree.form() == Form::Plain {
+            file.sync(made).map_err(|e| self.unsynced(file.key, "written", e))?;
+            self.remove_odd(file.key)?;
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        file: &TreeFile<'_>,
+        temp: &mut StagedFile,
+        options: &PutOptions,
+    ) -> Result<Made, Unplaced> {
+        let mut made = Made::new();
+        let placed = self.try_to_place(file, temp, options, &mut made);
+        if placed.is_err() && !made.is_empty() {
+            file.prune();
+        }
+        placed.map(|()| made)
+    }
+
+    fn try_to_place(
+        &self,
+        file: &TreeFile<'_>,
+        temp: &mut StagedFile,
+        options: &PutOptions,
+        made: &mut Made,
+    ) -> Result<(), Unplaced> {
+        let key = file.key;
+        let fail = |e| Unplaced::Failed(self.error(key, e));
         for _ in 0..ATTEMPTS {
-            let parent = match path::open_folder(self.dir(), folder) {
+            let (parent, name) = match file.parent() {
                 Ok(parent) => parent,
-                Err(Errno::NOENT) => match self.make_folders(key, made) {
-                    Ok(()) | Err(Errno::NOENT) => continue,
-                    Err(e) => return Err(self.conflict(key, e)),
+                Err(Errno::NOENT) => match file.make_folders(made) {
+                    Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => continue,
+                    Err(e) => return Err(fail(e)),
                 },
-                Err(e) => return Err(self.conflict(key, e)),
+                // A link to a folder is no folder, either, but nothing to get around.
+                Err(Errno::NOTDIR) => match file.in_the_way() {
+                    Ok(FileType::Symlink) => return Err(fail(Errno::LOOP)),
+                    Ok(_) => return Err(Unplaced::Blocked(Errno::NOTDIR)),
+                    Err(Errno::NOENT | Errno::NOTDIR) => continue,
+                    Err(e) => return Err(fail(e)),
+                },
+                Err(e) => return Err(fail(e)),
             };
             let there = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => Some(stat),
+                Ok(stat) => Some((stat, FileType::from_raw_mode(stat.st_mode))),
                 Err(Errno::NOENT) => None,
-                Err(e) => return Err(self.error(key, e)),
+                Err(e) => return Err(fail(e)),
             };
-            match there.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-                None | Some(FileType::RegularFile) => {}
-                // A folder left by a crash between creating folders and the object.
-                Some(FileType::Directory) => {
-                    if remove_empty(parent.as_fd(), name).is_err() {
-                        return Err(self.conflict(key, Errno::ISDIR));
-                    }
+            let replaced = match there {
+                None => None,
+                Some((_, FileType::RegularFile)) if options.if_absent => {
+                    return Err(Unplaced::Failed(Error::AlreadyExists));
                 }
-                Some(FileType::Symlink) => return Err(self.error(key, Errno::LOOP)),
+                Some((stat, FileType::RegularFile)) => Some(stat),
+                // A folder left by a crash between creating folders and the object.
+                Some((_, FileType::Directory)) => match remove_empty(parent.as_fd(), name) {
+                    Ok(()) => None,
+                    Err(
+                        Errno::NOTEMPTY | Errno::EXIST | Errno::ACCESS | Errno::PERM | Errno::BUSY,
+                    ) => return Err(Unplaced::Blocked(Errno::ISDIR)),
+                    Err(Errno::NOENT | Errno::NOTDIR) => continue,
+                    Err(e) => return Err(fail(e)),
+                },
+                Some((_, FileType::Symlink)) => return Err(fail(Errno::LOOP)),
                 Some(_) => {
-                    return Err(Error::InvalidKey(format!(
+                    return Err(Unplaced::Failed(Error::InvalidKey(format!(
                         "{} is a device, pipe or socket of another program",
                         self.shown(key)
-                    )));
+                    ))));
                 }
-            }
-            let file =
-                there.filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
-            let moved = match file {
-                Some(_) if options.if_absent => Err(Errno::EXIST),
+            };
+            let moved = match replaced {
                 Some(_) => temp.replace(parent.as_fd(), name),
                 None => temp.place(parent.as_fd(), name),
             };
             match moved {
-                Ok(()) => return Ok(file),
-                Err(Errno::EXIST) if options.if_absent => return Err(Error::AlreadyExists),
-                // Pruned, or turned into a folder, between check and move.
-                Err(Errno::NOENT | Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {}
-                Err(Errno::XDEV) => return Err(self.mounted_below(key)),
-                Err(e) => return Err(self.error(key, e)),
+                Ok(()) => {
+                    if let (Some(replaced), Ok(sidecar)) = (replaced, self.sidecar()) {
+                        metadata::forget(sidecar, key, replaced.st_ino);
+                    }
+                    return Ok(());
+                }
+                // Pruned, turned into a folder, or put by another process, between check
+                // and move.
+                Err(
+                    Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY,
+                ) => {}
+                Err(Errno::XDEV) if file.tree.form() == Form::Plain => {
+                    return Err(Unplaced::Failed(self.mounted_below(key)));
+                }
+                Err(e) => return Err(fail(e)),
             }
         }
-        Err(self.busy(key))
+        Err(Unplaced::Failed(self.busy(key)))
     }
 
     /// The error for a key in a folder on another filesystem.
@@ -133,101 +237,64 @@ impl Root {
         ))
     }
 
-    fn make_folders(&self, key: &str, made: &mut Vec<String>) -> Result<(), Errno> {
-        for folder in path::folders(key) {
-            let (above, name) = path::split(folder);
-            let above = path::open_folder(self.dir(), above)?;
-            match rustix::fs::statat(&above, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(_) => continue,
-                Err(Errno::NOENT) => {}
-                Err(e) => return Err(e),
-            }
-            self.fresh().insert(folder.to_owned());
-            made.push(folder.to_owned());
-            match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o777)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the object's entry durable, with the entries of folders that this or
-    /// another put has just created.
-    fn sync_folders(&self, key: &str, made: &[String]) -> Result<(), Errno> {
-        let mut wanted: Vec<&str> = Vec::new();
-        {
-            let fresh = self.fresh();
-            if !fresh.is_empty() {
-                wanted.extend(path::folders(key).filter(|folder| fresh.contains(*folder)));
-            }
-        }
-        if self.durable() {
-            let above = wanted.iter().map(|folder| path::split(folder).0);
-            for folder in above.chain([path::split(key).0]) {
-                self.sync_folder(folder)?;
-            }
-        }
-        if !wanted.is_empty() || !made.is_empty() {
-            let mut fresh = self.fresh();
-            for folder in wanted.into_iter().chain(made.iter().map(String::as_str)) {
-                fresh.remove(folder);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the entries of a folder durable.
-    fn sync_folder(&self, folder: &str) -> Result<(), Errno> {
-        self.shared.group_sync.sync(folder, || {
-            let mut folder = folder;
-            loop {
-                match path::open_folder(self.dir(), folder).and_then(rustix::fs::fsync) {
-                    // Already pruned: now the removal has to be durable.
-                    Err(Errno::NOENT) if !folder.is_empty() => folder = path::split(folder).0,
-                    done => return done,
-                }
-            }
-        })
-    }
-
     pub(super) fn delete(&self, key: &str, options: &DeleteOptions) -> Result<()> {
-        self.check_path(key)?;
-        let fail = |e: Errno| self.error(key, e);
+        let homes = self.homes(key)?;
         let lock = self.lock(key);
-        let (folder, name) = path::split(key);
-        let parent = path::open_folder(self.dir(), folder).map_err(fail)?;
-        let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {}
-            FileType::Symlink => return Err(fail(Errno::LOOP)),
-            _ => return Err(Error::NotFound),
-        }
         if options.if_match.is_some() && self.open(key)?.2.etag != options.if_match {
             return Err(Error::PreconditionFailed);
         }
-        rustix::fs::unlinkat(&parent, name, AtFlags::empty()).map_err(fail)?;
-        if let Ok(sidecar) = self.sidecar() {
-            metadata::forget(sidecar, key, stat.st_ino);
-        }
+        let file = self.plain().file(key);
+        // If there are both, the odd one goes first: it must not come back meanwhile. One
+        // that can't be seen goes with the object that shadows it.
+        let odd = match homes {
+            Homes::Plain => self.is_there(&file)? && self.remove_odd(key)?,
+            Homes::Odd | Homes::Both => self.remove_odd(key)?,
+        };
+        let plain = homes != Homes::Odd && self.unlink(&file)?;
         drop(lock);
-        if self.durable() {
-            self.sync_folder(folder).map_err(|e| self.unsynced(key, "deleted", e))?;
+        match (plain, odd) {
+            (true, _) => file.sync_removal().map_err(|e| self.unsynced(key, "deleted", e)),
+            (false, true) => Ok(()),
+            (false, false) => Err(Error::NotFound),
         }
-        self.prune(folder);
-        Ok(())
     }
 
-    /// Removes folders that became empty. A concurrent put recreates them; their
-    /// removal need not be durable.
-    fn prune(&self, mut folder: &str) {
-        while !folder.is_empty() {
-            let (above, name) = path::split(folder);
-            let Ok(parent) = path::open_folder(self.dir(), above) else { return };
-            if rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).is_err() {
-                return;
+    /// Removes the object of a key from the odd tree, durably. Returns whether there
+    /// was one.
+    fn remove_odd(&self, key: &str) -> Result<bool> {
+        let Some(odd) = self.odd()? else { return Ok(false) };
+        let file = odd.file(key);
+        let found = self.unlink(&file)?;
+        if found {
+            file.sync_removal().map_err(|e| self.unsynced(key, "deleted", e))?;
+        }
+        Ok(found)
+    }
+
+    /// Removes a file, but not its folders. Returns whether there was one.
+    fn unlink(&self, file: &TreeFile<'_>) -> Result<bool> {
+        let found = file.parent().and_then(|(parent, name)| {
+            let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => {
+                    let gone = rustix::fs::unlinkat(&parent, name, AtFlags::empty());
+                    // Another process has put a folder there.
+                    gone.map_err(|e| if e == Errno::ISDIR { Errno::NOENT } else { e })?;
+                }
+                FileType::Symlink => return Err(Errno::LOOP),
+                _ => return Err(Errno::NOENT),
             }
-            folder = above;
+            Ok(stat)
+        });
+        match found.map_err(|e| self.error(file.key, e)) {
+            Ok(stat) => {
+                if let Ok(sidecar) = self.sidecar() {
+                    metadata::forget(sidecar, file.key, stat.st_ino);
+                }
+                Ok(true)
+            }
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The side directory of a root: unfinished writes, and metadata on filesystems
-//! without attributes.
+//! The side directory of a root: unfinished writes, objects whose keys can't be
+//! paths, and metadata on filesystems without attributes.
 //!
 //! It is `.<name of root>.storage` next to the root, because the Python library
 //! lists every file inside. Files can only be moved within one filesystem, so if
@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const FOLDER: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const METADATA: &str = "metadata";
+const ODD: &str = "odd";
 
 /// The side directory of an open store.
 pub(super) struct Sidecar {
@@ -56,10 +57,8 @@ impl SidecarPlace {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Ok(within);
         };
-        match rustix::fs::openat(root, WITHIN, FOLDER, Mode::empty()) {
-            Ok(_) => return Ok(within),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-            Err(e) => return Err(e),
+        if existing(rustix::fs::openat(root, WITHIN, FOLDER, Mode::empty()))?.is_some() {
+            return Ok(within);
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let above = rustix::fs::open(parent, flags, Mode::empty())?;
@@ -80,6 +79,29 @@ impl SidecarPlace {
         &self.path
     }
 
+    /// Where objects are whose keys can't be paths.
+    pub(super) fn odd_path(&self) -> PathBuf {
+        self.path.join(ODD)
+    }
+
+    /// The folder there, if there is one, of a root that can only be read.
+    pub(super) fn odd(&self) -> Result<Option<OwnedFd>, Errno> {
+        odd_of(&self.path)
+    }
+
+    /// Whether there is anything in it.
+    pub(super) fn has_odd(&self) -> bool {
+        has_entries(odd_of(&self.path))
+    }
+
+    /// The same folder next to the root, if it has anything in it, but what is within
+    /// the root is used.
+    pub(super) fn odd_beside(&self) -> Option<PathBuf> {
+        let root = self.path.parent().filter(|_| self.within)?;
+        let beside = Self::beside(root.parent()?, root.file_name()?);
+        has_entries(odd_of(&beside.path)).then(|| beside.odd_path())
+    }
+
     /// Whether a path below the root is, or is inside, where the side directory may
     /// be. This also holds while it is next to the root: creating this folder would
     /// move it.
@@ -94,7 +116,7 @@ impl SidecarPlace {
             return false;
         };
         let (name, _) = inside.split_once('/').unwrap_or((inside, ""));
-        name == METADATA || is_own_name(name.as_bytes())
+        matches!(name, METADATA | ODD) || is_own_name(name.as_bytes())
     }
 
     /// Whether [`Sidecar::open`] would succeed, as far as can be told without creating
@@ -196,10 +218,8 @@ impl Sidecar {
     pub(super) fn metadata(&self) -> Result<Option<BorrowedFd<'_>>, Errno> {
         if self.metadata.get().is_none() {
             // Check every time: another process may have created it.
-            match rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty()) {
-                Ok(folder) => drop(self.metadata.set(folder)),
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                Err(e) => return Err(e),
+            if let Some(folder) = existing(openat(&self.dir, METADATA))? {
+                drop(self.metadata.set(folder));
             }
         }
         Ok(self.metadata.get().map(AsFd::as_fd))
@@ -207,22 +227,66 @@ impl Sidecar {
 
     /// The folder for metadata, created if necessary.
     pub(super) fn make_metadata(&self) -> Result<BorrowedFd<'_>, Errno> {
-        if let Some(folder) = self.metadata()? {
-            return Ok(folder);
-        }
-        match rustix::fs::mkdirat(&self.dir, METADATA, Mode::from_raw_mode(0o777)) {
-            Ok(()) => {
-                rustix::fs::fsync(&self.dir)?;
-                // The side directory itself may be new, too.
-                if let Ok(above) = rustix::fs::openat(&self.dir, "..", FOLDER, Mode::empty()) {
-                    rustix::fs::fsync(above)?;
-                }
+        match self.metadata()? {
+            Some(folder) => Ok(folder),
+            None => {
+                let folder = self.make(METADATA)?;
+                Ok(self.metadata.get_or_init(|| folder).as_fd())
             }
-            Err(Errno::EXIST) => {}
+        }
+    }
+
+    /// The folder for objects whose keys can't be paths, if there is one.
+    pub(super) fn odd(&self) -> Result<Option<OwnedFd>, Errno> {
+        existing(openat(&self.dir, ODD))
+    }
+
+    /// The folder for objects whose keys can't be paths, created if necessary, and
+    /// durable.
+    pub(super) fn make_odd(&self) -> Result<OwnedFd, Errno> {
+        self.make(ODD)
+    }
+
+    /// Makes a folder that is there after a power cut, too.
+    fn make(&self, name: &str) -> Result<OwnedFd, Errno> {
+        match rustix::fs::mkdirat(&self.dir, name, Mode::from_raw_mode(0o777)) {
+            // Whoever made it may not have synced it yet.
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(e) => return Err(e),
         }
-        let folder = rustix::fs::openat(&self.dir, METADATA, FOLDER, Mode::empty())?;
-        Ok(self.metadata.get_or_init(|| folder).as_fd())
+        rustix::fs::fsync(&self.dir)?;
+        // The side directory itself may be new, too.
+        if let Ok(above) = openat(&self.dir, "..") {
+            rustix::fs::fsync(above)?;
+        }
+        openat(&self.dir, name)
+    }
+}
+
+/// The folder for odd objects in the side directory at this path.
+fn odd_of(path: &Path) -> Result<Option<OwnedFd>, Errno> {
+    match existing(rustix::fs::open(path, FOLDER, Mode::empty()))? {
+        Some(dir) => existing(openat(&dir, ODD)),
+        None => Ok(None),
+    }
+}
+
+fn has_entries(folder: Result<Option<OwnedFd>, Errno>) -> bool {
+    let entries = |folder| Dir::read_from(&folder).map_or(0, |entries| entries.take(3).count());
+    // Two are the folder and the one above.
+    folder.ok().flatten().is_some_and(|folder| entries(folder) > 2)
+}
+
+fn openat(dir: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(dir, name, FOLDER, Mode::empty())
+}
+
+/// `None` if there is no such folder.
+fn existing(opened: Result<OwnedFd, Errno>) -> Result<Option<OwnedFd>, Errno> {
+    match opened {
+        Ok(folder) => Ok(Some(folder)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(e) => Err(e),
     }
 }
 

@@ -122,6 +122,7 @@ impl Drop for FileWriter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::root::OddKeys;
     use super::super::sidecar::{Sidecar, SidecarPlace};
     use super::*;
     use rustix::fd::AsFd;
@@ -139,8 +140,9 @@ mod tests {
             if !unnamed {
                 sidecar = sidecar.without_unnamed();
             }
-            let root =
-                Arc::new(Root::new(dir, "root".to_owned(), place, Ok(sidecar), true).unwrap());
+            let root = Arc::new(
+                Root::new(dir, "root".to_owned(), place, Ok(sidecar), true, OddKeys::Keep).unwrap(),
+            );
             let put = |text: &str, if_absent: bool| {
                 let mut temp = StagedFile::new(root.clone(), "a/b").unwrap();
                 temp.append("a/b", text.as_bytes()).unwrap();

@@ -8,8 +8,8 @@ mod unknown;
 
 use super::backend::{Backend, OpenArgs, Place};
 use super::blocking::blocking;
-use super::filesystem::Filesystem;
 use super::filesystem::key_mapped::KeyMapped;
+use super::filesystem::{Filesystem, OddKeys};
 use super::sqlite;
 use hashed::Hashed;
 use index::Indexed;
@@ -60,7 +60,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         )));
     }
     let opened = blocking(move || {
-        let files = Filesystem::open(&args, &config.root_path, config.durable)?;
+        let files = Filesystem::open(&args, &config.root_path, config.durable, OddKeys::Refuse)?;
         let place = files.side_directory().join("keys.db");
         Ok((args, files, config, place))
     });

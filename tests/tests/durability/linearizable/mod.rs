@@ -1,4 +1,4 @@
-//! Linearizability under crashes, faults and reloads: 16 clients read and change four
+//! Linearizability under crashes, faults and reloads: 16 clients read and change a few
 //! objects of the real server, which is killed meanwhile and restarted. Their answers
 //! must be those of objects that perform each operation at one instant: no client sees
 //! replaced data, no condition is met twice, and an operation interrupted by a kill
@@ -189,7 +189,7 @@ impl Histories {
         for key in 0..KEYS {
             let action = action(key);
             let begin = self.now();
-            let outcome = match ask(port, &format!("/main/{key}"), action)? {
+            let outcome = match ask(port, key, action)? {
                 Answer::Told(outcome) => outcome,
                 Answer::Failed(said) | Answer::Wrong(said) => bail!("key {key}: {said}"),
             };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::filesystem::root::Root;
+use crate::filesystem::root::{OddKeys, Root};
 use crate::filesystem::sidecar::SidecarPlace;
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ fn root(path: &std::path::Path) -> Root {
     let dir = fs::File::open(path).unwrap().into();
     let dir: rustix::fd::OwnedFd = dir;
     let place = SidecarPlace::of(path, rustix::fd::AsFd::as_fd(&dir)).unwrap();
-    Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap()
+    Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false, OddKeys::Refuse).unwrap()
 }
 
 /// All names after `after`, in parts.
@@ -47,7 +47,7 @@ fn parts_of_every_size_give_each_name_once_and_in_order() {
     for wait in [Duration::ZERO, 2 * TICK] {
         std::thread::sleep(wait);
         for (kept, part) in [(1, 1), (3, 2), (7, 3), (40, 7), (100, 100)] {
-            let names = Names { kept, part, windows: Mutex::default() };
+            let names = Names { form: Form::Plain, kept, part, windows: Mutex::default() };
             for prefix in ["", "a", "b-", "b-04/x", "c"] {
                 let wanted = |name: &&String| {
                     name.starts_with(prefix)
@@ -78,7 +78,7 @@ fn what_is_kept_is_not_believed_when_the_folder_changed() {
     }
     std::thread::sleep(2 * TICK);
     let root = root(home.path());
-    let names = Names { kept: 10, part: 3, windows: Mutex::default() };
+    let names = Names { form: Form::Plain, kept: 10, part: 3, windows: Mutex::default() };
     assert_eq!(all(&names, &root, "", None).len(), 20);
     let kept = names.windows().len();
     assert_eq!(kept, 1);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::filesystem::root::OddKeys;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -45,7 +46,9 @@ fn pages_of_every_size_give_each_entry_once_with_its_reason() {
     let dir: OwnedFd = fs::File::open(home.path()).unwrap().into();
     let _socket = std::os::unix::net::UnixListener::bind(at(b"a/socket")).unwrap();
     let place = crate::filesystem::sidecar::SidecarPlace::of(home.path(), dir.as_fd()).unwrap();
-    let root = Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false).unwrap();
+    let root =
+        Root::new(dir, "here".to_owned(), place, Err(Error::NotFound), false, OddKeys::Refuse)
+            .unwrap();
     let (link, bytes) = ("a symbolic link", "its name is not UTF-8");
     let wanted = [
         // Only what the store itself names is its own there.
