@@ -69,6 +69,11 @@ fn minio_py_goes_through_the_chain() -> Result<()> {
 }
 
 #[test]
+fn the_common_runtime_goes_through_the_chain() -> Result<()> {
+    goes_through_the_chain("AWS Common Runtime", "crt_transfers.py")
+}
+
+#[test]
 fn the_javascript_sdk_goes_through_the_chain() -> Result<()> {
     goes_through_the_chain("AWS SDK for JavaScript", "sdk.cjs")
 }
