@@ -65,6 +65,10 @@ fn broken_files_are_refused_with_the_place_and_the_cure() {
             "stores.yaml:1:9: \"stores\" must be a mapping of names to stores, with at least one",
         ),
         (
+            "stores:\n  a: {type: DictStore}\nmain: a\nserve: {buckets: [a]}\n",
+            "stores.yaml:4:18: serve.buckets must be text, not a list",
+        ),
+        (
             "stores:\n  a: {type: MirroringStore, base: []}\nmain: a\n",
             "stores.yaml:2:35: store \"a\": MirroringStore needs at least one base, and the list is empty",
         ),

@@ -228,10 +228,13 @@ impl Converter<'_> {
     }
 }
 
+/// The types that a schema takes; empty if it takes any.
 fn types(schema: &Value) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+    match (schema.get("type"), schema.get("enum").and_then(Value::as_array)) {
+        (Some(Value::String(one)), _) => vec![one],
+        (Some(Value::Array(many)), _) => many.iter().filter_map(Value::as_str).collect(),
+        // A list or a mapping is none of these, and would not be compared with them.
+        (_, Some(choices)) if choices.iter().all(Value::is_string) => vec!["string"],
         _ => Vec::new(),
     }
 }
