@@ -94,8 +94,7 @@ fn seconds(time: SystemTime) -> Option<u64> {
 }
 
 fn failed(condition: &str) -> Error {
-    error!(PreconditionFailed, "the condition {condition} does not hold")
-        .detail("Condition", condition)
+    Error::from(Code::PreconditionFailed).detail("Condition", condition)
 }
 
 /// The answer to a read of an unchanged object, with the headers that belong to it (RFC

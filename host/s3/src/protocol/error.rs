@@ -36,6 +36,8 @@ macro_rules! codes {
     };
 }
 
+// Some clients read the message, too, where it is one that every S3 server sends: what these
+// are is as in S3.
 codes! {
     AccessControlListNotSupported 400 "The bucket does not allow ACLs.";
     AccessDenied 403 "Access Denied.";
@@ -62,7 +64,7 @@ codes! {
     InvalidPart 400 "A part did not arrive, or has another etag.";
     InvalidPartOrder 400 "The parts are not in ascending order.";
     InvalidPolicyDocument 400 "The policy of the form can't be read.";
-    InvalidRange 416 "The range is not in the object.";
+    InvalidRange 416 "The requested range is not satisfiable";
     InvalidRequest 400 "The request is invalid.";
     InvalidStorageClass 400 "The only storage class here is STANDARD.";
     InvalidTag 400 "A tag is invalid.";
@@ -76,14 +78,14 @@ codes! {
     MethodNotAllowed 405 "This method is not allowed here.";
     MissingContentLength 411 "The length of the object is missing.";
     MissingSecurityHeader 400 "A required header is missing.";
-    NoSuchBucket 404 "There is no such bucket.";
+    NoSuchBucket 404 "The specified bucket does not exist";
     NoSuchBucketPolicy 404 "The bucket has no policy.";
     NoSuchCORSConfiguration 404 "The bucket has no CORS rules.";
-    NoSuchKey 404 "There is no such object.";
+    NoSuchKey 404 "The specified key does not exist.";
     NoSuchLifecycleConfiguration 404 "The bucket has no lifecycle rules.";
     NoSuchPublicAccessBlockConfiguration 404 "The bucket has no public access block.";
     NoSuchTagSet 404 "The bucket has no tags.";
-    NoSuchUpload 404 "There is no such upload.";
+    NoSuchUpload 404 "The specified upload does not exist.";
     NoSuchVersion 404 "There is no such version.";
     NoSuchWebsiteConfiguration 404 "The bucket is not a website.";
     NotImplemented 501 "This is not implemented here.";
@@ -91,7 +93,7 @@ codes! {
     ObjectLockConfigurationNotFoundError 404 "The bucket has no object lock.";
     OperationAborted 409 "Another request changes this at the moment; try again.";
     OwnershipControlsNotFoundError 404 "The bucket has no ownership setting.";
-    PreconditionFailed 412 "A condition of the request does not hold.";
+    PreconditionFailed 412 "At least one of the pre-conditions you specified did not hold";
     ReplicationConfigurationNotFoundError 404 "The bucket is not replicated.";
     RequestTimeTooSkewed 403 "The request's date and the server's differ by more than 15 minutes.";
     RequestTimeout 400 "The body did not arrive in time.";
