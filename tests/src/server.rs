@@ -116,7 +116,8 @@ impl Server {
 
     fn launch_build(binary: &Path, directory: TempDir, stores: &str, auth: &str) -> Result<Self> {
         // Let the system choose the port: one found free earlier may be taken by now.
-        let serve = format!("serve:\n  listen: 127.0.0.1:0\n  staging: staging\n  {auth}\n");
+        let staging = if auth.contains("staging:") { "" } else { "staging: staging\n  " };
+        let serve = format!("serve:\n  listen: 127.0.0.1:0\n  {staging}{auth}\n");
         fs::write(directory.path().join("stores.yaml"), format!("{stores}\n{serve}"))?;
         let log = fs::File::create(directory.path().join("server.log"))?;
         let child = Command::new(binary)

@@ -217,6 +217,15 @@ impl ObjectStore for Memory {
         }
     }
 
+    async fn join(
+        &self,
+        _: &[(String, String)],
+        _: &str,
+        _: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }

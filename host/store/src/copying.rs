@@ -3,10 +3,11 @@
 use crate::object_store::{Access, Error, ObjectInfo, PutOptions, Result, SharedStore, check_key};
 use std::sync::Arc;
 
-/// A copy that one backend can make, since it holds the source and takes the target.
+/// A copy of one object, or of several one after another, that one backend can make, since
+/// it holds the sources and takes the target.
 pub struct LocatedCopy {
     backend: SharedStore,
-    source: String,
+    sources: Vec<String>,
     target: String,
     /// The target's key in the store that the caller named.
     key: String,
@@ -15,21 +16,28 @@ pub struct LocatedCopy {
 }
 
 impl LocatedCopy {
-    /// Finds the backend that holds `key` of `from` and takes `target` of `to`. `None` if
+    /// Finds the backend that holds `keys` of `from` and takes `target` of `to`. `None` if
     /// they are not in one, or if that can't be told: reading and writing then says why.
     pub(crate) async fn find(
         from: &SharedStore,
-        key: &str,
+        keys: &[&str],
         to: &SharedStore,
         target: &str,
     ) -> Option<Self> {
-        check_key(key).and_then(|()| check_key(target)).ok()?;
-        let (here, source, _) = locate_fully(from, key, Access::Read).await.ok()?;
+        check_key(target).ok()?;
         let located = locate_fully(to, target, Access::Write).await.ok()?;
         let (backend, there, conditional) = located;
+        let mut sources = Vec::with_capacity(keys.len());
+        for key in keys {
+            check_key(key).ok()?;
+            let (here, source, _) = locate_fully(from, key, Access::Read).await.ok()?;
+            if !Arc::ptr_eq(&here, &backend) {
+                return None;
+            }
+            sources.push(source);
+        }
         let key = target.to_owned();
-        let found = Self { backend, source, target: there, key, conditional };
-        Arc::ptr_eq(&here, &found.backend).then_some(found)
+        Some(Self { backend, sources, target: there, key, conditional })
     }
 
     /// Copies the object that `info` describes; `options` has the metadata and etag of
@@ -38,12 +46,31 @@ impl LocatedCopy {
     /// Returns `None`, with nothing done, if the backend can't copy the object or the
     /// object has changed. The caller then reads and writes.
     pub async fn copy(&self, info: &ObjectInfo, options: PutOptions) -> Result<Option<ObjectInfo>> {
-        check_put(&self.target, &options)?;
-        let Some(etag) = &info.etag else { return Ok(None) };
-        if (options.if_absent || options.if_match.is_some()) && !self.conditional {
+        let (Some(etag), [source]) = (&info.etag, self.sources.as_slice()) else { return Ok(None) };
+        if !self.may_copy(&options)? {
             return Ok(None);
         }
-        let copied = self.backend.copy(&self.source, etag, &self.target, options).await;
+        self.told(self.backend.copy(source, etag, &self.target, options).await)
+    }
+
+    /// Makes one object of all sources, which have these etags; otherwise like
+    /// [`copy`](Self::copy).
+    pub async fn join(&self, etags: &[&str], options: PutOptions) -> Result<Option<ObjectInfo>> {
+        if etags.len() != self.sources.len() || !self.may_copy(&options)? {
+            return Ok(None);
+        }
+        let etags = etags.iter().map(|etag| (*etag).to_owned());
+        let parts: Vec<(String, String)> = self.sources.iter().cloned().zip(etags).collect();
+        self.told(self.backend.join(&parts, &self.target, options).await)
+    }
+
+    /// Whether every store on the way offers what the options ask for.
+    fn may_copy(&self, options: &PutOptions) -> Result<bool> {
+        check_put(&self.target, options)?;
+        Ok(self.conditional || !(options.if_absent || options.if_match.is_some()))
+    }
+
+    fn told<T>(&self, copied: Result<T>) -> Result<T> {
         copied.map_err(|error| error.with_key(&self.key, &self.target))
     }
 }

@@ -75,6 +75,20 @@ pub trait ObjectStore: Send + Sync + 'static {
         to: &str,
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>>;
+    /// Makes one object, `to`, of objects of this store, one after another, if each still
+    /// has its etag: atomically like [`put`](Self::put), without transferring the bytes
+    /// here. `parts` are keys with their etags.
+    ///
+    /// Returns `None`, with nothing done, if the store can't join these objects or one has
+    /// changed. The caller then reads and writes.
+    async fn join(
+        &self,
+        _parts: &[(String, String)],
+        _to: &str,
+        _options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
     /// The store and key where an operation of this access may be done instead,
     /// with exactly the same result; `None` if that is this store. An error is
     /// the one that the operation would give.

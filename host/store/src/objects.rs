@@ -266,7 +266,17 @@ impl Objects {
     /// are in one backend, which then copies without transferring the bytes here. `to` may
     /// be this store.
     pub async fn locate_copy(&self, key: &str, to: &Objects, target: &str) -> Option<LocatedCopy> {
-        LocatedCopy::find(&self.store, key, &to.store, target).await
+        LocatedCopy::find(&self.store, &[key], &to.store, target).await
+    }
+
+    /// The same for several objects, which become one.
+    pub async fn locate_join(
+        &self,
+        keys: &[&str],
+        to: &Objects,
+        target: &str,
+    ) -> Option<LocatedCopy> {
+        LocatedCopy::find(&self.store, keys, &to.store, target).await
     }
 
     /// Starts a streamed write. The etag will be the MD5 of the bytes unless

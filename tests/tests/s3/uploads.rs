@@ -5,7 +5,7 @@ use std::fs;
 use storage_host::StoreFactory;
 use storage_host::config::Staging;
 use storage_tests::clients;
-use storage_tests::server::Server;
+use storage_tests::server::{ACCESS_KEY, Server};
 
 const FILES: &str = "
 stores:
@@ -25,6 +25,34 @@ fn an_upload_begun_before_a_crash_is_completed_after_it() -> Result<()> {
     let directory = server.stop()?;
     let left: Vec<_> = fs::read_dir(directory.path().join("files"))?.flatten().collect();
     assert_eq!(left.len(), 1, "{left:?}");
+    Ok(())
+}
+
+/// The backend joins the parts; the bytes of the chain with gzip are poured.
+#[test]
+fn an_upload_whose_parts_are_where_its_object_will_be_is_like_any_other() -> Result<()> {
+    for (main, there) in
+        [("{type: IdentityStore, base: disk}", true), ("{type: GzipStore, base: disk}", false)]
+    {
+        let stores = format!(
+            "
+stores:
+  disk: {{type: FilesystemStore, config: {{root_path: files}}}}
+  served: {main}
+  main: {{type: PrefixStore, base: served, config: {{prefix: objects/}}}}
+  parts: {{type: PrefixStore, base: disk, config: {{prefix: parts/}}}}
+main: main
+"
+        );
+        let user = format!("{{access_key: {ACCESS_KEY}, secret_key: \"${{SECRET}}\"}}");
+        let serve = format!("staging: {{store: parts}}\n  credentials: {user}");
+        let server = Server::start_serving(&stores, &serve)?;
+        let begun = clients::script(&server, "upload_in_two_lives.py", &["begin"])?;
+        clients::script(&server, "upload_in_two_lives.py", &["finish", begun.trim()])?;
+        let directory = server.stop()?;
+        let size = fs::metadata(directory.path().join("files/objects/large"))?.len();
+        ensure!((size == 5 * 1024 * 1024 + 3) == there, "{main}: {size}");
+    }
     Ok(())
 }
 

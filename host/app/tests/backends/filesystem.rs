@@ -67,6 +67,42 @@ async fn a_key_as_long_as_keys_may_be_is_a_file_like_any_other() {
 }
 
 #[tokio::test]
+async fn objects_are_joined_in_the_order_and_the_versions_that_were_meant() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(KIND, home.path()).await;
+    let mut parts = Vec::new();
+    let mut all = Vec::new();
+    for (key, length) in [("parts/1", 3_000_001), ("parts/2", 0), ("parts/2/", 70_000)] {
+        let data: Vec<u8> = (0..length).map(|i| (i % 249) as u8 ^ key.len() as u8).collect();
+        let info = store.put(key, data.clone().into(), PutOptions::default()).await.unwrap();
+        parts.push((key.to_owned(), info.etag.unwrap()));
+        all.extend(data);
+    }
+    let own = PutOptions {
+        content_type: Some("image/png".to_owned()),
+        etag: Some("own".to_owned()),
+        ..PutOptions::default()
+    };
+    for to in ["joined", "parts/1", "parts/1/joined"] {
+        let info = store.join(&parts, to, own.clone()).await.unwrap().unwrap();
+        assert_eq!((info.size, info.etag.as_deref()), (Some(all.len() as u64), Some("own")));
+        assert_eq!(store.stat(to).await.unwrap(), info);
+        assert_eq!(store.get(to, ReadOptions::default()).await.unwrap().1, all);
+        if to == "parts/1" {
+            assert_eq!(store.join(&parts, "none", own.clone()).await, Ok(None), "it has changed");
+            parts[0].1 = "own".to_owned();
+            all = [&all[..], &all[3_000_001..]].concat();
+        }
+    }
+    parts.push(("missing".to_owned(), "x".to_owned()));
+    assert_eq!(store.join(&parts, "none", own.clone()).await, Ok(None));
+    let absent = PutOptions { if_absent: true, ..own };
+    let refused = store.join(&parts[..1], "joined", absent).await;
+    assert_eq!(refused, Err(Error::AlreadyExists));
+    assert!(!store.exists("none").await.unwrap());
+}
+
+#[tokio::test]
 async fn symbolic_links_are_not_followed_or_listed() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("outside")).unwrap();

@@ -1,9 +1,12 @@
 //! Server-side copies.
 
+use super::condition::Condition;
 use super::object_metadata::{self, Digest, Headers};
 use super::retry::RequestTime;
 use super::shared::Shared;
+use super::upload::{PARTS, Upload};
 use aws_sdk_s3::types::MetadataDirective;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use storage_store::{Error, ObjectInfo, PutOptions, Result};
 
@@ -57,4 +60,71 @@ pub(super) async fn copy(
         Error::Unavailable(format!("{}: the server did not say what it copied", shared.at(to)))
     })?;
     Ok(Some(object_metadata::written(options, size, etag)))
+}
+
+/// The sizes of a part that is not the last one, and of any part, in bytes ("Amazon S3
+/// multipart upload limits").
+const PART_SIZES: std::ops::RangeInclusive<u64> = 5 << 20..=5 << 30;
+
+/// An object to copy as a part.
+struct Source {
+    key: String,
+    /// The server's etag.
+    etag: String,
+    size: u64,
+}
+
+/// Makes one object of others on the server. `None` if they can't be parts of an upload, or
+/// one has changed; then nothing was done.
+pub(super) async fn join(
+    shared: &Arc<Shared>,
+    parts: &[(String, String)],
+    to: &str,
+    options: &PutOptions,
+) -> Result<Option<ObjectInfo>> {
+    let condition = Condition::new(shared, to, options).await?;
+    if parts.len() > usize::try_from(PARTS).unwrap_or_default() {
+        return Ok(None);
+    }
+    let found = parts.iter().cloned().map(|(key, etag)| source(shared.clone(), key, etag));
+    let found = stream::iter(found.collect::<Vec<_>>());
+    let found: Option<Vec<Source>> =
+        found.buffered(shared.concurrency).try_collect::<Vec<_>>().await?.into_iter().collect();
+    let Some((last, others)) = found.as_deref().and_then(<[Source]>::split_last) else {
+        return Ok(None);
+    };
+    let fits = |source: &Source| PART_SIZES.contains(&source.size);
+    if !others.iter().all(fits) || !(1..=*PART_SIZES.end()).contains(&last.size) {
+        return Ok(None);
+    }
+    // Readers can check the parts only if those have one size, and an MD5 as etag.
+    let headers = Headers::new(options, true, &Digest::Unknown)?;
+    let mut upload = Upload::create(shared, to, options, headers).await?;
+    let copied = async {
+        for Source { key, etag, .. } in others.iter().chain([last]) {
+            upload.copied(key, etag, None).await?;
+        }
+        upload.gather().await
+    };
+    match copied.await {
+        Ok(()) => {}
+        // One was replaced or deleted meanwhile, or the server can't copy.
+        Err(Error::NotFound | Error::PreconditionFailed | Error::Unsupported(_)) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
+    let size = others.iter().chain([last]).map(|source| source.size).sum();
+    let (etag, _) = upload.complete(&condition).await?;
+    Ok(Some(object_metadata::written(options, size, &etag)))
+}
+
+/// The object with this etag; `None` if it is another one by now.
+async fn source(shared: Arc<Shared>, key: String, etag: String) -> Result<Option<Source>> {
+    let found = match shared.head(&key).await {
+        Err(Error::NotFound) => return Ok(None),
+        found => found?,
+    };
+    let size = found.info.size.filter(|_| found.info.etag.as_ref() == Some(&etag));
+    Ok(size.map(|size| Source { key, etag: found.etag, size }))
 }

@@ -207,6 +207,16 @@ impl ObjectStore for Bucket {
         copying::copy(&self.shared, from, etag, to, &options).await
     }
 
+    async fn join(
+        &self,
+        parts: &[(String, String)],
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        self.shared.check(to)?;
+        copying::join(&self.shared, parts, to, &options).await
+    }
+
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// The most parts that a server accepts.
-const PARTS: i32 = 10_000;
+pub(super) const PARTS: i32 = 10_000;
 
 /// The smallest part to copy on the server, in bytes.
 const COPIED: u64 = 256 * 1024 * 1024;
@@ -135,32 +135,42 @@ impl Upload {
         Ok(())
     }
 
-    /// RequestTime the bytes from the object under the same key, copied by the server.
+    /// Takes the bytes from the object under the same key, copied by the server.
     async fn copy(&mut self, size: u64, step: u64, etag: &str) -> Result<()> {
-        let source = self.shared.source(&self.key);
-        let etag = object_metadata::quoted(etag);
+        let key = self.key.clone();
         let mut start = 0;
         while start < size {
-            let number = self.number()?;
-            self.room().await?;
             let last = (start + step).min(size) - 1;
-            let range = format!("bytes={start}-{last}");
-            let (shared, key, id) = (self.shared.clone(), self.key.clone(), self.id());
-            let (source, etag) = (source.clone(), etag.clone());
-            self.sending.spawn(async move {
-                let answer = shared.calls.send(RequestTime::Long, || {
-                    let request = shared.client.upload_part_copy().bucket(&shared.bucket);
-                    let request = request.key(&key).upload_id(&id).part_number(number);
-                    let request = request.copy_source(&source).copy_source_range(&range);
-                    request.copy_source_if_match(&etag).send()
-                });
-                let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
-                let copied = answer.copy_part_result().and_then(|result| result.e_tag());
-                let etag = copied.unwrap_or_default().to_owned();
-                Ok(Part { number, etag, md5: [0; 16] })
-            });
+            self.copied(&key, etag, Some(format!("bytes={start}-{last}"))).await?;
             start = last + 1;
         }
+        Ok(())
+    }
+
+    /// Starts copying an object with this etag, or a range of it, as the next part, once
+    /// fewer than `concurrency` are in flight.
+    pub(super) async fn copied(
+        &mut self,
+        from: &str,
+        etag: &str,
+        range: Option<String>,
+    ) -> Result<()> {
+        let number = self.number()?;
+        self.room().await?;
+        let (source, etag) = (self.shared.source(from), object_metadata::quoted(etag));
+        let (shared, key, id) = (self.shared.clone(), self.key.clone(), self.id());
+        self.sending.spawn(async move {
+            let answer = shared.calls.send(RequestTime::Long, || {
+                let request = shared.client.upload_part_copy().bucket(&shared.bucket);
+                let request = request.key(&key).upload_id(&id).part_number(number);
+                let request = request.copy_source(&source).set_copy_source_range(range.clone());
+                request.copy_source_if_match(&etag).send()
+            });
+            let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
+            let copied = answer.copy_part_result().and_then(|result| result.e_tag());
+            let etag = copied.unwrap_or_default().to_owned();
+            Ok(Part { number, etag, md5: [0; 16] })
+        });
         Ok(())
     }
 

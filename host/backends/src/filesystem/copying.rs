@@ -12,25 +12,42 @@ use storage_store::{Error, ObjectInfo, PutOptions, Result};
 /// The most bytes to copy in one system call.
 const PIECE: usize = 8 * 1024 * 1024;
 
-/// Copies the object with this etag. `None` if the object is another one by now, or
-/// if the kernel can't copy here; then nothing was done.
-pub(super) fn copy(
+/// Makes one object of the objects with these keys and etags, one after another. `None` if
+/// one of them is another one by now, or if the kernel can't copy here; then nothing was
+/// done.
+pub(super) fn join(
     root: Arc<Root>,
-    from: &str,
-    etag: &str,
+    parts: &[(String, String)],
     to: &str,
     options: &PutOptions,
 ) -> Result<Option<ObjectInfo>> {
+    root.check(to, options)?;
+    let mut temp = StagedFile::new(root.clone(), to)?;
+    for (from, etag) in parts {
+        if !append(&root, from, etag, &mut temp, parts.len() == 1)? {
+            return Ok(None);
+        }
+    }
+    root.publish(to, temp, options).map(Some)
+}
+
+/// Appends the object with this etag to a new file, of which it may be the `whole`. False if
+/// the object is another one by now, or if the kernel can't copy.
+fn append(
+    root: &Arc<Root>,
+    from: &str,
+    etag: &str,
+    temp: &mut StagedFile,
+    whole: bool,
+) -> Result<bool> {
     let (file, stat, info) = match root.open(from) {
-        Err(Error::NotFound) => return Ok(None),
+        Err(Error::NotFound) => return Ok(false),
         opened => opened?,
     };
     if info.etag.as_deref() != Some(etag) {
-        return Ok(None);
+        return Ok(false);
     }
-    root.check(to, options)?;
-    let mut temp = StagedFile::new(root.clone(), to)?;
-    let copied = match bytes(&file, &mut temp) {
+    let copied = match bytes(&file, temp, whole) {
         Ok(copied) => copied,
         Err(
             Errno::XDEV
@@ -39,22 +56,18 @@ pub(super) fn copy(
             | Errno::INVAL
             | Errno::PERM
             | Errno::BADF,
-        ) => return Ok(None),
-        Err(e) => return Err(root.error(to, e)),
+        ) => return Ok(false),
+        Err(e) => return Err(root.error(from, e)),
     };
     let now = rustix::fs::fstat(&file).map_err(|e| root.error(from, e))?;
-    // Another program wrote into the source file; an ordinary read will report
-    // that.
-    if version(&now) != version(&stat) || Some(copied) != info.size {
-        return Ok(None);
-    }
-    root.publish(to, temp, options).map(Some)
+    // If another program wrote into the source file, an ordinary read will report that.
+    Ok(version(&now) == version(&stat) && Some(copied) == info.size)
 }
 
-/// Copies all of `source` into the new file; returns the number of bytes.
-fn bytes(source: &OwnedFd, temp: &mut StagedFile) -> Result<u64, Errno> {
+/// Appends all of `source` to the new file; returns the number of bytes.
+fn bytes(source: &OwnedFd, temp: &mut StagedFile, whole: bool) -> Result<u64, Errno> {
     #[cfg(target_os = "linux")]
-    if rustix::fs::ioctl_ficlone(temp.file(), source).is_ok() {
+    if whole && rustix::fs::ioctl_ficlone(temp.file(), source).is_ok() {
         let size = rustix::fs::fstat(temp.file())?.st_size;
         return Ok(u64::try_from(size).unwrap_or(0));
     }

@@ -76,6 +76,17 @@ impl<N: Naming> ObjectStore for KeyMapped<N> {
         self.files.copy(&from, etag, &to, options).await
     }
 
+    async fn join(
+        &self,
+        parts: &[(String, String)],
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        let there = |(key, etag): &(String, String)| Ok((self.naming.path(key)?, etag.clone()));
+        let parts: Vec<(String, String)> = parts.iter().map(there).collect::<Result<_>>()?;
+        self.files.join(&parts, &self.naming.path(to)?, options).await
+    }
+
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }

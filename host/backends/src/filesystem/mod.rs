@@ -185,8 +185,17 @@ impl ObjectStore for Filesystem {
         to: &str,
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>> {
-        let (etag, to) = (etag.to_owned(), to.to_owned());
-        self.with(from, move |root, from| copying::copy(root, &from, &etag, &to, &options)).await
+        self.join(&[(from.to_owned(), etag.to_owned())], to, options).await
+    }
+
+    async fn join(
+        &self,
+        parts: &[(String, String)],
+        to: &str,
+        options: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        let parts = parts.to_vec();
+        self.with(to, move |root, to| copying::join(root, &parts, &to, &options)).await
     }
 
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {

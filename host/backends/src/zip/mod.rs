@@ -233,6 +233,15 @@ impl ObjectStore for Zip {
         Ok(None)
     }
 
+    async fn join(
+        &self,
+        _: &[(String, String)],
+        _: &str,
+        _: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(None)
     }

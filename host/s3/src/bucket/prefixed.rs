@@ -111,6 +111,15 @@ impl ObjectStore for Prefixed {
         Ok(None)
     }
 
+    async fn join(
+        &self,
+        _: &[(String, String)],
+        _: &str,
+        _: PutOptions,
+    ) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
+
     async fn locate(&self, key: &str, _: Access) -> Result<Option<(SharedStore, String)>> {
         Ok(Some((self.base.clone(), self.key(key)?)))
     }

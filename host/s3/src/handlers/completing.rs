@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage_store::objects::{Objects, Upload as Writing};
 use storage_store::source::Ended;
-use storage_store::{PutOptions, Trailer, request_context};
+use storage_store::{ObjectInfo, PutOptions, Trailer, request_context};
 
 /// How long a completing upload may take before the response begins. A response that has
 /// begun has a success status; until then a failure gets its own.
@@ -63,6 +63,18 @@ impl Request {
 }
 
 impl Request {
+    /// Refuses another checksum than the client sent.
+    fn check(&self, sum: Option<&Sum>) -> Result<()> {
+        let sent = sum.and_then(|sum| Some((sum, self.sent.of(sum.algorithm)?)));
+        match sent {
+            Some((sum, sent)) if sent != sum.value => {
+                let name = sum.algorithm.name();
+                Err(error!(BadDigest, "the parts together have another {name}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether an upload was completed by the same request.
     fn is_repeated(&self, call: &Call, done: &Completed) -> bool {
         done.request == self.fingerprint && done.by == call.user.name && done.key == call.key()
@@ -140,10 +152,11 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
         return Err(error!(InvalidRequest, "the upload was begun with type {}", kind(composite)));
     }
     let pieces = chosen::pieces(&parts, algorithm);
-    let composite = match composite {
+    let known = match composite {
         true => Sum::of_parts(algorithm, pieces.iter().filter_map(|p| p.sum.as_deref())),
-        false => None,
+        false => Sum::of_all(algorithm, pieces.iter().map(|p| (p.size, p.sum.as_deref()))),
     };
+    request.check(known.as_ref())?;
     let mut options = PutOptions {
         content_type: upload.content_type,
         metadata: upload.metadata,
@@ -152,22 +165,34 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
     options.metadata.extend(layout::keep(&pieces));
     let conditions = &request.conditions;
     conditions.apply(&bucket.objects, key, &mut options).await?;
-    let written = bucket.objects.write(key, options).await.map_err(|e| conditions.error(e))?;
-    let mut written = written.without_digest();
-    let mut hasher = composite.is_none().then(|| Hasher::new(algorithm));
-    let store = uploads.store()?;
-    let ended = pour(store, (&bucket.name, id), &parts, &mut written, &mut hasher).await?;
-    let sum = composite.or(hasher.map(Hasher::finish));
-    if let Some(sum) = &sum
-        && request.sent.of(algorithm).is_some_and(|sent| sent != sum.value)
-    {
-        let name = algorithm.name();
-        return Err(error!(BadDigest, "the parts together have another {name}"));
-    }
-    let metadata = sum.iter().map(|sum| sum.keep(size)).collect();
-    let trailer = Trailer { etag: Some(chosen::etag(&parts)), metadata };
-    let info = call.publish(key, written.finish_with(ended, trailer)).await?;
-    let info = info.map_err(|e| conditions.error(e))?;
+    let joined = match &known {
+        Some(sum) => within(call, id, &parts, options.clone(), sum, conditions).await?,
+        None => None,
+    };
+    let (info, sum) = match joined {
+        Some(info) => (info, known),
+        None => {
+            let written = bucket.objects.write(key, options).await;
+            let mut written = written.map_err(|e| conditions.error(e))?.without_digest();
+            // What the parts have become while they waited is found out, too.
+            let read = known.as_ref().is_none_or(|sum| !sum.composite);
+            let mut hasher = read.then(|| Hasher::new(algorithm));
+            let store = uploads.store()?;
+            let ended = pour(store, (&bucket.name, id), &parts, &mut written, &mut hasher).await?;
+            let poured = hasher.map(Hasher::finish);
+            if let (Some(known), Some(poured)) = (&known, &poured)
+                && known != poured
+            {
+                let why = format!("their {} is {}", algorithm.name(), poured.value);
+                return Err(internal("the parts of an upload are not as they came", &why));
+            }
+            let sum = poured.or(known);
+            request.check(sum.as_ref())?;
+            let trailer = trailer(&parts, sum.as_ref());
+            let info = call.publish(key, written.finish_with(ended, trailer)).await?;
+            (info.map_err(|e| conditions.error(e))?, sum)
+        }
+    };
     Ok(Completed {
         request: request.fingerprint,
         by: call.user.name.clone(),
@@ -175,6 +200,38 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
         etag: etag(&info).unwrap_or_default(),
         sum,
     })
+}
+
+/// What is known of an object once its parts are.
+fn trailer(parts: &[Part], sum: Option<&Sum>) -> Trailer {
+    let size = parts.iter().map(|part| part.size).sum();
+    let metadata = sum.iter().map(|sum| sum.keep(size)).collect();
+    Trailer { etag: Some(chosen::etag(parts)), metadata }
+}
+
+/// Makes the object within the backend that holds the parts, so that no bytes come here.
+/// Returns `None`, with nothing done, if it is in another place, or if that backend can't.
+async fn within(
+    call: &Arc<Call>,
+    id: &str,
+    parts: &[Part],
+    mut options: PutOptions,
+    sum: &Sum,
+    conditions: &OfWrite,
+) -> Result<Option<ObjectInfo>> {
+    let (bucket, store) = (call.bucket()?, call.endpoint.uploads.store()?);
+    let keys: Vec<_> = parts.iter().map(|part| part.key(&bucket.name, id)).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let etags: Option<Vec<_>> = parts.iter().map(|p| p.stored().map(str::to_owned)).collect();
+    let located = store.locate_join(&keys, &bucket.objects, call.key()).await;
+    let (Some(etags), Some(located)) = (etags, located) else { return Ok(None) };
+    options.absorb(trailer(parts, Some(sum)));
+    let joining = async move {
+        let etags: Vec<&str> = etags.iter().map(String::as_str).collect();
+        located.join(&etags, options).await
+    };
+    let joined = call.publish(call.key(), joining).await?;
+    joined.map_err(|error| conditions.error(error))
 }
 
 /// Writes the bytes of all parts.

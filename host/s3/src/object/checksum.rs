@@ -66,6 +66,15 @@ impl Algorithm {
         }
     }
 
+    fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Sha1 | Self::Sha256 => None,
+        }
+    }
+
     fn bytes(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
@@ -125,13 +134,10 @@ pub enum Hasher {
 
 impl Hasher {
     pub fn new(algorithm: Algorithm) -> Self {
-        let crc = |of| Self::Crc(algorithm, crc_fast::Digest::new(of));
-        match algorithm {
-            Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
-            Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
-            Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+        match (algorithm, algorithm.crc()) {
+            (_, Some(crc)) => Self::Crc(algorithm, crc_fast::Digest::new(crc)),
+            (Algorithm::Sha1, None) => Self::Sha1(Sha1::new()),
+            (_, None) => Self::Sha256(Sha256::new()),
         }
     }
 
@@ -154,16 +160,19 @@ impl Hasher {
     pub fn finish(self) -> Sum {
         let algorithm = self.algorithm();
         let value = match self {
-            Self::Crc(_, digest) => {
-                let all = digest.finalize().to_be_bytes();
-                let unused = all.len() - algorithm.bytes();
-                STANDARD.encode_to_string(all.get(unused..).unwrap_or_default())
-            }
+            Self::Crc(_, digest) => crc_text(algorithm, digest.finalize()),
             Self::Sha1(digest) => STANDARD.encode_to_string(digest.finalize()),
             Self::Sha256(digest) => STANDARD.encode_to_string(digest.finalize()),
         };
         Sum { algorithm, composite: false, value }
     }
+}
+
+/// A CRC in Base64.
+fn crc_text(algorithm: Algorithm, crc: u64) -> String {
+    let all = crc.to_be_bytes();
+    let unused = all.len() - algorithm.bytes();
+    STANDARD.encode_to_string(all.get(unused..).unwrap_or_default())
 }
 
 /// The checksums that a client sends.
@@ -228,6 +237,27 @@ impl Sum {
         }
         let sum = hasher.finish();
         Some(Self { composite: true, value: format!("{}-{count}", sum.value), ..sum })
+    }
+
+    /// The checksum of all bytes of parts with these sizes and checksums. `None` unless it
+    /// is a CRC, which alone can be combined.
+    pub fn of_all<'a>(
+        algorithm: Algorithm,
+        parts: impl IntoIterator<Item = (u64, Option<&'a str>)>,
+    ) -> Option<Self> {
+        let crc = algorithm.crc()?;
+        let mut all = None;
+        for (size, sum) in parts {
+            let mut bytes = [0; 8];
+            let sum = STANDARD.decode_to_vec(sum?).ok()?;
+            bytes.get_mut(8_usize.checked_sub(sum.len())?..)?.copy_from_slice(&sum);
+            let sum = u64::from_be_bytes(bytes);
+            all = Some(match all {
+                None => sum,
+                Some(before) => crc_fast::checksum_combine(crc, before, sum, size),
+            });
+        }
+        Some(Self { algorithm, composite: false, value: crc_text(algorithm, all?) })
     }
 
     /// The S3 name of its type.
@@ -308,6 +338,23 @@ mod tests {
             ["", "CRC32", "CRC9 FULL_OBJECT x 5", "CRC32 COMPOSITE", "CRC32 COMPOSITE x 6"]
         {
             assert_eq!(Sum::kept(strange, Some(5)), None, "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn checksums_of_parts_are_combined_if_they_are_crcs() {
+        let all = b"several parts, one of which is empty";
+        for algorithm in Algorithm::ALL {
+            let parts = [&all[..7], &all[7..7], &all[7..8], &all[8..]];
+            let sums = parts.map(|part| sum(algorithm, part).value);
+            let told = |sums: &[String]| {
+                let sums = sums.iter().map(|sum| Some(sum.as_str()));
+                let sizes = parts.iter().map(|part| part.len() as u64);
+                Sum::of_all(algorithm, sizes.zip(sums))
+            };
+            let wanted = Some(sum(algorithm, all)).filter(|_| algorithm.crc().is_some());
+            assert_eq!(told(&sums), wanted);
+            assert_eq!(Sum::of_all(algorithm, [(5, Some(sums[0].as_str())), (1, None)]), None);
         }
     }
 

@@ -49,9 +49,19 @@ impl Part {
         Some(Self { number, md5, size: info.size?, sum, modified, stored: info.etag.clone() })
     }
 
+    /// Its key in the store.
+    pub fn key(&self, bucket: &str, id: &str) -> String {
+        keys::part(bucket, id, self.number)
+    }
+
+    /// Its etag in the store, by which it can be told from one that replaces it.
+    pub fn stored(&self) -> Option<&str> {
+        self.stored.as_deref()
+    }
+
     /// Opens the part. Fails if another one has replaced it.
     pub async fn open(&self, store: &Objects, bucket: &str, id: &str) -> Result<Source> {
-        let key = keys::part(bucket, id, self.number);
+        let key = self.key(bucket, id);
         let options = ReadOptions { if_match: self.stored.clone(), ..ReadOptions::default() };
         store.read(&key, options).await.map_err(|error| match error {
             StoreError::NotFound | StoreError::PreconditionFailed => {

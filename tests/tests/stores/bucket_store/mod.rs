@@ -483,6 +483,54 @@ async fn deleting_under_a_condition_is_done_or_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn objects_are_joined_by_the_server_where_they_can_be_parts() -> Result<()> {
+    let node = garage::shared()?;
+    for config in [node.config(&node.bucket()?), moto::shared()?.bucket()?] {
+        let store = open(with(config, json!({"part_size": PART, "conditional": false}))).await?;
+        let (mut parts, mut all) = (Vec::new(), Vec::new());
+        for (key, length) in [("a b/ü+?&%", PART), ("large", PART + 7), ("last", 5)] {
+            let data = random(length, length as u64);
+            // An own etag, which the server doesn't know.
+            let options =
+                PutOptions { etag: Some(format!("own of {length}")), ..PutOptions::default() };
+            let info = store.put(key, data.clone().into(), options).await?;
+            parts.push((key.to_owned(), info.etag.context("an etag")?));
+            all.extend(data);
+        }
+        let options = PutOptions {
+            content_type: Some("text/plain".to_owned()),
+            metadata: vec![(":checksum".to_owned(), "x".to_owned())],
+            etag: Some("of all".to_owned()),
+            ..PutOptions::default()
+        };
+        let joined = store.join(&parts, "to/all", options.clone()).await?;
+        let joined = joined.context("it was not joined")?;
+        let found = store.stat("to/all").await?;
+        ensure!(
+            (&found.etag, &found.metadata, found.size)
+                == (&options.etag, &options.metadata, joined.size),
+            "{found:?}"
+        );
+        ensure!(
+            joined.size == Some(all.len() as u64) && found.content_type == options.content_type
+        );
+        ensure!(read(&store, "to/all").await? == all, "other bytes");
+        let listed = store.list(ListOptions { prefix: "to/".to_owned(), ..Default::default() });
+        ensure!(listed.await?.entries[0].info.etag == options.etag, "it is listed otherwise");
+        // One too small for a part, one that changed, one that is missing.
+        let turned: Vec<_> = parts.iter().rev().cloned().collect();
+        ensure!(store.join(&turned, "none", options.clone()).await?.is_none());
+        for wrong in [("large", "another"), ("missing", "own of 5")] {
+            let wrong = vec![parts[0].clone(), (wrong.0.to_owned(), wrong.1.to_owned())];
+            ensure!(store.join(&wrong, "none", options.clone()).await?.is_none());
+        }
+        ensure!(!store.exists("none").await?);
+        store.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn small_objects_are_copied_by_the_server_and_others_left_to_be_carried() -> Result<()> {
     let node = garage::shared()?;
     let garage = open(with(node.config(&node.bucket()?), json!({"part_size": PART}))).await?;
