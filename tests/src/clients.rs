@@ -106,7 +106,36 @@ pub fn script_with(
     args: &[&str],
     environment: &[(&str, &str)],
 ) -> Result<String> {
-    let bin = bin()?;
+    script_by(&[bin()?], server, name, args, environment)
+}
+
+/// Like [`script`], with the Python packages of `tests/python/programs.txt`. `debian` is a
+/// program that it needs, from the Debian package of this name.
+pub fn program_script(
+    server: &Server,
+    name: &str,
+    args: &[&str],
+    debian: Option<&str>,
+) -> Result<String> {
+    if let Some(program) = debian {
+        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output()?;
+        ensure!(
+            found.status.success(),
+            "{program} is not in PATH; `apt-get install {program}` gets it"
+        );
+    }
+    let bins = [venv("programs", "python/programs.txt")?, bin()?];
+    script_by(&bins, server, name, args, &[])
+}
+
+/// Runs a script with the programs in these folders; the first has Python.
+fn script_by(
+    bins: &[PathBuf],
+    server: &Server,
+    name: &str,
+    args: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<String> {
     let (mut command, folder) = match Path::new(name).extension().and_then(|e| e.to_str()) {
         Some("sh") => (Command::new("bash"), "shell"),
         Some("cjs") => {
@@ -114,13 +143,17 @@ pub fn script_with(
             node.env("NODE_PATH", node_modules()?);
             (node, "js")
         }
-        _ => (Command::new(bin.join("python")), "python"),
+        _ => {
+            let bin = bins.first().context("no Python")?;
+            (Command::new(bin.join("python")), "python")
+        }
     };
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let mut path: Vec<String> = bins.iter().map(|bin| bin.display().to_string()).collect();
+    path.extend(std::env::var("PATH"));
     let printed = run(command
         .arg(here(folder).join(name))
         .args(args)
-        .env("PATH", path)
+        .env("PATH", path.join(":"))
         .env("ENDPOINT", server.endpoint())
         .env("AWS_ACCESS_KEY_ID", crate::server::ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", crate::server::SECRET_KEY)

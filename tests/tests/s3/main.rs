@@ -9,6 +9,7 @@ mod direct_access;
 mod hosts;
 mod malicious_xml;
 mod overload;
+mod programs;
 mod serving;
 mod signatures;
 mod smuggling;
