@@ -70,7 +70,8 @@ rclone copyto "$there/moved 🚀" "$work/moved"
 same "a copy" "$source/large.bin" "$work/moved"
 rclone copyto "$there/copy in parts" "$work/parts"
 same "a copy in parts" "$source/large.bin" "$work/parts"
-equal "what was moved away" "$(rclone lsf --files-only "$there" --include 'copy +*')" ""
+left=$(rclone lsf --files-only "$there" --include 'copy +*')
+equal "what was moved away" "$left" ""
 did copy
 
 # -- presigned
@@ -94,5 +95,6 @@ rclone deletefile "$there/odd/a+b %2B"
 equal "the number of odd keys, less one" "$(keys "$there/odd" | wc -l)" 3
 rclone purge "$there/tree"
 rclone delete "$there"
-equal "the empty bucket" "$(keys "$there")" ""
+left=$(keys "$there")
+equal "the empty bucket" "$left" ""
 did delete

@@ -49,7 +49,8 @@ did range
 
 # -- sync, in and out: what is the same stays, what is gone goes
 
-equal "a sync with nothing to do" "$(s3 sync "$source/" "s3://$bucket/tree/")" ""
+left=$(s3 sync "$source/" "s3://$bucket/tree/")
+equal "a sync with nothing to do" "$left" ""
 cp -r "$source" "$work/changed"
 rm "$work/changed/plain.txt"
 echo "not what it was" > "$work/changed/one.bin"
@@ -91,5 +92,6 @@ equal "the number of odd keys" "$(keys "s3://$bucket/odd/" | wc -l)" 8
 s3 del --quiet "s3://$bucket/odd/two//slashes"
 refused "reading what was deleted" s3 get "s3://$bucket/odd/two//slashes" -
 s3 del --quiet --recursive --force "s3://$bucket"
-equal "the empty bucket" "$(s3 ls --recursive "s3://$bucket")" ""
+left=$(s3 ls --recursive "s3://$bucket")
+equal "the empty bucket" "$left" ""
 did delete

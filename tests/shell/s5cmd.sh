@@ -37,7 +37,8 @@ did download
 
 # -- sync, in and out: what is the same stays, what is gone goes
 
-equal "a sync with nothing to do" "$(s5 sync "$source/" "s3://$bucket/tree/")" ""
+left=$(s5 sync "$source/" "s3://$bucket/tree/")
+equal "a sync with nothing to do" "$left" ""
 cp -r "$source" "$work/changed"
 rm "$work/changed/plain.txt"
 echo "longer than it was, and newer" > "$work/changed/one.bin"
@@ -76,5 +77,6 @@ equal "the number of odd keys" "$(keys "s3://$bucket/odd/*" | wc -l)" 7
 quietly rm "s3://$bucket/odd/two//slashes"
 refused "reading what was deleted" s5 cat "s3://$bucket/odd/two//slashes"
 quietly rm "s3://$bucket/*"
-equal "the empty bucket" "$(s5 ls "s3://$bucket")" ""
+left=$(s5 ls "s3://$bucket")
+equal "the empty bucket" "$left" ""
 did delete
