@@ -53,7 +53,11 @@ impl Root {
                 return Err(error);
             }
         };
-        self.settle(&file, &made, homes, options)?;
+        if let Err(error) = self.settle(&file, &temp, &made, homes, options) {
+            // Whatever it was: the object can be seen.
+            let _ = file.sync(&made);
+            return Err(error);
+        }
         drop(lock);
         file.sync(&made).map_err(|e| self.unsynced(key, "written", e))?;
         Ok(info)
@@ -102,6 +106,7 @@ impl Root {
     fn settle(
         &self,
         file: &TreeFile<'_>,
+        temp: &StagedFile,
         made: &[String],
         homes: Homes,
         options: &PutOptions,
@@ -114,19 +119,22 @@ impl Root {
         if !self.is_there(&other)? {
             return Ok(());
         }
-        // Nobody had one, and this process has put no other: another process has. Of the
-        // two, none may believe that it was the first unless the other one gives in.
-        if options.if_absent && homes == Homes::Both {
-            self.unlink(file)?;
+        // Another process has put the other one. It may believe to have been the first, and
+        // an odd one would not be seen: this one gives in.
+        let is_odd = file.tree.form() == Form::Odd;
+        if homes == Homes::Both && (options.if_absent || is_odd) {
+            let own = rustix::fs::fstat(temp.file()).map_err(|e| self.error(file.key, e))?;
+            self.unlink(file, Some(own.st_ino))?;
             file.sync_removal().map_err(|e| self.unsynced(file.key, "deleted", e))?;
-            return Err(Error::AlreadyExists);
+            return Err(match options.if_absent {
+                true => Error::AlreadyExists,
+                false => self.busy(file.key),
+            });
         }
         // An odd object would come back once this one is deleted. It goes when this one
         // is sure to stay.
-        if file.tree.form() == Form::Plain {
-            file.sync(made).map_err(|e| self.unsynced(file.key, "written", e))?;
-            self.remove_odd(file.key)?;
-        }
+        file.sync(made).map_err(|e| self.unsynced(file.key, "written", e))?;
+        self.remove_odd(file.key)?;
         Ok(())
     }
 
@@ -140,6 +148,8 @@ impl Root {
         let placed = self.try_to_place(file, temp, options, &mut made);
         if placed.is_err() && !made.is_empty() {
             file.prune();
+            // Another put may be about to use them; this takes them off the list of new ones.
+            let _ = file.sync(&made);
         }
         placed.map(|()| made)
     }
@@ -250,7 +260,7 @@ impl Root {
             Homes::Plain => self.is_there(&file)? && self.remove_odd(key)?,
             Homes::Odd | Homes::Both => self.remove_odd(key)?,
         };
-        let plain = homes != Homes::Odd && self.unlink(&file)?;
+        let plain = homes != Homes::Odd && self.unlink(&file, None)?;
         drop(lock);
         match (plain, odd) {
             (true, _) => file.sync_removal().map_err(|e| self.unsynced(key, "deleted", e)),
@@ -264,24 +274,28 @@ impl Root {
     fn remove_odd(&self, key: &str) -> Result<bool> {
         let Some(odd) = self.odd()? else { return Ok(false) };
         let file = odd.file(key);
-        let found = self.unlink(&file)?;
+        let found = self.unlink(&file, None)?;
         if found {
             file.sync_removal().map_err(|e| self.unsynced(key, "deleted", e))?;
         }
         Ok(found)
     }
 
-    /// Removes a file, but not its folders. Returns whether there was one.
-    fn unlink(&self, file: &TreeFile<'_>) -> Result<bool> {
+    /// Removes a file, but not its folders; with `only`, if it is that inode. Returns whether
+    /// there was one.
+    fn unlink(&self, file: &TreeFile<'_>, only: Option<u64>) -> Result<bool> {
         let found = file.parent().and_then(|(parent, name)| {
             let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            if only.is_some_and(|inode| inode != stat.st_ino) {
+                return Err(Errno::NOENT);
+            }
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => {
                     let gone = rustix::fs::unlinkat(&parent, name, AtFlags::empty());
                     // Another process has put a folder there.
                     gone.map_err(|e| if e == Errno::ISDIR { Errno::NOENT } else { e })?;
                 }
-                FileType::Symlink => return Err(Errno::LOOP),
+                FileType::Symlink if file.tree.form() == Form::Plain => return Err(Errno::LOOP),
                 _ => return Err(Errno::NOENT),
             }
             Ok(stat)

@@ -159,6 +159,13 @@ impl Root {
     }
 
     fn odd_error(&self, error: Errno) -> Error {
+        if matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP) {
+            let shown = self.odd_directory();
+            return Error::Other(format!(
+                "{}: it is no directory, or was removed; objects are kept there",
+                shown.display()
+            ));
+        }
         errno::at(&self.odd_directory().display().to_string(), error)
     }
 
