@@ -222,7 +222,7 @@ impl ObjectStore for Memory {
         _: &[(String, String)],
         _: &str,
         _: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         Ok(None)
     }
 

@@ -1,6 +1,8 @@
 //! Copies that a backend makes, without the bytes coming here.
 
-use crate::object_store::{Access, Error, ObjectInfo, PutOptions, Result, SharedStore, check_key};
+use crate::object_store::{
+    Access, Error, ObjectInfo, PutOptions, Result, SharedStore, Trailer, Writer, check_key,
+};
 use std::sync::Arc;
 
 /// A copy of one object, or of several one after another, that one backend can make, since
@@ -53,15 +55,17 @@ impl LocatedCopy {
         self.told(self.backend.copy(source, etag, &self.target, options).await)
     }
 
-    /// Makes one object of all sources, which have these etags; otherwise like
-    /// [`copy`](Self::copy).
-    pub async fn join(&self, etags: &[&str], options: PutOptions) -> Result<Option<ObjectInfo>> {
+    /// Starts a write of one object that has the bytes of all sources, which have these
+    /// etags; otherwise like [`copy`](Self::copy).
+    pub async fn join(&self, etags: &[&str], options: PutOptions) -> Result<Option<Joined>> {
         if etags.len() != self.sources.len() || !self.may_copy(&options)? {
             return Ok(None);
         }
         let etags = etags.iter().map(|etag| (*etag).to_owned());
         let parts: Vec<(String, String)> = self.sources.iter().cloned().zip(etags).collect();
-        self.told(self.backend.join(&parts, &self.target, options).await)
+        let writer = self.told(self.backend.join(&parts, &self.target, options).await)?;
+        let (key, target) = (self.key.clone(), self.target.clone());
+        Ok(writer.map(|writer| Joined { writer, key, target }))
     }
 
     /// Whether every store on the way offers what the options ask for.
@@ -72,6 +76,22 @@ impl LocatedCopy {
 
     fn told<T>(&self, copied: Result<T>) -> Result<T> {
         copied.map_err(|error| error.with_key(&self.key, &self.target))
+    }
+}
+
+/// An object that has its bytes and is not published yet. Dropping it leaves nothing.
+pub struct Joined {
+    writer: Box<dyn Writer>,
+    key: String,
+    target: String,
+}
+
+impl Joined {
+    /// Publishes the object. `Unsupported`, with nothing done, if the backend finds only
+    /// now that it can't join the sources.
+    pub async fn finish(self) -> Result<ObjectInfo> {
+        let finished = self.writer.finish(Trailer::default()).await;
+        finished.map_err(|error| error.with_key(&self.key, &self.target))
     }
 }
 

@@ -36,7 +36,8 @@ pub async fn conditionally<T, F: Future<Output = Result<T>>>(
 
 /// An object store.
 ///
-/// No method has a default: a wrapper that forgot one would be bypassed.
+/// No method but [`join`](Self::join) has a default: a wrapper that forgot one would be
+/// bypassed.
 /// Dropping a returned future cancels the operation, which then has happened
 /// completely or not at all.
 #[async_trait]
@@ -75,18 +76,19 @@ pub trait ObjectStore: Send + Sync + 'static {
         to: &str,
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>>;
-    /// Makes one object, `to`, of objects of this store, one after another, if each still
-    /// has its etag: atomically like [`put`](Self::put), without transferring the bytes
-    /// here. `parts` are keys with their etags.
+    /// Starts a write of `to` that has the bytes of objects of this store, one after
+    /// another, without transferring them here. `parts` are keys with their etags. The
+    /// write is finished with an empty trailer: `options` has the etag and all metadata.
     ///
     /// Returns `None`, with nothing done, if the store can't join these objects or one has
-    /// changed. The caller then reads and writes.
+    /// changed. The caller then reads and writes, as it does if finishing is
+    /// `Unsupported`.
     async fn join(
         &self,
         _parts: &[(String, String)],
         _to: &str,
         _options: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         Ok(None)
     }
     /// The store and key where an operation of this access may be done instead,

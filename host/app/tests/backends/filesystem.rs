@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use storage_host::store::{DeleteOptions, Error, PutOptions, ReadOptions, SharedStore};
+use storage_host::store::{DeleteOptions, Error, PutOptions, ReadOptions, SharedStore, Trailer};
 
 const KIND: &str = "FilesystemStore";
 
@@ -84,21 +84,27 @@ async fn objects_are_joined_in_the_order_and_the_versions_that_were_meant() {
         ..PutOptions::default()
     };
     for to in ["joined", "parts/1", "parts/1/joined"] {
-        let info = store.join(&parts, to, own.clone()).await.unwrap().unwrap();
+        let joined = store.join(&parts, to, own.clone()).await.unwrap().unwrap();
+        let info = joined.finish(Trailer::default()).await.unwrap();
         assert_eq!((info.size, info.etag.as_deref()), (Some(all.len() as u64), Some("own")));
         assert_eq!(store.stat(to).await.unwrap(), info);
         assert_eq!(store.get(to, ReadOptions::default()).await.unwrap().1, all);
         if to == "parts/1" {
-            assert_eq!(store.join(&parts, "none", own.clone()).await, Ok(None), "it has changed");
+            let joined = store.join(&parts, "none", own.clone()).await;
+            assert!(matches!(joined, Ok(None)), "it has changed");
             parts[0].1 = "own".to_owned();
             all = [&all[..], &all[3_000_001..]].concat();
         }
     }
     parts.push(("missing".to_owned(), "x".to_owned()));
-    assert_eq!(store.join(&parts, "none", own.clone()).await, Ok(None));
-    let absent = PutOptions { if_absent: true, ..own };
-    let refused = store.join(&parts[..1], "joined", absent).await;
-    assert_eq!(refused, Err(Error::AlreadyExists));
+    assert!(matches!(store.join(&parts, "none", own.clone()).await, Ok(None)));
+    let absent = PutOptions { if_absent: true, ..own.clone() };
+    let refused = store.join(&parts[..1], "joined", absent.clone()).await;
+    assert!(matches!(refused, Err(Error::AlreadyExists)));
+    let late = store.join(&parts[..1], "late", absent).await.unwrap().unwrap();
+    put(&*store, "late", "first").await;
+    assert_eq!(late.finish(Trailer::default()).await.unwrap_err(), Error::AlreadyExists);
+    drop(store.join(&parts[..1], "none", own).await.unwrap().unwrap());
     assert!(!store.exists("none").await.unwrap());
 }
 

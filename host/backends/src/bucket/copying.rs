@@ -5,10 +5,12 @@ use super::object_metadata::{self, Digest, Headers};
 use super::retry::RequestTime;
 use super::shared::Shared;
 use super::upload::{PARTS, Upload};
+use async_trait::async_trait;
 use aws_sdk_s3::types::MetadataDirective;
-use futures::{StreamExt, TryStreamExt, stream};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
 use std::sync::Arc;
-use storage_store::{Error, ObjectInfo, PutOptions, Result};
+use storage_store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
 
 /// Copies an object on the server if that preserves everything: the source was
 /// written in one piece, without a custom etag or `storage-…` entries, and the
@@ -74,57 +76,85 @@ struct Source {
     size: u64,
 }
 
-/// Makes one object of others on the server. `None` if they can't be parts of an upload, or
-/// one has changed; then nothing was done.
+/// An upload whose parts the server has copied.
+struct Joined {
+    shared: Arc<Shared>,
+    key: String,
+    options: PutOptions,
+    upload: Upload,
+    size: u64,
+}
+
+/// Starts a write whose bytes the server copies from other objects. `None` if they can't be
+/// parts of an upload, or one has changed; then nothing was done.
 pub(super) async fn join(
     shared: &Arc<Shared>,
     parts: &[(String, String)],
     to: &str,
-    options: &PutOptions,
-) -> Result<Option<ObjectInfo>> {
-    let condition = Condition::new(shared, to, options).await?;
+    options: PutOptions,
+) -> Result<Option<Box<dyn Writer>>> {
+    let condition = Condition::new(shared, to, &options).await?;
+    if matches!(condition, Condition::Absent) && shared.exists(to).await? {
+        return Err(Error::AlreadyExists);
+    }
     if parts.len() > usize::try_from(PARTS).unwrap_or_default() {
         return Ok(None);
     }
     let found = parts.iter().cloned().map(|(key, etag)| source(shared.clone(), key, etag));
-    let found = stream::iter(found.collect::<Vec<_>>());
-    let found: Option<Vec<Source>> =
-        found.buffered(shared.concurrency).try_collect::<Vec<_>>().await?.into_iter().collect();
-    let Some((last, others)) = found.as_deref().and_then(<[Source]>::split_last) else {
+    let found = stream::iter(found.collect::<Vec<_>>()).buffered(shared.concurrency);
+    let Some(sources) = found.collect::<Vec<_>>().await.into_iter().collect::<Option<Vec<_>>>()
+    else {
         return Ok(None);
     };
+    let Some((last, others)) = sources.split_last() else { return Ok(None) };
     let fits = |source: &Source| PART_SIZES.contains(&source.size);
     if !others.iter().all(fits) || !(1..=*PART_SIZES.end()).contains(&last.size) {
         return Ok(None);
     }
     // Readers can check the parts only if those have one size, and an MD5 as etag.
-    let headers = Headers::new(options, true, &Digest::Unknown)?;
-    let mut upload = Upload::create(shared, to, options, headers).await?;
+    let headers = Headers::new(&options, true, &Digest::Unknown)?;
+    let mut upload = Upload::create(shared, to, &options, headers).await?;
     let copied = async {
-        for Source { key, etag, .. } in others.iter().chain([last]) {
+        for Source { key, etag, .. } in &sources {
             upload.copied(key, etag, None).await?;
         }
         upload.gather().await
     };
     match copied.await {
         Ok(()) => {}
-        // One was replaced or deleted meanwhile, or the server can't copy.
-        Err(Error::NotFound | Error::PreconditionFailed | Error::Unsupported(_)) => {
+        Err(error @ Error::Unavailable(_)) => return Err(error),
+        // One was replaced or deleted meanwhile, or the server does not copy it.
+        Err(error) => {
+            tracing::debug!(target: "storage", %error, "objects are not joined");
             return Ok(None);
         }
-        Err(error) => return Err(error),
     }
-    let size = others.iter().chain([last]).map(|source| source.size).sum();
-    let (etag, _) = upload.complete(&condition).await?;
-    Ok(Some(object_metadata::written(options, size, &etag)))
+    let size = sources.iter().map(|source| source.size).sum();
+    let (shared, key) = (shared.clone(), to.to_owned());
+    Ok(Some(Box::new(Joined { shared, key, options, upload, size })))
 }
 
-/// The object with this etag; `None` if it is another one by now.
-async fn source(shared: Arc<Shared>, key: String, etag: String) -> Result<Option<Source>> {
-    let found = match shared.head(&key).await {
-        Err(Error::NotFound) => return Ok(None),
-        found => found?,
-    };
-    let size = found.info.size.filter(|_| found.info.etag.as_ref() == Some(&etag));
-    Ok(size.map(|size| Source { key, etag: found.etag, size }))
+#[async_trait]
+impl Writer for Joined {
+    async fn push(&mut self, _: Bytes) -> Result<()> {
+        Err(Error::Unsupported("what is joined takes no more bytes".to_owned()))
+    }
+
+    async fn finish(self: Box<Self>, _: Trailer) -> Result<ObjectInfo> {
+        let condition = Condition::new(&self.shared, &self.key, &self.options).await?;
+        match self.upload.complete(&condition).await {
+            Ok((etag, _)) => Ok(object_metadata::written(&self.options, self.size, &etag)),
+            // It was refused, as by a server that wants parts of one size.
+            Err(Error::Other(why)) => Err(Error::Unsupported(why)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The object with this etag; `None` if it is another one by now, or can't be looked at: an
+/// ordinary read says why.
+async fn source(shared: Arc<Shared>, key: String, etag: String) -> Option<Source> {
+    let found = shared.head(&key).await.ok()?;
+    let size = found.info.size.filter(|_| found.info.etag.as_ref() == Some(&etag))?;
+    Some(Source { key, etag: found.etag, size })
 }

@@ -212,9 +212,9 @@ impl ObjectStore for Bucket {
         parts: &[(String, String)],
         to: &str,
         options: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         self.shared.check(to)?;
-        copying::join(&self.shared, parts, to, &options).await
+        copying::join(&self.shared, parts, to, options).await
     }
 
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {

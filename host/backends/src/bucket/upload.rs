@@ -11,6 +11,7 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use storage_contract::etag::is_md5;
 use storage_store::{Error, PutOptions, Result};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -168,8 +169,21 @@ impl Upload {
             });
             let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
             let copied = answer.copy_part_result().and_then(|result| result.e_tag());
-            let etag = copied.unwrap_or_default().to_owned();
-            Ok(Part { number, etag, md5: [0; 16] })
+            let Some(copied) = copied.filter(|copied| !copied.is_empty()) else {
+                // It may have taken the request for a part without bytes.
+                return Err(Error::Unsupported(format!(
+                    "{}: the server did not say what it copied",
+                    shared.at(&key)
+                )));
+            };
+            let (is, was) = (object_metadata::unquoted(copied), object_metadata::unquoted(&etag));
+            if range.is_none() && is_md5(is) && is_md5(was) && is != was {
+                // It does not act on the condition.
+                return Err(Error::PreconditionFailed);
+            }
+            let mut md5 = [0; 16];
+            let _ = hex::decode_to_slice(is, &mut md5);
+            Ok(Part { number, etag: copied.to_owned(), md5 })
         });
         Ok(())
     }

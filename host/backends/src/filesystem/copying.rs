@@ -7,44 +7,57 @@ use super::staged_file::StagedFile;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::sync::Arc;
-use storage_store::{Error, ObjectInfo, PutOptions, Result};
+use storage_store::{ObjectInfo, PutOptions, Result};
 
 /// The most bytes to copy in one system call.
 const PIECE: usize = 8 * 1024 * 1024;
 
-/// Makes one object of the objects with these keys and etags, one after another. `None` if
-/// one of them is another one by now, or if the kernel can't copy here; then nothing was
-/// done.
-pub(super) fn join(
+/// Copies the object with this etag. `None` if it is another one by now, or if the kernel
+/// can't copy here; then nothing was done.
+pub(super) fn copy(
     root: Arc<Root>,
-    parts: &[(String, String)],
+    from: &str,
+    etag: &str,
     to: &str,
     options: &PutOptions,
 ) -> Result<Option<ObjectInfo>> {
+    let source = (from.to_owned(), etag.to_owned());
+    match join(&root, &[source], to, options)? {
+        Some(temp) => root.publish(to, temp, options).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A file with the bytes of the objects with these keys and etags, one after another.
+/// `None` as for [`copy`].
+pub(super) fn join(
+    root: &Arc<Root>,
+    parts: &[(String, String)],
+    to: &str,
+    options: &PutOptions,
+) -> Result<Option<StagedFile>> {
     root.check(to, options)?;
     let mut temp = StagedFile::new(root.clone(), to)?;
-    for (from, etag) in parts {
-        if !append(&root, from, etag, &mut temp, parts.len() == 1)? {
+    for part in parts {
+        if !append(root, part, to, &mut temp, parts.len() == 1)? {
             return Ok(None);
         }
     }
-    root.publish(to, temp, options).map(Some)
+    Ok(Some(temp))
 }
 
 /// Appends the object with this etag to a new file, of which it may be the `whole`. False if
 /// the object is another one by now, or if the kernel can't copy.
 fn append(
     root: &Arc<Root>,
-    from: &str,
-    etag: &str,
+    (from, etag): &(String, String),
+    to: &str,
     temp: &mut StagedFile,
     whole: bool,
 ) -> Result<bool> {
-    let (file, stat, info) = match root.open(from) {
-        Err(Error::NotFound) => return Ok(false),
-        opened => opened?,
-    };
-    if info.etag.as_deref() != Some(etag) {
+    // If it can't be read, an ordinary read says why.
+    let Ok((file, stat, info)) = root.open(from) else { return Ok(false) };
+    if info.etag.as_ref() != Some(etag) {
         return Ok(false);
     }
     let copied = match bytes(&file, temp, whole) {
@@ -57,7 +70,7 @@ fn append(
             | Errno::PERM
             | Errno::BADF,
         ) => return Ok(false),
-        Err(e) => return Err(root.error(from, e)),
+        Err(e) => return Err(root.error(to, e)),
     };
     let now = rustix::fs::fstat(&file).map_err(|e| root.error(from, e))?;
     // If another program wrote into the source file, an ordinary read will report that.

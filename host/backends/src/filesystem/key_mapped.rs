@@ -81,7 +81,7 @@ impl<N: Naming> ObjectStore for KeyMapped<N> {
         parts: &[(String, String)],
         to: &str,
         options: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         let there = |(key, etag): &(String, String)| Ok((self.naming.path(key)?, etag.clone()));
         let parts: Vec<(String, String)> = parts.iter().map(there).collect::<Result<_>>()?;
         self.files.join(&parts, &self.naming.path(to)?, options).await

@@ -185,7 +185,8 @@ impl ObjectStore for Filesystem {
         to: &str,
         options: PutOptions,
     ) -> Result<Option<ObjectInfo>> {
-        self.join(&[(from.to_owned(), etag.to_owned())], to, options).await
+        let (etag, to) = (etag.to_owned(), to.to_owned());
+        self.with(from, move |root, from| copying::copy(root, &from, &etag, &to, &options)).await
     }
 
     async fn join(
@@ -193,9 +194,13 @@ impl ObjectStore for Filesystem {
         parts: &[(String, String)],
         to: &str,
         options: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         let parts = parts.to_vec();
-        self.with(to, move |root, to| copying::join(root, &parts, &to, &options)).await
+        let joined = self.with(to, move |root, to| {
+            let temp = copying::join(&root, &parts, &to, &options)?;
+            Ok(temp.map(|temp| FileWriter::of(root, to, options, temp)))
+        });
+        Ok(joined.await?.map(|writer| Box::new(writer) as Box<dyn Writer>))
     }
 
     async fn locate(&self, _: &str, _: Access) -> Result<Option<(SharedStore, String)>> {

@@ -64,6 +64,12 @@ impl FileWriter {
         Ok(Self { root, key, options, file: Written::None, held, small, length: 0 })
     }
 
+    /// A write that has all its bytes.
+    pub(super) fn of(root: Arc<Root>, key: String, options: PutOptions, temp: StagedFile) -> Self {
+        let (held, small) = (Vec::new(), BytesMut::new());
+        Self { root, key, options, file: Written::File(temp), held, small, length: 0 }
+    }
+
     fn take(&mut self) -> Vec<Bytes> {
         self.length = 0;
         self.keep_small();

@@ -155,7 +155,7 @@ impl ObjectStore for Indexed {
         _: &[(String, String)],
         _: &str,
         _: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         Ok(None)
     }
 

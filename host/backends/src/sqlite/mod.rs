@@ -215,7 +215,7 @@ impl ObjectStore for Sqlite {
         _: &[(String, String)],
         _: &str,
         _: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         Ok(None)
     }
 

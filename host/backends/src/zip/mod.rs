@@ -238,7 +238,7 @@ impl ObjectStore for Zip {
         _: &[(String, String)],
         _: &str,
         _: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         Ok(None)
     }
 

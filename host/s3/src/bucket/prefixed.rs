@@ -116,7 +116,7 @@ impl ObjectStore for Prefixed {
         _: &[(String, String)],
         _: &str,
         _: PutOptions,
-    ) -> Result<Option<ObjectInfo>> {
+    ) -> Result<Option<Box<dyn Writer>>> {
         Ok(None)
     }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage_store::objects::{Objects, Upload as Writing};
 use storage_store::source::Ended;
-use storage_store::{ObjectInfo, PutOptions, Trailer, request_context};
+use storage_store::{Error as StoreError, ObjectInfo, PutOptions, Trailer, request_context};
 
 /// How long a completing upload may take before the response begins. A response that has
 /// begun has a success status; until then a failure gets its own.
@@ -153,7 +153,7 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
     }
     let pieces = chosen::pieces(&parts, algorithm);
     let known = match composite {
-        true => Sum::of_parts(algorithm, pieces.iter().filter_map(|p| p.sum.as_deref())),
+        true => Sum::of_parts(algorithm, pieces.iter().map(|p| p.sum.as_deref())),
         false => Sum::of_all(algorithm, pieces.iter().map(|p| (p.size, p.sum.as_deref()))),
     };
     request.check(known.as_ref())?;
@@ -174,19 +174,10 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
         None => {
             let written = bucket.objects.write(key, options).await;
             let mut written = written.map_err(|e| conditions.error(e))?.without_digest();
-            // What the parts have become while they waited is found out, too.
-            let read = known.as_ref().is_none_or(|sum| !sum.composite);
-            let mut hasher = read.then(|| Hasher::new(algorithm));
+            let mut hasher = known.is_none().then(|| Hasher::new(algorithm));
             let store = uploads.store()?;
             let ended = pour(store, (&bucket.name, id), &parts, &mut written, &mut hasher).await?;
-            let poured = hasher.map(Hasher::finish);
-            if let (Some(known), Some(poured)) = (&known, &poured)
-                && known != poured
-            {
-                let why = format!("their {} is {}", algorithm.name(), poured.value);
-                return Err(internal("the parts of an upload are not as they came", &why));
-            }
-            let sum = poured.or(known);
+            let sum = known.or(hasher.map(Hasher::finish));
             request.check(sum.as_ref())?;
             let trailer = trailer(&parts, sum.as_ref());
             let info = call.publish(key, written.finish_with(ended, trailer)).await?;
@@ -226,15 +217,20 @@ async fn within(
     let located = store.locate_join(&keys, &bucket.objects, call.key()).await;
     let (Some(etags), Some(located)) = (etags, located) else { return Ok(None) };
     options.absorb(trailer(parts, Some(sum)));
-    let joining = async move {
-        let etags: Vec<&str> = etags.iter().map(String::as_str).collect();
-        located.join(&etags, options).await
-    };
-    let joined = call.publish(call.key(), joining).await?;
-    joined.map_err(|error| conditions.error(error))
+    let etags: Vec<&str> = etags.iter().map(String::as_str).collect();
+    let joined = located.join(&etags, options).await.map_err(|e| conditions.error(e))?;
+    let Some(joined) = joined else { return Ok(None) };
+    match call.publish(call.key(), joined.finish()).await? {
+        Ok(info) => Ok(Some(info)),
+        Err(StoreError::Unsupported(why)) => {
+            tracing::warn!(target: "storage", %why, "the parts of an upload are not joined where they are");
+            Ok(None)
+        }
+        Err(error) => Err(conditions.error(error)),
+    }
 }
 
-/// Writes the bytes of all parts.
+/// Writes the bytes of all parts, if they are still those that came.
 async fn pour(
     store: &Objects,
     (bucket, id): (&str, &str),
@@ -244,13 +240,17 @@ async fn pour(
 ) -> Result<Ended> {
     let mut ended = Ended::own(0);
     for part in parts {
+        let mut own = part.sum.as_ref().map(|sum| Hasher::new(sum.algorithm));
         let hear = |piece: &Bytes| {
-            if let Some(hasher) = hasher {
+            for hasher in [&mut own, &mut *hasher].into_iter().flatten() {
                 hasher.update(piece);
             }
         };
         let poured = part.open(store, bucket, id).await?.pour(written, hear).await;
         ended = ended.and(poured.map_err(of_copying)?);
+        if own.map(Hasher::finish) != part.sum {
+            return Err(internal("a part of an upload is not as it came", &part.number));
+        }
     }
     Ok(ended)
 }

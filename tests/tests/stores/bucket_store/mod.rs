@@ -504,7 +504,8 @@ async fn objects_are_joined_by_the_server_where_they_can_be_parts() -> Result<()
             ..PutOptions::default()
         };
         let joined = store.join(&parts, "to/all", options.clone()).await?;
-        let joined = joined.context("it was not joined")?;
+        ensure!(!store.exists("to/all").await?, "it is there before it is finished");
+        let joined = joined.context("it was not joined")?.finish(Trailer::default()).await?;
         let found = store.stat("to/all").await?;
         ensure!(
             (&found.etag, &found.metadata, found.size)
