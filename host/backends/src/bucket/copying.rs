@@ -111,7 +111,7 @@ pub(super) async fn join(
     if !others.iter().all(fits) || !(1..=*PART_SIZES.end()).contains(&last.size) {
         return Ok(None);
     }
-    // Readers can check the parts only if those have one size, and an MD5 as etag.
+    // What readers check by is the size of the parts, which these need not share.
     let headers = Headers::new(&options, true, &Digest::Unknown)?;
     let mut upload = Upload::create(shared, to, &options, headers).await?;
     let copied = async {
