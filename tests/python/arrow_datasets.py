@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import s3fs
 from corpus import MIB, environment, sha256
+from expect import equal, refused
 from pyarrow.fs import FileSelector, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem, S3FileSystem, copy_files
 from s3 import client
 from s3fs.utils import FileExpired
@@ -24,18 +25,6 @@ arrow = S3FileSystem(
     scheme="http",
     region="us-east-1",
 )
-
-
-def refused(what: str, error: type[Exception], call, *args, **kwargs) -> None:
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{what} went through")
-
-
-def equal(what: str, got, wanted) -> None:
-    assert got == wanted, f"{what}: {got!r}, and should be {wanted!r}"
 
 
 def names(path: str, recursive: bool = True) -> dict[str, FileType]:

@@ -16,6 +16,7 @@ from borgstore.backends.errors import (
 from borgstore.backends.s3 import get_s3_backend
 from borgstore.store import Store
 from corpus import environment
+from expect import equal, refused
 from s3 import client
 
 bucket = sys.argv[1]
@@ -28,18 +29,6 @@ os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 
 def url(path: str) -> str:
     return f"s3:{key}:{secret}@{endpoint}/{bucket}/{path}"
-
-
-def equal(what: str, got, wanted) -> None:
-    assert got == wanted, f"{what}: {got!r}, and should be {wanted!r}"
-
-
-def refused(what: str, error: type[Exception], call, *args, **kwargs) -> None:
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{what} went through")
 
 
 def names(listed) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 import pyarrow as pa
 import pyarrow.compute as pc
 from corpus import environment
+from expect import equal, refused
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from s3 import client
@@ -50,18 +51,6 @@ def write(name: str, data: pa.Table, **kwargs) -> None:
 def read(delta: DeltaTable) -> pa.Table:
     found = pa.table(QueryBuilder().register("t", delta).execute("SELECT id, kind, writer, text FROM t ORDER BY id"))
     return found.cast(SCHEMA)
-
-
-def equal(what: str, got, wanted) -> None:
-    assert got == wanted, f"{what}: {got!r}, and should be {wanted!r}"
-
-
-def refused(what: str, error: type[Exception], call, *args, **kwargs) -> None:
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{what} went through")
 
 
 if len(sys.argv) > 3:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import s3fs
 from corpus import environment
+from expect import equal
 from pyarrow.fs import S3FileSystem
 from s3 import client
 
@@ -35,10 +36,6 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def rows(query: str, on: duckdb.DuckDBPyConnection | None = None) -> list[tuple]:
     return (on or db).execute(query).fetchall()
-
-
-def equal(what: str, got, wanted) -> None:
-    assert got == wanted, f"{what}: {got!r}, and should be {wanted!r}"
 
 
 def refused(what: str, query: str, message: str) -> None:
