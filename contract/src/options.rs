@@ -27,17 +27,25 @@ pub trait Options: Property {
     const JSON_SCHEMA: &'static str;
 }
 
+/// An enum of texts; [`options!`](crate::options!) makes them.
+pub trait Choice: Property {
+    /// The text of a variant, the first if it has several.
+    fn name(&self) -> &'static str;
+}
+
 /// Declares options: a struct with the JSON Schema of what it is read from.
 ///
 /// The comment of a field is the property's description. After `=` stands its default
 /// as a JSON literal, which is read like a given value. A property without one has to be
 /// given, unless it is an `Option`. Further keywords of the schema stand in `#[schema]`,
 /// those of the whole after the struct's name, as in `struct Rule[minProperties: 1]`.
-/// Reading checks `minimum`, `maximum`, `minLength`, `maxLength`, `minItems`,
-/// `minProperties` and `maxProperties`, and no other ones. A name that is not a field's is
-/// an error.
+/// Reading checks `minimum`, `exclusiveMinimum`, `maximum`, `minLength`, `maxLength`,
+/// `minItems`, `minProperties` and `maxProperties`, and no other ones. A name that is not a
+/// field's is an error. With `..` for its default, a field is not a property of its own:
+/// those of its type, such a struct that requires none, stand beside the others.
 ///
-/// An enum gives each variant its text, or several.
+/// An enum gives each variant its text, or several. If its variants hold values, it is a
+/// mapping with one of the texts and its value, as in `Webhook(Webhook) = "webhook"`.
 ///
 /// ```
 /// use storage_contract::options::{Options, Property};
@@ -90,7 +98,9 @@ macro_rules! options {
                     name: stringify!($field),
                     description: concat!($($doc),*),
                     schema: <$type as $crate::options::Property>::SCHEMA,
-                    required: $crate::options!(@default $($default)?).is_none()
+                    flat: $crate::options!(@flat $($default)?),
+                    required: !$crate::options!(@flat $($default)?)
+                        && $crate::options!(@default $($default)?).is_none()
                         && <$type as $crate::options::Property>::REQUIRED,
                     default: $crate::options!(@default $($default)?),
                     keywords: &[$($((stringify!($keyword), stringify!($value)),)+)?],
@@ -139,8 +149,55 @@ macro_rules! options {
                 }
             }
         }
+
+        impl $crate::options::Choice for $name {
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
     };
+    (
+        $(#[$attribute:meta])*
+        $vis:vis enum $name:ident {
+            $($(#[doc = $doc:literal])* $variant:ident($type:ty) = $text:literal),+ $(,)?
+        }
+    ) => {
+        $(#[$attribute])*
+        $vis enum $name {
+            $($(#[doc = $doc])* $variant($type),)+
+        }
+
+        impl $crate::options::Property for $name {
+            const SCHEMA: $crate::schema::Schema = $crate::schema::Schema::Object {
+                fields: &[$($crate::schema::Field {
+                    name: $text,
+                    description: concat!($($doc),*),
+                    schema: <$type as $crate::options::Property>::SCHEMA,
+                    flat: false,
+                    required: false,
+                    default: None,
+                    keywords: &[],
+                },)+],
+                keywords: &[("minProperties", "1"), ("maxProperties", "1")],
+            };
+
+            fn read(value: &$crate::options::Json) -> ::core::result::Result<Self, String> {
+                let (name, value) = $crate::options::Given::new(value, &Self::SCHEMA)?.only()?;
+                let read = match name {
+                    $($text => <$type as $crate::options::Property>::read(value)
+                        .map(Self::$variant),)+
+                    _ => Err("is not known".to_owned()),
+                };
+                read.map_err(|problem| format!("{name}: {problem}"))
+            }
+        }
+    };
+    (@flat ..) => { true };
+    (@flat $($default:tt)?) => { false };
     (@default) => { None::<&'static str> };
+    (@default ..) => { None::<&'static str> };
     (@default $default:tt) => { Some(stringify!($default)) };
 }
 
@@ -156,19 +213,27 @@ impl<'a> Given<'a> {
         let (Json::Object(object), Schema::Object { fields, keywords }) = (value, schema) else {
             return Err(mismatch("a mapping", value));
         };
-        let known = |name: &&String| fields.iter().any(|field| field.name == **name);
-        match object.keys().find(|name| !known(name)) {
+        let names: Vec<&str> = fields.iter().flat_map(names).collect();
+        match object.keys().find(|name| !names.contains(&name.as_str())) {
             None => check(value, keywords).map(|()| Self { object, fields: fields.iter() }),
-            Some(name) => {
-                let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                Err(format!("there is no {name:?}, only {}", names.join(", ")))
-            }
+            Some(name) => Err(format!("there is no {name:?}, only {}", names.join(", "))),
         }
+    }
+
+    /// The only property.
+    pub fn only(self) -> Result<(&'a str, &'a Json), String> {
+        let only = self.object.iter().next().ok_or("must have one of its properties")?;
+        Ok((only.0, only.1))
     }
 
     /// The value of the next field.
     pub fn take<T: Property>(&mut self) -> Result<T, String> {
         let field = self.fields.next().ok_or("there are no more fields")?;
+        if field.flat {
+            let own = names(field);
+            let own = self.object.iter().filter(|(name, _)| own.contains(&name.as_str()));
+            return T::read(&own.map(|(name, value)| (name.clone(), value.clone())).collect());
+        }
         let named = |problem| format!("{}: {problem}", field.name);
         let is_given = |value: &&Json| !(T::NULL_IS_DEFAULT && value.is_null());
         let given = self.object.get(field.name).filter(is_given);
@@ -186,12 +251,21 @@ impl<'a> Given<'a> {
     }
 }
 
+/// The names by which a field may be given.
+fn names(field: &Field) -> Vec<&'static str> {
+    match &field.schema {
+        Schema::Object { fields, .. } if field.flat => fields.iter().flat_map(names).collect(),
+        _ => vec![field.name],
+    }
+}
+
 /// Checks the bounds among the keywords.
 fn check(value: &Json, keywords: Keywords) -> Result<(), String> {
     for (keyword, bound) in keywords {
         let Ok(bound) = bound.parse::<f64>() else { continue };
         let kept = match (*keyword, value) {
             ("minimum", Json::Number(number)) => number.as_f64() >= Some(bound),
+            ("exclusiveMinimum", Json::Number(number)) => number.as_f64() > Some(bound),
             ("maximum", Json::Number(number)) => number.as_f64() <= Some(bound),
             ("minLength", Json::String(text)) => text.chars().count() as f64 >= bound,
             ("maxLength", Json::String(text)) => text.chars().count() as f64 <= bound,
@@ -203,6 +277,7 @@ fn check(value: &Json, keywords: Keywords) -> Result<(), String> {
         if !kept {
             return Err(match *keyword {
                 "minimum" => format!("must be at least {bound}"),
+                "exclusiveMinimum" => format!("must be more than {bound}"),
                 "maximum" => format!("must be at most {bound}"),
                 "minLength" => format!("must have at least {bound} character(s)"),
                 "maxLength" => format!("must have at most {bound} character(s)"),
@@ -278,6 +353,21 @@ impl<T: Property> Property for Vec<T> {
     }
 }
 
+/// A value, or a list of values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T: Property> Property for OneOrMany<T> {
+    const SCHEMA: Schema = Schema::AnyOf(&[T::SCHEMA, Schema::List(&T::SCHEMA)]);
+
+    fn read(value: &Json) -> Result<Self, String> {
+        match value {
+            Json::Array(_) => Vec::read(value).map(Self),
+            one => Ok(Self(vec![T::read(one)?])),
+        }
+    }
+}
+
 impl<T: Property> Property for BTreeMap<String, T> {
     const SCHEMA: Schema = Schema::Map(&T::SCHEMA);
 
@@ -312,6 +402,19 @@ mod tests {
             names: BTreeMap<String, String> = {},
             #[schema(format: "bytes")]
             most: Option<u64>,
+            tags: OneOrMany<String> = [],
+            look: Look = ..,
+            target: Option<Target>,
+        }
+    }
+
+    options! {
+        #[derive(Debug, PartialEq)]
+        enum Target {
+            /// Into a part
+            Part(Part) = "part",
+            /// Nowhere
+            Nowhere(bool) = "nowhere",
         }
     }
 
@@ -326,15 +429,34 @@ mod tests {
     options! {
         #[derive(Debug, PartialEq)]
         struct Part[minProperties: 1] {
+            #[schema(exclusiveMinimum: 0)]
             size: usize = 1,
         }
+    }
+
+    options! {
+        #[derive(Debug, PartialEq)]
+        struct Look {
+            color: Option<String>,
+            bold: bool = false,
+        }
+    }
+
+    fn described(mut schema: Json, description: &str) -> Json {
+        schema["description"] = description.into();
+        schema
     }
 
     #[test]
     fn the_schema_says_what_the_struct_does() {
         let schema: Json = serde_json::from_str(Config::JSON_SCHEMA).unwrap();
+        let size = json!({"type": "integer", "exclusiveMinimum": 0, "default": 1});
         let part = json!({"type": "object", "additionalProperties": false,
-            "minProperties": 1, "properties": {"size": {"type": "integer", "default": 1}}});
+            "minProperties": 1, "properties": {"size": size}});
+        let target = json!({"type": "object", "additionalProperties": false,
+            "minProperties": 1, "maxProperties": 1, "properties": {
+                "part": described(part.clone(), "Into a part"),
+                "nowhere": {"type": "boolean", "description": "Nowhere"}}});
         assert_eq!(
             schema,
             json!({"type": "object", "required": ["path"], "additionalProperties": false,
@@ -350,6 +472,11 @@ mod tests {
                 "names": {"type": "object", "additionalProperties": {"type": "string"},
                     "default": {}},
                 "most": {"type": "integer", "format": "bytes"},
+                "tags": {"default": [], "anyOf":
+                    [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+                "color": {"type": "string"},
+                "bold": {"type": "boolean", "default": false},
+                "target": target,
             }})
         );
     }
@@ -364,13 +491,20 @@ mod tests {
             parts: Vec::new(),
             names: BTreeMap::new(),
             most: None,
+            tags: OneOrMany(Vec::new()),
+            look: Look { color: None, bold: false },
+            target: None,
         };
         assert_eq!(Config::read(&json!({"path": "/a"})), Ok(defaults));
         let given = Config::read(&json!({"path": "/a", "mode": "quick", "most": 7,
-            "parts": [{"size": 5}], "names": {"k": "v"}, "wait": 2}));
+            "parts": [{"size": 5}], "names": {"k": "v"}, "wait": 2, "tags": "one",
+            "bold": true, "target": {"part": {"size": 2}}}));
         let given = given.unwrap();
         assert_eq!((given.mode, given.most, given.wait.as_secs()), (Mode::Fast, Some(7), 2));
         assert_eq!((given.parts, &*given.names["k"]), (vec![Part { size: 5 }], "v"));
+        assert_eq!(given.tags, OneOrMany(vec!["one".to_owned()]));
+        assert_eq!(given.look, Look { color: None, bold: true });
+        assert_eq!(given.target, Some(Target::Part(Part { size: 2 })));
     }
 
     #[test]
@@ -380,7 +514,8 @@ mod tests {
             (json!({}), "\"path\" is missing"),
             (
                 json!({"paht": ""}),
-                "there is no \"paht\", only path, times, wait, mode, parts, names, most",
+                "there is no \"paht\", only path, times, wait, mode, parts, \
+                 names, most, tags, color, bold, target",
             ),
             (json!({"path": "a"}), "path: must have at least 2 character(s)"),
             (json!({"path": "/a", "times": 0}), "times: must be at least 1"),
@@ -396,6 +531,22 @@ mod tests {
                 json!({"path": "/a", "parts": [{"size": 1}, {}]}),
                 "parts: [1]: must have at least 1 of its properties",
             ),
+            (
+                json!({"path": "/a", "parts": [{"size": 0}]}),
+                "parts: [0]: size: must be more than 0",
+            ),
+            (json!({"path": "/a", "bold": 1}), "bold: must be a boolean, not a number"),
+            (json!({"path": "/a", "tags": 1}), "tags: must be text, not a number"),
+            (json!({"path": "/a", "tags": [1]}), "tags: [0]: must be text, not a number"),
+            (
+                json!({"path": "/a", "target": {"here": 1}}),
+                "target: there is no \"here\", only part, nowhere",
+            ),
+            (
+                json!({"path": "/a", "target": {"nowhere": 1}}),
+                "target: nowhere: must be a boolean, not a number",
+            ),
+            (json!({"path": "/a", "target": {}}), "target: must have at least 1 of its properties"),
             (json!({"path": "/a", "names": {"k": 1}}), "names: k: must be text, not a number"),
         ] {
             assert_eq!(Config::read(&config), Err(problem.to_owned()), "{config}");

@@ -11,6 +11,8 @@ pub enum Schema {
     List(&'static Schema),
     /// A mapping of any names to values of one kind.
     Map(&'static Schema),
+    /// A value of any of these forms.
+    AnyOf(&'static [Schema]),
     /// A mapping with these properties and no others.
     Object {
         /// The properties.
@@ -32,6 +34,8 @@ pub struct Field {
     pub description: &'static str,
     /// Its type.
     pub schema: Schema,
+    /// Whether its own properties stand in the place of it.
+    pub flat: bool,
     /// Whether it has to be given.
     pub required: bool,
     /// What holds if it is not given, as JSON.
@@ -132,6 +136,16 @@ impl<const N: usize> Text<N> {
                 self.raw(r#""type":"object","additionalProperties":"#);
                 self.value(each);
             }
+            Schema::AnyOf(forms) => {
+                self.raw(r#""anyOf":["#);
+                let mut rest = *forms;
+                while let [form, after @ ..] = rest {
+                    self.value(form);
+                    self.separate(after.len());
+                    rest = after;
+                }
+                self.byte(b']');
+            }
             Schema::Object { fields, keywords } => {
                 self.object(fields);
                 self.further(keywords);
@@ -141,19 +155,14 @@ impl<const N: usize> Text<N> {
 
     const fn object(&mut self, fields: &[Field]) {
         self.raw(r#""type":"object","properties":{"#);
+        self.properties(fields);
+        self.byte(b'}');
         let mut rest = fields;
         let mut required = 0;
         while let [field, after @ ..] = rest {
-            self.string(field.name);
-            self.raw(":{");
-            self.keywords(&field.schema);
-            self.field(field);
-            self.byte(b'}');
-            self.separate(after.len());
             required += field.required as usize;
             rest = after;
         }
-        self.byte(b'}');
         if required > 0 {
             self.raw(r#","required":["#);
             rest = fields;
@@ -168,6 +177,26 @@ impl<const N: usize> Text<N> {
             self.byte(b']');
         }
         self.raw(r#","additionalProperties":false"#);
+    }
+
+    const fn properties(&mut self, fields: &[Field]) {
+        let mut rest = fields;
+        while let [field, after @ ..] = rest {
+            match field {
+                Field { flat: true, schema: Schema::Object { fields, .. }, .. } => {
+                    self.properties(fields);
+                }
+                _ => {
+                    self.string(field.name);
+                    self.raw(":{");
+                    self.keywords(&field.schema);
+                    self.field(field);
+                    self.byte(b'}');
+                }
+            }
+            self.separate(after.len());
+            rest = after;
+        }
     }
 
     const fn further(&mut self, keywords: Keywords) {
