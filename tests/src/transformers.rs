@@ -38,18 +38,13 @@ const SEQUENCES: u32 = 4;
 pub fn plugin() -> Result<Arc<Plugin>> {
     static LOADED: OnceLock<Result<Arc<Plugin>, String>> = OnceLock::new();
     let load = || -> Result<Arc<Plugin>> {
-        let def = PluginDef {
-            name: "rules".to_owned(),
-            component: TRANSFORMER.file()?,
-            sha256: None,
+        let limits = PluginLimits {
             // A test machine may be busy with other tests.
-            limits: PluginLimits {
-                cpu_time: std::time::Duration::from_secs(20),
-                memory: 128 << 20,
-                ..PluginLimits::default()
-            },
-            config_env: Vec::new(),
+            cpu_time: std::time::Duration::from_secs(20),
+            memory: 128 << 20,
+            ..PluginLimits::default()
         };
+        let def = PluginDef::new("rules", TRANSFORMER.file()?, limits);
         Plugin::load(def, Shared::silent().observer).map_err(|refusal| anyhow!("{refusal:?}"))
     };
     LOADED.get_or_init(|| load().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)

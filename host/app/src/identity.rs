@@ -2,7 +2,7 @@
 //! open if its definition (with variables expanded) and its bases are
 //! unchanged.
 
-use crate::config::{PluginDef, StoreDef};
+use crate::config::{PluginDef, PluginOptions, StoreDef};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
@@ -92,7 +92,8 @@ pub(crate) fn of_decorator(
     let start = match plugin {
         None => start,
         Some((def, sha256)) => {
-            start.text(sha256).text(&format!("{:?} {:?}", def.limits, def.config_env))
+            let PluginOptions { limits, config_env, .. } = &def.options;
+            start.text(sha256).text(&format!("{limits:?} {config_env:?}"))
         }
     };
     start.all(bases).end()

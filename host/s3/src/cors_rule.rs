@@ -2,6 +2,7 @@
 
 use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
+use storage_contract::options;
 
 /// The most origins, headers and so on of a rule.
 const MAX_PATTERNS: usize = 100;
@@ -9,36 +10,25 @@ const MAX_PATTERNS: usize = 100;
 /// The methods that a rule may allow.
 const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 
-/// The JSON Schema of `serve.cors`, a list of [`Rule`]s.
-pub const CORS_SCHEMA: &str = r#"{"type":"array","items":{"type":"object","additionalProperties":false,
-    "required":["origins","methods"],
-    "properties":{"id":{"type":"string"},
-                  "origins":{"type":"array","items":{"type":"string"}},
-                  "methods":{"type":"array","items":{"type":"string"}},
-                  "headers":{"type":"array","items":{"type":"string"}},
-                  "expose":{"type":"array","items":{"type":"string"}},
-                  "max_age":{"type":"integer","minimum":0}}}}"#;
-
-/// What pages of some origins may do.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// A name for human readers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Origin patterns, each with at most one `*`.
-    pub origins: Vec<String>,
-    /// Allowed methods.
-    pub methods: Vec<String>,
-    /// Patterns of allowed request headers, each with at most one `*`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<String>,
-    /// Response headers that the page may read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expose: Vec<String>,
-    /// How many seconds a browser may cache a preflight.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age: Option<u32>,
+options! {
+    /// What pages of some origins may do.
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Rule {
+        /// A name for human readers.
+        pub id: Option<String>,
+        /// Origin patterns, each with at most one `*`.
+        pub origins: Vec<String>,
+        /// Allowed methods.
+        pub methods: Vec<String>,
+        /// Patterns of allowed request headers, each with at most one `*`.
+        pub headers: Vec<String> = [],
+        /// Response headers that the page may read.
+        pub expose: Vec<String> = [],
+        /// How many seconds a browser may cache a preflight.
+        #[schema(minimum: 0)]
+        pub max_age: Option<u32>,
+    }
 }
 
 impl Rule {

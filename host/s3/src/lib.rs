@@ -44,7 +44,7 @@ mod users;
 
 #[cfg(feature = "server")]
 pub use bucket::buckets::Exposed;
-pub use cors_rule::{CORS_SCHEMA, Rule};
+pub use cors_rule::Rule;
 #[cfg(feature = "server")]
 pub use server::{Offer, Server, Switch, check_tls};
 #[cfg(feature = "server")]

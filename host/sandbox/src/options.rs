@@ -1,72 +1,71 @@
 //! The options of plug-ins: an entry of `plugins:` in a configuration.
 
-use std::ops::RangeInclusive;
+use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
+use storage_contract::options;
+use storage_contract::options::Property;
 
-/// The JSON Schema of an entry.
-pub const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required":["component"],"properties":{
-    "component":{"type":"string","minLength":1},
-    "sha256":{"type":"string"},
-    "limits":{"type":"object","additionalProperties":false,"properties":{
-        "memory":{"type":["integer","string"]},
-        "call_timeout":{"type":["number","string"]},
-        "cpu_time":{"type":["number","string"]},
-        "fuel":{"type":["number","string"],"description":"the earlier name of cpu_time"},
-        "instances":{"type":"integer","minimum":1,"maximum":1024},
-        "object_size":{"type":["integer","string"]}}},
-    "config_env":{"type":"array","items":{"type":"string","minLength":1}}
-}}"#;
-
-/// The permitted memory limits in bytes: from enough for a small guest to all
-/// that 32 bits can address.
-pub const MEMORY: RangeInclusive<u64> = 1 << 20..=4 << 30;
-
-/// The permitted time limits of a call.
-pub const TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3_600);
-
-/// One entry of `plugins:`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginDef {
-    /// Its name, the first part of its store types.
-    pub name: String,
-    /// `component`: its file. Relative paths start at the configuration's
-    /// directory.
-    pub component: PathBuf,
-    /// `sha256`: the required digest of the file, in lower-case hex.
-    pub sha256: Option<String>,
-    /// `limits`: its resource limits.
-    pub limits: PluginLimits,
-    /// `config_env`: the environment variables that its stores' configs may
-    /// use.
-    pub config_env: Vec<String>,
+options! {
+    /// One entry of `plugins:`.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct PluginOptions {
+        /// Its file. Relative paths start at the configuration's directory.
+        #[schema(minLength: 1)]
+        pub component: PathBuf,
+        /// The required digest of the file, in hex.
+        pub sha256: Option<String>,
+        /// Its resource limits.
+        pub limits: PluginLimits = {},
+        /// The environment variables that its stores' configs may use.
+        pub config_env: Vec<String> = [],
+    }
 }
 
-/// The resource limits of a plug-in: `plugins.NAME.limits`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginLimits {
-    /// `memory`: the linear memory of one instance, in bytes.
-    pub memory: u64,
-    /// `call_timeout`: the longest duration of one call, including its calls of
-    /// bases and the wait for an instance.
-    pub call_timeout: Duration,
-    /// `cpu_time`: the most processor time of one call.
-    pub cpu_time: Duration,
-    /// `instances`: the most concurrent calls and streams of one chain.
-    pub instances: usize,
-    /// `object_size`: the most bytes that one reader may return.
-    pub object_size: u64,
+options! {
+    /// The resource limits of a plug-in.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct PluginLimits {
+        /// The linear memory of one instance: at least enough for a small guest, at most all
+        /// that 32 bits can address.
+        #[schema(format: "bytes", minimum: 1048576, maximum: 4294967296)]
+        pub memory: u64 = 67108864,
+        /// The longest duration of one call, including its calls of bases and the wait for
+        /// an instance.
+        #[schema(format: "duration", minimum: 0.01, maximum: 3600)]
+        pub call_timeout: Duration = 30,
+        /// The most processor time of one call.
+        #[schema(format: "duration", minimum: 0.01, maximum: 3600, alias: "fuel")]
+        pub cpu_time: Duration = 2,
+        /// The most concurrent calls and streams of one chain.
+        #[schema(minimum: 1, maximum: 1024)]
+        pub instances: usize = 64,
+        /// The most bytes that one reader may return.
+        #[schema(format: "bytes", minimum: 1, maximum: 1152921504606846976)]
+        pub object_size: u64 = 5497558138880,
+    }
 }
 
 impl Default for PluginLimits {
     fn default() -> Self {
-        Self {
-            memory: 64 << 20,
-            call_timeout: Duration::from_secs(30),
-            cpu_time: Duration::from_secs(2),
-            instances: 64,
-            object_size: 5 << 40,
-        }
+        Self::read(&json!({})).expect("every limit has a default that fits")
+    }
+}
+
+/// A plug-in of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginDef {
+    /// Its name, the first part of its store types.
+    pub name: String,
+    /// Its entry.
+    pub options: PluginOptions,
+}
+
+impl PluginDef {
+    /// A plug-in in a file.
+    pub fn new(name: &str, component: PathBuf, limits: PluginLimits) -> Self {
+        let options = PluginOptions { component, sha256: None, limits, config_env: Vec::new() };
+        Self { name: name.to_owned(), options }
     }
 }
 

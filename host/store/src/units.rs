@@ -65,7 +65,7 @@ pub fn duration(value: &Value) -> Result<Duration, String> {
     };
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "is a number of seconds, or a time such as 2s (ms, s, m, h)".to_owned())
+        .ok_or_else(|| format!("{value} is not a duration: write seconds, or 2s (ms, s, m, h)"))
 }
 
 /// Splits a number from its unit.

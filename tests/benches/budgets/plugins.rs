@@ -25,13 +25,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let component = directory.path().join("pack.wasm");
         std::fs::write(&component, DECORATORS).unwrap();
-        let def = PluginDef {
-            name: "pack".to_owned(),
-            component,
-            sha256: None,
-            limits: PluginLimits::default(),
-            config_env: Vec::new(),
-        };
+        let def = PluginDef::new("pack", component, PluginLimits::default());
         let plugin = Plugin::load(def, Shared::silent().observer).unwrap();
         let bases = HashMap::from([("base".to_owned(), base)]);
         let chain = plugin.chain(nodes("IdentityStore", "{}", 1), bases);

@@ -12,7 +12,7 @@ mod json;
 mod key_validating;
 mod logging;
 pub mod mirroring;
-mod notifying;
+pub mod notifying;
 mod prefix;
 mod readonly;
 mod regex_routing;

@@ -4,12 +4,18 @@
 //!
 //! A streamed write is reported when it is finished or fails; one that is dropped
 //! changed nothing and is not reported. Delivery is up to the embedder: the host
-//! delivers to the handlers in the config.
+//! delivers to the handlers in the [`Config`].
 
 use crate::forward::forward;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 use storage_contract::env::{Action, Env, Event};
 use storage_contract::kind::{BaseShape, Keys, Kind};
+use storage_contract::options;
+use storage_contract::options::{Json, Options, Property};
+use storage_contract::schema::Schema;
 use storage_contract::store::{SharedStore, Store, Writer};
 use storage_contract::types::{
     Access, DeleteOptions, Location, ObjectInfo, PutOptions, Result, Trailer,
@@ -21,7 +27,7 @@ pub static KIND: Kind = Kind {
     aliases: &[],
     base: BaseShape::One,
     keys: Keys::Same,
-    config_schema: include_str!("notifying.schema.json"),
+    config_schema: Config::JSON_SCHEMA,
     doc: "Tells of puts and deletes: by log, webhook, command or file",
     build: |args| {
         Ok(Rc::new(Notifying {
@@ -30,6 +36,107 @@ pub static KIND: Kind = Kind {
         }))
     },
 };
+
+options! {
+    /// The config: where events are sent.
+    pub struct Config {
+        /// Told of puts and deletes
+        pub on_change: Vec<Handler> = [],
+        /// Told of puts
+        pub on_put: Vec<Handler> = [],
+        /// Told of deletes
+        pub on_delete: Vec<Handler> = [],
+    }
+}
+
+options! {
+    /// Where an event is sent.
+    pub enum Handler {
+        /// Gets the event as a line of the log
+        Log(Log) = "log",
+        /// Gets the event as an HTTP request
+        Webhook(Webhook) = "webhook",
+        /// Is run for the event
+        Exec(Exec) = "exec",
+        /// Gets the event as a line
+        File(File) = "file",
+    }
+}
+
+options! {
+    /// How the log is written.
+    pub struct LogOptions {
+        /// The level of the lines
+        pub level: LogLevel = "info",
+    }
+}
+
+options! {
+    /// A level of the log.
+    #[derive(Clone, Copy)]
+    pub enum LogLevel {
+        /// Details.
+        Debug = "debug",
+        /// Normal events.
+        Info = "info",
+        /// What may be wrong.
+        Warn = "warn" | "warning",
+        /// What is wrong.
+        Error = "error",
+    }
+}
+
+options! {
+    /// A server that receives events.
+    pub struct Webhook {
+        /// Gets a POST with the event as JSON
+        pub url: String,
+        /// Signs the body with HMAC-SHA256
+        pub secret: Option<String>,
+        /// Further headers of the request
+        pub headers: BTreeMap<String, String> = {},
+        /// Seconds for one attempt
+        #[schema(exclusiveMinimum: 0, maximum: 3600)]
+        pub timeout: Duration = 10,
+        /// How often it is tried again
+        #[schema(minimum: 0, maximum: 20)]
+        pub retries: u32 = 3,
+    }
+}
+
+options! {
+    /// A program that is run for each event.
+    pub struct Exec {
+        /// Program and arguments; gets the event as JSON on its standard input
+        #[schema(minItems: 1)]
+        pub command: Vec<String>,
+        /// Seconds until it is killed
+        #[schema(exclusiveMinimum: 0, maximum: 3600)]
+        pub timeout: Duration = 10,
+    }
+}
+
+options! {
+    /// A file that receives events.
+    pub struct File {
+        /// Gets the event as a line of JSON
+        #[schema(minLength: 1)]
+        pub path: PathBuf,
+    }
+}
+
+/// The log as a handler; `log:` alone is enough.
+pub struct Log(pub LogOptions);
+
+impl Property for Log {
+    const SCHEMA: Schema =
+        Schema::AnyOf(&[LogOptions::SCHEMA, Schema::Keywords(r#""type":"null""#)]);
+
+    fn read(value: &Json) -> std::result::Result<Self, String> {
+        let defaults = Json::Object(Default::default());
+        LogOptions::read(if value.is_null() { &defaults } else { value }).map(Self)
+    }
+}
 
 struct Notifying {
     base: SharedStore,

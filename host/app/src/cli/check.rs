@@ -81,7 +81,7 @@ impl CheckArgs {
         if let Err(error) = preflight(factory.config(), &Wishes::default()) {
             refuse(error)?;
         }
-        if factory.config().serve.dynamic
+        if factory.config().serve.is_dynamic()
             && let Ok(main) = factory.build().await
             && let Err(error) = check_dynamic(&main)
         {

@@ -35,7 +35,7 @@ pub fn preflight(config: &Config, wishes: &Wishes) -> anyhow::Result<Option<Cred
     let listen = wishes.address(config);
     let made = made_for_this_run(config, listen, wishes.anonymous)?;
     users(config, made.as_ref(), wishes.anonymous).check_reach(listen)?;
-    if let Some(files) = &config.serve.tls {
+    if let Some(files) = &config.serve.options.tls {
         check_tls(files)?;
     }
     check_staging(config)?;
@@ -49,9 +49,9 @@ pub fn users(config: &Config, made: Option<&Credentials>, anonymous: bool) -> Us
         (true, ..) => Users::new(&[], Some(Scope::everything())),
         (_, Some(made), []) => {
             let made = User { credentials: made.clone(), scope: Scope::everything() };
-            Users::new(&[made], serve.anonymous.clone())
+            Users::new(&[made], serve.anonymous())
         }
-        (.., given) => Users::new(given, serve.anonymous.clone()),
+        (.., given) => Users::new(given, serve.anonymous()),
     }
 }
 
@@ -75,12 +75,12 @@ fn made_for_this_run(
     anonymous: bool,
 ) -> anyhow::Result<Option<Credentials>> {
     let serve = &config.serve;
-    let open = anonymous || serve.anonymous.as_ref().is_some_and(|s| *s == Scope::everything());
+    let open = anonymous || serve.anonymous().is_some_and(|scope| scope.is_everything());
     if open || !serve.users.is_empty() {
         return Ok(None);
     }
     if !listen.ip().is_loopback() {
-        if serve.anonymous.is_some() {
+        if serve.anonymous().is_some() {
             return Ok(None);
         }
         bail!("{listen} can be reached by others: give serve.credentials, or listen on 127.0.0.1");
@@ -100,7 +100,7 @@ fn check_staging(config: &Config) -> anyhow::Result<()> {
         Some(Staging::Store(store)) => {
             let exposed = config.serve.expose.iter().map(|(_, store)| *store);
             let mut served: Vec<usize> = exposed.collect();
-            if served.is_empty() && !config.serve.dynamic {
+            if served.is_empty() && !config.serve.is_dynamic() {
                 served.push(config.main);
             }
             if served.contains(store) {

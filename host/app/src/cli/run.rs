@@ -123,7 +123,7 @@ impl RunArgs {
         let factory = current.factory.clone();
         let opened = open(load(move || factory.reload()).await?).await?;
         let serve = &opened.factory.config().serve;
-        let nobody = serve.users.is_empty() && serve.anonymous.is_none();
+        let nobody = serve.users.is_empty() && serve.anonymous().is_none();
         let offer = offer(&opened, made, self.anonymous);
         let taken = match made.is_none() && !self.anonymous && nobody {
             true => {
@@ -220,7 +220,7 @@ async fn healing(factory: &StoreFactory) -> anyhow::Result<Background> {
 
 async fn exposed(factory: &StoreFactory) -> anyhow::Result<Exposed> {
     let config = factory.config();
-    if config.serve.dynamic {
+    if config.serve.is_dynamic() {
         let main = factory.build().await?;
         check_dynamic(&main)?;
         return Ok(Exposed::Dynamic(main));
@@ -255,16 +255,16 @@ fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer 
     let config = opened.factory.config();
     Offer {
         exposed: opened.exposed.clone(),
-        cors: config.serve.cors.clone(),
+        cors: config.serve.options.cors.clone(),
         users: users(config, made.as_ref(), anonymous),
         // --anonymous lets everybody do everything.
-        acls: config.serve.acls && !anonymous,
-        domains: config.serve.domains.clone(),
-        v2: !config.serve.no_v2,
+        acls: config.serve.options.acls && !anonymous,
+        domains: config.serve.options.domain.0.clone(),
+        v2: config.serve.options.signature_v2,
         staging: opened.staging.clone(),
-        limits: config.serve.limits.clone(),
-        tls: config.serve.tls.clone(),
-        log: config.serve.log.clone(),
+        limits: config.serve.options.limits.clone(),
+        tls: config.serve.options.tls.clone(),
+        log: config.serve.options.log.clone(),
         in_use: opened.in_use.clone(),
     }
 }

@@ -1,109 +1,77 @@
 //! Users and their rights: `serve.credentials` and `serve.anonymous`.
 
 use super::load::Loader;
-use super::model::ServeConfig;
+use super::model::ServeOptions;
 use super::yaml::{Data, Node, entry};
-use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use storage_s3::bucket_name;
-use storage_s3::credentials::{Credentials, MIN_SECRET, Scope, User};
+use storage_s3::credentials::{Anonymous, Credentials, MIN_SECRET, User, UserOptions};
 use storage_store::secret;
 
-/// The schemas of `credentials` and `anonymous`. Each value's shape selects one
-/// of the permitted forms, so that messages name the right place.
-pub(super) fn schemas(credentials: Option<&Node>, anonymous: Option<&Node>) -> (Value, Value) {
-    let user = User::schema();
-    let users = match credentials.map(|node| &node.data) {
-        Some(Data::List(_)) => json!({"type": "array", "minItems": 1, "items": user}),
-        _ => user,
-    };
-    let anyone = match anonymous.map(|node| &node.data) {
-        Some(Data::Map(_)) => json!({"type": "object", "additionalProperties": false,
-            "required": ["rights"], "properties": Scope::properties()}),
-        _ => json!({"type": ["boolean", "string"], "enum": [true, false, "read"]}),
-    };
-    (users, anyone)
-}
-
 impl Loader<'_> {
-    /// Fills in `users` and `anonymous` from the checked `value` of `serve`.
-    /// `buckets` are all possible bucket names, if known.
+    /// Takes the users from the options of `serve`. `buckets` are all possible bucket names,
+    /// if known.
     pub(super) fn access(
         &mut self,
-        serve: &mut ServeConfig,
-        value: &Value,
+        options: &mut ServeOptions,
         (credentials, anonymous): (Option<&Node>, Option<&Node>),
         buckets: Option<&[String]>,
-    ) {
+    ) -> Vec<User> {
         let buckets =
             buckets.map(|names| names.iter().map(String::as_str).collect::<BTreeSet<_>>());
         let buckets = buckets.as_ref();
-        let mut users = HashMap::new();
-        let one = std::slice::from_ref(&value["credentials"]);
-        let values = value["credentials"].as_array().map_or(one, Vec::as_slice);
-        let nodes: Vec<&Node> = match credentials.map(|node| &node.data) {
-            Some(Data::List(nodes)) => nodes.iter().collect(),
-            _ => credentials.into_iter().collect(),
+        let nodes = match credentials.map(|node| (node, &node.data)) {
+            Some((_, Data::List(nodes))) => nodes.as_slice(),
+            Some((node, _)) => std::slice::from_ref(node),
+            None => &[],
         };
-        for (value, node) in values.iter().zip(nodes) {
-            let Some(access_key) = value["access_key"].as_str().map(str::to_owned) else {
-                continue;
-            };
-            let Some(secret_key) = self.secret_key(value, node) else { continue };
-            let number = serve.users.len();
-            let first = *users.entry(access_key.clone()).or_insert(number);
+        let mut users = Vec::new();
+        let mut numbers = HashMap::new();
+        for (user, node) in std::mem::take(&mut options.credentials.0).into_iter().zip(nodes) {
+            let Some(secret_key) = self.secret_key(&user, node) else { continue };
+            let UserOptions { access_key, scope, .. } = user;
+            let number = users.len();
+            let first = *numbers.entry(access_key.clone()).or_insert(number);
             if first != number {
                 let text = format!("this access key is that of serve.credentials[{first}], too");
                 self.report(entry(node, "access_key").unwrap_or(node).place, text);
             }
             self.buckets(node, buckets);
-            let scope = Scope::from_checked(value);
-            serve.users.push(User { credentials: Credentials { access_key, secret_key }, scope });
+            users.push(User { credentials: Credentials { access_key, secret_key }, scope });
         }
-        serve.anonymous = match &value["anonymous"] {
-            Value::Bool(true) => Some(Scope::everything()),
-            Value::String(_) => Some(Scope::reading()),
-            scope @ Value::Object(_) => Some(Scope::from_checked(scope)),
-            _ => None,
-        };
-        let Some(node) = anonymous else { return };
-        self.buckets(node, buckets);
-        if value["anonymous"] == true && !serve.users.is_empty() {
-            let text = "serve.anonymous: true turns signing off, and serve.credentials asks for \
-                        it: give one, or anonymous: read";
-            self.report(node.place, text.to_owned());
+        if let Some(node) = anonymous {
+            self.buckets(node, buckets);
+            if options.anonymous == Anonymous::Everything && !users.is_empty() {
+                let text = "serve.anonymous: true turns signing off, and serve.credentials asks \
+                            for it: give one, or anonymous: read";
+                self.report(node.place, text.to_owned());
+            }
         }
+        users
     }
 
     /// The secret key of a user, from the configuration or from a file.
-    fn secret_key(&mut self, value: &Value, node: &Node) -> Option<String> {
-        let at = |name: &str| entry(node, name).unwrap_or(node).place;
-        match (value["secret_key"].as_str(), value["secret_key_file"].as_str()) {
-            (Some(secret), None) => Some(secret.to_owned()),
-            (None, Some(file)) => {
-                let problem = match secret::read(&self.directory.join(file)) {
-                    Ok(secret) if secret.chars().count() >= MIN_SECRET => return Some(secret),
-                    Ok(_) => format!("{file}: a secret key has at least {MIN_SECRET} characters"),
-                    Err(problem) => problem,
-                };
-                self.report(at("secret_key_file"), format!("secret_key_file: {problem}"));
-                None
-            }
+    fn secret_key(&mut self, user: &UserOptions, node: &Node) -> Option<String> {
+        let (property, secret) = match (&user.secret_key, &user.secret_key_file) {
+            (Some(secret), None) => ("secret_key", Ok(secret.clone())),
+            (None, Some(file)) => ("secret_key_file", secret::read(&self.directory.join(file))),
             (Some(_), Some(_)) => {
-                let text = "secret_key and secret_key_file exclude each other: give one";
-                self.report(at("secret_key_file"), text.to_owned());
-                None
+                ("secret_key_file", Err("and secret_key exclude each other: give one".to_owned()))
             }
             (None, None) => {
-                // A value that is not text was already reported.
-                let given = |name| entry(node, name).is_some();
-                if !given("secret_key") && !given("secret_key_file") {
-                    let text = "serve.credentials: a user needs a secret_key or a secret_key_file";
-                    self.report(node.place, text.to_owned());
-                }
-                None
+                let text = "serve.credentials: a user needs a secret_key or a secret_key_file";
+                self.report(node.place, text.to_owned());
+                return None;
             }
-        }
+        };
+        let problem = match secret {
+            Ok(secret) if secret.chars().count() >= MIN_SECRET => return Some(secret),
+            Ok(_) => format!("a secret key must have at least {MIN_SECRET} character(s)"),
+            Err(problem) => problem,
+        };
+        let place = entry(node, property).unwrap_or(node).place;
+        self.report(place, format!("serve.credentials: {property}: {problem}"));
+        None
     }
 
     /// Reports names in a scope's `buckets` that no bucket can have.

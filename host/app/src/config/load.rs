@@ -407,7 +407,7 @@ impl<'a> Loader<'a> {
         let empty = Node { place, data: Data::Map(Vec::new()) };
         let plugin = info.plugin.as_ref().and_then(|name| self.plugin_index.get(name));
         let plugin = plugin.and_then(|at| self.plugins.get(*at));
-        self.converter.only = plugin.map(|def| (def.name.clone(), def.config_env.clone()));
+        self.converter.only = plugin.map(|def| (def.name.clone(), def.options.config_env.clone()));
         let value = self.converter.value(node.unwrap_or(&empty), &info.schema, "");
         self.converter.only = None;
         for problem in self.converter.problems.since(before) {

@@ -14,7 +14,10 @@ mod serve;
 mod sources;
 mod yaml;
 
-pub use model::{Config, ServeConfig, Staging, StoreDef};
+pub use model::{
+    Buckets, Config, Expose, ServeConfig, ServeOptions, Staging, StagingOptions, StagingStore,
+    StoreDef,
+};
 pub use position::Position;
 pub use problem::{ConfigError, Problem};
 #[cfg(feature = "cli")]
@@ -22,5 +25,5 @@ pub(crate) use problem::{closest, suggest};
 pub use sources::Sources;
 pub use storage_s3::credentials::{Credentials, Right, Scope, User};
 pub use storage_s3::options::{Limits, TlsFiles};
-pub use storage_sandbox::options::{PluginDef, PluginLimits, Refusal};
+pub use storage_sandbox::options::{PluginDef, PluginLimits, PluginOptions, Refusal};
 pub use storage_sandbox::type_info::{BaseShape, TypeInfo};

@@ -1,11 +1,14 @@
 //! A checked configuration.
 
 use super::position::Position;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use storage_contract::options;
+use storage_contract::options::{Json, OneOrMany, Property};
+use storage_contract::schema::Schema;
 use storage_s3::Rule;
-use storage_s3::credentials::{Scope, User};
+use storage_s3::credentials::{Anonymous, Scope, User, UserOptions};
 use storage_s3::options::{Limits, LogOptions, TlsFiles};
 use storage_sandbox::options::PluginDef;
 
@@ -65,37 +68,132 @@ pub enum Staging {
     Store(usize),
 }
 
+options! {
+    /// The `serve:` section, as it is given.
+    #[derive(Debug, Clone)]
+    pub struct ServeOptions {
+        /// The address and port; without it, 127.0.0.1:9000.
+        pub listen: Option<String>,
+        /// The stores that are served, by the names of their buckets; without it, the main
+        /// store in a bucket named `main`.
+        pub expose: Option<Expose>,
+        /// Whether clients create buckets, kept as prefixes of the main store.
+        pub buckets: Buckets = "fixed",
+        /// The users, who sign their requests.
+        #[schema(minItems: 1)]
+        pub credentials: OneOrMany<UserOptions> = [],
+        /// What unsigned requests may do.
+        pub anonymous: Anonymous = false,
+        /// Whether owners and ACLs of buckets and objects restrict users.
+        pub acls: bool = false,
+        /// The CORS rules for all buckets.
+        pub cors: Vec<Rule> = [],
+        /// Where uploads in parts wait until they are completed; without it, in a directory
+        /// beside the configuration.
+        pub staging: Option<StagingOptions>,
+        /// The domains below which hosts name buckets.
+        pub domain: OneOrMany<String> = [],
+        /// Whether signatures of version 2 are accepted.
+        pub signature_v2: bool = true,
+        /// The certificate files; without them, plain HTTP.
+        pub tls: Option<TlsFiles>,
+        /// The access log; without it, none is kept.
+        pub log: Option<LogOptions>,
+        /// The limits on requests and connections.
+        pub limits: Limits = {},
+    }
+}
+
+options! {
+    /// Who makes the buckets.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Buckets {
+        /// The configuration.
+        Fixed = "fixed",
+        /// Clients.
+        Dynamic = "dynamic",
+    }
+}
+
+/// The stores that are served: a list of names, or a mapping of buckets to names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expose;
+
+impl Property for Expose {
+    const SCHEMA: Schema =
+        Schema::AnyOf(&[Schema::List(&String::SCHEMA), Schema::Map(&String::SCHEMA)]);
+
+    fn read(_: &Json) -> Result<Self, String> {
+        // The loader reads it, since it reports the place of each name.
+        Ok(Self)
+    }
+}
+
+/// Where uploads in parts wait, as it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StagingOptions {
+    /// In a directory.
+    Directory(PathBuf),
+    /// In a store.
+    Store(StagingStore),
+}
+
+options! {
+    /// A store in which uploads wait.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct StagingStore {
+        /// Its name.
+        pub store: String,
+    }
+}
+
+impl Property for StagingOptions {
+    const SCHEMA: Schema = Schema::AnyOf(&[PathBuf::SCHEMA, StagingStore::SCHEMA]);
+
+    fn read(value: &Json) -> Result<Self, String> {
+        match value {
+            Json::Object(_) => StagingStore::read(value).map(Self::Store),
+            path => PathBuf::read(path).map(Self::Directory),
+        }
+    }
+}
+
 /// The `serve:` section.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ServeConfig {
-    /// `listen`: the address; `None` means 127.0.0.1:9000.
+    /// The address.
     pub listen: Option<SocketAddr>,
-    /// `expose`: bucket names and their stores, as indices into
-    /// [`Config::stores`]. Empty means the main store, in a bucket named
-    /// `main`.
+    /// Bucket names and their stores, as indices into [`Config::stores`].
     pub expose: Vec<(String, usize)>,
-    /// `credentials`: the signing users and their rights.
+    /// The signing users and their rights.
     pub users: Vec<User>,
-    /// `anonymous`: what unsigned requests may do; `None` means nothing.
-    pub anonymous: Option<Scope>,
-    /// `buckets: dynamic`: clients create buckets, kept as prefixes of the main
-    /// store.
-    pub dynamic: bool,
-    /// `acls`: whether bucket and object owners and ACLs restrict users.
-    pub acls: bool,
-    /// `cors`: the CORS rules for all buckets.
-    pub cors: Vec<Rule>,
-    /// `staging`: where uploads in parts wait; `None` means a directory beside the
-    /// configuration.
+    /// Where uploads in parts wait.
     pub staging: Option<Staging>,
-    /// `domain`: the domains below which hosts name buckets.
-    pub domains: Vec<String>,
-    /// `signature_v2: false`: whether signatures of version 2 are refused.
-    pub no_v2: bool,
-    /// `tls`: the certificate files; `None` means plain HTTP.
-    pub tls: Option<TlsFiles>,
-    /// `log`: the access log; `None` keeps none.
-    pub log: Option<LogOptions>,
-    /// `limits`: the limits on requests and connections.
-    pub limits: Limits,
+    /// The options as they are given, with absolute paths and without secrets.
+    pub options: ServeOptions,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        let options = ServeOptions::read(&json!({}));
+        Self {
+            listen: None,
+            expose: Vec::new(),
+            users: Vec::new(),
+            staging: None,
+            options: options.expect("every option has a default that fits"),
+        }
+    }
+}
+
+impl ServeConfig {
+    /// Whether clients create buckets.
+    pub fn is_dynamic(&self) -> bool {
+        self.options.buckets == Buckets::Dynamic
+    }
+
+    /// What unsigned requests may do; `None` means nothing.
+    pub fn anonymous(&self) -> Option<Scope> {
+        self.options.anonymous.scope()
+    }
 }

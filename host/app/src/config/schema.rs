@@ -2,14 +2,16 @@
 //!
 //! All schemas are our own, so only these keywords are supported: `type` (also
 //! a list of types), `properties`, `required`, `additionalProperties`, `items`,
-//! `enum`, `const`, `minimum`, `maximum`, `minLength`, `minItems`,
+//! `enum`, `const`, `minimum`, `exclusiveMinimum`, `maximum`, `minLength`, `minItems`,
 //! `minProperties`, `maxProperties` and `oneOf`/`anyOf`. An integer of `format:
-//! bytes` may have a unit.
+//! bytes` and a number of `format: duration` may have a unit, and a property an earlier
+//! name, its `alias`.
 
 use super::env::expand;
 use super::problem::{Problem, Problems, suggest};
 use super::yaml::{Data, Node, scalar};
 use serde_json::{Map, Value};
+use storage_contract::options::Options;
 use storage_store::units;
 
 /// Converts YAML to JSON, expanding environment variables.
@@ -45,9 +47,30 @@ impl Converter<'_> {
         }
     }
 
-    /// Converts `node` as `schema` requires. Reports problems, naming the value
-    /// `path`.
+    /// Reads `node`, named `path`, into options, with defaults for what it reports; `None` if
+    /// that is not possible.
+    pub fn options<T: Options>(&mut self, node: &Node, path: &str) -> Option<T> {
+        let before = self.problems.len();
+        let schema = serde_json::from_str(T::JSON_SCHEMA).unwrap_or_default();
+        let value = self.value(node, &schema, path);
+        let read = T::read(&value);
+        if let Err(problem) = &read
+            && self.problems.len() == before
+        {
+            let dot = if path.is_empty() { "" } else { "." };
+            self.report(node, format!("{path}{dot}{problem}"));
+        }
+        read.ok()
+    }
+
+    /// Converts `node` as `schema` requires, without what it reports. Names the value `path`.
     pub fn value(&mut self, node: &Node, schema: &Value, path: &str) -> Value {
+        if let Data::List(items) = &node.data {
+            let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+            if (items.len() as u64) < least {
+                self.report(node, format!("{path} needs at least {least} item(s)"));
+            }
+        }
         let branches =
             schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
         if let Some(branches) = branches {
@@ -60,10 +83,6 @@ impl Converter<'_> {
             }
             Data::List(items) => {
                 self.expect(node, schema, "array", path);
-                let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
-                if (items.len() as u64) < least {
-                    self.report(node, format!("{path} needs at least {least} item(s)"));
-                }
                 let each = schema.get("items").unwrap_or(&Value::Null);
                 let item = |(i, item)| self.value(item, each, &format!("{path}[{i}]"));
                 Value::Array(items.iter().enumerate().map(item).collect())
@@ -72,7 +91,21 @@ impl Converter<'_> {
         }
     }
 
-    fn first_fitting(&mut self, node: &Node, branches: &[Value], path: &str) -> Value {
+    fn first_fitting(&mut self, node: &Node, all: &[Value], path: &str) -> Value {
+        let has_shape = |branch: &&Value| {
+            let types = types(branch);
+            types.is_empty() || types.iter().any(|kind| is_shape(&node.data, kind))
+        };
+        let branches: Vec<&Value> = all.iter().filter(has_shape).collect();
+        match branches.as_slice() {
+            [] => {
+                let wanted: Vec<&str> = all.iter().flat_map(types).collect();
+                self.expect_any(node, &wanted, path);
+                return Value::Null;
+            }
+            [only] => return self.value(node, only, path),
+            _ => {}
+        }
         let mut best: Option<Problems> = None;
         for branch in branches {
             let mut trial = Converter {
@@ -99,14 +132,24 @@ impl Converter<'_> {
         let empty = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let others = schema.get("additionalProperties");
+        let given = |name: &str| entries.iter().any(|(key, _)| key.text() == Some(name));
         let mut out = Map::new();
         for (key, value) in entries {
             let name = key.text().unwrap_or_default();
             let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            match (properties.get(name), others) {
-                (Some(schema), _) => {
-                    out.insert(name.to_owned(), self.value(value, schema, &inner));
+            let own = properties.get_key_value(name).or_else(|| {
+                let is_alias = |(_, schema): &(&String, &Value)| {
+                    schema.get("alias").and_then(Value::as_str) == Some(name)
+                };
+                properties.iter().find(is_alias)
+            });
+            let (name, schema) = match (own, others) {
+                (Some((today, _)), _) if today != name && given(today) => {
+                    let text = format!("{inner} is the earlier name of {today}: give one of them");
+                    self.report(value, text);
+                    continue;
                 }
+                (Some((today, schema)), _) => (today.as_str(), schema),
                 (None, Some(Value::Bool(false))) => {
                     let hint = suggest(name, properties.keys().map(String::as_str));
                     let known = match properties.is_empty() {
@@ -114,17 +157,19 @@ impl Converter<'_> {
                         false => format!("there is no {inner:?} here{hint}"),
                     };
                     self.report(key, known);
+                    continue;
                 }
-                (None, schema) => {
-                    let any = Value::Null;
-                    let schema = schema.unwrap_or(&any);
-                    out.insert(name.to_owned(), self.value(value, schema, &inner));
-                }
+                (None, schema) => (name, schema.unwrap_or(&Value::Null)),
+            };
+            let before = self.problems.len();
+            let value = self.value(value, schema, &inner);
+            if self.problems.len() == before {
+                out.insert(name.to_owned(), value);
             }
         }
         let required = schema.get("required").and_then(Value::as_array);
         for name in required.into_iter().flatten().filter_map(Value::as_str) {
-            if !entries.iter().any(|(key, _)| key.text() == Some(name)) {
+            if !given(name) {
                 let at = if path.is_empty() { String::new() } else { format!(" in {path}") };
                 self.report(node, format!("{name:?} is missing{at}"));
             }
@@ -157,11 +202,14 @@ impl Converter<'_> {
             // or boolean.
             value = scalar(&text);
         }
-        if let (Value::String(size), Some("bytes")) =
-            (&value, schema.get("format").and_then(Value::as_str))
-        {
-            match units::size(size) {
-                Ok(bytes) => value = bytes.into(),
+        if let Value::String(text) = &value {
+            let read = match format(schema) {
+                Some("bytes") => units::size(text).map(Value::from),
+                Some("duration") => units::duration(&value).map(|time| time.as_secs_f64().into()),
+                _ => Ok(value.clone()),
+            };
+            match read {
+                Ok(read) => value = read,
                 Err(problem) => {
                     self.report(node, format!("{path}: {problem}"));
                     return value;
@@ -196,15 +244,21 @@ impl Converter<'_> {
         }
         let number = value.as_f64();
         let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
-        if let (Some(number), Some(least)) = (number, bound("minimum"))
-            && number < least
-        {
-            self.report(node, format!("{path} must be at least {least}"));
+        let is_below = |name| number.zip(bound(name)).is_some_and(|(number, least)| number < least);
+        let is_above = |name| number.zip(bound(name)).is_some_and(|(number, most)| number > most);
+        let shown = |name: &str| shown(schema, name);
+        if is_below("minimum") || is_above("maximum") {
+            let range = match (bound("minimum"), bound("maximum")) {
+                (Some(_), Some(_)) => {
+                    format!("lie between {} and {}", shown("minimum"), shown("maximum"))
+                }
+                (Some(_), None) => format!("be at least {}", shown("minimum")),
+                _ => format!("be at most {}", shown("maximum")),
+            };
+            self.report(node, format!("{path} must {range}"));
         }
-        if let (Some(number), Some(most)) = (number, bound("maximum"))
-            && number > most
-        {
-            self.report(node, format!("{path} must be at most {most}"));
+        if number.is_some() && number <= bound("exclusiveMinimum") {
+            self.report(node, format!("{path} must be more than {}", shown("exclusiveMinimum")));
         }
         if let (Some(text), Some(least)) = (value.as_str(), bound("minLength"))
             && (text.chars().count() as f64) < least
@@ -225,6 +279,30 @@ impl Converter<'_> {
         let what = node.what();
         let path = if path.is_empty() { "this" } else { path };
         self.report(node, format!("{path} must be {}, not {what}", wanted.join(" or ")));
+    }
+}
+
+fn format(schema: &Value) -> Option<&str> {
+    schema.get("format").and_then(Value::as_str)
+}
+
+/// A bound with the unit of its format.
+fn shown(schema: &Value, name: &str) -> String {
+    let bound = schema.get(name).unwrap_or(&Value::Null);
+    let with_unit = match format(schema) {
+        Some("bytes") => bound.as_u64().map(units::show_bytes),
+        Some("duration") => units::duration(bound).ok().map(|time| format!("{time:?}")),
+        _ => None,
+    };
+    with_unit.unwrap_or_else(|| bound.to_string())
+}
+
+/// Whether a value written like this can have a type.
+fn is_shape(data: &Data, kind: &str) -> bool {
+    match data {
+        Data::Map(_) => kind == "object",
+        Data::List(_) => kind == "array",
+        Data::Plain(_) | Data::Text(_) => !matches!(kind, "object" | "array"),
     }
 }
 

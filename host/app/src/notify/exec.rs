@@ -1,6 +1,5 @@
 //! Runs a command per event, without a shell, with the event as JSON on standard input.
 
-use super::config::Exec;
 use super::message::Message;
 use super::stop::Stop;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -8,6 +7,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use storage_core::decorators::notifying::Exec;
 
 /// How often a running command is polled.
 const LOOK: Duration = Duration::from_millis(10);
@@ -28,7 +28,7 @@ pub(super) fn run(exec: &Exec, message: &Message, stop: &Stop) -> Result<(), Str
         // need not read it.
         let _ = stdin.write_all(format!("{}\n", message.json).as_bytes());
     }
-    let until = Instant::now() + stop.at_most(exec.timeout());
+    let until = Instant::now() + stop.at_most(exec.timeout);
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),

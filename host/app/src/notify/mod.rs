@@ -12,7 +12,7 @@ mod stop;
 mod tests;
 mod webhook;
 
-use config::{Handler, Handlers};
+use config::Handlers;
 use message::Message;
 use std::collections::HashMap;
 use std::io::Write;
@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use stop::Stop;
 use storage_contract::env::Event;
+use storage_core::decorators::notifying::Handler;
 use storage_store::{Error, Result};
 
 /// The most events in the queue.
@@ -147,7 +148,7 @@ fn deliver_all(
         for handler in handlers.of(message.event.action) {
             let done = match handler {
                 Handler::Log(log) => {
-                    log.level.write(&message);
+                    config::log(log.0.level, &message);
                     Ok(())
                 }
                 Handler::Webhook(hook) => client.send(hook, &message, stop),

@@ -185,15 +185,19 @@ async fn what_does_not_fit_or_comes_too_late_is_counted() {
 fn wrong_handlers_are_refused_by_place_and_without_secrets() {
     let wrong = json!({"on_put": [{"log": {}}, {"webhook": {"url": "ftp://u:pw@h/x"}}]});
     let text = problem(&wrong);
-    assert!(text.contains("store \"s\": on_put[1]: webhook: url must begin with http"), "{text}");
+    assert!(text.contains("store \"s\": on_put: [1]: webhook: url must begin with http"), "{text}");
     assert!(!text.contains("pw"), "{text}");
     for (config, part) in [
         (json!({"on_put": {}}), "must be a list"),
-        (json!({"on_put": [{"mail": {}}]}), "unknown variant"),
-        (json!({"on_put": [{"log": {"levle": "info"}}]}), "unknown field"),
-        (json!({"on_put": [{"exec": {"command": []}}]}), "must name a program"),
-        (json!({"on_put": [{"exec": {"command": ["x"], "timeout": 0}}]}), "timeout"),
-        (json!({"on_put": [{"file": {"path": ""}}]}), "must not be empty"),
+        (json!({"on_put": [{"mail": {}}]}), "there is no \"mail\""),
+        (json!({"on_put": [{"log": {"levle": "info"}}]}), "there is no \"levle\""),
+        (json!({"on_put": [{"exec": {"command": []}}]}), "must have at least 1 item"),
+        (json!({"on_put": [{"exec": {"command": [""]}}]}), "must name a program"),
+        (
+            json!({"on_put": [{"exec": {"command": ["x"], "timeout": 0}}]}),
+            "timeout: must be more than 0",
+        ),
+        (json!({"on_put": [{"file": {"path": ""}}]}), "path: must have at least 1 character"),
         (json!({"on_put": [{"webhook": {"url": "http://h", "secret": ""}}]}), "secret is empty"),
         (json!({"on_put": [{"webhook": {"url": "http://h", "retries": 99}}]}), "at most 20"),
         (json!({"on_put": [{"webhook": {"url": "http://h", "headers": {"a b": ""}}}]}), "header"),

@@ -4,13 +4,14 @@
 //! `{X-Storage-Timestamp}.{body}` in hex. A receiver that rejects old timestamps is
 //! safe from replayed requests.
 
-use super::config::Webhook;
+use super::config::server;
 use super::message::{Message, now};
 use super::stop::Stop;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
+use storage_core::decorators::notifying::Webhook;
 
 /// The delay before the first retry; it doubles for each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -47,7 +48,7 @@ impl Client {
     ) -> Result<(), String> {
         let mut wait = FIRST_WAIT;
         for attempt in 0..=hook.retries {
-            let problem = match self.attempt(hook, message, stop.at_most(hook.timeout())) {
+            let problem = match self.attempt(hook, message, stop.at_most(hook.timeout)) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Final(problem)) => return Err(problem),
                 Err(Failure::Passing(problem)) => problem,
@@ -61,7 +62,7 @@ impl Client {
     }
 
     fn attempt(&self, hook: &Webhook, message: &Message, time: Duration) -> Result<(), Failure> {
-        let server = hook.server();
+        let server = server(hook);
         if time.is_zero() {
             return Err(Failure::Final(format!("webhook {server}: no time left")));
         }

@@ -5,6 +5,7 @@ use crate::protocol::error::{Error, Result, error};
 use crate::protocol::operation::Need;
 use crate::protocol::request::Request;
 use crate::users::User;
+use storage_contract::options::Choice;
 
 /// Refuses a request for which the user lacks the right. Keys that are in a body are left
 /// to the operation, which calls [`check_key`].

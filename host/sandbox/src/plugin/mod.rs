@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::pack::{Pack, Watched};
 use super::state::{Observer, Shared};
 use crate::coordinator::{Coordinator, Scope};
-use crate::options::{PluginDef, Refusal};
+use crate::options::{PluginDef, PluginOptions, Refusal};
 use crate::type_info::TypeInfo;
 use inspect::{Inspection, World, inspect};
 use output::{OutputLog, Wary};
@@ -136,7 +136,7 @@ impl Plugin {
         def: PluginDef,
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<Self>, Refusal> {
-        let same = || read(&def.component).is_ok_and(|b| digest(&b) == self.sha256);
+        let same = || read(&def.options.component).is_ok_and(|b| digest(&b) == self.sha256);
         if self.def == def && same() {
             return Ok(self.clone());
         }
@@ -151,9 +151,11 @@ impl Plugin {
 
     /// One line with its file, digest, limits and environment variables.
     pub fn grants(&self) -> String {
-        let PluginDef { name, component, limits, config_env, .. } = &self.def;
+        let PluginDef { name, options } = &self.def;
+        let PluginOptions { component, limits, config_env, .. } = options;
         let (file, sha256) = (component.display(), &self.sha256);
         let (memory, instances) = (show_bytes(limits.memory), limits.instances);
+        let object_size = show_bytes(limits.object_size);
         let env = match config_env.is_empty() {
             true => "no environment".to_owned(),
             false => format!("of the environment, in its config: {}", config_env.join(", ")),
@@ -166,8 +168,8 @@ impl Plugin {
         };
         format!(
             "plug-in {name}: {file}, sha256 {sha256}; given: its bases, {memory} of memory and \
-             {:?} for each call ({:?} of processor time) in each of {instances} instances, {env}; \
-             no files, no network{refused}",
+             {:?} for each call ({:?} of processor time) in each of {instances} instances, \
+             readers of at most {object_size}, {env}; no files, no network{refused}",
             limits.call_timeout, limits.cpu_time
         )
     }
@@ -197,16 +199,16 @@ fn load(
     observer: Arc<dyn Observer>,
     coordinator: Coordinator,
 ) -> Result<Plugin, Refusal> {
-    let bytes = read(&def.component).map_err(Refusal::Component)?;
+    let bytes = read(&def.options.component).map_err(Refusal::Component)?;
     let sha256 = digest(&bytes);
-    if let Some(wanted) = def.sha256.as_ref().filter(|wanted| **wanted != sha256) {
+    if let Some(wanted) = def.options.sha256.as_ref().filter(|wanted| **wanted != sha256) {
         return Err(Refusal::Sha256(format!(
             "the digest of {} is {sha256}, and not {wanted}: either it was changed, or sha256 has \
              to be",
-            def.component.display()
+            def.options.component.display()
         )));
     }
-    let file = def.component.display().to_string();
+    let file = def.options.component.display().to_string();
     let refuse = |problem: String| Refusal::Component(format!("{file}: {problem}"));
     let outline = inspect(&bytes).map_err(refuse)?;
     let size = bytes.len() as u64;
@@ -223,7 +225,7 @@ fn load(
     let name: Arc<str> = def.name.as_str().into();
     let counters = Arc::new(Counters::default());
     let voice = OutputLog::new(name.clone(), observer, counters.clone());
-    let limits = Limits::from(&def.limits);
+    let limits = Limits::from(&def.options.limits);
     let watched = Watched { name, counters: counters.clone(), voice: voice.clone() };
     let pack = Pack::new(pre, limits, Some(watched));
     let kinds = kinds(&pack, &def).map_err(refuse)?;
@@ -274,7 +276,7 @@ fn kinds(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| format!("no runtime could be started for it: {error}"))?;
-    let (limits, time) = (&def.limits, def.limits.call_timeout);
+    let (limits, time) = (&def.options.limits, def.options.limits.call_timeout);
     let ticks = limits.cpu_time.as_millis().div_ceil(TICK.as_millis());
     let ticks = u64::try_from(ticks).unwrap_or(u64::MAX / 2);
     let asked = async { tokio::time::timeout(time, pack.kinds(ticks)).await };

@@ -117,9 +117,9 @@ fn the_section_is_checked_like_any_other() -> Result<()> {
         (
             "{component: hostile.wasm, limits: {call_timeout: soon}}",
             store,
-            "limits.call_timeout is a number of seconds, or a time such as 2s",
+            "limits.call_timeout: \"soon\" is not a duration: write seconds, or 2s",
         ),
-        ("{component: hostile.wasm, limits: {instances: 0}}", store, "must be at least 1"),
+        ("{component: hostile.wasm, limits: {instances: 0}}", store, "must lie between 1 and 1024"),
         (
             plugin,
             "{type: hostile/HostileStor, base: base}",

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage_conformance::subject::{Dialect, Values};
+use storage_contract::options::Property;
 use storage_sandbox::Plugin;
 use storage_store::units;
 
@@ -57,9 +58,8 @@ pub struct CheckArgs {
 }
 
 fn memory(text: &str) -> Result<u64, String> {
-    let bytes = units::size(text)?;
-    let range = storage_sandbox::options::MEMORY;
-    range.contains(&bytes).then_some(bytes).ok_or_else(|| "it is from 1MiB to 4GiB".to_owned())
+    let limits = PluginLimits::read(&json!({"memory": units::size(text)?}))?;
+    Ok(limits.memory)
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -43,13 +43,7 @@ pub fn look(file: &Path) -> Result<Seen, Unusable> {
 /// goes to the log.
 pub async fn load(file: &Path, limits: PluginLimits) -> anyhow::Result<Arc<Plugin>> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).filter(|stem| is_name(stem));
-    let def = PluginDef {
-        name: stem.unwrap_or("plugin").to_owned(),
-        component: file.to_owned(),
-        sha256: None,
-        limits,
-        config_env: Vec::new(),
-    };
+    let def = PluginDef::new(stem.unwrap_or("plugin"), file.to_owned(), limits);
     let loading = tokio::task::spawn_blocking(|| Plugin::load(def, Arc::new(Log(|_| ()))));
     let loaded = loading.await?;
     Ok(loaded.map_err(|(Refusal::Component(text) | Refusal::Sha256(text))| Unusable(text))?)
