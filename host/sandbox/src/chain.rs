@@ -113,7 +113,7 @@ impl Chain {
 
     /// Where the chain wants an operation done, if not here. `offered` says whether the
     /// store offers the operation's options.
-    async fn elsewhere(
+    async fn locate_base(
         &self,
         key: &str,
         access: Access,
@@ -157,7 +157,7 @@ impl Chain {
 
     /// Reads the capabilities again after a conditional change was refused: a base may
     /// have found out that its server ignores preconditions.
-    async fn refused(&self, refused: bool) {
+    async fn refresh_conditional(&self, refused: bool) {
         if refused && self.conditional.load(Ordering::Relaxed) {
             // Idle instances keep the capabilities from when they were built.
             self.pool.forget_idle();
@@ -188,7 +188,7 @@ async fn ask(pool: &Arc<Pool>) -> Result<Capabilities> {
 }
 
 /// Whether a change failed because its preconditions can't be honoured.
-fn refuses<T>(conditional: bool, answer: &Result<T>) -> bool {
+fn is_refused_precondition<T>(conditional: bool, answer: &Result<T>) -> bool {
     conditional && matches!(answer, Err(Error::Unsupported(_)))
 }
 
@@ -200,9 +200,9 @@ impl ObjectStore for Chain {
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
         let offered = self.offers_range(&options);
-        if let Some((base, there)) = self.elsewhere(key, Access::Read, offered).await? {
-            let answer = base.get(&there, options).await;
-            return answer.map_err(|error| error.with_key(key, &there));
+        if let Some((base, base_key)) = self.locate_base(key, Access::Read, offered).await? {
+            let answer = base.get(&base_key, options).await;
+            return answer.map_err(|error| error.with_key(key, &base_key));
         }
         let asked = convert::read_options_out(&options);
         once!(
@@ -224,10 +224,10 @@ impl ObjectStore for Chain {
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         let conditional = options.if_absent || options.if_match.is_some();
         let offered = self.offers_conditions(conditional);
-        if let Some((base, there)) = self.elsewhere(key, Access::Write, offered).await? {
-            let answer = base.put(&there, data, options).await;
-            self.refused(refuses(conditional, &answer)).await;
-            return answer.map_err(|error| error.with_key(key, &there));
+        if let Some((base, base_key)) = self.locate_base(key, Access::Write, offered).await? {
+            let answer = base.put(&base_key, data, options).await;
+            self.refresh_conditional(is_refused_precondition(conditional, &answer)).await;
+            return answer.map_err(|error| error.with_key(key, &base_key));
         }
         let options = convert::put_options_out(&options);
         let answer = once!(
@@ -239,14 +239,14 @@ impl ObjectStore for Chain {
             },
             |info| self.accept(info)
         );
-        self.refused(refuses(conditional, &answer)).await;
+        self.refresh_conditional(is_refused_precondition(conditional, &answer)).await;
         answer
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        if let Some((base, there)) = self.elsewhere(key, Access::Read, true).await? {
-            let answer = base.exists(&there).await;
-            return answer.map_err(|error| error.with_key(key, &there));
+        if let Some((base, base_key)) = self.locate_base(key, Access::Read, true).await? {
+            let answer = base.exists(&base_key).await;
+            return answer.map_err(|error| error.with_key(key, &base_key));
         }
         once!(self, |i, s| s.call_exists(&mut i.store, i.root, key).await, Ok::<_, String>)
     }
@@ -254,10 +254,10 @@ impl ObjectStore for Chain {
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
         let conditional = options.if_match.is_some();
         let offered = self.offers_conditions(conditional);
-        if let Some((base, there)) = self.elsewhere(key, Access::Delete, offered).await? {
-            let answer = base.delete(&there, options).await;
-            self.refused(refuses(conditional, &answer)).await;
-            return answer.map_err(|error| error.with_key(key, &there));
+        if let Some((base, base_key)) = self.locate_base(key, Access::Delete, offered).await? {
+            let answer = base.delete(&base_key, options).await;
+            self.refresh_conditional(is_refused_precondition(conditional, &answer)).await;
+            return answer.map_err(|error| error.with_key(key, &base_key));
         }
         let options = convert::delete_options_out(&options);
         let answer = once!(
@@ -265,14 +265,14 @@ impl ObjectStore for Chain {
             |i, s| s.call_delete(&mut i.store, i.root, key, &options).await,
             Ok::<_, String>
         );
-        self.refused(refuses(conditional, &answer)).await;
+        self.refresh_conditional(is_refused_precondition(conditional, &answer)).await;
         answer
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
-        if let Some((base, there)) = self.elsewhere(key, Access::Read, true).await? {
-            let answer = base.stat(&there).await;
-            return answer.map_err(|error| error.with_key(key, &there));
+        if let Some((base, base_key)) = self.locate_base(key, Access::Read, true).await? {
+            let answer = base.stat(&base_key).await;
+            return answer.map_err(|error| error.with_key(key, &base_key));
         }
         once!(self, |i, s| s.call_stat(&mut i.store, i.root, key).await, |info| self.accept(info))
     }
@@ -287,9 +287,9 @@ impl ObjectStore for Chain {
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
         let offered = self.offers_range(&options);
-        if let Some((base, there)) = self.elsewhere(key, Access::Read, offered).await? {
-            let answer = base.read(&there, options).await;
-            return answer.map_err(|error| error.with_key(key, &there));
+        if let Some((base, base_key)) = self.locate_base(key, Access::Read, offered).await? {
+            let answer = base.read(&base_key, options).await;
+            return answer.map_err(|error| error.with_key(key, &base_key));
         }
         let (key, asked) = (key.to_owned(), convert::read_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;
@@ -321,10 +321,10 @@ impl ObjectStore for Chain {
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {
         let conditional = options.if_absent || options.if_match.is_some();
         let offered = self.offers_conditions(conditional);
-        if let Some((base, there)) = self.elsewhere(key, Access::Write, offered).await? {
-            let opened = base.write(&there, options).await;
-            self.refused(refuses(conditional, &opened)).await;
-            return MappedWriter::opened(opened, key, &there);
+        if let Some((base, base_key)) = self.locate_base(key, Access::Write, offered).await? {
+            let opened = base.write(&base_key, options).await;
+            self.refresh_conditional(is_refused_precondition(conditional, &opened)).await;
+            return MappedWriter::opened(opened, key, &base_key);
         }
         let (key, options) = (key.to_owned(), convert::put_options_out(&options));
         let mut slot = StreamSlot::take(&self.pool).await?;
@@ -334,7 +334,7 @@ impl ObjectStore for Chain {
             Ok(opened.map(|writer| (writer, ())))
         });
         let opened = opened.map_err(|error| self.pool.convert_error(error));
-        self.refused(refuses(conditional, &opened)).await;
+        self.refresh_conditional(is_refused_precondition(conditional, &opened)).await;
         let (writer, ()) = opened?;
         Ok(Box::new(ChainWriter::new(self.pool.clone(), slot, writer)))
     }
@@ -344,7 +344,7 @@ impl ObjectStore for Chain {
     }
 
     async fn locate(&self, key: &str, access: Access) -> Result<Option<(SharedStore, String)>> {
-        self.elsewhere(key, access, true).await
+        self.locate_base(key, access, true).await
     }
 
     async fn close(&self) -> Result<()> {
