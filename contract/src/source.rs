@@ -98,14 +98,15 @@ impl Tally {
 pub fn whole(info: &ObjectInfo, range: Option<ByteRange>, data: &[u8]) -> Result<Ended> {
     let mut tally = Tally::new(info, range);
     match tally.hear(data.len())? {
-        Some(ended) => Ok(ended),
+        Some(proof) => Ok(proof),
         None => Ok(tally.hear(0)?.unwrap_or(Ended { length: data.len() as u64 })),
     }
 }
 
 enum State {
     Open,
-    Ended,
+    /// With the proof, until it is taken.
+    Ended(Option<Ended>),
     /// A reader that failed must not seem to be at its end.
     Failed(Error),
 }
@@ -116,26 +117,28 @@ pub struct Source {
     reader: Box<dyn Reader>,
     tally: Tally,
     state: State,
-    ended: Option<Ended>,
 }
 
 impl Source {
     /// For a new reader that was opened for `range`.
     pub fn new(reader: Box<dyn Reader>, range: Option<ByteRange>) -> Self {
         let tally = Tally::new(reader.info(), range);
-        Self { reader, tally, state: State::Open, ended: None }
+        Self { reader, tally, state: State::Open }
     }
 
     /// For a reader with `owed` bytes left, if known.
     pub fn owing(reader: Box<dyn Reader>, owed: Option<u64>) -> Self {
         let unknown = Tally { owed: None, most: u64::MAX, came: 0 };
         let tally = owed.map_or(unknown, Tally::of);
-        Self { reader, tally, state: State::Open, ended: None }
+        Self { reader, tally, state: State::Open }
     }
 
     /// The proof of the end, once it was reached. Returned only once.
-    pub fn ended(&mut self) -> Option<Ended> {
-        self.ended.take()
+    pub fn take_proof(&mut self) -> Option<Ended> {
+        match &mut self.state {
+            State::Ended(proof) => proof.take(),
+            State::Open | State::Failed(_) => None,
+        }
     }
 
     /// Reads everything into memory; `LimitExceeded` above `most` bytes.
@@ -160,13 +163,13 @@ impl Source {
 
     fn advance(&mut self, max: usize) -> Result<Vec<u8>> {
         let chunk = self.reader.next(max)?;
-        self.ended = self.tally.hear(chunk.len())?;
-        if self.ended.is_none() && self.tally.is_full() {
+        let mut proof = self.tally.hear(chunk.len())?;
+        if proof.is_none() && self.tally.is_full() {
             let more = self.reader.next(1)?;
-            self.ended = self.tally.hear(more.len())?;
+            proof = self.tally.hear(more.len())?;
         }
-        if self.ended.is_some() {
-            self.state = State::Ended;
+        if proof.is_some() {
+            self.state = State::Ended(proof);
         }
         Ok(chunk)
     }
@@ -182,7 +185,7 @@ impl Reader for Source {
             State::Open => {
                 self.advance(max).inspect_err(|error| self.state = State::Failed(error.clone()))
             }
-            State::Ended => Ok(Vec::new()),
+            State::Ended(_) => Ok(Vec::new()),
             State::Failed(error) => Err(error.clone()),
         }
     }

@@ -62,7 +62,7 @@ impl Source {
     pub async fn end(mut self) -> Result<Ended> {
         let more = self.next(1).await?;
         match self.state {
-            State::Ended(ended) if more.is_empty() => Ok(ended),
+            State::Ended(proof) if more.is_empty() => Ok(proof),
             _ => Err(Error::Other("the object was not read to its end".to_owned())),
         }
     }
@@ -96,13 +96,13 @@ impl Source {
 
     async fn ask(&mut self, max: usize) -> Result<Bytes> {
         let chunk = self.reader.next(max).await?;
-        let mut ended = self.tally.hear(chunk.len())?;
-        if ended.is_none() && self.tally.is_full() {
+        let mut proof = self.tally.hear(chunk.len())?;
+        if proof.is_none() && self.tally.is_full() {
             let more = self.reader.next(1).await?;
-            ended = self.tally.hear(more.len())?;
+            proof = self.tally.hear(more.len())?;
         }
-        if let Some(ended) = ended {
-            self.state = State::Ended(ended);
+        if let Some(proof) = proof {
+            self.state = State::Ended(proof);
         }
         Ok(chunk)
     }
@@ -116,7 +116,7 @@ impl Source {
             self.hold(more);
         }
         match std::mem::replace(&mut self.state, State::Open) {
-            State::Ended(ended) => Ok(Some((self.together(), ended))),
+            State::Ended(proof) => Ok(Some((self.together(), proof))),
             state => {
                 self.state = state;
                 Ok(None)

@@ -81,9 +81,9 @@ impl Cache {
         if info.size.is_none_or(|size| size <= most) {
             while head.len() as u64 <= most {
                 let chunk = source.next(CHUNK)?;
-                if let Some(ended) = source.ended() {
+                if let Some(proof) = source.take_proof() {
                     head.extend(chunk);
-                    self.fill(lock, &claim.record, &info, &head, ended, now);
+                    self.fill(lock, &claim.record, &info, &head, proof, now);
                     return Ok(Box::new(Held { info, data: head, position: 0 }));
                 }
                 head.extend(chunk);
@@ -121,7 +121,7 @@ impl Cache {
         }
         let copied = writer.and_then(|writer| {
             let cut_off = || Error::InvalidData("the object was not read to its end".to_owned());
-            let size = source.ended().ok_or_else(cut_off)?.length();
+            let size = source.take_proof().ok_or_else(cut_off)?.length();
             let Some(mine) = self.expect(lock, &claim.record, size) else { return Ok(None) };
             Ok(Some((mine, writer.finish(Trailer::default())?, size)))
         });
@@ -292,8 +292,8 @@ impl Reader for Tee {
         if let Some(mut copy) = self.copy.take()
             && (chunk.is_empty() || copy.push(&chunk, self.done))
         {
-            match self.source.ended() {
-                Some(ended) => copy.publish(self.source.info(), ended),
+            match self.source.take_proof() {
+                Some(proof) => copy.publish(self.source.info(), proof),
                 None => self.copy = Some(copy),
             }
         }
