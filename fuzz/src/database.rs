@@ -42,7 +42,7 @@ pub fn open(kind: &str, setting: &str, file: &Path) -> Result<SharedStore, Error
         config: config.into(),
         directory,
         create: true,
-        check_only: false,
+        check: None,
     }))
 }
 

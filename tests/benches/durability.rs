@@ -160,7 +160,7 @@ async fn open(case: Case, directory: &Path, durable: bool) -> SharedStore {
         config,
         directory: directory.to_owned(),
         create: true,
-        check_only: false,
+        check: None,
     };
     (backend.open)(args).await.unwrap()
 }

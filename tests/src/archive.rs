@@ -55,7 +55,7 @@ impl Archive {
             config: json!({"path": "objects.zip"}),
             directory: self.directory.path().to_owned(),
             create: true,
-            check_only: false,
+            check: None,
         }))
     }
 

@@ -210,7 +210,7 @@ fn open_in(
         config: (entry.config)(directory)?,
         directory: directory.to_owned(),
         create: true,
-        check_only: false,
+        check: None,
     }))?)
 }
 

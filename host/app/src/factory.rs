@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use storage_backends::{BACKENDS, Method, OpenArgs, backend, presign};
+use storage_backends::{BACKENDS, Check, Method, OpenArgs, backend, presign};
 use storage_contract::chain::{Base, Node};
 use storage_contract::env::Event;
 use storage_sandbox::coordinator::{Coordinator, Scope};
 use storage_sandbox::log::Log;
 use storage_sandbox::{Engine, Observer, Plugin, Shared};
-use storage_store::SharedStore;
 use storage_store::objects::Objects;
+use storage_store::{Error, SharedStore};
 use tokio::sync::Mutex;
 
 /// Opens the stores of a YAML file. A store shared by several others is opened
@@ -185,7 +185,7 @@ impl StoreFactory {
     ) -> anyhow::Result<String> {
         let def = self.def(self.index(name)?);
         let args = self.args(def, false);
-        presign(&def.kind, &args, key, method, expires).await.map_err(|error| named(def, error))
+        presign(&def.kind, &args, key, method, expires).await.with_context(|| title(def))
     }
 
     /// The names of the configuration's MirroringStores; with `under`, only
@@ -286,7 +286,7 @@ impl StoreFactory {
             config: serde_json::Value::Object(def.config.clone()),
             directory: self.directory.clone(),
             create: create && !self.check_only,
-            check_only: self.check_only,
+            check: self.check_only.then(Check::default),
         }
     }
 
@@ -333,8 +333,14 @@ impl StoreFactory {
         let lease = match self.all.find(identity, target()) {
             Some(lease) => lease,
             None => {
-                let store = (backend.open)(self.args(def, create));
-                let store = store.await.map_err(|error| named(def, error))?;
+                let args = self.args(def, create);
+                let check = args.check.clone();
+                let store = (backend.open)(args).await.map_err(|error| {
+                    match check.is_some_and(|check| check.would_create()) {
+                        true => anyhow::Error::new(error).context(WouldCreate(title(def))),
+                        false => anyhow::Error::new(error).context(title(def)),
+                    }
+                })?;
                 // Opening may have created the target of the path.
                 self.all.add(identity, target(), store)
             }
@@ -397,7 +403,11 @@ impl StoreFactory {
                 plugin.scoped_chain(nodes, bases, scopes.collect()).await
             }
         };
-        let chain = chain.map_err(|error| named(def, error))?;
+        let chain = chain.map_err(|error| match error {
+            // It names the store of the chain whose config is wrong.
+            Error::InvalidConfig(_) => anyhow::Error::new(error),
+            _ => anyhow::Error::new(error).context(title(def)),
+        })?;
         let lease = self.all.add(identity, None, Arc::new(chain));
         Ok(open.keep(root, identity, lease))
     }
@@ -508,11 +518,19 @@ impl Open {
     }
 }
 
-/// Names the store that could not be opened, unless the error already does.
-fn named(def: &StoreDef, error: storage_store::Error) -> anyhow::Error {
-    let said = error.to_string().contains("store \"");
-    let error = anyhow::Error::new(error);
-    if said { error } else { error.context(format!("store {:?} ({})", def.name, def.kind)) }
+/// The context of an error about a store that does not exist, and that a start would create.
+#[derive(Debug)]
+pub(crate) struct WouldCreate(String);
+
+impl std::fmt::Display for WouldCreate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names a store that could not be opened.
+fn title(def: &StoreDef) -> String {
+    format!("store {:?} ({})", def.name, def.kind)
 }
 
 /// Every store type: the host's backends, then those of the component.

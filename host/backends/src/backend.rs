@@ -2,6 +2,8 @@
 
 use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use storage_contract::options::Property;
 use storage_store::{Error, Result, SharedStore};
 
@@ -75,8 +77,25 @@ pub struct OpenArgs {
     /// error.
     pub create: bool,
     /// Only check: create and change nothing. Anything missing is an error that
-    /// says what a real start would create.
-    pub check_only: bool,
+    /// says what a real start would create, and is noted here.
+    pub check: Option<Check>,
+}
+
+/// A check of a store. Clones share what it notes.
+#[derive(Debug, Clone, Default)]
+pub struct Check {
+    missing: Arc<AtomicBool>,
+}
+
+impl Check {
+    /// Whether something was missing that a start would create.
+    pub fn would_create(&self) -> bool {
+        self.missing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_missing(&self) {
+        self.missing.store(true, Ordering::Relaxed);
+    }
 }
 
 impl OpenArgs {
@@ -85,9 +104,15 @@ impl OpenArgs {
         T::read(&self.config).map_err(|problem| self.bad(&problem))
     }
 
-    /// An `InvalidConfig` error; `problem` says what is wrong and what to do.
+    /// An `InvalidConfig` error; `problem` says what is wrong and what to do. The caller
+    /// names the store.
     pub(crate) fn bad(&self, problem: &str) -> Error {
-        Error::InvalidConfig(format!("store {:?}: {problem}", self.name))
+        Error::InvalidConfig(problem.to_owned())
+    }
+
+    /// Whether the store is opened only to check it.
+    pub(crate) fn is_check(&self) -> bool {
+        self.check.is_some()
     }
 
     /// Checks, as far as possible without writing, that a start could create
@@ -115,14 +140,15 @@ impl OpenArgs {
             tracing::info!(target: "storage", "store {:?}: {what} {shown} does not exist; creating it", self.name);
             return Ok(());
         }
-        if self.check_only {
-            self.could_create(path).map_err(|problem| {
-                self.bad(&format!("{what} {shown} does not exist and can't be made: {problem}"))
-            })?;
-        }
-        let why = match self.check_only {
-            true => "it would be created by a start",
-            false => "reading does not create it: correct the path, or write an object",
+        let why = match &self.check {
+            Some(check) => {
+                self.could_create(path).map_err(|problem| {
+                    self.bad(&format!("{what} {shown} does not exist and can't be made: {problem}"))
+                })?;
+                check.note_missing();
+                "it would be created by a start"
+            }
+            None => "reading does not create it: correct the path, or write an object",
         };
         Err(self.bad(&format!("{what} {shown} does not exist; {why}")))
     }

@@ -36,7 +36,7 @@ impl Bench {
             config: serde_json::json!({"root_path": directory.path().join("root")}),
             directory: directory.path().to_owned(),
             create: true,
-            check_only: false,
+            check: None,
         }))?;
         for (name, backend) in
             [("memory", Arc::new(Memory::new()) as SharedStore), ("files", files)]

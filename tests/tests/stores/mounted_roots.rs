@@ -27,8 +27,8 @@ async fn open(kind: &str, home: &Path, check_only: bool) -> Result<Objects> {
         config["index"] = json!(true);
     }
     let (name, directory) = ("main".to_owned(), home.to_owned());
-    let create = !check_only;
-    let store = (backend.open)(OpenArgs { name, config, directory, create, check_only }).await?;
+    let (create, check) = (!check_only, check_only.then(Default::default));
+    let store = (backend.open)(OpenArgs { name, config, directory, create, check }).await?;
     Ok(Objects::new("main", store))
 }
 

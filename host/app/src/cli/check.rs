@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::deep;
-use super::exit::{CONFIG, DONE, Outcome, STORE, Usage};
+use super::exit::{CONFIG, DONE, Outcome, STORE, Usage, is_not_found};
 use super::keys::KeysArgs;
 use super::names::check_store;
 use super::output;
@@ -10,6 +10,7 @@ use super::preflight::{Wishes, check_dynamic, preflight};
 use super::report;
 use super::skipped::{SkippedArgs, check};
 use crate::StoreFactory;
+use crate::factory::WouldCreate;
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;
@@ -140,15 +141,9 @@ async fn reach(factory: &StoreFactory, name: &str) -> State {
     let objects = match factory.open(name).await {
         Ok(objects) => objects,
         Err(error) => {
-            let missing = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
+            let is_new = error.is::<WouldCreate>() || is_not_found(&error);
             let text = format!("{error:#}");
-            return match missing {
-                Some(Error::NotFound) => State::New(text),
-                _ if text.contains("would be created") || text.contains("would create") => {
-                    State::New(text)
-                }
-                _ => State::Failed(text),
-            };
+            return if is_new { State::New(text) } else { State::Failed(text) };
         }
     };
     let can = objects.capabilities();

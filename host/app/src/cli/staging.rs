@@ -115,7 +115,7 @@ async fn directory(path: &Path) -> anyhow::Result<Objects> {
         config: json!({"root_path": path.join(OBJECTS)}),
         directory: path.to_owned(),
         create: true,
-        check_only: false,
+        check: None,
     };
     Ok(Objects::new("serve.staging", (backend.open)(args).await?))
 }

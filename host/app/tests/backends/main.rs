@@ -23,7 +23,7 @@ async fn try_open(kind: &str, directory: &Path, config: Value, look: bool) -> Re
         config,
         directory,
         create: !look,
-        check_only: look,
+        check: look.then(Default::default),
     })
     .await
 }

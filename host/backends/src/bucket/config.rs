@@ -184,7 +184,7 @@ mod tests {
             config,
             directory: PathBuf::new(),
             create: true,
-            check_only: false,
+            check: None,
         };
         Config::new(&args).map_err(|error| error.to_string())
     }

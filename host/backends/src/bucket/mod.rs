@@ -90,14 +90,14 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         tasks: TaskTracker::new(),
         runtime: Handle::current(),
     });
-    let try_out = config.conditional == Conditional::Auto && !args.check_only;
+    let try_out = config.conditional == Conditional::Auto && !args.is_check();
     let hurried = Calls::new(&shared.place, config.timeout, config.retry_deadline.min(OPENING));
     let reached = probe::reach(&shared, &hurried).await;
     if reached.is_ok() {
         shared.calls.trust();
     }
     match reached.map_err(|failure| failure.error(&shared.place)) {
-        Err(error) if args.check_only => return Err(error),
+        Err(error) if args.is_check() => return Err(error),
         // The server may be up later.
         Err(Error::Unavailable(why)) => tracing::warn!("{why}"),
         // Keys without the right to list may have other rights.
@@ -110,7 +110,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
         Ok(()) | Err(Error::PermissionDenied(_)) => {}
         Err(error) => return Err(error),
     }
-    if let Some(days) = config.stale_uploads_days.filter(|_| !args.check_only) {
+    if let Some(days) = config.stale_uploads_days.filter(|_| !args.is_check()) {
         let age = Duration::from_secs_f64(days.min(100_000.0) * 86_400.0);
         let (tasks, shared) = (shared.tasks.clone(), shared.clone());
         tasks.spawn(async move {

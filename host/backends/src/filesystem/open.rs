@@ -68,7 +68,7 @@ impl Filesystem {
                 tracing::warn!(target: "storage", store = %args.name, "objects can only be read: {error}");
                 Err(error)
             }
-            Ok(()) if args.check_only => {
+            Ok(()) if args.is_check() => {
                 place.rehearse(dir.as_fd()).map_err(no_place)?;
                 Err(Error::Unsupported("the store was opened to look only".to_owned()))
             }

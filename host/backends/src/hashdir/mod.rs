@@ -73,7 +73,7 @@ async fn open(args: OpenArgs) -> Result<SharedStore> {
     let config = json!({"db_path": place, "durable": config.durable});
     // The index holds no objects, so create it even if the store is only read: the
     // Python library leaves none.
-    let create = !args.check_only;
+    let create = !args.is_check();
     let index = (sqlite::BACKEND.open)(OpenArgs { config, create, ..args }).await?;
     let unknown = Unknown::new(files, layout);
     Ok(Arc::new(Indexed { store: Arc::new(store), index, unknown }))

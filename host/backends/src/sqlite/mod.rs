@@ -96,18 +96,22 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
         shown,
         busy_timeout: config.busy_timeout,
         durable: config.durable,
-        check_only: args.check_only,
+        check_only: args.is_check(),
     });
-    let queue = match args.check_only {
+    let queue = match args.is_check() {
         true => None,
         false => Some(Queue::start(place.clone(), place.writer(args.create)?)?),
     };
     let pool = Arc::new(Pool::new(place));
-    if args.check_only {
+    if let Some(check) = &args.check {
         pool.with(|connection| pool.place.check(connection))?;
-        pool.with(|connection| {
+        let found = pool.with(|connection| {
             pool.place.check_objects(connection, "it would be created by a start")
-        })?;
+        });
+        if let Err(Error::InvalidConfig(_)) = found {
+            check.note_missing();
+        }
+        found?;
     }
     Ok(Arc::new(Sqlite { shared: Arc::new(Shared { pool, queue }) }))
 }

@@ -96,7 +96,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     if missing {
         args.may_create("path", &place.path)?;
     }
-    if args.check_only {
+    if args.is_check() {
         let archive = Archive::open(place, None)?;
         return Ok(Arc::new(Zip { archive, check_only: true, closed: false.into() }));
     }

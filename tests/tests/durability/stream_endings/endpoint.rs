@@ -194,7 +194,7 @@ async fn files(directory: PathBuf) -> Result<Objects> {
         config: json!({"root_path": directory.join("uploads")}),
         directory,
         create: true,
-        check_only: false,
+        check: None,
     };
     Ok(Objects::new("staging", (backend.open)(args).await?))
 }

@@ -34,7 +34,7 @@ async fn try_open(config: Value, check_only: bool) -> storage_host::Result<Share
         config,
         directory: PathBuf::from("."),
         create: !check_only,
-        check_only,
+        check: check_only.then(Default::default),
     })
     .await
 }
