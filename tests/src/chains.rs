@@ -15,7 +15,7 @@ use storage_contract::types::Error;
 use storage_core::decorators::{build, kind};
 use storage_host::backends::memory::Memory as HostMemory;
 use storage_host::blocking::{Blocking, Driver, runtime};
-use storage_host::engine::Shared;
+use storage_host::engine::HostServices;
 use storage_host::store::SharedStore as HostStore;
 
 /// A chain: its nodes, its base stores, and which of those hold objects permanently
@@ -180,7 +180,7 @@ impl Plan {
     pub fn sandboxed_over(&self, bases: HashMap<String, HostStore>) -> Result<Subject> {
         let runtime = runtime()?;
         let engine = storage_host::engine::shared()?;
-        let shared = Shared::silent();
+        let shared = HostServices::silent();
         let chain = |nodes: &[Node]| {
             let chain = engine.chain(nodes.to_vec(), bases.clone(), shared.clone());
             runtime.block_on(chain)

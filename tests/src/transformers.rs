@@ -10,7 +10,7 @@ use storage_contract::chain::{Base, Node};
 use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, Driver, runtime};
 use storage_host::config::{PluginDef, PluginLimits};
-use storage_host::engine::{Chain, Plugin, Shared};
+use storage_host::engine::{Chain, HostServices, Plugin};
 use storage_host::store::SharedStore;
 
 /// The rules of `tests/transformer` that every store must meet, with the keys and
@@ -45,7 +45,7 @@ pub fn plugin() -> Result<Arc<Plugin>> {
             ..PluginLimits::default()
         };
         let def = PluginDef::new("rules", TRANSFORMER.file()?, limits);
-        Plugin::load(def, Shared::silent().observer).map_err(|refusal| anyhow!("{refusal:?}"))
+        Plugin::load(def, HostServices::silent().observer).map_err(|refusal| anyhow!("{refusal:?}"))
     };
     LOADED.get_or_init(|| load().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)
 }

@@ -4,7 +4,7 @@ use crate::config::{Config, PluginDef, StoreDef, TypeInfo};
 use crate::identity::{self, Identity};
 use crate::mirrors::Mirror;
 use crate::notify::Notifier;
-use crate::open_stores::{Lease, OpenStores};
+use crate::open_stores::{OpenStores, StoreLease};
 use crate::trails::{keeper, trails};
 use anyhow::{Context, anyhow};
 use futures::future::BoxFuture;
@@ -16,9 +16,9 @@ use std::time::Duration;
 use storage_backends::{BACKENDS, Check, Method, OpenArgs, backend, presign};
 use storage_contract::chain::{Base, Node};
 use storage_contract::env::Event;
-use storage_sandbox::coordinator::{Coordinator, Scope};
+use storage_sandbox::coordinator::{Coordinator, Namespace};
 use storage_sandbox::log::Log;
-use storage_sandbox::{Engine, Observer, Plugin, Shared};
+use storage_sandbox::{Engine, HostServices, Observer, Plugin};
 use storage_store::objects::Objects;
 use storage_store::{Error, SharedStore};
 use tokio::sync::Mutex;
@@ -396,7 +396,7 @@ impl StoreFactory {
         let chain = match plugin {
             None => {
                 let observer = self.observer(&decorators);
-                self.engine.chain(nodes, bases, Shared { observer, coordinator }).await
+                self.engine.chain(nodes, bases, HostServices { observer, coordinator }).await
             }
             Some(plugin) => {
                 let scopes = scopes.into_iter().map(|(def, scope)| (def.name.clone(), scope));
@@ -433,7 +433,7 @@ impl StoreFactory {
         open: &Open,
         def: &StoreDef,
         plugin: Option<&Arc<Plugin>>,
-    ) -> (Identity, Scope) {
+    ) -> (Identity, Namespace) {
         let known = |base| open.identities.get(base).copied().unwrap_or_default();
         let bases: Vec<Identity> = def.bases.iter().map(known).collect();
         let plugin = plugin.map(|plugin| (&plugin.def, plugin.sha256.as_str()));
@@ -445,9 +445,9 @@ impl StoreFactory {
     fn scoped<'a>(
         &self,
         coordinator: &Coordinator,
-        scopes: impl IntoIterator<Item = (&'a StoreDef, Scope)>,
+        scopes: impl IntoIterator<Item = (&'a StoreDef, Namespace)>,
     ) -> Coordinator {
-        let note = |(def, scope): (&StoreDef, Scope)| {
+        let note = |(def, scope): (&StoreDef, Namespace)| {
             self.all.uses(self.id, scope, coordinator, def.kind == identity::CACHE);
             (def.name.clone(), scope)
         };
@@ -510,7 +510,7 @@ fn load_after(
 }
 
 impl Open {
-    fn keep(&mut self, index: usize, identity: Identity, lease: Lease) -> SharedStore {
+    fn keep(&mut self, index: usize, identity: Identity, lease: StoreLease) -> SharedStore {
         self.identities.insert(index, identity);
         self.stores.insert(index, lease.store.clone());
         self.order.push((index, lease.number));

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use storage_backends::{Backend, Place};
-use storage_sandbox::coordinator::Scope;
+use storage_sandbox::coordinator::Namespace;
 use storage_store::files;
 
 /// Equal only for the same store. Reveals no secrets.
@@ -109,7 +109,7 @@ pub(crate) fn of_handlers(def: &StoreDef) -> Identity {
 /// stores, whatever its `ttl`. What a mirror's children missed depends neither
 /// on its policy nor on their order or definitions: as in a journal, children
 /// are identified by name.
-pub(crate) fn scope(def: &StoreDef, own: Identity, bases: &[Identity]) -> Scope {
+pub(crate) fn scope(def: &StoreDef, own: Identity, bases: &[Identity]) -> Namespace {
     let start = Hasher::new("scope", def);
     match def.kind.as_str() {
         CACHE => start.all(bases.iter().copied()).end(),

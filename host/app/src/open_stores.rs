@@ -7,7 +7,7 @@ use crate::identity::{Identity, Target};
 use crate::notify::Notifier;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use storage_sandbox::coordinator::{Coordinator, Scope};
+use storage_sandbox::coordinator::{Coordinator, Namespace};
 use storage_store::SharedStore;
 
 /// Reference-counted open stores. Clones share state.
@@ -23,7 +23,7 @@ struct All {
     notifiers: HashMap<Identity, (Arc<Notifier>, usize)>,
     /// The scopes that each configuration uses, by configuration id: a replacement has
     /// a larger one.
-    scopes: BTreeMap<u64, HashMap<Scope, Use>>,
+    scopes: BTreeMap<u64, HashMap<Namespace, Use>>,
     opened: u64,
 }
 
@@ -43,7 +43,7 @@ impl All {
         }
     }
 
-    fn newer(&self, config: u64) -> impl Iterator<Item = &HashMap<Scope, Use>> {
+    fn newer(&self, config: u64) -> impl Iterator<Item = &HashMap<Namespace, Use>> {
         self.scopes.range(config..).skip(1).map(|(_, scopes)| scopes)
     }
 }
@@ -63,7 +63,7 @@ struct Use {
 }
 
 /// An open store, and the number to release it by.
-pub(crate) struct Lease {
+pub(crate) struct StoreLease {
     pub number: u64,
     pub store: SharedStore,
 }
@@ -71,23 +71,23 @@ pub(crate) struct Lease {
 impl OpenStores {
     /// The open store with this identity, if its path still leads to the same
     /// target.
-    pub fn find(&self, identity: Identity, target: Target) -> Option<Lease> {
+    pub fn find(&self, identity: Identity, target: Target) -> Option<StoreLease> {
         let mut all = self.all();
         let mut found = all.stores.iter_mut();
         let (number, entry) =
             found.find(|(_, entry)| entry.identity == identity && entry.target == target)?;
         entry.users += 1;
-        Some(Lease { number: *number, store: entry.store.clone() })
+        Some(StoreLease { number: *number, store: entry.store.clone() })
     }
 
     /// Adds a store that was just opened.
-    pub fn add(&self, identity: Identity, target: Target, store: SharedStore) -> Lease {
+    pub fn add(&self, identity: Identity, target: Target, store: SharedStore) -> StoreLease {
         let mut all = self.all();
         all.opened += 1;
         let number = all.opened;
         let entry = Entry { identity, target, store: store.clone(), users: 1 };
         all.stores.insert(number, entry);
-        Lease { number, store }
+        StoreLease { number, store }
     }
 
     /// Releases stores. Returns those without other users; the caller closes
@@ -136,7 +136,7 @@ impl OpenStores {
     }
 
     /// Records that a configuration uses a scope of shared values.
-    pub fn uses(&self, config: u64, scope: Scope, coordinator: &Coordinator, cache: bool) {
+    pub fn uses(&self, config: u64, scope: Namespace, coordinator: &Coordinator, cache: bool) {
         let coordinator = coordinator.clone();
         self.all().scopes.entry(config).or_default().insert(scope, Use { coordinator, cache });
     }

@@ -5,8 +5,8 @@ use super::bindings::storage::object_store::types;
 use super::instance::{Instance, within};
 use super::locating::Locating;
 use super::pack::Pack;
-use super::pool::{Lease, Pool};
-use super::state::Shared;
+use super::pool::{InstanceLease, Pool};
+use super::state::HostServices;
 use super::stream_slot::StreamSlot;
 use super::streams::{ChainReader, ChainWriter, guest_reader};
 use super::{check, convert};
@@ -36,7 +36,7 @@ pub struct Chain {
 /// error; otherwise the instance goes back into the lease.
 macro_rules! call {
     ($lease:expr, |$instance:ident| $call:expr) => {{
-        let lease: &mut Lease = $lease;
+        let lease: &mut InstanceLease = $lease;
         let limit = lease.pool().pack().limits().call;
         let mut taken = lease.take()?;
         taken.store.data_mut().begin();
@@ -92,7 +92,7 @@ impl Chain {
         pack: &Arc<Pack>,
         nodes: Vec<Node>,
         bases: HashMap<String, SharedStore>,
-        shared: Shared,
+        shared: HostServices,
     ) -> Result<Self> {
         if nodes.is_empty() {
             return Err(Error::InvalidConfig("a chain needs at least one store".to_owned()));

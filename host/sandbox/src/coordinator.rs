@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 /// The most bytes of one value.
 pub const MAX_VALUE: usize = 64 * 1024;
 
-/// The most bytes of all names and values of one [`Scope`] together: what a store
+/// The most bytes of all names and values of one [`Namespace`] together: what a store
 /// remembers must not grow with the number of its objects, and one that remembers much
 /// must not take the room of another. Twice what a CachingStore needs, which needs most.
 pub const MAX_SCOPE: usize = 32 * 1024 * 1024;
@@ -22,18 +22,18 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The owner of a store's values: its definition, not just its name. A store
 /// that replaces another of the same name must not see the other's values.
-pub type Scope = u128;
+pub type Namespace = u128;
 
 /// Named locks, and values with compare-and-set. Clones share state.
 ///
 /// Names begin with a store's name and a slash. Locks are identified by name
 /// alone, so an old chain and its replacement take turns; values also by the
-/// [`Scope`] of the store, if [`scoped`](Self::scoped) assigns one.
+/// [`Namespace`] of the store, if [`scoped`](Self::scoped) assigns one.
 #[derive(Clone, Default)]
 pub struct Coordinator {
     locks: Arc<Locks>,
     values: Arc<Mutex<Values>>,
-    scopes: Arc<HashMap<String, Scope>>,
+    scopes: Arc<HashMap<String, Namespace>>,
 }
 
 /// The locks, and in tests whether they are lost.
@@ -45,9 +45,9 @@ struct Locks(
 
 #[derive(Default)]
 struct Values {
-    scopes: HashMap<Scope, Scoped>,
+    scopes: HashMap<Namespace, Scoped>,
     /// Scopes of caches whose index holds nothing good.
-    doubtful: HashSet<Scope>,
+    doubtful: HashSet<Namespace>,
     version: u64,
 }
 
@@ -60,7 +60,7 @@ struct Scoped {
 }
 
 impl Values {
-    fn distrust(&mut self, scope: Scope) {
+    fn distrust(&mut self, scope: Namespace) {
         let Self { scopes, version, .. } = self;
         let Some(Scoped { values, .. }) = scopes.get_mut(&scope) else { return };
         for (name, (value, number)) in values {
@@ -105,7 +105,7 @@ impl Drop for Guard {
 impl Coordinator {
     /// The same coordinator, with these stores' values in their own scopes.
     #[must_use]
-    pub fn scoped(&self, scopes: HashMap<String, Scope>) -> Self {
+    pub fn scoped(&self, scopes: HashMap<String, Namespace>) -> Self {
         Self { scopes: Arc::new(scopes), ..self.clone() }
     }
 
@@ -116,7 +116,7 @@ impl Coordinator {
     }
 
     /// Removes every value of a scope.
-    pub fn forget(&self, scope: Scope) {
+    pub fn forget(&self, scope: Namespace) {
         let mut values = self.values();
         values.doubtful.remove(&scope);
         values.scopes.remove(&scope);
@@ -156,7 +156,7 @@ impl Coordinator {
     /// Whether others may now change, past it, the objects that the cache of this scope
     /// holds copies of. From the first change of this on, the cache compares each copy
     /// with its main store before it uses it.
-    pub fn doubt(&self, scope: Scope, doubtful: bool) {
+    pub fn doubt(&self, scope: Namespace, doubtful: bool) {
         let mut values = self.values();
         let changed = match doubtful {
             true => values.doubtful.insert(scope),
@@ -169,7 +169,7 @@ impl Coordinator {
 
     /// Others have changed objects of this cache past it: it compares each copy with its
     /// main store before it uses it.
-    pub fn distrust(&self, scope: Scope) {
+    pub fn distrust(&self, scope: Namespace) {
         self.values().distrust(scope);
     }
 
@@ -218,7 +218,7 @@ impl Coordinator {
     }
 
     /// The scope of the store that a name begins with.
-    fn scope(&self, name: &str) -> Scope {
+    fn scope(&self, name: &str) -> Namespace {
         let owns = |store: &str| name.strip_prefix(store).is_some_and(|rest| rest.starts_with('/'));
         let owners = self.scopes.iter().filter(|(store, _)| owns(store));
         owners.max_by_key(|(store, _)| store.len()).map(|(_, scope)| *scope).unwrap_or_default()

@@ -6,7 +6,7 @@ use super::chain::Chain;
 use super::guests::DECORATORS;
 use super::limits::{Limits, MAX_MEMORY};
 use super::pack::Pack;
-use super::state::{Shared, State};
+use super::state::{HostServices, InstanceState};
 use super::type_info::TypeInfo;
 use super::{cache, convert, zero_copy};
 use anyhow::Context;
@@ -34,9 +34,9 @@ impl Engine {
             // instances one by one.
             .or_else(|_| wasmtime::Engine::new(&config(false)))?;
         let component = Component::from_binary(&engine, DECORATORS)?;
-        let mut linker = Linker::<State>::new(&engine);
+        let mut linker = Linker::<InstanceState>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        DecoratorPack::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)?;
         zero_copy::link(&mut linker)?;
         let pre = DecoratorPackPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Arc::new(Self { pack: Pack::new(pre, Limits::BUILT_IN, None) }))
@@ -57,7 +57,7 @@ impl Engine {
         &self,
         nodes: Vec<Node>,
         bases: HashMap<String, SharedStore>,
-        shared: Shared,
+        shared: HostServices,
     ) -> Result<Chain> {
         Chain::build(&self.pack, nodes, bases, shared).await
     }

@@ -6,7 +6,7 @@ use super::bindings::storage::object_store::{
     coordinator, object_store, observer, request_context, types,
 };
 use super::convert;
-use super::state::{Base, BaseReader, BaseWriter, State};
+use super::state::{Base, BaseReader, BaseWriter, InstanceState};
 use crate::coordinator::Guard;
 use storage_contract::env::{Action, Event, Level};
 use storage_contract::types::MAX_KEY_BYTES;
@@ -23,9 +23,9 @@ type Answer<T> = Result<Result<T, types::Error>>;
 /// The most bytes of one log line; the rest is cut.
 const MAX_LOG_LINE: usize = 8 * 1024;
 
-impl types::Host for State {}
+impl types::Host for InstanceState {}
 
-impl object_store::Host for State {
+impl object_store::Host for InstanceState {
     async fn open(&mut self, name: String) -> Answer<Resource<Base>> {
         let Some(store) = self.bases.get(&name) else { return Ok(Err(types::Error::NotFound)) };
         let store = store.clone();
@@ -33,7 +33,7 @@ impl object_store::Host for State {
     }
 }
 
-impl object_store::HostStore for State {
+impl object_store::HostStore for InstanceState {
     async fn capabilities(&mut self, this: Resource<Base>) -> Result<types::Capabilities> {
         Ok(convert::capabilities_out(self.base(&this).await?.capabilities()))
     }
@@ -135,7 +135,7 @@ impl object_store::HostStore for State {
     }
 }
 
-impl object_store::HostReader for State {
+impl object_store::HostReader for InstanceState {
     async fn info(&mut self, this: Resource<BaseReader>) -> Result<types::ObjectInfo> {
         Ok(convert::info_out(self.table.get(&this)?.0.info().clone()))
     }
@@ -151,7 +151,7 @@ impl object_store::HostReader for State {
     }
 }
 
-impl object_store::HostWriter for State {
+impl object_store::HostWriter for InstanceState {
     async fn push(&mut self, this: Resource<BaseWriter>, chunk: Vec<u8>) -> Answer<()> {
         let Some(writer) = &mut self.table.get_mut(&this)?.0 else { return Ok(Err(finished())) };
         Ok(writer.push(chunk.into()).await.map_err(convert::error_out))
@@ -181,7 +181,7 @@ fn long_name() -> types::Error {
     types::Error::LimitExceeded(format!("the name of what is shared has at most {MAX_NAME} bytes"))
 }
 
-impl observer::Host for State {
+impl observer::Host for InstanceState {
     async fn log(&mut self, level: observer::Level, store: String, message: String) -> Result<()> {
         let level = match level {
             observer::Level::Debug => Level::Debug,
@@ -210,7 +210,7 @@ impl observer::Host for State {
     }
 }
 
-impl request_context::Host for State {
+impl request_context::Host for InstanceState {
     async fn current(&mut self) -> Result<request_context::Context> {
         let now = storage_store::request_context::current();
         Ok(request_context::Context {
@@ -224,7 +224,7 @@ impl request_context::Host for State {
     }
 }
 
-impl coordinator::Host for State {
+impl coordinator::Host for InstanceState {
     async fn lock(&mut self, name: String) -> Answer<Resource<Guard>> {
         if name.len() > MAX_NAME {
             return Ok(Err(long_name()));
@@ -260,7 +260,7 @@ impl coordinator::Host for State {
     }
 }
 
-impl coordinator::HostGuard for State {
+impl coordinator::HostGuard for InstanceState {
     async fn check(&mut self, this: Resource<Guard>) -> Answer<()> {
         Ok(self.table.get(&this)?.check().map_err(convert::error_out))
     }

@@ -2,14 +2,14 @@
 
 use super::bindings::DecoratorPack;
 use super::offload::Offload;
-use super::state::State;
+use super::state::InstanceState;
 use std::time::Duration;
 use wasmtime::component::ResourceAny;
 
 /// One instance with its chain built. Boxed, because it is large and each call moves it
 /// several times.
 pub(super) struct Instance {
-    pub store: wasmtime::Store<State>,
+    pub store: wasmtime::Store<InstanceState>,
     pub exports: DecoratorPack,
     pub root: ResourceAny,
 }

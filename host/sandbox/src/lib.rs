@@ -39,7 +39,7 @@ pub use guests::{DECORATORS, TRANSFORMING};
 pub use limits::MAX_MEMORY;
 pub use offload::offload_compute;
 pub use plugin::Plugin;
-pub use state::{Base, BaseReader, BaseWriter, Observer, Shared};
+pub use state::{Base, BaseReader, BaseWriter, HostServices, Observer};
 
 #[cfg(test)]
 mod tests;

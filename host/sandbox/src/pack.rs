@@ -6,13 +6,13 @@ use super::bindings::{DecoratorPack, DecoratorPackPre};
 use super::circuit_breaker::{Counters, Health};
 use super::limits::Limits;
 use super::plugin::{output::OutputLog, wasi};
-use super::state::{Shared, State};
+use super::state::{HostServices, InstanceState};
 use std::sync::Arc;
 use wasmtime_wasi::WasiCtx;
 
 /// Compiled code and the limits of its instances.
 pub(crate) struct Pack {
-    pre: DecoratorPackPre<State>,
+    pre: DecoratorPackPre<InstanceState>,
     limits: Limits,
     plugin: Option<Watched>,
 }
@@ -25,7 +25,11 @@ pub(crate) struct Watched {
 }
 
 impl Pack {
-    pub fn new(pre: DecoratorPackPre<State>, limits: Limits, plugin: Option<Watched>) -> Arc<Self> {
+    pub fn new(
+        pre: DecoratorPackPre<InstanceState>,
+        limits: Limits,
+        plugin: Option<Watched>,
+    ) -> Arc<Self> {
         Arc::new(Self { pre, limits, plugin })
     }
 
@@ -59,7 +63,7 @@ impl Pack {
 
     pub async fn instantiate(
         &self,
-        store: &mut wasmtime::Store<State>,
+        store: &mut wasmtime::Store<InstanceState>,
     ) -> wasmtime::Result<DecoratorPack> {
         if let Some(plugin) = &self.plugin {
             plugin.counters.instance();
@@ -71,7 +75,7 @@ impl Pack {
     /// yielding to other tasks.
     pub async fn kinds(&self, ticks: u64) -> wasmtime::Result<Vec<wit::Kind>> {
         let wasi = self.wasi("kinds");
-        let state = State::new(Arc::default(), Shared::silent(), self.limits, wasi);
+        let state = InstanceState::new(Arc::default(), HostServices::silent(), self.limits, wasi);
         let mut store = wasmtime::Store::new(self.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(4 * 1024 * 1024);

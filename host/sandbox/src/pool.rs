@@ -6,7 +6,7 @@ use super::circuit_breaker::{Fault, Health};
 use super::epoch::TICK;
 use super::instance::{Exceeded, Instance, within};
 use super::pack::Pack;
-use super::state::{Shared, State};
+use super::state::{HostServices, InstanceState};
 use super::stream_instances::StreamInstances;
 use super::{check, convert};
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ pub(super) struct Pool {
     pack: Arc<Pack>,
     nodes: Vec<wit::Node>,
     bases: Arc<HashMap<String, SharedStore>>,
-    shared: Shared,
+    shared: HostServices,
     idle: Mutex<Idle>,
     permits: Arc<Semaphore>,
     pub streams: StreamInstances,
@@ -54,7 +54,7 @@ impl Pool {
         pack: Arc<Pack>,
         nodes: Vec<wit::Node>,
         bases: Arc<HashMap<String, SharedStore>>,
-        shared: Shared,
+        shared: HostServices,
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(pack.limits().instances));
         let root = nodes.last().map(|node| node.name.clone()).unwrap_or_default();
@@ -82,10 +82,10 @@ impl Pool {
     }
 
     /// Leases an instance for one call.
-    pub async fn checkout(self: &Arc<Self>) -> Result<Lease> {
+    pub async fn checkout(self: &Arc<Self>) -> Result<InstanceLease> {
         let permit = self.permit().await?;
         let instance = self.instance().await?;
-        Ok(Lease { instance: Some(instance), pool: self.clone(), _permit: permit })
+        Ok(InstanceLease { instance: Some(instance), pool: self.clone(), _permit: permit })
     }
 
     /// Waits until one more call or stream is allowed.
@@ -144,7 +144,7 @@ impl Pool {
     async fn make(&self) -> Result<Box<Instance>> {
         let limits = *self.pack.limits();
         let wasi = self.pack.wasi(self.name());
-        let state = State::new(self.bases.clone(), self.shared.clone(), limits, wasi);
+        let state = InstanceState::new(self.bases.clone(), self.shared.clone(), limits, wasi);
         let mut store = wasmtime::Store::new(self.pack.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(MAX_HOSTCALL);
@@ -268,13 +268,13 @@ impl Idle {
 /// A leased instance. A call takes it out and puts it back when it returns. An instance
 /// that trapped, or whose caller went away during the call, is dropped and never
 /// reused.
-pub(super) struct Lease {
+pub(super) struct InstanceLease {
     instance: Option<Box<Instance>>,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Lease {
+impl InstanceLease {
     /// Takes the instance out for one call.
     pub fn take(&mut self) -> Result<Box<Instance>> {
         self.instance

@@ -24,14 +24,14 @@ pub trait Observer: Send + Sync + 'static {
 
 /// State shared by all instances of all chains of one configuration.
 #[derive(Clone)]
-pub struct Shared {
+pub struct HostServices {
     /// Receives log lines and events.
     pub observer: Arc<dyn Observer>,
     /// Locks and small shared values.
     pub coordinator: Coordinator,
 }
 
-impl Shared {
+impl HostServices {
     /// Shares nothing and discards log lines and events.
     pub fn silent() -> Self {
         struct Silent;
@@ -57,10 +57,10 @@ pub struct BaseReader(pub(super) Box<dyn Reader>);
 pub struct BaseWriter(pub(super) Option<Box<dyn Writer>>);
 
 /// The data of one `wasmtime::Store`.
-pub(crate) struct State {
+pub(crate) struct InstanceState {
     pub table: ResourceTable,
     pub bases: Arc<HashMap<String, SharedStore>>,
-    pub shared: Shared,
+    pub shared: HostServices,
     /// The instance's limits.
     pub limits: Limits,
     /// Epochs that the current call has used.
@@ -76,10 +76,10 @@ pub(crate) struct State {
     wasi: WasiCtx,
 }
 
-impl State {
+impl InstanceState {
     pub fn new(
         bases: Arc<HashMap<String, SharedStore>>,
-        shared: Shared,
+        shared: HostServices,
         limits: Limits,
         wasi: WasiCtx,
     ) -> Self {
@@ -116,13 +116,13 @@ impl State {
     }
 }
 
-impl WasiView for State {
+impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl ResourceLimiter for State {
+impl ResourceLimiter for InstanceState {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
         let total = self.memory.saturating_add(desired.saturating_sub(current));
         if total > self.limits.memory {

@@ -35,7 +35,7 @@ async fn chain(nodes: Vec<Node>, base: impl ObjectStore) -> Chain {
 
 async fn located(nodes: Vec<Node>, base: impl ObjectStore) -> Chain {
     let bases = HashMap::from([("memory".to_owned(), Arc::new(base) as SharedStore)]);
-    shared().unwrap().chain(nodes, bases, Shared::silent()).await.unwrap()
+    shared().unwrap().chain(nodes, bases, HostServices::silent()).await.unwrap()
 }
 
 #[test]
@@ -117,7 +117,7 @@ async fn calls_of_two_users_at_a_time_see_their_own_context() {
     let node = Node { kind: "NotifyingStore".to_owned(), ..identities(1).remove(0) };
     let bases = HashMap::from([("memory".to_owned(), Arc::new(Memory::new()) as SharedStore)]);
     let told = Arc::new(Told::default());
-    let shared = Shared { observer: told.clone(), ..Shared::silent() };
+    let shared = HostServices { observer: told.clone(), ..HostServices::silent() };
     let engine = crate::shared().unwrap();
     let chain = Arc::new(engine.chain(vec![node], bases, shared).await.unwrap());
     let tasks = (0..2 * MANY).map(|number| {
@@ -301,7 +301,7 @@ async fn a_chain_that_cannot_be_built_says_which_store_and_why() {
     nodes[0].kind = "NoSuchStore".to_owned();
     let engine = shared().unwrap();
     let bases = HashMap::from([("memory".to_owned(), Arc::new(Memory::new()) as SharedStore)]);
-    let error = engine.chain(nodes, bases, Shared::silent()).await.err().unwrap();
+    let error = engine.chain(nodes, bases, HostServices::silent()).await.err().unwrap();
     assert_eq!(
         error.to_string(),
         r#"invalid config: store "identity-0": there is no store type "NoSuchStore""#
@@ -363,7 +363,8 @@ async fn a_reader_of_a_cache_that_stops_early_keeps_nobody_from_making_a_copy() 
         bases: ["main", "cache"].map(|name| Base::Name(name.to_owned())).into(),
     };
     let engine = shared().unwrap();
-    let chain = engine.chain(vec![node], HashMap::from(bases), Shared::silent()).await.unwrap();
+    let chain =
+        engine.chain(vec![node], HashMap::from(bases), HostServices::silent()).await.unwrap();
     let store = Objects::new("cached", Arc::new(chain));
     let mut reader = store.store().read("k", ReadOptions::default()).await.unwrap();
     assert!(!reader.next(1_000).await.unwrap().is_empty());
@@ -396,7 +397,7 @@ async fn a_chain_refuses_itself_what_it_does_not_offer() {
     nodes[0].kind = "WriteonlyStore".to_owned();
     let base = Arc::new(memory.clone()) as SharedStore;
     let bases = HashMap::from([("memory".to_owned(), base.clone())]);
-    let chain = shared().unwrap().chain(nodes, bases, Shared::silent()).await.unwrap();
+    let chain = shared().unwrap().chain(nodes, bases, HostServices::silent()).await.unwrap();
     // Its base would take them.
     let options = PutOptions { if_absent: true, ..PutOptions::default() };
     let refused =
@@ -476,7 +477,7 @@ async fn objects_come_whole_whatever_the_size_of_the_one_before() {
     };
     let bases =
         [("memory".to_owned(), Arc::new(Memory::new()) as SharedStore)].into_iter().collect();
-    let chain = engine.chain(vec![node], bases, Shared::silent()).await;
+    let chain = engine.chain(vec![node], bases, HostServices::silent()).await;
     let objects = Objects::new("main", Arc::new(chain.unwrap()));
     let of = |size: usize| Bytes::from_iter((0..size).map(|at| (at % 251) as u8));
     let large = usize::try_from(storage_store::MAX_INLINE_BYTES).unwrap() + 1;

@@ -4,7 +4,7 @@
 
 use super::bindings::storage::object_store::types;
 use super::convert;
-use super::state::{Base, BaseReader, State};
+use super::state::{Base, BaseReader, InstanceState};
 use bytes::Bytes;
 use storage_store::MAX_INLINE_BYTES;
 use wasmtime::Result;
@@ -19,7 +19,7 @@ type Answer<T> = (Result<T, types::Error>,);
 type Get = (Resource<Base>, String, types::ReadOptions);
 
 /// Replaces `store.get` and `reader.next` in a linker that has the generated ones.
-pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
+pub(super) fn link(linker: &mut Linker<InstanceState>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut interface = linker.instance(OBJECT_STORE)?;
     interface.func_wrap_async("[method]store.get", |mut store, (this, key, options): Get| {
@@ -32,7 +32,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-impl State {
+impl InstanceState {
     pub(super) async fn give_whole(
         &mut self,
         this: Resource<Base>,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use storage_conformance::subject::Subject;
 use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
-use storage_host::engine::{Chain, Shared};
+use storage_host::engine::{Chain, HostServices};
 use storage_host::store::{ObjectStore, SharedStore};
 use storage_tests::chains::Plan;
 use storage_tests::figures::{self, print_head, print_row};
@@ -88,7 +88,7 @@ impl<'a> Pair<'a> {
             .map(|name| (name.clone(), Arc::new(Memory::new()) as SharedStore))
             .collect();
         let base = bases[&names[0]].clone();
-        let chain = bench.engine.chain(plan.nodes().to_vec(), bases, Shared::silent());
+        let chain = bench.engine.chain(plan.nodes().to_vec(), bases, HostServices::silent());
         let wasm = bench.runtime.block_on(chain).unwrap().without_locating();
         let key = native.key("some/folder/object");
         Self { bench, native, wasm, base, entry, key, data: content(100) }

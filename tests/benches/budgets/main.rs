@@ -26,7 +26,7 @@ use storage_contract::env::Env;
 use storage_contract::memory::Memory as NativeMemory;
 use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
-use storage_host::engine::{Chain, Engine, Shared};
+use storage_host::engine::{Chain, Engine, HostServices};
 use storage_host::store::{self, ObjectStore};
 use storage_tests::figures::{self, print_head, print_row};
 use tokio::runtime::Runtime;
@@ -157,7 +157,7 @@ impl Bench {
 
     fn located(&self, nodes: Vec<Node>, base: store::SharedStore) -> Chain {
         let bases = HashMap::from([("base".to_owned(), base)]);
-        self.runtime.block_on(self.engine.chain(nodes, bases, Shared::silent())).unwrap()
+        self.runtime.block_on(self.engine.chain(nodes, bases, HostServices::silent())).unwrap()
     }
 
     fn instances(&self) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
 use storage_host::config::{PluginDef, PluginLimits};
-use storage_host::engine::{DECORATORS, Plugin, Shared};
+use storage_host::engine::{DECORATORS, HostServices, Plugin};
 use storage_host::store::SharedStore;
 use storage_tests::figures::print_head;
 use storage_tests::transformers;
@@ -26,7 +26,7 @@ impl Bench {
         let component = directory.path().join("pack.wasm");
         std::fs::write(&component, DECORATORS).unwrap();
         let def = PluginDef::new("pack", component, PluginLimits::default());
-        let plugin = Plugin::load(def, Shared::silent().observer).unwrap();
+        let plugin = Plugin::load(def, HostServices::silent().observer).unwrap();
         let bases = HashMap::from([("base".to_owned(), base)]);
         let chain = plugin.chain(nodes("IdentityStore", "{}", 1), bases);
         Arc::new(self.runtime.block_on(chain).unwrap().without_locating())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage_contract::types::*;
 use storage_host::backends::memory::Memory;
-use storage_host::engine::Shared;
+use storage_host::engine::HostServices;
 use storage_host::store::SharedStore;
 use storage_tests::figures::{self, print_head, print_row};
 
@@ -35,7 +35,7 @@ impl Bench {
         ] {
             let bases: HashMap<_, SharedStore> =
                 HashMap::from([("base".to_owned(), Arc::new(Memory::new()) as SharedStore)]);
-            let chain = self.engine.chain(nodes(kind, "{}", 1), bases, Shared::silent());
+            let chain = self.engine.chain(nodes(kind, "{}", 1), bases, HostServices::silent());
             let store: SharedStore = Arc::new(runtime.block_on(chain).unwrap().without_locating());
             runtime.block_on(store.put("k", text(size), PutOptions::default())).unwrap();
             let get = move || {

@@ -6,7 +6,7 @@ use super::output;
 use crate::graph::{self, Format};
 use clap::Args;
 use std::path::PathBuf;
-use storage_sandbox::Shared;
+use storage_sandbox::HostServices;
 
 /// Draw the stores of a configuration
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub struct GraphArgs {
 impl GraphArgs {
     pub fn run(self, context: &Context) -> Outcome {
         let file = self.file.as_ref().unwrap_or(&context.file);
-        let (config, _) = crate::factory::load(file, &Shared::silent().observer)?;
+        let (config, _) = crate::factory::load(file, &HostServices::silent().observer)?;
         output::print(&graph::draw(&config, self.format))?;
         Ok(DONE)
     }

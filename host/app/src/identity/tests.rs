@@ -13,7 +13,7 @@ main: main
 ";
 
 /// A store's name, its identity, and the scope of its values.
-type Known = (String, Identity, Scope);
+type Known = (String, Identity, Namespace);
 
 /// All stores, as if opened for the first time.
 fn all(text: &str) -> Vec<Known> {

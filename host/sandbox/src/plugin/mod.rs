@@ -16,8 +16,8 @@ use super::engine;
 use super::epoch::{TICK, tick};
 use super::limits::Limits;
 use super::pack::{Pack, Watched};
-use super::state::{Observer, Shared};
-use crate::coordinator::{Coordinator, Scope};
+use super::state::{HostServices, Observer};
+use crate::coordinator::{Coordinator, Namespace};
 use crate::options::{PluginDef, PluginOptions, Refusal};
 use crate::type_info::TypeInfo;
 use inspect::{Inspection, World, inspect};
@@ -117,7 +117,7 @@ impl Plugin {
         &self,
         nodes: Vec<Node>,
         bases: HashMap<String, SharedStore>,
-        scopes: HashMap<String, Scope>,
+        scopes: HashMap<String, Namespace>,
     ) -> Result<Chain> {
         let untrusted = Wary {
             voice: self.voice.clone(),
@@ -125,7 +125,7 @@ impl Plugin {
             stores: nodes.iter().map(|node| node.name.clone()).collect(),
         };
         let coordinator = self.coordinator.scoped(scopes);
-        let shared = Shared { observer: Arc::new(untrusted), coordinator };
+        let shared = HostServices { observer: Arc::new(untrusted), coordinator };
         Chain::build(&self.pack, nodes, bases, shared).await
     }
 
@@ -242,7 +242,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, String> {
 fn compile(
     bytes: &[u8],
     outline: &Inspection,
-) -> wasmtime::Result<DecoratorPackPre<super::state::State>> {
+) -> wasmtime::Result<DecoratorPackPre<super::state::InstanceState>> {
     let engine = engine()?;
     let component = Component::from_binary(&engine, bytes)?;
     let linker = wasi::linker(&engine, &component, outline)?;

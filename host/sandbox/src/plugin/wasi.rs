@@ -4,7 +4,7 @@
 use super::inspect::{Answer, Inspection};
 use super::output::{Output, OutputLog};
 use crate::bindings::DecoratorPack;
-use crate::state::State;
+use crate::state::InstanceState;
 use crate::zero_copy;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -33,21 +33,21 @@ pub fn linker(
     engine: &Engine,
     component: &Component,
     outline: &Inspection,
-) -> Result<Linker<State>> {
-    let mut linker = Linker::<State>::new(engine);
-    DecoratorPack::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+) -> Result<Linker<InstanceState>> {
+    let mut linker = Linker::<InstanceState>::new(engine);
+    DecoratorPack::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)?;
     zero_copy::link(&mut linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     let l = &mut linker;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    random::insecure::add_to_linker::<InstanceState, WasiRandom>(l, InstanceState::random)?;
+    random::insecure_seed::add_to_linker::<InstanceState, WasiRandom>(l, InstanceState::random)?;
+    cli::exit::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
+    cli::environment::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
+    cli::terminal_input::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
+    cli::terminal_output::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
+    cli::terminal_stdin::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
+    cli::terminal_stdout::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
+    cli::terminal_stderr::add_to_linker::<InstanceState, WasiCli>(l, InstanceState::cli)?;
     let refused: Vec<&str> = outline
         .imports
         .iter()
@@ -66,7 +66,7 @@ pub fn linker(
 
 /// Defines every function of an interface as one that ends the call.
 fn refuse(
-    linker: &mut Linker<State>,
+    linker: &mut Linker<InstanceState>,
     engine: &Engine,
     interface: &str,
     items: &wasmtime::component::types::ComponentInstance,

@@ -17,7 +17,7 @@ use storage_core::decorators::build;
 use storage_host::Objects;
 use storage_host::backends::memory::Memory;
 use storage_host::blocking::{Blocking, runtime};
-use storage_host::engine::Shared;
+use storage_host::engine::HostServices;
 use storage_host::store::{Error, ObjectStore, PutOptions, ReadOptions, SharedStore};
 use storage_host::transfer::{Control, Copy, Endpoint, Mv, copy, mv};
 use storage_tests::ill::{Ending, Ill};
@@ -170,7 +170,7 @@ fn chains_in_the_sandbox_give_no_whole_object_of_it() -> Result<()> {
                     block(engine.chain(
                         vec![chain.node.clone()],
                         chain.bases.clone(),
-                        Shared::silent(),
+                        HostServices::silent(),
                     ))
                 };
                 let write = Objects::new("chain", Arc::new(open()?));
