@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use storage_backends::{Backend, Place};
+use storage_backends::{Backend, Medium};
 use storage_sandbox::coordinator::Namespace;
 use storage_store::files;
 
@@ -123,10 +123,10 @@ pub(crate) const CACHE: &str = "CachingStore";
 
 /// The current target of a backend's path, if a reload must notice its change.
 pub(crate) fn target(def: &StoreDef, backend: &Backend, directory: &Path) -> Target {
-    if matches!(backend.place, Place::File { replaced: true, .. }) {
+    if matches!(backend.medium, Medium::File { replaced: true, .. }) {
         return None;
     }
-    let path = def.config.get(backend.place.path()?)?.as_str()?;
+    let path = def.config.get(backend.medium.path()?)?.as_str()?;
     let found = std::fs::metadata(directory.join(path)).ok()?;
     Some((found.dev(), found.ino()))
 }

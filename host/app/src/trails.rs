@@ -4,7 +4,7 @@ use crate::config::{Config, StoreDef};
 use crate::volume;
 use serde_json::Value;
 use std::path::Path;
-use storage_backends::{Place, backend};
+use storage_backends::{Medium, backend};
 use storage_contract::kind::Keys;
 use storage_core::decorators::kind;
 use storage_store::trail::{Step, Trail};
@@ -61,9 +61,9 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
         path.to_string_lossy().into_owned()
     };
     let text = |name| def.config.get(name).and_then(Value::as_str).unwrap_or_default();
-    match backend(&def.kind).map(|backend| backend.place) {
-        None | Some(Place::Process) => Vec::new(),
-        Some(Place::Folder { property, keys }) => {
+    match backend(&def.kind).map(|backend| backend.medium) {
+        None | Some(Medium::Process) => Vec::new(),
+        Some(Medium::Folder { property, keys }) => {
             let (root, keys) = (text(property), keys && above.keys);
             // One root may be inside another.
             let step = |place: &str, root: String| {
@@ -74,14 +74,14 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
             let inner = volume::within(&cwd.join(root)).map(|inner| step("volumes", inner));
             std::iter::once(step("files", real(root))).chain(inner).collect()
         }
-        Some(Place::File { property, .. }) => {
+        Some(Medium::File { property, .. }) => {
             let path = text(property);
             let names = std::iter::once(real(path)).chain(volume::identity(&cwd.join(path)));
             let step = |name| Step { place: format!("{} {name}", def.kind), ..above.clone() };
             names.map(step).collect()
         }
         // A bucket is one place, whichever credentials are used.
-        Some(Place::Bucket { property, server }) => {
+        Some(Medium::Bucket { property, server }) => {
             let server = text(server).trim_end_matches('/').to_lowercase();
             let place = format!("bucket {server} {}", text(property));
             vec![Step { place, ..above.clone() }]
@@ -102,7 +102,7 @@ pub(crate) fn keeper<'a>(config: &'a Config, directory: &Path, file: &Path) -> O
     let file = real(&std::path::absolute(file).ok()?)?;
     let keeps = |def: &&StoreDef| {
         let path =
-            backend(&def.kind).and_then(|backend| def.config.get(backend.place.path()?)?.as_str());
+            backend(&def.kind).and_then(|backend| def.config.get(backend.medium.path()?)?.as_str());
         path.and_then(|path| real(&directory.join(path))).is_some_and(|at| file.starts_with(at))
     };
     config.stores.iter().find(keeps).map(|def| def.name.as_str())

@@ -19,7 +19,7 @@ pub struct Backend {
     /// One line of documentation.
     pub doc: &'static str,
     /// Where its objects are.
-    pub place: Place,
+    pub medium: Medium,
     /// Config properties that name files whose contents are part of the config.
     pub files: &'static [&'static str],
     /// Opens a store of this type.
@@ -28,7 +28,7 @@ pub struct Backend {
 
 /// Where the objects of a store are. `property` is the config property that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Medium {
     /// In the store itself, as long as it is open.
     Process,
     /// In a folder, whose path the property holds.
@@ -54,12 +54,12 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl Medium {
     /// The config property with the path of the folder or file.
     pub fn path(&self) -> Option<&'static str> {
         match *self {
-            Place::Folder { property, .. } | Place::File { property, .. } => Some(property),
-            Place::Process | Place::Bucket { .. } => None,
+            Medium::Folder { property, .. } | Medium::File { property, .. } => Some(property),
+            Medium::Process | Medium::Bucket { .. } => None,
         }
     }
 }

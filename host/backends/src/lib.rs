@@ -21,7 +21,7 @@ mod spool;
 pub mod sqlite;
 pub mod zip;
 
-pub use backend::{Backend, Check, Method, OpenArgs, Place};
+pub use backend::{Backend, Check, Medium, Method, OpenArgs};
 
 use storage_store::{Error, Result};
 

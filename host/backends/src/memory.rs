@@ -1,6 +1,6 @@
 //! DictStore: objects in memory, lost when the process ends.
 
-use super::backend::{Backend, OpenArgs, Place};
+use super::backend::{Backend, Medium, OpenArgs};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["MemoryStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects in memory, gone when the process ends.",
-    place: Place::Process,
+    medium: Medium::Process,
     files: &[],
     open: |args| Box::pin(async move { Memory::open(&args).map(|m| Arc::new(m) as SharedStore) }),
 };

@@ -1,7 +1,7 @@
 //! SafeFilesystemStore: every object is a file in one directory, named by its key
 //! in Base32 (RFC 4648 section 6, padded with `_`).
 
-use super::backend::{Backend, OpenArgs, Place};
+use super::backend::{Backend, Medium, OpenArgs};
 use super::blocking::blocking;
 use super::filesystem::key_mapped::{KeyMapped, Naming};
 use super::filesystem::{FileType, Filesystem, FlatListing, OddKeys, Verdict, special};
@@ -22,7 +22,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncSafeFilesystemStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects as files of one directory; the name is the key in Base32.",
-    place: Place::Folder { property: "root_path", keys: false },
+    medium: Medium::Folder { property: "root_path", keys: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };

@@ -15,14 +15,14 @@ const ALONE: usize = 32;
 const TOGETHER: usize = 16;
 
 /// An instance; `None` if a call in it failed or was abandoned.
-pub(super) type Place = Arc<AsyncMutex<Option<Box<Instance>>>>;
+pub(super) type InstanceCell = Arc<AsyncMutex<Option<Box<Instance>>>>;
 
 /// The instances of a chain that serve streams.
 #[derive(Default)]
 pub(super) struct StreamInstances(Mutex<Vec<Taken>>);
 
 struct Taken {
-    place: Place,
+    cell: InstanceCell,
     streams: usize,
 }
 
@@ -32,7 +32,7 @@ impl StreamInstances {
     }
 
     /// An instance to share with other streams, once it is time to share.
-    pub fn join(&self) -> Option<Place> {
+    pub fn join(&self) -> Option<InstanceCell> {
         let mut list = self.list();
         let emptiest = match list.len() {
             0..ALONE => None,
@@ -40,36 +40,36 @@ impl StreamInstances {
         };
         let taken = emptiest.filter(|taken| taken.streams < TOGETHER)?;
         taken.streams += 1;
-        Some(taken.place.clone())
+        Some(taken.cell.clone())
     }
 
-    pub fn found(&self, instance: Box<Instance>) -> Place {
-        let place = Arc::new(AsyncMutex::new(Some(instance)));
-        self.list().push(Taken { place: place.clone(), streams: 1 });
-        place
+    pub fn found(&self, instance: Box<Instance>) -> InstanceCell {
+        let cell = Arc::new(AsyncMutex::new(Some(instance)));
+        self.list().push(Taken { cell: cell.clone(), streams: 1 });
+        cell
     }
 
     /// Admits no further stream to this instance.
-    pub fn forget(&self, place: &Place) {
-        self.list().retain(|taken| !Arc::ptr_eq(&taken.place, place));
+    pub fn forget(&self, cell: &InstanceCell) {
+        self.list().retain(|taken| !Arc::ptr_eq(&taken.cell, cell));
     }
 
-    pub fn is_alone(&self, place: &Place) -> bool {
-        self.list().iter().any(|taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1)
+    pub fn is_alone(&self, cell: &InstanceCell) -> bool {
+        self.list().iter().any(|taken| Arc::ptr_eq(&taken.cell, cell) && taken.streams == 1)
     }
 
     /// Leaves and retires the instance, if no other stream is in it.
-    pub fn leave_alone(&self, place: &Place) -> bool {
+    pub fn leave_alone(&self, cell: &InstanceCell) -> bool {
         let mut list = self.list();
-        let alone = |taken: &Taken| Arc::ptr_eq(&taken.place, place) && taken.streams == 1;
+        let alone = |taken: &Taken| Arc::ptr_eq(&taken.cell, cell) && taken.streams == 1;
         let found = list.iter().position(alone);
         found.map(|at| list.swap_remove(at)).is_some()
     }
 
     /// Leaves an instance that others use.
-    pub fn leave(&self, place: &Place) {
+    pub fn leave(&self, cell: &InstanceCell) {
         let mut list = self.list();
-        if let Some(taken) = list.iter_mut().find(|taken| Arc::ptr_eq(&taken.place, place)) {
+        if let Some(taken) = list.iter_mut().find(|taken| Arc::ptr_eq(&taken.cell, cell)) {
             taken.streams -= 1;
         }
     }

@@ -4,7 +4,7 @@
 
 use super::instance::{Instance, within};
 use super::pool::Pool;
-use super::stream_instances::Place;
+use super::stream_instances::InstanceCell;
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 use storage_store::request_context::{Captured, capture};
@@ -123,7 +123,7 @@ impl<T, F> Call<T> for F where
 struct Occupied {
     pool: Arc<Pool>,
     /// `None` once left.
-    place: Option<Place>,
+    cell: Option<InstanceCell>,
     runtime: Handle,
     /// The context under which the stream was opened.
     context: Captured,
@@ -135,25 +135,25 @@ impl Occupied {
         let permit = pool.permit().await?;
         let mut joined = None;
         while pool.shares && joined.is_none() {
-            let Some(place) = pool.streams.join() else { break };
+            let Some(cell) = pool.streams.join() else { break };
             // A call that began before this stream came may have been abandoned.
-            if place.lock().await.is_some() {
-                joined = Some(place);
+            if cell.lock().await.is_some() {
+                joined = Some(cell);
             } else {
-                pool.streams.forget(&place);
+                pool.streams.forget(&cell);
             }
         }
-        let place = match joined {
-            Some(place) => place,
+        let cell = match joined {
+            Some(cell) => cell,
             None => pool.streams.found(pool.instance().await?),
         };
         let (runtime, context) = (Handle::current(), capture());
-        Ok(Self { pool: pool.clone(), place: Some(place), runtime, context, _permit: permit })
+        Ok(Self { pool: pool.clone(), cell: Some(cell), runtime, context, _permit: permit })
     }
 
     async fn call<T: Send + 'static>(&self, call: impl Call<T>) -> Result<T> {
-        let Some(place) = &self.place else { return Err(gone()) };
-        let mut turn = place.clone().lock_owned().await;
+        let Some(cell) = &self.cell else { return Err(gone()) };
+        let mut turn = cell.clone().lock_owned().await;
         let limit = self.pool.pack().limits().call;
         let run = self.context.scope(async move {
             let mut instance = turn.take()?;
@@ -168,7 +168,7 @@ impl Occupied {
         });
         // A call dropped half-way takes the instance with it. If other streams share
         // the instance, the call runs to its end in a task.
-        let answer = if self.pool.streams.is_alone(place) {
+        let answer = if self.pool.streams.is_alone(cell) {
             run.await
         } else {
             let ended = |error| Error::Unavailable(format!("the call was ended: {error}"));
@@ -184,9 +184,9 @@ impl Occupied {
     /// Leaves with a handle open. With `discard`, an unshared instance is discarded, since
     /// creating one is cheaper than closing the handle.
     fn leave_open(mut self, handle: Open, discard: bool) {
-        let Some(place) = &self.place else { return };
-        if discard && self.pool.streams.leave_alone(place) {
-            self.place = None;
+        let Some(cell) = &self.cell else { return };
+        if discard && self.pool.streams.leave_alone(cell) {
+            self.cell = None;
             return;
         }
         let (tasks, runtime) = (self.pool.tasks.clone(), self.runtime.clone());
@@ -200,10 +200,10 @@ impl Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        let Some(place) = self.place.take() else { return };
-        if !self.pool.streams.leave_alone(&place) {
-            self.pool.streams.leave(&place);
-        } else if let Ok(mut turn) = place.try_lock()
+        let Some(cell) = self.cell.take() else { return };
+        if !self.pool.streams.leave_alone(&cell) {
+            self.pool.streams.leave(&cell);
+        } else if let Ok(mut turn) = cell.try_lock()
             && let Some(instance) = turn.take()
         {
             self.pool.keep(instance);

@@ -17,9 +17,9 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// A working directory with the program in it.
-struct Place(TempDir);
+struct Workspace(TempDir);
 
-impl Place {
+impl Workspace {
     fn new() -> Result<Self> {
         Ok(Self(tempfile::tempdir()?))
     }
@@ -67,43 +67,43 @@ fn error(output: &Output) -> Result<String> {
 
 #[test]
 fn a_component_goes_into_a_registry_and_comes_out_the_same() -> Result<()> {
-    let (registry, place) = (Registry::open()?, Place::new()?);
+    let (registry, workspace) = (Registry::open()?, Workspace::new()?);
     let component = artifacts::directory()?.canonicalize()?.join(COMPONENT);
     let reference = format!("{}/team/decorators:0.1.0", registry.name());
     let exact =
-        well(place.run(&["plugin", "push", &component.display().to_string(), &reference])?)?;
+        well(workspace.run(&["plugin", "push", &component.display().to_string(), &reference])?)?;
     ensure!(exact.starts_with(&format!("{}/team/decorators@sha256:", registry.name())), "{exact}");
 
-    let lines = well(place.run(&["plugin", "pull", &reference])?)?;
-    let pulled = std::fs::read(place.path().join("decorators.wasm"))?;
+    let lines = well(workspace.run(&["plugin", "pull", &reference])?)?;
+    let pulled = std::fs::read(workspace.path().join("decorators.wasm"))?;
     ensure!(pulled == std::fs::read(&component)?, "{} other bytes", pulled.len());
     // It prints a valid section of a configuration.
     let stores = "stores:\n  memory: {type: DictStore}\n  main:\n    \
                   type: decorators/GzipStore\n    base: memory\nmain: main\n";
-    std::fs::write(place.path().join("stores.yaml"), format!("{lines}{stores}"))?;
-    well(place.run(&["check"])?)?;
+    std::fs::write(workspace.path().join("stores.yaml"), format!("{lines}{stores}"))?;
+    well(workspace.run(&["check"])?)?;
 
     // By digest, to a file with another name.
-    let (other, exact) = (place.path().join("other.wasm"), exact.trim());
-    let told = well(place.run(&["--json", "plugin", "pull", exact, "-o", "other.wasm"])?)?;
+    let (other, exact) = (workspace.path().join("other.wasm"), exact.trim());
+    let told = well(workspace.run(&["--json", "plugin", "pull", exact, "-o", "other.wasm"])?)?;
     let told: Value = serde_json::from_str(&told)?;
     ensure!(std::fs::read(other)? == pulled && told["size"] == pulled.len(), "{told}");
     let sha256 = told["sha256"].as_str().context("no digest")?;
     ensure!(lines.contains(sha256), "{lines}");
     // A second push sends no blobs, and a second pull replaces the file.
-    well(place.run(&["plugin", "push", &component.display().to_string(), &reference])?)?;
-    well(place.run(&["plugin", "pull", &reference])?)?;
+    well(workspace.run(&["plugin", "push", &component.display().to_string(), &reference])?)?;
+    well(workspace.run(&["plugin", "pull", &reference])?)?;
     Ok(())
 }
 
 #[test]
 fn the_contract_goes_into_a_registry_as_a_package() -> Result<()> {
-    let (registry, place) = (Registry::open()?, Place::new()?);
+    let (registry, workspace) = (Registry::open()?, Workspace::new()?);
     let package = artifacts::directory()?.canonicalize()?.join(WIT).display().to_string();
     let reference = format!("{}/storage/object-store:0.1.0", registry.name());
-    well(place.run(&["plugin", "push", &package, &reference])?)?;
-    well(place.run(&["plugin", "pull", &reference])?)?;
-    let pulled = std::fs::read(place.path().join("object-store.wasm"))?;
+    well(workspace.run(&["plugin", "push", &package, &reference])?)?;
+    well(workspace.run(&["plugin", "pull", &reference])?)?;
+    let pulled = std::fs::read(workspace.path().join("object-store.wasm"))?;
     let decoded = wit_component::decode(&pulled).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let DecodedWasm::WitPackage(resolve, package) = decoded else {
         anyhow::bail!("it is no package")
@@ -116,14 +116,14 @@ fn the_contract_goes_into_a_registry_as_a_package() -> Result<()> {
 
 #[test]
 fn a_registry_that_wants_a_name_is_told_it_and_nobody_else() -> Result<()> {
-    let (registry, place) = (Registry::guarded()?, Place::new()?);
-    std::fs::write(place.path().join("empty.wasm"), EMPTY)?;
+    let (registry, workspace) = (Registry::guarded()?, Workspace::new()?);
+    std::fs::write(workspace.path().join("empty.wasm"), EMPTY)?;
     let reference = format!("{}/empty:1", registry.name());
     let arguments = ["plugin", "push", "empty.wasm", &reference];
-    let refused = error(&place.run(&arguments)?)?;
+    let refused = error(&workspace.run(&arguments)?)?;
     ensure!(refused.contains("STORAGE_REGISTRY_USER"), "{refused}");
     let named = |password: &str| {
-        let mut command = place.command(&arguments);
+        let mut command = workspace.command(&arguments);
         command.env("STORAGE_REGISTRY_USER", USER).env("STORAGE_REGISTRY_PASSWORD", password);
         command.output()
     };
@@ -133,48 +133,48 @@ fn a_registry_that_wants_a_name_is_told_it_and_nobody_else() -> Result<()> {
     // The file that `docker login` writes.
     let both = base64_simd::STANDARD.encode_to_string(format!("{USER}:{PASSWORD}"));
     let config = json!({"auths": {registry.name(): {"auth": both}}});
-    std::fs::create_dir(place.path().join(".docker"))?;
-    std::fs::write(place.path().join(".docker/config.json"), config.to_string())?;
-    well(place.run(&["plugin", "pull", &reference, "-o", "again.wasm"])?)?;
-    ensure!(std::fs::read(place.path().join("again.wasm"))? == EMPTY, "other bytes");
+    std::fs::create_dir(workspace.path().join(".docker"))?;
+    std::fs::write(workspace.path().join(".docker/config.json"), config.to_string())?;
+    well(workspace.run(&["plugin", "pull", &reference, "-o", "again.wasm"])?)?;
+    ensure!(std::fs::read(workspace.path().join("again.wasm"))? == EMPTY, "other bytes");
     Ok(())
 }
 
 #[test]
 fn a_registry_over_tls_is_believed_by_its_certificate() -> Result<()> {
-    let (registry, place) = (Registry::secured()?, Place::new()?);
-    std::fs::write(place.path().join("empty.wasm"), EMPTY)?;
+    let (registry, workspace) = (Registry::secured()?, Workspace::new()?);
+    std::fs::write(workspace.path().join("empty.wasm"), EMPTY)?;
     let reference = format!("{}/empty:1", registry.name());
-    let mut command = place.command(&["plugin", "push", "--https", "empty.wasm", &reference]);
+    let mut command = workspace.command(&["plugin", "push", "--https", "empty.wasm", &reference]);
     well(command.env("SSL_CERT_FILE", registry.certificate()).output()?)?;
     let arguments = ["plugin", "pull", "--https", &reference, "-o", "out.wasm"];
-    let mut command = place.command(&arguments);
+    let mut command = workspace.command(&arguments);
     let stranger = error(&command.env_remove("SSL_CERT_FILE").output()?)?;
     ensure!(stranger.contains("certificate"), "{stranger}");
-    ensure!(!place.path().join("out.wasm").exists(), "it was pulled from a stranger");
-    let mut command = place.command(&arguments);
+    ensure!(!workspace.path().join("out.wasm").exists(), "it was pulled from a stranger");
+    let mut command = workspace.command(&arguments);
     well(command.env("SSL_CERT_FILE", registry.certificate()).output()?)?;
-    ensure!(std::fs::read(place.path().join("out.wasm"))? == EMPTY, "other bytes");
+    ensure!(std::fs::read(workspace.path().join("out.wasm"))? == EMPTY, "other bytes");
     Ok(())
 }
 
 #[test]
 fn a_component_that_was_changed_in_the_registry_is_refused() -> Result<()> {
-    let (registry, place) = (Registry::open()?, Place::new()?);
+    let (registry, workspace) = (Registry::open()?, Workspace::new()?);
     let mut component = EMPTY.to_vec();
     // A custom section, which readers ignore.
     component.extend([0, 5, 4, b'n', b'o', b't', b'e']);
-    std::fs::write(place.path().join("noted.wasm"), &component)?;
+    std::fs::write(workspace.path().join("noted.wasm"), &component)?;
     let reference = format!("{}/noted:1", registry.name());
-    well(place.run(&["plugin", "push", "noted.wasm", &reference])?)?;
+    well(workspace.run(&["plugin", "push", "noted.wasm", &reference])?)?;
     let hash = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&component));
     let kept = registry.blob(&hex::encode(hash));
     let last = component.len() - 1;
     component[last] = b'!';
     std::fs::write(kept, &component)?;
-    let output = place.run(&["plugin", "pull", &reference, "-o", "out.wasm"])?;
+    let output = workspace.run(&["plugin", "pull", &reference, "-o", "out.wasm"])?;
     let refused = error(&output)?;
-    ensure!(refused.contains("digest") && !place.path().join("out.wasm").exists(), "{refused}");
+    ensure!(refused.contains("digest") && !workspace.path().join("out.wasm").exists(), "{refused}");
     Ok(())
 }
 
@@ -306,28 +306,28 @@ fn a_registry_that_lies_is_told_so_and_leaves_no_file() -> Result<()> {
         ),
     ];
     for (what, manifest, blob, wanted) in cases {
-        let place = Place::new()?;
+        let workspace = Workspace::new()?;
         let registry = Lying::start(manifest, blob)?;
         let reference = format!("{}/a:1", registry.name());
-        let told = error(&place.run(&["plugin", "pull", &reference])?).context(what)?;
+        let told = error(&workspace.run(&["plugin", "pull", &reference])?).context(what)?;
         ensure!(told.contains(wanted), "{what}: {told}");
-        ensure!(place.files()?.is_empty(), "{what}: {:?}", place.files()?);
+        ensure!(workspace.files()?.is_empty(), "{what}: {:?}", workspace.files()?);
     }
     Ok(())
 }
 
 #[test]
 fn a_token_is_fetched_where_the_registry_says_and_sent_to_it_alone() -> Result<()> {
-    let place = Place::new()?;
+    let workspace = Workspace::new()?;
     let cdn = Lying::start(Answer::status(404), Answer::ok(EMPTY))?;
     let right = digest(EMPTY);
     let away = Answer::moved(&format!("http://{}/v2/b/blobs/{right}", cdn.name()));
     let registry = Lying::guarded(Answer::ok(&manifest(&right, 8)), away)?;
     let reference = format!("{}/a:1", registry.name());
-    let mut command = place.command(&["plugin", "pull", &reference]);
+    let mut command = workspace.command(&["plugin", "pull", &reference]);
     command.env("STORAGE_REGISTRY_USER", USER).env("STORAGE_REGISTRY_PASSWORD", PASSWORD);
     well(command.output()?)?;
-    ensure!(std::fs::read(place.path().join("a.wasm"))? == EMPTY, "other bytes");
+    ensure!(std::fs::read(workspace.path().join("a.wasm"))? == EMPTY, "other bytes");
     let asked = registry.heads();
     let tokens: Vec<_> = asked.iter().filter(|head| head.starts_with("GET /token?")).collect();
     let [token] = tokens.as_slice() else { anyhow::bail!("{asked:?}") };
@@ -340,11 +340,11 @@ fn a_token_is_fetched_where_the_registry_says_and_sent_to_it_alone() -> Result<(
 
 #[test]
 fn a_registry_that_is_not_here_is_asked_over_https() -> Result<()> {
-    let place = Place::new()?;
+    let workspace = Workspace::new()?;
     // A name that never resolves: plain http is not tried.
-    let told = error(&place.run(&["plugin", "pull", "registry.invalid/a:1"])?)?;
+    let told = error(&workspace.run(&["plugin", "pull", "registry.invalid/a:1"])?)?;
     ensure!(told.contains("registry.invalid can't be asked"), "{told}");
-    let wrong = place.run(&["plugin", "pull", "redact"])?;
+    let wrong = workspace.run(&["plugin", "pull", "redact"])?;
     ensure!(wrong.status.code() == Some(2), "{wrong:?}");
     Ok(())
 }

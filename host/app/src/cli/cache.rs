@@ -9,7 +9,7 @@ use crate::caching::{Cleared, clear};
 use crate::config::{Config, StoreDef};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use storage_backends::{Place, backend};
+use storage_backends::{Medium, backend};
 
 /// Remove the copies that a CachingStore keeps
 #[derive(Args)]
@@ -101,7 +101,7 @@ fn cache_of<'a>(config: &'a Config, name: &str) -> Result<&'a str, Usage> {
 /// Whether all backends below a store are in process memory.
 fn in_memory(stores: &[StoreDef], def: &StoreDef) -> bool {
     match def.bases.is_empty() {
-        true => backend(&def.kind).is_some_and(|backend| backend.place == Place::Process),
+        true => backend(&def.kind).is_some_and(|backend| backend.medium == Medium::Process),
         false => {
             def.bases.iter().filter_map(|at| stores.get(*at)).all(|base| in_memory(stores, base))
         }

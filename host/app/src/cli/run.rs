@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use storage_backends::{Place, backend};
+use storage_backends::{Medium, backend};
 use storage_s3::{Exposed, Offer, Server, Switch};
 use storage_store::objects::Objects;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -181,7 +181,7 @@ async fn open(factory: StoreFactory) -> anyhow::Result<Opened> {
         // Keep stores in memory open while they are configured, even if not
         // served.
         let in_process = |def: &&StoreDef| {
-            backend(&def.kind).is_some_and(|backend| backend.place == Place::Process)
+            backend(&def.kind).is_some_and(|backend| backend.medium == Medium::Process)
         };
         for def in factory.config().stores.iter().filter(in_process) {
             factory.open(&def.name).await?;

@@ -28,7 +28,7 @@ mod trial_key;
 mod upload;
 mod write;
 
-use super::backend::{Backend, OpenArgs, Place};
+use super::backend::{Backend, Medium, OpenArgs};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::Made;
@@ -56,7 +56,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncBucketStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects in a bucket of Amazon S3 or of a server that speaks its language.",
-    place: Place::Bucket { property: "bucket_name", server: "endpoint_url" },
+    medium: Medium::Bucket { property: "bucket_name", server: "endpoint_url" },
     files: &["ca_file", "s3_secret_key_file"],
     open: |args| Box::pin(open(args)),
 };

@@ -43,7 +43,7 @@ pub(super) use flat_listing::FlatListing;
 pub(crate) use root::OddKeys;
 pub(super) use skipped::{Verdict, special};
 
-use super::backend::{Backend, OpenArgs, Place};
+use super::backend::{Backend, Medium, OpenArgs};
 use super::blocking::blocking;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -67,7 +67,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncFilesystemStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects as files below a directory; the key is the relative path.",
-    place: Place::Folder { property: "root_path", keys: true },
+    medium: Medium::Folder { property: "root_path", keys: true },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };

@@ -6,7 +6,7 @@ mod hashed;
 mod index;
 mod unknown;
 
-use super::backend::{Backend, OpenArgs, Place};
+use super::backend::{Backend, Medium, OpenArgs};
 use super::blocking::blocking;
 use super::filesystem::key_mapped::KeyMapped;
 use super::filesystem::{Filesystem, OddKeys};
@@ -27,7 +27,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncHashdirStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects as files in folders named after the hash of their keys.",
-    place: Place::Folder { property: "root_path", keys: false },
+    medium: Medium::Folder { property: "root_path", keys: false },
     files: &[],
     open: |args| Box::pin(open(args)),
 };

@@ -6,7 +6,7 @@ use super::guard::Guarded;
 use super::metadata::keep;
 use super::query;
 use super::rows::{check_size, objects, taken};
-use super::schema::Place;
+use super::schema::Database;
 use crate::spool::Body;
 use rusqlite::{Connection, blob::ZeroBlob, params};
 use std::fs::File;
@@ -56,11 +56,11 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Starts the writer thread.
-    pub(super) fn start(place: Arc<Place>, connection: Guarded) -> Result<Self> {
+    pub(super) fn start(database: Arc<Database>, connection: Guarded) -> Result<Self> {
         let (jobs, waiting) = channel();
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || run(&place, connection, &waiting))
+            .spawn(move || run(&database, connection, &waiting))
             .map_err(|e| Error::Unavailable(format!("no thread for a database: {e}")))?;
         Ok(Self { jobs })
     }
@@ -74,7 +74,7 @@ impl Queue {
     }
 }
 
-fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
+fn run(database: &Database, connection: Guarded, waiting: &Receiver<Job>) {
     let mut next = waiting.recv().ok();
     while let Some(job) = next.take() {
         let mut bytes = job.change.bytes();
@@ -86,15 +86,15 @@ fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
         }
         let close = batch.iter().position(|job| matches!(job.change, Change::Close));
         let after = close.map(|at| batch.split_off(at));
-        commit(place, &connection, batch);
+        commit(database, &connection, batch);
         if bytes > LARGE {
             // Best effort: a reader of an older version may still need the log.
             let _ = connection.busy_timeout(std::time::Duration::ZERO);
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            let _ = connection.busy_timeout(place.busy_timeout);
+            let _ = connection.busy_timeout(database.busy_timeout);
         }
         if let Some(closing) = after {
-            let result = finish(place, connection);
+            let result = finish(database, connection);
             for job in closing {
                 let _ = job.answer.send(match job.change {
                     Change::Close => result.clone(),
@@ -107,15 +107,15 @@ fn run(place: &Place, connection: Guarded, waiting: &Receiver<Job>) {
     }
 }
 
-fn finish(place: &Place, connection: Guarded) -> Result<ObjectInfo> {
+fn finish(database: &Database, connection: Guarded) -> Result<ObjectInfo> {
     // Every commit is durable already; this only leaves a single file.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    connection.close().map_err(|e| place.error(None, &e))?;
+    connection.close().map_err(|e| database.error(None, &e))?;
     Ok(ObjectInfo::default())
 }
 
-fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
-    let results = transaction(place, connection, &batch);
+fn commit(database: &Database, connection: &Guarded, batch: Vec<Job>) {
+    let results = transaction(database, connection, &batch);
     let results = match results {
         Ok(results) => results,
         Err(error) if batch.len() == 1 => vec![Err(error)],
@@ -124,7 +124,7 @@ fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
         Err(_) => batch
             .chunks(1)
             .map(|job| {
-                transaction(place, connection, job)
+                transaction(database, connection, job)
                     .and_then(|mut results| results.pop().unwrap_or(Ok(ObjectInfo::default())))
             })
             .collect(),
@@ -138,14 +138,14 @@ fn commit(place: &Place, connection: &Guarded, batch: Vec<Job>) {
 /// Applies a batch in one transaction and returns a result for each change. If this
 /// fails as a whole, nothing was changed.
 fn transaction(
-    place: &Place,
+    database: &Database,
     connection: &Guarded,
     batch: &[Job],
 ) -> Result<Vec<Result<ObjectInfo>>> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
-    let fail = |e: rusqlite::Error| place.error(None, &e);
+    let fail = |e: rusqlite::Error| database.error(None, &e);
     connection.renew();
     connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
     let guard = Rollback(connection);
@@ -153,7 +153,7 @@ fn transaction(
     for job in batch {
         connection.renew();
         connection.execute_batch("SAVEPOINT change").map_err(fail)?;
-        let result = change(place, connection, &job.change);
+        let result = change(database, connection, &job.change);
         if result.is_err() {
             if connection.is_autocommit() {
                 // A full disk aborts the whole transaction.
@@ -181,13 +181,13 @@ impl Drop for Rollback<'_> {
     }
 }
 
-fn change(place: &Place, connection: &Connection, change: &Change) -> Result<ObjectInfo> {
+fn change(database: &Database, connection: &Connection, change: &Change) -> Result<ObjectInfo> {
     match change {
-        Change::Put(key, body, options) => put(place, connection, key, body, options),
-        Change::Copy(copy, options) => copying::copy(place, connection, copy, options),
+        Change::Put(key, body, options) => put(database, connection, key, body, options),
+        Change::Copy(copy, options) => copying::copy(database, connection, copy, options),
         Change::Delete(key, options) => {
             if options.if_match.is_some() {
-                let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
+                let found = query::find(database, connection, key)?.ok_or(Error::NotFound)?;
                 if found.info.etag != options.if_match {
                     return Err(Error::PreconditionFailed);
                 }
@@ -195,7 +195,7 @@ fn change(place: &Place, connection: &Connection, change: &Change) -> Result<Obj
             let removed = connection
                 .prepare_cached(concat!("DELETE FROM objects WHERE key = ?1 AND ", objects!()))
                 .and_then(|mut statement| statement.execute([key]))
-                .map_err(|e| place.error(Some(key), &e))?;
+                .map_err(|e| database.error(Some(key), &e))?;
             if removed == 0 { Err(Error::NotFound) } else { Ok(ObjectInfo::default()) }
         }
         Change::Close => Ok(ObjectInfo::default()),
@@ -203,18 +203,18 @@ fn change(place: &Place, connection: &Connection, change: &Change) -> Result<Obj
 }
 
 fn put(
-    place: &Place,
+    database: &Database,
     connection: &Connection,
     key: &str,
     body: &Body,
     options: &PutOptions,
 ) -> Result<ObjectInfo> {
-    let fail = |e: rusqlite::Error| taken(place, key, &e);
+    let fail = |e: rusqlite::Error| taken(database, key, &e);
     if options.if_absent || options.if_match.is_some() {
-        let current = query::find(place, connection, key)?;
+        let current = query::find(database, connection, key)?;
         check_write(options, current.as_ref().map(|found| &found.info))?;
     }
-    check_size(place, key, body.len())?;
+    check_size(database, key, body.len())?;
     let mut statement = connection
         .prepare_cached(concat!(
             "INSERT INTO objects (key, data) VALUES (?1, ?2) ON CONFLICT (key) \
@@ -231,21 +231,21 @@ fn put(
             let row: i64 = statement
                 .query_row(params![key, ZeroBlob(*length)], |row| row.get(0))
                 .map_err(fail)?;
-            copy(place, connection, key, row, file, *length)?;
+            copy(database, connection, key, row, file, *length)?;
         }
     }
-    keep(place, connection, key, options)
+    keep(database, connection, key, options)
 }
 
 fn copy(
-    place: &Place,
+    database: &Database,
     connection: &Connection,
     key: &str,
     row: i64,
     file: &File,
     length: u64,
 ) -> Result<()> {
-    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    let fail = |e: rusqlite::Error| database.error(Some(key), &e);
     let mut blob = connection.blob_open("main", "objects", "data", row, false).map_err(fail)?;
     let mut piece = vec![0; CHUNK];
     let mut at = 0;
@@ -253,7 +253,7 @@ fn copy(
         let part = usize::try_from(length - at).unwrap_or(CHUNK).min(CHUNK);
         let part = piece.get_mut(..part).unwrap_or_default();
         file.read_exact_at(part, at).map_err(|e| {
-            Error::Unavailable(format!("{}, key {key:?}: its spool file: {e}", place.shown))
+            Error::Unavailable(format!("{}, key {key:?}: its spool file: {e}", database.shown))
         })?;
         blob.write_at(part, usize::try_from(at).unwrap_or(usize::MAX)).map_err(fail)?;
         at += part.len() as u64;

@@ -3,7 +3,7 @@
 use super::metadata::keep;
 use super::query;
 use super::rows::{check_size, objects, taken};
-use super::schema::Place;
+use super::schema::Database;
 use rusqlite::blob::ZeroBlob;
 use rusqlite::{Connection, params};
 use storage_store::chunk_size::CHUNK;
@@ -22,23 +22,23 @@ pub(super) struct Copy {
 /// Copies within the open transaction. `NotFound` if the source has another etag or
 /// size by now.
 pub(super) fn copy(
-    place: &Place,
+    database: &Database,
     connection: &Connection,
     copy: &Copy,
     options: &PutOptions,
 ) -> Result<ObjectInfo> {
     let Copy { from, etag, to, size } = copy;
-    let fail = |e: rusqlite::Error| taken(place, to, &e);
-    let source = query::find(place, connection, from)?.filter(query::Found::is_object);
+    let fail = |e: rusqlite::Error| taken(database, to, &e);
+    let source = query::find(database, connection, from)?.filter(query::Found::is_object);
     let source = source.ok_or(Error::NotFound)?;
     if source.info.etag.as_ref() != Some(etag) || source.info.size != Some(*size) {
         return Err(Error::NotFound);
     }
     if options.if_absent || options.if_match.is_some() {
-        let current = query::find(place, connection, to)?;
+        let current = query::find(database, connection, to)?;
         check_write(options, current.as_ref().map(|found| &found.info))?;
     }
-    check_size(place, to, *size)?;
+    check_size(database, to, *size)?;
     // Text rows of the Python library become bytes, as they would if read and
     // written.
     const WHOLE: &str = concat!(
@@ -66,7 +66,7 @@ pub(super) fn copy(
             .map_err(fail)?;
         pieces(connection, source.row, row).map_err(fail)?;
     }
-    keep(place, connection, to, options)
+    keep(database, connection, to, options)
 }
 
 /// Copies in pieces, so that a large object is never whole in memory.

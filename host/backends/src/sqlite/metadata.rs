@@ -1,19 +1,19 @@
 //! Metadata, in a table of its own.
 
 use super::query;
-use super::schema::Place;
+use super::schema::Database;
 use rusqlite::{Connection, params};
 use storage_store::{Error, ObjectInfo, PutOptions, Result};
 
 /// Stores etag, content type and user metadata for a row that was just written.
 /// Returns the object's info.
 pub(super) fn keep(
-    place: &Place,
+    database: &Database,
     connection: &Connection,
     key: &str,
     options: &PutOptions,
 ) -> Result<ObjectInfo> {
-    let fail = |e: rusqlite::Error| place.error(Some(key), &e);
+    let fail = |e: rusqlite::Error| database.error(Some(key), &e);
     let metadata = if options.metadata.is_empty() {
         None
     } else {
@@ -30,8 +30,8 @@ pub(super) fn keep(
     if updated != 1 {
         return Err(Error::Other(format!(
             "{}: the triggers on \"objects\" were removed; reopen the store",
-            place.shown
+            database.shown
         )));
     }
-    Ok(query::find(place, connection, key)?.ok_or(Error::NotFound)?.info)
+    Ok(query::find(database, connection, key)?.ok_or(Error::NotFound)?.info)
 }

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use commit::{Change, Queue};
 use copying::Copy;
 use reader::Pool;
-use schema::Place;
+use schema::Database;
 use shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &["AsyncSqliteStore"],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects as rows of one SQLite database.",
-    place: backend::Place::File { property: "db_path", replaced: false },
+    medium: backend::Medium::File { property: "db_path", replaced: false },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
@@ -91,7 +91,7 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
         std::fs::create_dir_all(folder)
             .map_err(|e| bad(format!("db_path {shown}: its directory can't be made: {e}")))?;
     }
-    let place = Arc::new(Place {
+    let database = Arc::new(Database {
         path,
         shown,
         busy_timeout: config.busy_timeout,
@@ -100,13 +100,13 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
     });
     let queue = match args.is_check() {
         true => None,
-        false => Some(Queue::start(place.clone(), place.writer(args.create)?)?),
+        false => Some(Queue::start(database.clone(), database.writer(args.create)?)?),
     };
-    let pool = Arc::new(Pool::new(place));
+    let pool = Arc::new(Pool::new(database));
     if let Some(check) = &args.check {
-        pool.with(|connection| pool.place.check(connection))?;
+        pool.with(|connection| pool.database.check(connection))?;
         let found = pool.with(|connection| {
-            pool.place.check_objects(connection, "it would be created by a start")
+            pool.database.check_objects(connection, "it would be created by a start")
         });
         if let Err(Error::InvalidConfig(_)) = found {
             check.note_missing();
@@ -141,14 +141,14 @@ impl ObjectStore for Sqlite {
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         check_key(key)?;
-        rows::check_size(&self.shared.pool.place, key, data.len() as u64)?;
+        rows::check_size(&self.shared.pool.database, key, data.len() as u64)?;
         let change = Change::Put(key.to_owned(), Body::Bytes(data), options);
         self.shared.queue()?.submit(change).await
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
         check_key(key)?;
-        self.with(key, |pool, key| pool.with(|c| query::exists(&pool.place, c, &key))).await
+        self.with(key, |pool, key| pool.with(|c| query::exists(&pool.database, c, &key))).await
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
@@ -159,14 +159,14 @@ impl ObjectStore for Sqlite {
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
         check_key(key)?;
         let find = |pool: &Arc<Pool>, key: String| {
-            pool.with(|connection| query::find(&pool.place, connection, &key))
+            pool.with(|connection| query::find(&pool.database, connection, &key))
         };
         let found = self.with(key, find).await?.filter(query::Found::is_object);
         Ok(found.ok_or(Error::NotFound)?.info)
     }
 
     async fn list(&self, options: ListOptions) -> Result<Page> {
-        self.with("", move |pool, _| pool.with(|c| query::list(&pool.place, c, &options))).await
+        self.with("", move |pool, _| pool.with(|c| query::list(&pool.database, c, &options))).await
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {

@@ -1,7 +1,7 @@
 //! Lookups and listings, on any connection.
 
 use super::rows::{is_object, objects};
-use super::schema::Place;
+use super::schema::Database;
 use super::skipped;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -62,26 +62,34 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
 }
 
 /// The row of a key, even if it is not an object; `None` if there is none.
-pub(super) fn find(place: &Place, connection: &Connection, key: &str) -> Result<Option<Found>> {
+pub(super) fn find(
+    database: &Database,
+    connection: &Connection,
+    key: &str,
+) -> Result<Option<Found>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} WHERE o.key = ?1"))
         .and_then(|mut statement| statement.query_row([key], found).optional())
-        .map_err(|e| place.error(Some(key), &e))
+        .map_err(|e| database.error(Some(key), &e))
 }
 
 /// Whether a key has an object.
-pub(super) fn exists(place: &Place, connection: &Connection, key: &str) -> Result<bool> {
+pub(super) fn exists(database: &Database, connection: &Connection, key: &str) -> Result<bool> {
     connection
         .prepare_cached(concat!("SELECT 1 FROM objects WHERE key = ?1 AND ", objects!()))
         .and_then(|mut statement| statement.exists([key]))
-        .map_err(|e| place.error(Some(key), &e))
+        .map_err(|e| database.error(Some(key), &e))
 }
 
 /// A page of the listing. Leaves out rows that are not objects; see
 /// [`skipped`](super::skipped).
-pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions) -> Result<Page> {
+pub(super) fn list(
+    database: &Database,
+    connection: &Connection,
+    options: &ListOptions,
+) -> Result<Page> {
     if options.skipped {
-        return skipped::list(place, connection, options);
+        return skipped::list(database, connection, options);
     }
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
     let prefix = options.prefix.as_str();
@@ -89,7 +97,7 @@ pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions
         Some(after) if after >= prefix => (">", after),
         _ => (">=", prefix),
     };
-    let fail = |e: rusqlite::Error| place.error(None, &e);
+    let fail = |e: rusqlite::Error| database.error(None, &e);
     let sql = format!(
         "SELECT {COLUMNS} WHERE o.key {comparison} ?1 AND typeof(o.key) = 'text' ORDER BY o.key"
     );

@@ -8,7 +8,7 @@
 
 use super::guard::Guarded;
 use super::query;
-use super::schema::Place;
+use super::schema::Database;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
@@ -25,13 +25,13 @@ const SMALL: u64 = 1024 * 1024;
 
 /// A pool of read-only connections.
 pub(super) struct Pool {
-    pub(super) place: Arc<Place>,
+    pub(super) database: Arc<Database>,
     idle: Mutex<Option<Vec<Guarded>>>,
 }
 
 impl Pool {
-    pub(super) fn new(place: Arc<Place>) -> Self {
-        Self { place, idle: Mutex::new(Some(Vec::new())) }
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        Self { database, idle: Mutex::new(Some(Vec::new())) }
     }
 
     /// Runs `work` with a connection from the pool.
@@ -45,11 +45,14 @@ impl Pool {
     fn take(&self) -> Result<Guarded> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(kept) = idle.as_mut() else {
-            return Err(Error::Unavailable(format!("{}: the store is closed", self.place.shown)));
+            return Err(Error::Unavailable(format!(
+                "{}: the store is closed",
+                self.database.shown
+            )));
         };
         let ready = kept.pop();
         drop(idle);
-        let connection = ready.map_or_else(|| self.place.reader(), Ok)?;
+        let connection = ready.map_or_else(|| self.database.reader(), Ok)?;
         connection.renew();
         Ok(connection)
     }
@@ -80,13 +83,18 @@ struct Part {
     end: usize,
 }
 
-fn look(place: &Place, connection: &Connection, key: &str, options: &ReadOptions) -> Result<Part> {
-    connection.execute_batch("BEGIN").map_err(|e| place.error(Some(key), &e))?;
-    let found = query::find(place, connection, key)?.ok_or(Error::NotFound)?;
+fn look(
+    database: &Database,
+    connection: &Connection,
+    key: &str,
+    options: &ReadOptions,
+) -> Result<Part> {
+    connection.execute_batch("BEGIN").map_err(|e| database.error(Some(key), &e))?;
+    let found = query::find(database, connection, key)?.ok_or(Error::NotFound)?;
     if !found.is_object() {
         return Err(Error::InvalidData(format!(
             "{}, key {key:?}: the value is {}, neither bytes nor text",
-            place.shown, found.kind
+            database.shown, found.kind
         )));
     }
     options.check(&found.info)?;
@@ -98,7 +106,7 @@ fn look(place: &Place, connection: &Connection, key: &str, options: &ReadOptions
 
 /// Reads a range in pieces of at most `size` bytes, until `take` returns false.
 fn pieces(
-    place: &Place,
+    database: &Database,
     connection: &Connection,
     key: &str,
     part: &Part,
@@ -106,8 +114,8 @@ fn pieces(
     mut take: impl FnMut(Bytes) -> bool,
 ) -> Result<()> {
     let fail = |e: rusqlite::Error| match e.sqlite_error_code() {
-        Some(_) => place.error(Some(key), &e),
-        None => Error::Other(format!("{}, key {key:?}: {e}", place.shown)),
+        Some(_) => database.error(Some(key), &e),
+        None => Error::Other(format!("{}, key {key:?}: {e}", database.shown)),
     };
     if part.at == part.end {
         return Ok(());
@@ -129,7 +137,7 @@ fn pieces(
 /// [`MAX_INLINE_BYTES`].
 pub(super) fn get(pool: &Pool, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Bytes)> {
     pool.with(|connection| {
-        let part = look(&pool.place, connection, key, options)?;
+        let part = look(&pool.database, connection, key, options)?;
         let length = (part.end - part.at) as u64;
         if length > MAX_INLINE_BYTES {
             return Err(Error::LimitExceeded(format!(
@@ -137,7 +145,7 @@ pub(super) fn get(pool: &Pool, key: &str, options: &ReadOptions) -> Result<(Obje
             )));
         }
         let mut data = Bytes::new();
-        pieces(&pool.place, connection, key, &part, usize::MAX, |piece| {
+        pieces(&pool.database, connection, key, &part, usize::MAX, |piece| {
             data = piece;
             true
         })?;
@@ -152,7 +160,7 @@ pub(super) fn open(
     options: &ReadOptions,
 ) -> Result<Box<dyn Reader>> {
     let connection = pool.take()?;
-    let opened = look(&pool.place, &connection, &key, options);
+    let opened = look(&pool.database, &connection, &key, options);
     let part = match opened {
         Ok(part) => part,
         Err(error) => {
@@ -164,7 +172,7 @@ pub(super) fn open(
     let small = (part.end - part.at) as u64 <= SMALL;
     if small {
         let mut held = Bytes::new();
-        let read = pieces(&pool.place, &connection, &key, &part, usize::MAX, |piece| {
+        let read = pieces(&pool.database, &connection, &key, &part, usize::MAX, |piece| {
             held = piece;
             true
         });
@@ -179,7 +187,7 @@ pub(super) fn open(
     std::thread::Builder::new()
         .name("sqlite-reader".to_owned())
         .spawn(move || {
-            let read = pieces(&pool.place, &connection, &key, &part, CHUNK, |piece| {
+            let read = pieces(&pool.database, &connection, &key, &part, CHUNK, |piece| {
                 sender.blocking_send(Ok(piece)).is_ok()
             });
             pool.give(connection);

@@ -1,6 +1,6 @@
 //! Rows: which are objects, and what is written beside them.
 
-use super::schema::{MAX_ROW_BYTES, Place, too_big};
+use super::schema::{Database, MAX_ROW_BYTES, too_big};
 use storage_store::{Error, Result};
 
 /// The SQL condition that a row is an object.
@@ -17,23 +17,23 @@ pub(super) fn is_object(kind: &str) -> bool {
 }
 
 /// Rejects an object that is too large for a row.
-pub(super) fn check_size(place: &Place, key: &str, size: u64) -> Result<()> {
+pub(super) fn check_size(database: &Database, key: &str, size: u64) -> Result<()> {
     // The row's header and the key count too.
     if size.saturating_add(key.len() as u64 + 64) > MAX_ROW_BYTES {
-        return Err(Error::LimitExceeded(too_big(&format!("{}, key {key:?}", place.shown))));
+        return Err(Error::LimitExceeded(too_big(&format!("{}, key {key:?}", database.shown))));
     }
     Ok(())
 }
 
 /// Converts the error of a write. If no row was written, the key has a row that is
 /// not an object.
-pub(super) fn taken(place: &Place, key: &str, error: &rusqlite::Error) -> Error {
+pub(super) fn taken(database: &Database, key: &str, error: &rusqlite::Error) -> Error {
     match error {
         rusqlite::Error::QueryReturnedNoRows => Error::InvalidKey(format!(
             "{}: the row of {key:?} holds NULL or a number, which is no object, and is not \
              replaced; remove it with another program, or take another key",
-            place.shown
+            database.shown
         )),
-        error => place.error(Some(key), error),
+        error => database.error(Some(key), error),
     }
 }

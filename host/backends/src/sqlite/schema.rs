@@ -14,7 +14,7 @@ use storage_store::{Error, Result};
 pub(super) const MAX_ROW_BYTES: u64 = 1_000_000_000;
 
 /// The location of a database and how to open it.
-pub(super) struct Place {
+pub(super) struct Database {
     pub(super) path: PathBuf,
     /// The path as written in the configuration, for messages.
     pub(super) shown: String,
@@ -70,7 +70,7 @@ const TEMPORARY: &[(&str, &str)] = &[(
          etag TEXT, content_type TEXT, metadata TEXT)",
 )];
 
-impl Place {
+impl Database {
     /// Converts an SQLite error; `key` is the key that it was about.
     pub(super) fn error(&self, key: Option<&str>, error: &rusqlite::Error) -> Error {
         let at = match key {

@@ -1,7 +1,7 @@
 //! Rows that are not objects: listings leave them out and report them on request.
 
 use super::rows::is_object;
-use super::schema::Place;
+use super::schema::Database;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use storage_contract::skipped::why_no_key;
@@ -11,8 +11,12 @@ use storage_store::{ListOptions, PAGE_LIMIT, Page, Result, Skipped};
 const LOOKED_AT: usize = 50_000;
 
 /// A page of skipped rows, ordered by row id; the page token is the last id.
-pub(super) fn list(place: &Place, connection: &Connection, options: &ListOptions) -> Result<Page> {
-    let fail = |e: rusqlite::Error| place.error(None, &e);
+pub(super) fn list(
+    database: &Database,
+    connection: &Connection,
+    options: &ListOptions,
+) -> Result<Page> {
+    let fail = |e: rusqlite::Error| database.error(None, &e);
     let limit = options.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT) as usize;
     let after = options.start_after.as_deref().and_then(|after| after.parse().ok());
     let after: i64 = after.unwrap_or(i64::MIN);

@@ -18,9 +18,9 @@ pub(super) struct SpoolWriter {
 
 impl SpoolWriter {
     pub(super) fn new(shared: Arc<Shared>, key: String, options: PutOptions) -> Self {
-        let place = &shared.pool.place;
-        let folder = place.path.parent().unwrap_or(&place.path).to_owned();
-        let spool = Spool::new(folder, format!("{}, key {key:?}", place.shown));
+        let database = &shared.pool.database;
+        let folder = database.path.parent().unwrap_or(&database.path).to_owned();
+        let spool = Spool::new(folder, format!("{}, key {key:?}", database.shown));
         Self { shared, key, options, spool }
     }
 }
@@ -29,7 +29,7 @@ impl SpoolWriter {
 impl Writer for SpoolWriter {
     async fn push(&mut self, chunk: Bytes) -> Result<()> {
         let size = self.spool.len() + chunk.len() as u64;
-        check_size(&self.shared.pool.place, &self.key, size)?;
+        check_size(&self.shared.pool.database, &self.key, size)?;
         self.spool.push(chunk).await
     }
 

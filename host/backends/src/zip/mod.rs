@@ -24,7 +24,7 @@ mod reader;
 mod record;
 mod view;
 
-use super::backend::{Backend, OpenArgs, Place};
+use super::backend::{Backend, Medium, OpenArgs};
 use super::blocking::blocking;
 use super::spool::{Body, Spool};
 use archive::{Archive, archives};
@@ -51,7 +51,7 @@ pub static BACKEND: Backend = Backend {
     aliases: &[],
     config_schema: Config::JSON_SCHEMA,
     doc: "Objects as entries of a zip archive; they can't be replaced or deleted.",
-    place: Place::File { property: "path", replaced: true },
+    medium: Medium::File { property: "path", replaced: true },
     files: &[],
     open: |args| Box::pin(blocking(move || open(&args))),
 };
