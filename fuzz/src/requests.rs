@@ -10,7 +10,7 @@ use storage_s3::auth::chunked::Decoder;
 use storage_s3::auth::secret::Secret;
 use storage_s3::auth::signed::{Payload, Signable};
 use storage_s3::auth::verify;
-use storage_s3::protocol::form;
+use storage_s3::protocol::form_data;
 use storage_s3::protocol::request::Request;
 use storage_s3::protocol::xml::{read::read, write::document};
 
@@ -88,7 +88,7 @@ fn chunks(data: &[u8]) {
 fn form_of(data: &[u8], pieces: usize) -> Option<(Fields, String, Vec<u8>)> {
     let pieces: Vec<_> = data.chunks(pieces).map(|p| Ok(Bytes::copy_from_slice(p))).collect();
     let read = async {
-        let (form, mut file) = form::read(stream::iter(pieces).boxed(), "x").await.ok()?;
+        let (form, mut file) = form_data::read(stream::iter(pieces).boxed(), "x").await.ok()?;
         let mut bytes = Vec::new();
         while let Some(chunk) = file.next().await {
             bytes.extend(chunk.ok()?);

@@ -3,7 +3,7 @@
 use crate::access::owners::{Judged, judge_bucket, judge_object, refused};
 use crate::access::rights::check_key;
 use crate::bucket::buckets::Bucket;
-use crate::bucket::state::State;
+use crate::bucket::state::BucketState;
 use crate::credentials::Right;
 use crate::endpoint::Endpoint;
 use crate::object::rewriting;
@@ -11,7 +11,7 @@ use crate::posted_form::PostedForm;
 use crate::protocol::encoding::encoded_path;
 use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::head::Head;
-use crate::protocol::operation::{Ask, Permission};
+use crate::protocol::operation::{Permission, RequiredAccess};
 use crate::protocol::request::{Request, check_bucket};
 use crate::store_error::internal;
 use crate::uploads::upload::Upload;
@@ -70,9 +70,9 @@ impl Call {
         form: Option<PostedForm>,
     ) -> Result<Self> {
         let bucket = match request.operation.ask {
-            Ask::Nothing => None,
+            RequiredAccess::Nothing => None,
             // It makes the bucket.
-            Ask::Signed => match endpoint.buckets.find(request.bucket()).await {
+            RequiredAccess::Signed => match endpoint.buckets.find(request.bucket()).await {
                 Err(error) if error.code() == Code::NoSuchBucket => {
                     meant_by_host(&request, &user, &endpoint).await?;
                     None
@@ -106,7 +106,7 @@ impl Call {
             return Ok(());
         }
         let ask = self.request.operation.ask;
-        let no_state = State::default();
+        let no_state = BucketState::default();
         let state = self.bucket.as_ref().map_or(&no_state, |bucket| &bucket.state);
         judge_bucket(ask, &self.user, state)?;
         if let Some(bucket) = &self.bucket {
@@ -155,7 +155,7 @@ impl Call {
     }
 
     /// Judges the state of a bucket that is about to be changed.
-    fn judge_state(&self, state: &State) -> Result<()> {
+    fn judge_state(&self, state: &BucketState) -> Result<()> {
         match self.endpoint.acls {
             true => judge_bucket(self.request.operation.ask, &self.user, state),
             false => Ok(()),
@@ -164,8 +164,11 @@ impl Call {
 
     /// Changes what is kept of the bucket, whose newest state is judged first. `change` may
     /// refuse.
-    pub async fn change_bucket(&self, change: impl Fn(&mut State) -> Result<()>) -> Result<()> {
-        let judged = |state: &mut State| {
+    pub async fn change_bucket(
+        &self,
+        change: impl Fn(&mut BucketState) -> Result<()>,
+    ) -> Result<()> {
+        let judged = |state: &mut BucketState| {
             self.judge_state(state)?;
             change(state)
         };
@@ -205,7 +208,10 @@ impl Call {
         check_key(&self.user, Right::Read, name, key)?;
         let bucket = self.endpoint.buckets.find(name).await?;
         let judged = match self.endpoint.acls {
-            true => judge_object(Ask::Object(Permission::Read), &self.user, &bucket, key).await?,
+            true => {
+                judge_object(RequiredAccess::Object(Permission::Read), &self.user, &bucket, key)
+                    .await?
+            }
             false => Judged::Nothing,
         };
         self.check_owner("x-amz-source-expected-bucket-owner", &bucket.state)?;
@@ -223,7 +229,7 @@ impl Call {
     }
 
     /// Checks the bucket owner that a client expects.
-    fn check_owner(&self, header: &str, state: &State) -> Result<()> {
+    fn check_owner(&self, header: &str, state: &BucketState) -> Result<()> {
         let Some(expected) = self.head().one(header)? else { return Ok(()) };
         match expected == owner_id(state.owner.as_deref()) {
             true => Ok(()),

@@ -25,19 +25,19 @@ impl Default for Memory {
 
 /// The memory of one request, released on drop. It grows by what arrives, never by what is
 /// announced.
-pub struct Held {
+pub struct MemoryReservation {
     memory: Memory,
     held: Option<OwnedSemaphorePermit>,
 }
 
 impl Memory {
     /// None of it yet.
-    pub fn holder(&self) -> Held {
-        Held { memory: self.clone(), held: None }
+    pub fn holder(&self) -> MemoryReservation {
+        MemoryReservation { memory: self.clone(), held: None }
     }
 }
 
-impl Held {
+impl MemoryReservation {
     /// Takes memory for so many bytes of a document.
     pub fn take(&mut self, bytes: usize) -> Result<()> {
         let wanted = u32::try_from(bytes.saturating_mul(PARSED)).unwrap_or(u32::MAX);

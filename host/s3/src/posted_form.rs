@@ -4,7 +4,7 @@ use crate::auth::policy::{self, Policy};
 use crate::endpoint::Endpoint;
 use crate::object::tags::{MAX_OBJECT_TAGS, of_document, write};
 use crate::protocol::error::{Error, Result, error};
-use crate::protocol::form::{self, Form};
+use crate::protocol::form_data::{self, FormData};
 use crate::protocol::request::{Arriving, Request};
 use crate::protocol::signing::Signing;
 use crate::protocol::target::{MAX_KEY_BYTES, too_long};
@@ -61,7 +61,7 @@ impl PostedForm {
             return Err(error!(InvalidArgument, "a form is signed by its own fields"));
         }
         let kind = request.head().one("content-type")?.unwrap_or_default();
-        let (form, file) = form::read(arriving, &form::boundary(kind)?).await?;
+        let (form, file) = form_data::read(arriving, &form_data::boundary(kind)?).await?;
         let secret = |key: &str| endpoint.users.secret(key);
         let signed = policy::verify(&form, secret, endpoint.v2, SystemTime::now())?;
         let (access_key, policy) = signed.unzip();
@@ -82,7 +82,7 @@ impl PostedForm {
     }
 }
 
-fn key(form: &Form) -> Result<String> {
+fn key(form: &FormData) -> Result<String> {
     let key = form.field("key").unwrap_or_default().replace(FILE_NAME, &form.file_name);
     match key.len() {
         0 => Err(error!(InvalidArgument, "the form has no key")),
@@ -91,7 +91,7 @@ fn key(form: &Form) -> Result<String> {
     }
 }
 
-fn headers(form: &Form) -> Result<HeaderMap> {
+fn headers(form: &FormData) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (field, value) in form.fields() {
         let (name, value) = match field {

@@ -38,7 +38,7 @@ pub struct CheckArgs {
 }
 
 /// The state of a store.
-enum State {
+enum Reach {
     Ready(String),
     /// Its files do not exist yet; the first start creates them.
     New(String),
@@ -91,11 +91,11 @@ impl CheckArgs {
         for def in &factory.config().stores {
             let state = reach(&factory, &def.name).await;
             let (word, text) = match &state {
-                State::Ready(text) => ("ok", text),
-                State::New(text) => ("new", text),
-                State::Failed(text) => ("failed", text),
+                Reach::Ready(text) => ("ok", text),
+                Reach::New(text) => ("new", text),
+                Reach::Failed(text) => ("failed", text),
             };
-            if matches!(state, State::Failed(_)) {
+            if matches!(state, Reach::Failed(_)) {
                 code = STORE;
             }
             output::print(&if context.json {
@@ -107,7 +107,7 @@ impl CheckArgs {
             })?;
             // The outermost stores report for those in between.
             let tells = def.bases.is_empty() || roots.contains(&def.name);
-            if tells && matches!(state, State::Ready(_)) {
+            if tells && matches!(state, Reach::Ready(_)) {
                 match check(&factory, &def.name, self.skipped, context).await {
                     Ok(found) => left_out = left_out.max(found),
                     // Check the other stores nevertheless.
@@ -129,7 +129,7 @@ async fn repair(file: &Path) -> anyhow::Result<()> {
     let factory = StoreFactory::from_yaml(file)?;
     for def in &look.config().stores {
         // Create nothing that is missing; the check itself reports failures.
-        if let State::Ready(_) = reach(&look, &def.name).await {
+        if let Reach::Ready(_) = reach(&look, &def.name).await {
             let _ = factory.open(&def.name).await;
         }
     }
@@ -137,13 +137,13 @@ async fn repair(file: &Path) -> anyhow::Result<()> {
     factory.close().await
 }
 
-async fn reach(factory: &StoreFactory, name: &str) -> State {
+async fn reach(factory: &StoreFactory, name: &str) -> Reach {
     let objects = match factory.open(name).await {
         Ok(objects) => objects,
         Err(error) => {
             let is_new = error.is::<WouldCreate>() || is_not_found(&error);
             let text = format!("{error:#}");
-            return if is_new { State::New(text) } else { State::Failed(text) };
+            return if is_new { Reach::New(text) } else { Reach::Failed(text) };
         }
     };
     let can = objects.capabilities();
@@ -157,7 +157,7 @@ async fn reach(factory: &StoreFactory, name: &str) -> State {
     match probe {
         // A rule that refuses the probe's key proves that the store was
         // reached.
-        Ok(()) | Err(Error::InvalidKey(_)) => State::Ready(can.names().join(", ")),
-        Err(error) => State::Failed(error.to_string()),
+        Ok(()) | Err(Error::InvalidKey(_)) => Reach::Ready(can.names().join(", ")),
+        Err(error) => Reach::Failed(error.to_string()),
     }
 }

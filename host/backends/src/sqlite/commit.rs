@@ -1,7 +1,7 @@
 //! The writer thread. Changes that wait for it share a transaction and its fsync;
 //! each one succeeds or fails alone.
 
-use super::copying::{self, Copy};
+use super::copying::{self, CopyRequest};
 use super::guard::Guarded;
 use super::metadata::keep;
 use super::query;
@@ -28,7 +28,7 @@ const LARGE: u64 = 64 * 1024 * 1024;
 pub(super) enum Change {
     Put(String, Body, PutOptions),
     /// Copies the bytes of one row to another.
-    Copy(Copy, PutOptions),
+    Copy(CopyRequest, PutOptions),
     Delete(String, DeleteOptions),
     /// Ends the thread after all earlier changes.
     Close,

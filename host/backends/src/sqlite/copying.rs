@@ -10,7 +10,7 @@ use storage_store::chunk_size::CHUNK;
 use storage_store::{Error, ObjectInfo, PutOptions, Result, check_write};
 
 /// The source and target of a copy.
-pub(super) struct Copy {
+pub(super) struct CopyRequest {
     pub(super) from: String,
     /// The etag that the source must have.
     pub(super) etag: String,
@@ -24,10 +24,10 @@ pub(super) struct Copy {
 pub(super) fn copy(
     database: &Database,
     connection: &Connection,
-    copy: &Copy,
+    request: &CopyRequest,
     options: &PutOptions,
 ) -> Result<ObjectInfo> {
-    let Copy { from, etag, to, size } = copy;
+    let CopyRequest { from, etag, to, size } = request;
     let fail = |e: rusqlite::Error| taken(database, to, &e);
     let source = query::find(database, connection, from)?.filter(query::Found::is_object);
     let source = source.ok_or(Error::NotFound)?;

@@ -25,7 +25,7 @@ use super::spool::Body;
 use async_trait::async_trait;
 use bytes::Bytes;
 use commit::{Change, Queue};
-use copying::Copy;
+use copying::CopyRequest;
 use reader::Pool;
 use schema::Database;
 use shared::Shared;
@@ -207,7 +207,7 @@ impl ObjectStore for Sqlite {
             return Ok(None);
         };
         let (from, etag, to) = (from.to_owned(), etag.to_owned(), to.to_owned());
-        let change = Change::Copy(Copy { from, etag, to, size }, options);
+        let change = Change::Copy(CopyRequest { from, etag, to, size }, options);
         match self.shared.queue()?.submit(change).await {
             Err(Error::NotFound) => Ok(None),
             copied => copied.map(Some),

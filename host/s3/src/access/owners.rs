@@ -3,10 +3,10 @@
 
 use crate::bucket::acl::Acl;
 use crate::bucket::buckets::Bucket;
-use crate::bucket::state::State;
+use crate::bucket::state::BucketState;
 use crate::object::metadata::entry;
 use crate::protocol::error::{Error, Result, error};
-use crate::protocol::operation::{Ask, Permission};
+use crate::protocol::operation::{Permission, RequiredAccess};
 use crate::store_error::{internal, of_reading};
 use crate::users::User;
 use storage_store::{Error as StoreError, ObjectInfo};
@@ -39,7 +39,7 @@ impl Judged {
 }
 
 /// The ACL of an object in a bucket. Fails if the stored one can't be read.
-pub fn acl_of(state: &State, info: &ObjectInfo) -> Result<Acl> {
+pub fn acl_of(state: &BucketState, info: &ObjectInfo) -> Result<Acl> {
     match entry(info, ACL).filter(|_| !state.is_enforced()) {
         None => Ok(Acl::private(state.owner.as_deref())),
         Some(text) => Acl::kept(text).ok_or_else(|| {
@@ -50,19 +50,24 @@ pub fn acl_of(state: &State, info: &ObjectInfo) -> Result<Acl> {
 
 /// Refuses what the state of a bucket does not allow. What depends on an object is left to
 /// [`judge_object`].
-pub fn judge_bucket(ask: Ask, user: &User, state: &State) -> Result<()> {
+pub fn judge_bucket(ask: RequiredAccess, user: &User, state: &BucketState) -> Result<()> {
     let is_allowed = match ask {
-        Ask::Nothing | Ask::Object(_) | Ask::ObjectOwner => true,
-        Ask::Signed => user.name.is_some(),
-        Ask::Owner => state.acl().is_owner(user),
-        Ask::Bucket(wanted) => state.acl().allows(user, wanted, state.groups()),
+        RequiredAccess::Nothing | RequiredAccess::Object(_) | RequiredAccess::ObjectOwner => true,
+        RequiredAccess::Signed => user.name.is_some(),
+        RequiredAccess::Owner => state.acl().is_owner(user),
+        RequiredAccess::Bucket(wanted) => state.acl().allows(user, wanted, state.groups()),
     };
     if is_allowed { Ok(()) } else { Err(refused()) }
 }
 
 /// Refuses a user without the grant that the operation asks for on an object.
-pub async fn judge_object(ask: Ask, user: &User, bucket: &Bucket, key: &str) -> Result<Judged> {
-    if !matches!(ask, Ask::Object(_) | Ask::ObjectOwner) {
+pub async fn judge_object(
+    ask: RequiredAccess,
+    user: &User,
+    bucket: &Bucket,
+    key: &str,
+) -> Result<Judged> {
+    if !matches!(ask, RequiredAccess::Object(_) | RequiredAccess::ObjectOwner) {
         return Ok(Judged::Nothing);
     }
     let (state, of_bucket) = (&bucket.state, bucket.state.acl());
@@ -77,7 +82,7 @@ pub async fn judge_object(ask: Ask, user: &User, bucket: &Bucket, key: &str) -> 
     };
     let acl = acl_of(state, &info)?;
     let is_allowed = match ask {
-        Ask::Object(wanted) => acl.allows(user, wanted, state.groups()),
+        RequiredAccess::Object(wanted) => acl.allows(user, wanted, state.groups()),
         _ => acl.is_owner(user) || of_bucket.is_owner(user),
     };
     match is_allowed {
@@ -98,7 +103,7 @@ mod tests {
 
     #[test]
     fn an_acl_that_can_not_be_read_gives_nothing() {
-        let state = State { owner: Some("A".to_owned()), ..State::default() };
+        let state = BucketState { owner: Some("A".to_owned()), ..BucketState::default() };
         let mut info = ObjectInfo::default();
         assert_eq!(acl_of(&state, &info).unwrap(), Acl::private(Some("A")));
         info.metadata.push((ACL.to_owned(), "{".to_owned()));

@@ -2,7 +2,7 @@
 
 use crate::credentials::Right;
 use crate::protocol::error::{Error, Result, error};
-use crate::protocol::operation::Need;
+use crate::protocol::operation::RequiredRight;
 use crate::protocol::request::Request;
 use crate::users::User;
 use storage_contract::options::Choice;
@@ -12,18 +12,18 @@ use storage_contract::options::Choice;
 pub fn check(user: &User, request: &Request) -> Result<()> {
     let (bucket, key) = (request.bucket(), request.key());
     match request.operation.need {
-        Need::Buckets if user.has(Right::List) => Ok(()),
-        Need::Buckets => Err(denied(user, Right::List)),
-        Need::Bucket if user.sees(bucket) => Ok(()),
-        Need::Bucket => Err(error!(AccessDenied, "this is not yours to see")),
-        Need::Whole(right) => check_key(user, right, bucket, ""),
-        Need::Object(right) => check_key(user, right, bucket, key),
-        Need::Keys(Right::List) => {
+        RequiredRight::Buckets if user.has(Right::List) => Ok(()),
+        RequiredRight::Buckets => Err(denied(user, Right::List)),
+        RequiredRight::Bucket if user.sees(bucket) => Ok(()),
+        RequiredRight::Bucket => Err(error!(AccessDenied, "this is not yours to see")),
+        RequiredRight::Whole(right) => check_key(user, right, bucket, ""),
+        RequiredRight::Object(right) => check_key(user, right, bucket, key),
+        RequiredRight::Keys(Right::List) => {
             let prefix = request.parameter("prefix")?.unwrap_or_default();
             check_key(user, Right::List, bucket, prefix)
         }
-        Need::Keys(right) if user.has(right) && user.sees(bucket) => Ok(()),
-        Need::Keys(right) => Err(denied(user, right)),
+        RequiredRight::Keys(right) if user.has(right) && user.sees(bucket) => Ok(()),
+        RequiredRight::Keys(right) => Err(denied(user, right)),
     }
 }
 

@@ -230,13 +230,13 @@ fn malformed(why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::scope::Scope;
+    use crate::auth::scope::CredentialScope;
     use crate::auth::secret::Secret;
 
     const DATE: &str = "20130524T000000Z";
 
     fn chain() -> (Chain, Signer) {
-        let scope = Scope::parse("K/20130524/us-east-1/s3/aws4_request").unwrap();
+        let scope = CredentialScope::parse("K/20130524/us-east-1/s3/aws4_request").unwrap();
         let key = scope.key(&Secret::new("secret"));
         let context = format!("{DATE}\n{}", scope.text());
         let signer = Signer { key: key.clone(), context, previous: "00".to_owned() };

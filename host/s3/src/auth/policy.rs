@@ -1,12 +1,12 @@
 //! The policies of forms ("Browser-Based Uploads Using POST" of the S3 API reference): who
 //! signed one, and what it allows.
 
-use super::scope::Scope;
+use super::scope::CredentialScope;
 use super::secret::Secret;
 use super::signed::mismatch;
 use crate::protocol::date;
 use crate::protocol::error::{Code, Error, Result, error};
-use crate::protocol::form::Form;
+use crate::protocol::form_data::FormData;
 use crate::protocol::signing::ALGORITHM;
 use base64_simd::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -35,7 +35,7 @@ enum Condition {
 /// Verifies the signature of a form. Returns the access key and the policy; neither for a
 /// form without a signature.
 pub fn verify(
-    form: &Form,
+    form: &FormData,
     secret: impl Fn(&str) -> Option<Secret>,
     v2: bool,
     now: SystemTime,
@@ -68,7 +68,7 @@ pub fn verify(
             if field("x-amz-algorithm")? != ALGORITHM {
                 return Err(error!(InvalidArgument, "x-amz-algorithm is {ALGORITHM}"));
             }
-            let scope = Scope::parse(field("x-amz-credential")?)
+            let scope = CredentialScope::parse(field("x-amz-credential")?)
                 .filter(|scope| scope.service == "s3")
                 .ok_or_else(|| {
                     error!(
@@ -170,7 +170,7 @@ impl Policy {
 
     /// Refuses a form that the policy does not allow. The key is that with the name of the
     /// file in it; checksums need no condition, since they can only make the upload fail.
-    pub fn check(&self, form: &Form, bucket: &str, key: &str) -> Result<()> {
+    pub fn check(&self, form: &FormData, bucket: &str, key: &str) -> Result<()> {
         let value = |name: &str| match name {
             "bucket" => Some(bucket),
             "key" => Some(key),
@@ -245,7 +245,7 @@ mod tests {
     const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-    fn form(fields: &[(&str, &str)]) -> Form {
+    fn form(fields: &[(&str, &str)]) -> FormData {
         let mut text = String::new();
         for (name, value) in fields {
             text += &format!(
@@ -254,7 +254,7 @@ mod tests {
         }
         text += "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n\r\n--x--\r\n";
         let arriving = stream::iter([Ok(Bytes::from(text))]).boxed();
-        crate::protocol::form::read(arriving, "x").now_or_never().unwrap().unwrap().0
+        crate::protocol::form_data::read(arriving, "x").now_or_never().unwrap().unwrap().0
     }
 
     fn secret(key: &str) -> Option<Secret> {
@@ -354,7 +354,8 @@ mod tests {
         let policy = STANDARD.encode_to_string(format!(
             r#"{{"expiration":"2030-01-01T00:00:00Z","conditions":[{BOTH}]}}"#
         ));
-        let scope = Scope::parse(&format!("{KEY}/20151229/us-east-1/s3/aws4_request")).unwrap();
+        let scope =
+            CredentialScope::parse(&format!("{KEY}/20151229/us-east-1/s3/aws4_request")).unwrap();
         let v4 = scope.key(&Secret::new(SECRET)).sign(&policy);
         let credential = format!("{KEY}/{}", scope.text());
         let good = [

@@ -9,7 +9,7 @@ use std::fmt;
 /// What a signature of version 4 is good for:
 /// `ACCESS_KEY/DATE/REGION/SERVICE/aws4_request`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
+pub struct CredentialScope {
     pub access_key: String,
     /// `YYYYMMDD`.
     pub date: String,
@@ -17,7 +17,7 @@ pub struct Scope {
     pub service: String,
 }
 
-impl Scope {
+impl CredentialScope {
     /// Reads a credential; access keys may hold slashes.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.rsplitn(5, '/');
@@ -89,7 +89,7 @@ pub struct Chain {
 
 impl Chain {
     /// The chain that begins with the signature of the request's head.
-    pub fn new(key: SigningKey, date: &str, scope: &Scope, signature: &str) -> Self {
+    pub fn new(key: SigningKey, date: &str, scope: &CredentialScope, signature: &str) -> Self {
         let context = format!("{date}\n{}", scope.text());
         Self { key, context, previous: signature.to_owned() }
     }
@@ -134,18 +134,21 @@ mod tests {
 
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-    fn scope() -> Scope {
-        Scope::parse("AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request").unwrap()
+    fn scope() -> CredentialScope {
+        CredentialScope::parse("AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request").unwrap()
     }
 
     #[test]
     fn a_credential_has_five_parts() {
         assert_eq!(scope().text(), "20130524/us-east-1/s3/aws4_request");
-        assert_eq!(Scope::parse("a/b/20130524/r/s3/aws4_request").unwrap().access_key, "a/b");
+        assert_eq!(
+            CredentialScope::parse("a/b/20130524/r/s3/aws4_request").unwrap().access_key,
+            "a/b"
+        );
         for wrong in
             ["", "K", "K/20130524/r/s3", "K/20130524/r/s3/aws5_request", "/d/r/s3/aws4_request"]
         {
-            assert_eq!(Scope::parse(wrong), None, "{wrong}");
+            assert_eq!(CredentialScope::parse(wrong), None, "{wrong}");
         }
     }
 

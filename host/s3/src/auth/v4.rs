@@ -1,7 +1,7 @@
 //! Signatures of version 4 ("Authenticating Requests (AWS Signature Version 4)" of the S3
 //! API reference).
 
-use super::scope::{Chain, Scope, SigningKey};
+use super::scope::{Chain, CredentialScope, SigningKey};
 use super::secret::Secret;
 use super::signed::{MAX_SKEW, Payload, Sender, Signable, check_skew, mismatch};
 use crate::protocol::date;
@@ -27,7 +27,7 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// A signature, as it was sent.
 #[derive(Debug)]
 struct Signature {
-    scope: Scope,
+    scope: CredentialScope,
     /// The names of the signed headers, in the order of the signature.
     headers: Vec<String>,
     signature: String,
@@ -69,7 +69,7 @@ pub fn verify_header(
         error!(AccessDenied, "a signed request needs a valid date, as x-amz-date or Date")
     })?;
     let signature = Signature {
-        scope: Scope::parse(field("Credential=")?).ok_or_else(malformed)?,
+        scope: CredentialScope::parse(field("Credential=")?).ok_or_else(malformed)?,
         headers: names(field("SignedHeaders=")?)?,
         signature: field("Signature=")?.to_owned(),
         date,
@@ -101,7 +101,7 @@ pub fn verify_query(
     let expires = one("X-Amz-Expires")?.parse().ok().filter(|s| (1..=MAX_EXPIRY).contains(s));
     let expires = expires
         .ok_or_else(|| error!(AccessDenied, "X-Amz-Expires is 1 to {MAX_EXPIRY} seconds"))?;
-    let scope = Scope::parse(one("X-Amz-Credential")?);
+    let scope = CredentialScope::parse(one("X-Amz-Credential")?);
     let signature = Signature {
         scope: scope.ok_or_else(|| {
             bad("X-Amz-Credential is ACCESS_KEY/YYYYMMDD/REGION/s3/aws4_request".to_owned())
@@ -172,7 +172,7 @@ fn verify(
     Ok(Sender { access_key, payload: payload(content, is_chunked, key, signature)? })
 }
 
-fn check_scope(scope: &Scope, signature: &Signature) -> Result<()> {
+fn check_scope(scope: &CredentialScope, signature: &Signature) -> Result<()> {
     if scope.service != "s3" {
         return Err(error!(
             AuthorizationHeaderMalformed,

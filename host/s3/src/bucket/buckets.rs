@@ -2,7 +2,7 @@
 
 use super::dynamic::Dynamic;
 use super::gate::{Gates, Pass, Publishing};
-use super::state::State;
+use super::state::BucketState;
 use crate::protocol::error::{Code, Error, Result, error};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Bucket {
     /// Its objects.
     pub objects: Objects,
     /// What is kept of it; the default for a store of the configuration.
-    pub state: State,
+    pub state: BucketState,
     /// Whether its state is kept in a marker.
     is_marked: bool,
     /// For buckets that can be deleted.
@@ -45,7 +45,7 @@ pub struct Bucket {
 impl Bucket {
     /// Whether this is what is kept of the same bucket. One of which nothing was kept may
     /// have got its marker since.
-    pub fn is_still(&self, now: &State) -> bool {
+    pub fn is_still(&self, now: &BucketState) -> bool {
         !self.is_marked || now.is_of_same_bucket(&self.state)
     }
 }
@@ -67,7 +67,7 @@ impl Buckets {
         match &self.kind {
             Kind::Fixed(stores) => {
                 let objects = stores.get(&name).cloned().ok_or_else(missing)?;
-                let state = State::default();
+                let state = BucketState::default();
                 Ok(Bucket { name, objects, state, is_marked: false, pass: None })
             }
             Kind::Dynamic(buckets) => {
@@ -86,9 +86,9 @@ impl Buckets {
 
     /// What is kept of a bucket, at the cost of one read; the default for one of which
     /// nothing is kept or which does not exist.
-    pub async fn kept(&self, name: &str) -> Result<State> {
+    pub async fn kept(&self, name: &str) -> Result<BucketState> {
         match &self.kind {
-            Kind::Fixed(_) => Ok(State::default()),
+            Kind::Fixed(_) => Ok(BucketState::default()),
             Kind::Dynamic(buckets) => Ok(buckets.marked(name).await?.unwrap_or_default()),
         }
     }
@@ -104,15 +104,15 @@ impl Buckets {
     /// Keeps the bucket from being deleted while an object is published in it, and returns
     /// what is kept of it now. Fails if the bucket is not the one any more that the request
     /// found.
-    pub async fn publishing(&self, bucket: &Bucket) -> Result<(Option<Publishing>, State)> {
+    pub async fn publishing(&self, bucket: &Bucket) -> Result<(Option<Publishing>, BucketState)> {
         let (Kind::Dynamic(buckets), Some(pass)) = (&self.kind, &bucket.pass) else {
-            return Ok((None, State::default()));
+            return Ok((None, BucketState::default()));
         };
         let held = pass.publishing().await?;
         let now = buckets.marked(&bucket.name).await?;
         match now {
             Some(now) if bucket.is_still(&now) => Ok((Some(held), now)),
-            None if !bucket.is_marked => Ok((Some(held), State::default())),
+            None if !bucket.is_marked => Ok((Some(held), BucketState::default())),
             _ => Err(Error::from(Code::NoSuchBucket)),
         }
     }
@@ -130,11 +130,11 @@ impl Buckets {
     pub async fn change(
         &self,
         bucket: &Bucket,
-        change: impl Fn(&mut State) -> Result<()>,
+        change: impl Fn(&mut BucketState) -> Result<()>,
     ) -> Result<()> {
         match &self.kind {
             Kind::Dynamic(buckets) => {
-                let change = |state: &mut State| {
+                let change = |state: &mut BucketState| {
                     if !bucket.is_still(state) {
                         return Err(Error::from(Code::NoSuchBucket));
                     }
@@ -151,7 +151,7 @@ impl Buckets {
     }
 
     /// Creates a bucket. Returns its state and whether it is new.
-    pub async fn create(&self, name: &str, wanted: State) -> Result<(State, bool)> {
+    pub async fn create(&self, name: &str, wanted: BucketState) -> Result<(BucketState, bool)> {
         match &self.kind {
             Kind::Dynamic(buckets) => buckets.create(name, wanted).await,
             Kind::Fixed(stores) if stores.contains_key(name) => {
@@ -187,9 +187,11 @@ impl Buckets {
     }
 
     /// What is kept of these buckets; those that vanished meanwhile are left out.
-    pub async fn states(&self, names: Vec<String>) -> Result<Vec<(String, State)>> {
+    pub async fn states(&self, names: Vec<String>) -> Result<Vec<(String, BucketState)>> {
         match &self.kind {
-            Kind::Fixed(_) => Ok(names.into_iter().map(|name| (name, State::default())).collect()),
+            Kind::Fixed(_) => {
+                Ok(names.into_iter().map(|name| (name, BucketState::default())).collect())
+            }
             Kind::Dynamic(buckets) => buckets.states(names).await,
         }
     }

@@ -6,7 +6,7 @@
 //! first change through the endpoint writes its marker.
 
 use super::prefixed::Prefixed;
-use super::state::State;
+use super::state::BucketState;
 use crate::bucket_name;
 use crate::protocol::date::now_in_millis;
 use crate::protocol::error::{Code, Error, Result, error};
@@ -50,11 +50,11 @@ impl Dynamic {
 
     /// The state of a bucket in its marker, or `None` if it has none. This costs one read,
     /// whatever the store holds.
-    pub async fn marked(&self, name: &str) -> Result<Option<State>> {
+    pub async fn marked(&self, name: &str) -> Result<Option<BucketState>> {
         Ok(self.marker(name).await?.map(|(state, _)| state))
     }
 
-    async fn marker(&self, name: &str) -> Result<Option<(State, Option<String>)>> {
+    async fn marker(&self, name: &str) -> Result<Option<(BucketState, Option<String>)>> {
         let key = format!("{MARKERS}{name}");
         let (info, text) = match self.main.get(&key, ReadOptions::default(), MAX_MARKER).await {
             Ok(found) => found,
@@ -70,7 +70,7 @@ impl Dynamic {
     async fn put(
         &self,
         name: &str,
-        state: &State,
+        state: &BucketState,
         mut options: PutOptions,
     ) -> Result<(), StoreError> {
         let json =
@@ -80,7 +80,7 @@ impl Dynamic {
     }
 
     /// Writes a marker only if none exists, as far as the store can check that.
-    async fn put_new(&self, name: &str, state: &State) -> Result<(), StoreError> {
+    async fn put_new(&self, name: &str, state: &BucketState) -> Result<(), StoreError> {
         let put =
             |if_absent| self.put(name, state, PutOptions { if_absent, ..PutOptions::default() });
         conditionally(|| self.main.capabilities(), put).await
@@ -104,10 +104,10 @@ impl Dynamic {
     }
 
     /// Creates a bucket. Returns its state and whether it is new.
-    pub async fn create(&self, name: &str, wanted: State) -> Result<(State, bool)> {
+    pub async fn create(&self, name: &str, wanted: BucketState) -> Result<(BucketState, bool)> {
         match self.marked(name).await? {
             Some(state) => return Ok((state, false)),
-            None if !self.is_empty(name).await? => return Ok((State::default(), false)),
+            None if !self.is_empty(name).await? => return Ok((BucketState::default(), false)),
             None => {}
         }
         let wanted = made_now(wanted)?;
@@ -130,7 +130,7 @@ impl Dynamic {
         if self.is_empty(name).await? {
             return Err(Error::from(Code::NoSuchBucket));
         }
-        match self.put_new(name, &made_now(State::default())?).await {
+        match self.put_new(name, &made_now(BucketState::default())?).await {
             Ok(()) | Err(StoreError::AlreadyExists | StoreError::PreconditionFailed) => Ok(()),
             Err(error) => Err(of_store(error)),
         }
@@ -141,7 +141,7 @@ impl Dynamic {
     pub async fn change(
         &self,
         name: &str,
-        change: impl Fn(&mut State) -> Result<()>,
+        change: impl Fn(&mut BucketState) -> Result<()>,
     ) -> Result<()> {
         self.adopt(name).await?;
         for _ in 0..TRIES {
@@ -170,7 +170,7 @@ impl Dynamic {
     }
 
     /// Removes an empty bucket, if its state is the one that `is_it` knows.
-    pub async fn remove(&self, name: &str, is_it: impl Fn(&State) -> bool) -> Result<()> {
+    pub async fn remove(&self, name: &str, is_it: impl Fn(&BucketState) -> bool) -> Result<()> {
         let marker = self.marker(name).await?;
         if !self.is_empty(name).await? {
             return Err(Error::from(Code::BucketNotEmpty));
@@ -227,7 +227,7 @@ impl Dynamic {
     }
 
     /// The states of buckets with these names; those that vanished meanwhile are left out.
-    pub async fn states(&self, names: Vec<String>) -> Result<Vec<(String, State)>> {
+    pub async fn states(&self, names: Vec<String>) -> Result<Vec<(String, BucketState)>> {
         let states = futures::stream::iter(names).map(|name| async move {
             let state = match self.marked(&name).await? {
                 None if self.is_empty(&name).await? => None,
@@ -240,6 +240,6 @@ impl Dynamic {
     }
 }
 
-fn made_now(state: State) -> Result<State> {
-    Ok(State { created: now_in_millis(), id: random::id::<8>()?, ..state })
+fn made_now(state: BucketState) -> Result<BucketState> {
+    Ok(BucketState { created: now_in_millis(), id: random::id::<8>()?, ..state })
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The stored state of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct BucketState {
     /// When the bucket was created, in milliseconds since 1970.
     pub created: u64,
     /// What tells the bucket from others that had its name before.
@@ -47,7 +47,7 @@ pub struct PublicBlock {
 /// The ownership setting by which the bucket's owner owns all objects.
 pub const ENFORCED: &str = "BucketOwnerEnforced";
 
-impl State {
+impl BucketState {
     /// Whether this is the state of the same bucket, and not of another with its name.
     pub fn is_of_same_bucket(&self, other: &Self) -> bool {
         (self.created, &self.id) == (other.created, &other.id)

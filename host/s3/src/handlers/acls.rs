@@ -4,7 +4,7 @@ use crate::access::owners::{ACL, acl_of};
 use crate::bucket::acl::Acl;
 use crate::bucket::acl_document::{is_plain, of_owner_alone, parse, write};
 use crate::bucket::acl_request::{OWNER_FULL_CONTROL, Requested, no_grants};
-use crate::bucket::state::State;
+use crate::bucket::state::BucketState;
 use crate::call::Call;
 use crate::object::metadata::only_version;
 use crate::object::rewriting::set_entry;
@@ -33,7 +33,7 @@ pub fn of_new_object(call: &Call, head: &Head<'_>) -> Result<Owned> {
         return Ok(Owned { owner: user.name.clone(), entry: None });
     };
     let state = &call.bucket()?.state;
-    check_ownership(state, &requested)?;
+    check_acl_is_accepted(state, &requested)?;
     let gives_away = state.ownership.as_deref() == Some("BucketOwnerPreferred")
         && requested.canned.as_deref() == Some(OWNER_FULL_CONTROL);
     // The bucket's owner owns what unsigned users write.
@@ -112,7 +112,7 @@ pub async fn put_of_object(call: &Arc<Call>, body: &[u8]) -> Result<Response> {
 /// but the default.
 fn requested(
     call: &Call,
-    state: &State,
+    state: &BucketState,
     before: &Acl,
     of_bucket: Option<&str>,
     body: &[u8],
@@ -140,7 +140,7 @@ fn requested(
 }
 
 /// Refuses an ACL in a bucket that takes none.
-fn check_ownership(state: &State, requested: &Requested) -> Result<()> {
+fn check_acl_is_accepted(state: &BucketState, requested: &Requested) -> Result<()> {
     let is_fine = match requested.canned.as_deref() {
         Some(OWNER_FULL_CONTROL) => true,
         Some(_) => false,
@@ -157,7 +157,7 @@ fn not_supported() -> Error {
 }
 
 /// Refuses grants to groups in a bucket that blocks public ACLs.
-fn check_public(state: &State, acl: &Acl) -> Result<()> {
+fn check_public(state: &BucketState, acl: &Acl) -> Result<()> {
     match state.public_block.is_some_and(|block| block.block_public_acls) && acl.is_public() {
         true => Err(error!(AccessDenied, "the bucket takes no public ACLs (BlockPublicAcls)")),
         false => Ok(()),

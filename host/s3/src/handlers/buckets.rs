@@ -2,7 +2,7 @@
 
 use crate::bucket::acl_document::write_owner;
 use crate::bucket::acl_request::{Requested, no_grants};
-use crate::bucket::state::{ENFORCED, State};
+use crate::bucket::state::{BucketState, ENFORCED};
 use crate::call::Call;
 use crate::object::tags::{MAX_BUCKET_TAGS, Tags, of_element};
 use crate::protocol::date;
@@ -78,7 +78,7 @@ pub async fn create(call: &Call, body: &[u8]) -> Result<Response> {
     let (location, tags) = configuration(body)?;
     let wanted = rights_of_new(call, &Requested::of(&head)?)?;
     let (owner, grants) = (wanted.owner.clone(), wanted.grants.clone());
-    let wanted = State { location, tags, ..wanted };
+    let wanted = BucketState { location, tags, ..wanted };
     let (state, is_new) = call.endpoint.buckets.create(name, wanted).await?;
     // As in S3's first region, creating your own bucket again succeeds, unless that would
     // change its ACL.
@@ -106,11 +106,11 @@ fn configuration(body: &[u8]) -> Result<(Option<String>, Tags)> {
 }
 
 /// The state of a bucket that the user creates.
-fn rights_of_new(call: &Call, requested: &Requested) -> Result<State> {
+fn rights_of_new(call: &Call, requested: &Requested) -> Result<BucketState> {
     let owner = call.user.name.clone();
     let ownership = call.head().one("x-amz-object-ownership")?;
-    let ownership = ownership.map(|ownership| check_ownership(call, ownership)).transpose()?;
-    let state = State { owner, ownership, ..State::default() };
+    let ownership = ownership.map(|ownership| parse_ownership(call, ownership)).transpose()?;
+    let state = BucketState { owner, ownership, ..BucketState::default() };
     let Some(users) = call.acl_users() else {
         requested.refuse()?;
         return Ok(state);
@@ -123,12 +123,12 @@ fn rights_of_new(call: &Call, requested: &Requested) -> Result<State> {
     if state.is_enforced() && !is_plain {
         return Err(Error::from(Code::InvalidBucketAclWithObjectOwnership));
     }
-    Ok(State { grants: (!is_plain).then_some(acl.grants), ..state })
+    Ok(BucketState { grants: (!is_plain).then_some(acl.grants), ..state })
 }
 
 /// Checks a setting of object ownership. With ACLs off, only BucketOwnerEnforced is
 /// possible.
-pub fn check_ownership(call: &Call, wanted: &str) -> Result<String> {
+pub fn parse_ownership(call: &Call, wanted: &str) -> Result<String> {
     match wanted {
         ENFORCED => Ok(wanted.to_owned()),
         "BucketOwnerPreferred" | "ObjectWriter" => match call.endpoint.acls {
@@ -168,6 +168,6 @@ pub fn location(call: &Call) -> Result<Response> {
     Ok(xml(document("LocationConstraint", |result| result.own_text(location))))
 }
 
-fn region(state: &State) -> String {
+fn region(state: &BucketState) -> String {
     state.location.clone().unwrap_or_else(|| REGION.to_owned())
 }

@@ -1,8 +1,8 @@
 //! Finds what answers an operation.
 
 use super::{
-    acls, buckets, completing, copying, cors, deleting, forms, listing, multipart, ownership,
-    parts, reading, settings, tagging, upload_listing, writing,
+    acls, buckets, completing, copying, cors, deleting, listing, multipart, ownership, parts,
+    post_object, reading, settings, tagging, upload_listing, writing,
 };
 use crate::call::Call;
 use crate::object::incoming::Unread;
@@ -105,7 +105,7 @@ pub async fn answer(call: &Arc<Call>, content: Content) -> Result<Response> {
 async fn of_object(call: &Arc<Call>, object: Unread) -> Result<Response> {
     match call.request.operation.id {
         Id::PutObject => writing::put(call, object).await,
-        Id::PostObject => forms::post(call, object).await,
+        Id::PostObject => post_object::post(call, object).await,
         Id::UploadPart => parts::put(call, object).await,
         _ => Err(no_body(call)),
     }

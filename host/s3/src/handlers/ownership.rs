@@ -1,9 +1,9 @@
 //! The operations on object ownership and public access blocks.
 
-use super::buckets::check_ownership;
+use super::buckets::parse_ownership;
 use crate::bucket::acl::Acl;
 use crate::bucket::acl_request::no_grants;
-use crate::bucket::state::{ENFORCED, PublicBlock, State};
+use crate::bucket::state::{BucketState, ENFORCED, PublicBlock};
 use crate::call::Call;
 use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::response::{Response, empty, xml};
@@ -28,8 +28,8 @@ pub async fn put(call: &Call, body: &[u8]) -> Result<Response> {
         Code::InvalidArgument => error!(MalformedXML, "{}", error.message()),
         _ => error,
     };
-    let ownership = check_ownership(call, wanted).map_err(malformed)?;
-    let change = |state: &mut State| {
+    let ownership = parse_ownership(call, wanted).map_err(malformed)?;
+    let change = |state: &mut BucketState| {
         let private = Acl::private(state.owner.as_deref());
         let gives = state.grants.as_ref().is_some_and(|grants| *grants != private.grants);
         if ownership == ENFORCED && gives {

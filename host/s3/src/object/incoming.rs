@@ -4,7 +4,7 @@ use super::checksum::{Algorithm, Hasher, Sent, Sum};
 use super::digest::Digests;
 use crate::auth::chunked::Decoder;
 use crate::auth::signed::Payload;
-use crate::memory::Held;
+use crate::memory::MemoryReservation;
 use crate::protocol::error::{Code, Error, Result, error};
 use crate::protocol::head::Head;
 use crate::protocol::request::Arriving;
@@ -212,7 +212,7 @@ impl Incoming {
     }
 
     /// The whole body, of at most `most` bytes, verified. `held` gets the memory for it.
-    pub async fn document(mut self, most: usize, held: &mut Held) -> Result<Bytes> {
+    pub async fn document(mut self, most: usize, held: &mut MemoryReservation) -> Result<Bytes> {
         let too_long =
             || error!(MaxMessageLengthExceeded, "the document has at most {most} bytes here");
         if self.expected.length.is_some_and(|length| length > most as u64) {

@@ -8,7 +8,7 @@ pub mod date;
 pub mod encoding;
 pub mod error;
 pub mod etag;
-pub mod form;
+pub mod form_data;
 pub mod head;
 pub mod operation;
 pub mod operations;

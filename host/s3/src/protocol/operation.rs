@@ -39,7 +39,7 @@ pub enum Body {
 
 /// The right that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum RequiredRight {
     /// The right to list, somewhere; the response shows only what the user may see.
     Buckets,
     /// Any right in the bucket.
@@ -54,7 +54,7 @@ pub enum Need {
 
 /// What an operation needs of owners and ACLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
+pub enum RequiredAccess {
     /// Nothing: the response shows only the user's own.
     Nothing,
     /// A signature of any user.

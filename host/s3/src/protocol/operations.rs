@@ -1,7 +1,7 @@
 //! The table of operations.
 
 use super::operation::Body::{Document, Empty, Form, Object};
-use super::operation::{Ask, Body, Mark, Need, Permission};
+use super::operation::{Body, Mark, Permission, RequiredAccess, RequiredRight};
 use super::target::Level;
 use crate::credentials::Right;
 use http::Method;
@@ -58,9 +58,9 @@ pub struct Operation {
     /// The body of its requests.
     pub body: Body,
     /// The right by `serve.credentials` that it needs.
-    pub need: Need,
+    pub need: RequiredRight,
     /// What it needs of owners and ACLs, with `serve.acls`.
-    pub ask: Ask,
+    pub ask: RequiredAccess,
 }
 
 impl Operation {
@@ -77,14 +77,14 @@ macro_rules! operations {
     (@mark $name:literal) => { Mark::Query($name) };
     (@mark ($name:literal = $value:literal)) => { Mark::Value($name, $value) };
     (@mark {$name:literal}) => { Mark::Header($name) };
-    (@need Buckets) => { Need::Buckets };
-    (@need Bucket) => { Need::Bucket };
-    (@need $need:ident $right:ident) => { Need::$need(Right::$right) };
-    (@ask Nothing) => { Ask::Nothing };
-    (@ask Signed) => { Ask::Signed };
-    (@ask Owner) => { Ask::Owner };
-    (@ask ObjectOwner) => { Ask::ObjectOwner };
-    (@ask $of:ident $may:ident) => { Ask::$of(Permission::$may) };
+    (@need Buckets) => { RequiredRight::Buckets };
+    (@need Bucket) => { RequiredRight::Bucket };
+    (@need $need:ident $right:ident) => { RequiredRight::$need(Right::$right) };
+    (@ask Nothing) => { RequiredAccess::Nothing };
+    (@ask Signed) => { RequiredAccess::Signed };
+    (@ask Owner) => { RequiredAccess::Owner };
+    (@ask ObjectOwner) => { RequiredAccess::ObjectOwner };
+    (@ask $of:ident $may:ident) => { RequiredAccess::$of(Permission::$may) };
     ($(
         $name:ident $method:ident $level:ident [$($mark:tt)*] [$($parameter:literal)*]
         $body:expr, ($($need:tt)+) ($($ask:tt)+);

@@ -38,7 +38,7 @@ impl Admission {
 }
 
 /// The body of a response, which holds the room of its request until its end.
-pub struct Held {
+pub struct AdmittedBody {
     body: Body,
     room: Option<Room>,
     sending: Option<Sending>,
@@ -51,7 +51,7 @@ pub struct Held {
 /// Told when a body is asked for more, and how many bytes it waits for its client to take.
 pub type Sending = Box<dyn Fn(Option<usize>) + Send>;
 
-impl Held {
+impl AdmittedBody {
     /// A body in this room. `sending` is told how many bytes the client has to take
     /// before more are asked for, and `None` when they are.
     /// `line` is written when the body has ended.
@@ -72,7 +72,7 @@ impl Held {
     }
 }
 
-impl http_body::Body for Held {
+impl http_body::Body for AdmittedBody {
     type Data = Bytes;
     type Error = Broken;
 
@@ -119,7 +119,7 @@ impl http_body::Body for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for AdmittedBody {
     fn drop(&mut self) {
         self.tell(None);
     }

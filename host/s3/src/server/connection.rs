@@ -1,9 +1,9 @@
 //! A connection, from its first byte to its last.
 
 use super::access_log::{Facts, Line, Received};
-use super::admission::{Held, Sending};
+use super::admission::{AdmittedBody, Sending};
 use super::busy::{Busy, Counted};
-use super::current::Shared;
+use super::current::SharedCurrent;
 use super::linger::Lingering;
 use super::patience::{Patience, Patient};
 use super::service::Closes;
@@ -51,7 +51,7 @@ const WINDOW_OF_ALL: u32 = 1024 * 1024;
 #[derive(Clone)]
 pub struct Peer {
     pub address: IpAddr,
-    pub current: Shared,
+    pub current: SharedCurrent,
 }
 
 /// A connection that was accepted.
@@ -183,7 +183,7 @@ async fn answer(
     request: http::Request<Incoming>,
     secure: bool,
     watch: Option<(Sending, Counted)>,
-) -> http::Response<Held> {
+) -> http::Response<AdmittedBody> {
     let current = peer.current.read();
     let origin = Origin { id: request_id::new(), secure };
     let (head, body) = request.into_parts();
@@ -216,5 +216,5 @@ async fn answer(
         }
     };
     line.answered();
-    response.map(|body| Held::new(body, room, watch.unzip(), line))
+    response.map(|body| AdmittedBody::new(body, room, watch.unzip(), line))
 }

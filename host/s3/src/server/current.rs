@@ -76,9 +76,9 @@ pub struct Current {
 
 /// What is served now. Clones share it.
 #[derive(Clone)]
-pub struct Shared(Arc<RwLock<Arc<Current>>>);
+pub struct SharedCurrent(Arc<RwLock<Arc<Current>>>);
 
-impl Shared {
+impl SharedCurrent {
     pub fn new(current: Current) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(current))))
     }

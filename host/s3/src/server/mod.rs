@@ -15,7 +15,7 @@ mod tls;
 
 use crate::options::TlsFiles;
 use connection::{Connection, Peer};
-use current::{Current, Lasting, Shared};
+use current::{Current, Lasting, SharedCurrent};
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ pub struct Server {
     listener: TcpListener,
     connections: usize,
     lasting: Lasting,
-    current: Shared,
+    current: SharedCurrent,
 }
 
 impl Server {
@@ -60,7 +60,7 @@ impl Server {
             _ => anyhow::anyhow!("{listen} can't be listened on: {error}"),
         })?;
         let (connections, lasting) = (offer.limits.connections, Lasting::default());
-        let current = Shared::new(Current::new(offer, &lasting)?);
+        let current = SharedCurrent::new(Current::new(offer, &lasting)?);
         Ok(Self { listener, connections, lasting, current })
     }
 
@@ -129,7 +129,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 /// Replaces what a running server serves.
 pub struct Switch {
     lasting: Lasting,
-    current: Shared,
+    current: SharedCurrent,
 }
 
 impl Switch {

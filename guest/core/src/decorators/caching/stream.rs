@@ -49,7 +49,7 @@ impl Cache {
         let given = Given::new(self.cache.capabilities().range);
         let source = Source::new(reader, range);
         let record = known.record;
-        Ok(Some(Box::new(Copy { cache, record, range, info, source, given })))
+        Ok(Some(Box::new(CopyReader { cache, record, range, info, source, given })))
     }
 
     /// Streams a whole object from the main store, copying it on the way.
@@ -164,7 +164,7 @@ impl Cache {
 
 /// A stream of a copy that continues from the main store if the cache fails in the
 /// middle.
-struct Copy {
+struct CopyReader {
     cache: Option<Rc<Cache>>,
     record: Record,
     range: Option<ByteRange>,
@@ -173,7 +173,7 @@ struct Copy {
     given: Given,
 }
 
-impl Reader for Copy {
+impl Reader for CopyReader {
     fn info(&self) -> &ObjectInfo {
         &self.info
     }

@@ -15,14 +15,14 @@ const MAX_PADDING: usize = 64;
 
 /// The fields of a form.
 #[derive(Debug, Default)]
-pub struct Form {
+pub struct FormData {
     /// Names, in lower case, with their values.
     fields: Vec<(String, String)>,
     /// The name of the file, without its folder.
     pub file_name: String,
 }
 
-impl Form {
+impl FormData {
     /// The value of a field.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
@@ -48,7 +48,7 @@ pub fn boundary(content_type: &str) -> Result<String> {
 
 /// Reads the fields of a form up to its file, and returns the bytes of the file as they
 /// arrive. What follows the file is ignored, as in S3.
-pub async fn read(arriving: Arriving, boundary: &str) -> Result<(Form, Arriving)> {
+pub async fn read(arriving: Arriving, boundary: &str) -> Result<(FormData, Arriving)> {
     let mut reader = Reader {
         arriving: Some(arriving),
         buffer: BytesMut::from("\r\n"),
@@ -56,7 +56,7 @@ pub async fn read(arriving: Arriving, boundary: &str) -> Result<(Form, Arriving)
         fields: 0,
         from: 0,
     };
-    let mut form = Form::default();
+    let mut form = FormData::default();
     let before = reader.value().await?;
     if !before.is_empty() && before != "\r\n" {
         return Err(malformed("it does not begin with its boundary"));
@@ -403,7 +403,7 @@ mod tests {
     fn the_boundary_is_one() {
         let found = |text: &str| boundary(text).ok();
         assert_eq!(found("multipart/form-data; boundary=x").as_deref(), Some("x"));
-        assert_eq!(found("Multipart/Form-Data; Boundary=\"a b;c\"").as_deref(), Some("a b;c"));
+        assert_eq!(found("Multipart/FormData-Data; Boundary=\"a b;c\"").as_deref(), Some("a b;c"));
         for wrong in [
             "multipart/form-data",
             "multipart/form-data; boundary=",
