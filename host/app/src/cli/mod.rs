@@ -1,51 +1,23 @@
-//! The command line: one module per verb.
+//! The command line.
 
-mod cache;
-mod cat;
-mod check;
-mod clear;
-mod context;
-mod copy;
-mod deep;
-mod du;
-mod exists;
-mod exit;
-mod find;
-mod get;
-mod graph;
-mod heal;
-mod keys;
-mod kinds;
-mod ls;
-mod mv;
-mod names;
-mod output;
-mod paths;
-mod plugin;
-mod preflight;
-mod presign;
-mod put;
-mod range;
-mod report;
-mod rm;
-mod run;
-mod skipped;
-mod staging;
-mod stat;
-mod sync;
-mod transfer;
-mod watch;
+mod support;
+mod verbs;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use context::Context;
-use exit::Outcome;
-use output::tell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use storage_store::request_context::{RequestContext, scope};
+use support::context::Context;
+use support::exit::{self, Outcome};
+use support::output::{self, tell};
+use support::report;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};
+use verbs::{
+    cache, cat, check, clear, copy, du, exists, find, get, graph, heal, kinds, ls, mv, plugin,
+    presign, put, rm, run, stat, sync,
+};
 
 /// The help heading that separates common options from a verb's own.
 const EVERYWHERE: &str = "Options of every verb";

@@ -169,7 +169,7 @@ impl Plugin {
         format!(
             "plug-in {name}: {file}, sha256 {sha256}; given: its bases, {memory} of memory and \
              {:?} for each call ({:?} of processor time) in each of {instances} instances, \
-             readers of at most {object_size}, {env}; no files, no network{refused}",
+             objects of at most {object_size} (object_size), {env}; no files, no network{refused}",
             limits.call_timeout, limits.cpu_time
         )
     }
