@@ -163,6 +163,8 @@ struct Reader {
 enum End {
     /// Here; the boundary and its line follow, up to the second offset.
     Here(usize, usize),
+    /// Here; the last boundary follows.
+    Last(usize),
     /// Not before here, and what follows may be the boundary.
     NotBefore(usize),
 }
@@ -205,10 +207,13 @@ impl Reader {
             let rest = self.buffer.get(at + length..).unwrap_or_default();
             let padding = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
             let line = rest.get(padding..).unwrap_or_default();
-            if line.starts_with(b"\r\n") || rest.starts_with(b"--") {
+            if rest.starts_with(b"--") {
                 self.from = 0;
-                let line = if rest.starts_with(b"--") { 0 } else { padding + 2 };
-                return End::Here(at, at + length + line);
+                return End::Last(at);
+            }
+            if line.starts_with(b"\r\n") {
+                self.from = 0;
+                return End::Here(at, at + length + padding + 2);
             }
             // More has to arrive to tell.
             let is_open = line.is_empty() || line == b"\r" || rest == b"-";
@@ -230,12 +235,9 @@ impl Reader {
                     let value = self.buffer.split_to(after).split_to(at).freeze();
                     self.fields += after;
                     self.check(self.fields)?;
-                    // At the end there is no line.
-                    return match self.buffer.starts_with(b"--") {
-                        true => Err(malformed("it has no file")),
-                        false => Ok(value),
-                    };
+                    return Ok(value);
                 }
+                End::Last(_) => return Err(malformed("it has no file")),
                 End::NotBefore(_) => self.more_of_fields().await?,
             }
         }
@@ -284,7 +286,7 @@ impl Reader {
         let skip = if first { 2 } else { 0 };
         loop {
             match self.end() {
-                End::Here(at, _) => {
+                End::Here(at, _) | End::Last(at) => {
                     let bytes =
                         self.buffer.split_to(at.max(skip)).split_off(skip.min(at.max(skip)));
                     self.arriving = None;
