@@ -10,7 +10,7 @@ mod endpoint;
 mod errors;
 mod keys;
 mod plugin;
-mod requests;
+pub mod requests;
 mod runtime;
 mod streams;
 

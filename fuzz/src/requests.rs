@@ -34,7 +34,7 @@ fn now() -> SystemTime {
 }
 
 /// Reads lines as the head of a request.
-fn parsed(data: &[u8]) -> Option<Request> {
+pub fn parsed(data: &[u8]) -> Option<Request> {
     let text = std::str::from_utf8(data).ok()?;
     let mut lines = text.split("\r\n");
     let mut words = lines.next()?.splitn(3, ' ');

@@ -25,13 +25,17 @@ fn number(name: &str, default: u64) -> u64 {
     }
 }
 
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
-    let entries = fs::read_dir(&directory).expect("a corpus for every target");
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    files.sort();
+/// The inputs of a folder, and of each folder within, of which mutations have equal
+/// shares.
+fn corpus(directory: &Path) -> Vec<Vec<Vec<u8>>> {
+    let entries = fs::read_dir(directory).expect("a corpus for every target");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
     assert!(!files.is_empty(), "{} is empty", directory.display());
-    files.iter().map(|file| fs::read(file).expect("a file")).collect()
+    let own = files.iter().map(|file| fs::read(file).expect("a file")).collect();
+    let within = folders.iter().flat_map(|folder| corpus(folder));
+    std::iter::once(own).chain(within).collect()
 }
 
 fn replay(name: &str) {
@@ -44,8 +48,8 @@ fn replay(name: &str) {
         previous(panic);
     }));
     let target = target(name);
-    let corpus = corpus(name);
-    for input in &corpus {
+    let corpus = corpus(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name));
+    for input in corpus.iter().flatten() {
         try_on(target, input);
     }
     let seed = number("STORAGE_TEST_SEED", SEED);
@@ -54,7 +58,8 @@ fn replay(name: &str) {
     for _ in 0..target.short * times {
         try_on(target, &mutation(&corpus, &mut random));
     }
-    println!("{name}: {} inputs, {} mutations, seed {seed}", corpus.len(), target.short * times);
+    let inputs = corpus.iter().flatten().count();
+    println!("{name}: {inputs} inputs, {} mutations, seed {seed}", target.short * times);
     let _ = std::panic::take_hook();
 }
 
@@ -72,8 +77,12 @@ fn try_on(target: &Target, input: &[u8]) {
 
 /// An input from the corpus with parts changed, removed, doubled, or taken from
 /// another.
-fn mutation(corpus: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
-    let mut input = corpus[random.usize(..corpus.len())].clone();
+fn mutation(corpus: &[Vec<Vec<u8>>], random: &mut fastrand::Rng) -> Vec<u8> {
+    let any = |random: &mut fastrand::Rng| {
+        let group = &corpus[random.usize(..corpus.len())];
+        &group[random.usize(..group.len())]
+    };
+    let mut input = any(random).clone();
     for _ in 0..1 << random.u32(0..5) {
         let at = random.usize(0..=input.len());
         let end = at + random.usize(0..=(input.len() - at).min(32));
@@ -86,7 +95,7 @@ fn mutation(corpus: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
             2 => input.insert(at, random.u8(..)),
             3 => input.truncate(at),
             4 => {
-                let other = &corpus[random.usize(..corpus.len())];
+                let other = any(random);
                 let from = random.usize(0..=other.len());
                 let to = from + random.usize(0..=(other.len() - from).min(64));
                 input.splice(at..end, other[from..to].iter().copied());

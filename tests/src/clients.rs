@@ -1,5 +1,6 @@
 //! Real S3 clients, installed from their registries on first use.
 
+use crate::heads::{self, Tap};
 use crate::server::Server;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -150,11 +151,16 @@ fn script_by(
     };
     let mut path: Vec<String> = bins.iter().map(|bin| bin.display().to_string()).collect();
     path.extend(std::env::var("PATH"));
+    let tap = match std::env::var_os(heads::FOLDER) {
+        Some(folder) => Some((PathBuf::from(folder), Tap::start(server.port())?)),
+        None => None,
+    };
+    let port = tap.as_ref().map_or(server.port(), |(_, tap)| tap.port());
     let printed = run(command
         .arg(here(folder).join(name))
         .args(args)
         .env("PATH", path.join(":"))
-        .env("ENDPOINT", server.endpoint())
+        .env("ENDPOINT", format!("http://127.0.0.1:{port}"))
         .env("AWS_ACCESS_KEY_ID", crate::server::ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", crate::server::SECRET_KEY)
         .env("AWS_DEFAULT_REGION", "us-east-1")
@@ -162,6 +168,9 @@ fn script_by(
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .envs(environment.iter().copied()));
+    if let Some((folder, tap)) = tap {
+        tap.save(&folder, name)?;
+    }
     printed.with_context(|| format!("the server's log:\n{}", server.log()))
 }
 

@@ -15,7 +15,8 @@
 //!   wrongly.
 //! - [`servers`]: real S3 servers and an OCI registry; [`proxy`]: faults on the way to
 //!   them.
-//! - [`server`], [`clients`]: the real binary, and real clients against it.
+//! - [`server`], [`clients`]: the real binary, and real clients against it; [`heads`]: what
+//!   they send.
 //! - [`templates`]: the output of `plugin new`, built as its README says.
 //! - [`guests`]: plug-ins for the tests; [`transformers`]: subjects made of one.
 //! - [`mounts`]: filesystems mounted for a test.
@@ -42,6 +43,7 @@ pub mod exported;
 pub mod figures;
 pub mod forging;
 pub mod guests;
+pub mod heads;
 pub mod http;
 pub mod ill;
 pub mod interop;
