@@ -26,11 +26,13 @@ pub(super) struct Ahead<P> {
     coming: Option<Begun<(P, Bytes)>>,
     /// Bytes that were read and not yet returned.
     held: Bytes,
+    /// Whether there is nothing else.
+    done: bool,
 }
 
 impl<P: Pieces> Ahead<P> {
     pub(super) fn new(pieces: P) -> Self {
-        Self { pieces: Some(pieces), coming: None, held: Bytes::new() }
+        Self { pieces: Some(pieces), coming: None, held: Bytes::new(), done: false }
     }
 
     /// Reads everything now if at most `little` bytes are left.
@@ -44,13 +46,18 @@ impl<P: Pieces> Ahead<P> {
         Ok(Self { held, ..Self::new(pieces) })
     }
 
+    /// Bytes that are all there.
+    pub(super) fn done(held: Bytes) -> Self {
+        Self { pieces: None, coming: None, held, done: true }
+    }
+
     /// As [`Reader::next`](storage_store::Reader::next).
     pub(super) async fn next(&mut self, max: usize) -> Result<Bytes> {
         if self.held.is_empty() {
             let Some(coming) = self.coming.take().or_else(|| self.begin(max)) else {
-                return match self.pieces {
-                    Some(_) => Ok(Bytes::new()),
-                    None => Err(Error::Other("this read failed before".to_owned())),
+                return match self.done || self.pieces.is_some() {
+                    true => Ok(Bytes::new()),
+                    false => Err(Error::Other("this read failed before".to_owned())),
                 };
             };
             // Keeps the read in flight if this call is cancelled.

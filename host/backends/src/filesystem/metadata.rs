@@ -9,12 +9,15 @@
 use super::errno;
 use super::sidecar::Sidecar;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, XattrFlags};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, XattrFlags, futimens,
+};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Read, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 use storage_store::{Error, Metadata, ObjectInfo, PutOptions};
 
 const ATTRIBUTE: &str = "user.storage.object";
@@ -146,6 +149,9 @@ pub(super) fn save(
     durable: bool,
 ) -> Result<ObjectInfo, Error> {
     let fail = |e: std::io::Error| errno::at(shown, e);
+    if options.etag.is_none() {
+        date(file);
+    }
     let stat = rustix::fs::fstat(file).map_err(|e| fail(e.into()))?;
     let mut info = derived(&stat);
     let (size, mtime, inode) = version(&stat);
@@ -190,6 +196,18 @@ pub(super) fn save(
     info.content_type = kept.content_type;
     info.metadata = kept.metadata;
     Ok(info)
+}
+
+/// Gives a file the time as its mtime, in nanoseconds. A derived etag depends on it: by
+/// itself the kernel may give all files of several milliseconds the same, and an inode
+/// that is used again would then show the etag of an older version.
+fn date(file: &OwnedFd) {
+    let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { return };
+    let Ok(tv_sec) = now.as_secs().try_into() else { return };
+    let last_modification = Timespec { tv_sec, tv_nsec: now.subsec_nanos().into() };
+    let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    // Some filesystems can't. They have times of their own.
+    let _ = futimens(file, &Timestamps { last_access, last_modification });
 }
 
 /// Removes metadata of a version that is gone from the side directory.

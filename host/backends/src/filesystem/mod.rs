@@ -7,11 +7,12 @@
 //! - [`key_locks`]: locks that stores of one directory share. [`sidecar`]: the
 //!   directory for files that are not objects. [`metadata`]: what is stored besides
 //!   the bytes.
-//! - [`writer`] with [`writeback`], [`reader`] with [`readahead`], [`copying`].
+//! - [`writer`] with [`writeback`], [`reader`] with [`readahead`], [`cached`], [`copying`].
 //!   [`group_sync`]: shared folder syncs.
 //! - [`listing`] by [`names`]. [`skipped`]: what a listing leaves out.
 //! - [`key_mapped`], [`flat_listing`]: for stores whose file names are not the keys.
 
+mod cached;
 mod copying;
 mod errno;
 mod error;
@@ -139,6 +140,9 @@ impl ObjectStore for Filesystem {
     }
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
+        if let Some(got) = cached::get(&self.root, key, &options) {
+            return got;
+        }
         self.with(key, move |root, key| reader::all(root, key, &options)).await
     }
 
@@ -169,6 +173,10 @@ impl ObjectStore for Filesystem {
     }
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
+        if let Some(got) = cached::get(&self.root, key, &options) {
+            let (info, bytes) = got?;
+            return Ok(Box::new(FileReader::of(info, bytes)));
+        }
         let reader = self.with(key, move |root, key| FileReader::open(root, key, &options)).await?;
         Ok(Box::new(reader))
     }

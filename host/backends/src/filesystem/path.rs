@@ -37,6 +37,10 @@ pub(super) fn folders(key: &str) -> impl Iterator<Item = &str> {
     key.match_indices('/').filter_map(|(at, _)| key.get(..at))
 }
 
+/// Nothing outside the root, and nothing through a link.
+const CONFINED: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_SYMLINKS);
+
 static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
 
 /// The longest path to pass in one system call, with some room to spare.
@@ -58,9 +62,7 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<Ow
     let path = if path.is_empty() { "." } else { path };
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     if !NO_OPENAT2.load(Ordering::Relaxed) {
-        let resolve =
-            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-        match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+        match rustix::fs::openat2(root, path, flags, Mode::empty(), CONFINED) {
             Err(Errno::NOSYS) => NO_OPENAT2.store(true, Ordering::Relaxed),
             // Some container runtimes answer unknown calls like this; a real
             // refusal comes again below.
@@ -71,7 +73,29 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<Ow
     open_stepwise(root, path, flags)
 }
 
-/// The same for kernels before 5.6: one component at a time.
+static NO_CACHED: AtomicBool = AtomicBool::new(false);
+
+/// Like [`open`], for a name on the same filesystem that the kernel has in memory: fails
+/// rather than waits.
+pub(super) fn open_cached(
+    root: BorrowedFd<'_>,
+    path: &str,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
+    if NO_CACHED.load(Ordering::Relaxed) {
+        return Err(Errno::NOSYS);
+    }
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let resolve = CONFINED | ResolveFlags::NO_XDEV | ResolveFlags::CACHED;
+    let opened = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve);
+    // No such call, or, before 5.12, no such flag.
+    if let Err(Errno::NOSYS | Errno::INVAL | Errno::PERM) = opened {
+        NO_CACHED.store(true, Ordering::Relaxed);
+    }
+    opened
+}
+
+/// The same as [`open`] for kernels before 5.6: one component at a time.
 fn open_stepwise(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let (folder, name) = split(path);
     let step = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;

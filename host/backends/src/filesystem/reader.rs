@@ -98,6 +98,11 @@ pub(super) struct FileReader {
 }
 
 impl FileReader {
+    /// A read of which all bytes are there.
+    pub(super) fn of(info: ObjectInfo, bytes: Bytes) -> Self {
+        Self { info, file: Ahead::done(bytes) }
+    }
+
     pub(super) fn open(root: Arc<Root>, key: String, options: &ReadOptions) -> Result<Self> {
         let (info, file) = Opened::new(root, key, options)?;
         Ok(Self { info, file: Ahead::filled(file, AT_ONCE)? })

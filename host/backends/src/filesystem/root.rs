@@ -2,9 +2,10 @@
 
 use super::form::Form;
 use super::sidecar::{Sidecar, SidecarPlace, WITHIN};
+use super::syscalls::is_local;
 use super::tree::Tree;
 use super::{errno, path};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, OnceLock};
@@ -41,6 +42,7 @@ pub(super) struct Root {
     place: SidecarPlace,
     /// The side directory, or why nothing can be written.
     sidecar: Result<Sidecar>,
+    is_local: bool,
 }
 
 /// Where the object of a key can be.
@@ -60,9 +62,15 @@ impl Root {
         durable: bool,
         odd_keys: OddKeys,
     ) -> Result<Self, Errno> {
+        let is_local = is_local(dir.as_fd());
         let plain = Tree::new(dir, shown, Form::Plain, durable)?;
         let (odd, odd_made) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { plain, odd, odd_made, odd_keys, place, sidecar })
+        Ok(Self { plain, odd, odd_made, odd_keys, place, sidecar, is_local })
+    }
+
+    /// Whether nothing but a disk can make an open of its files wait.
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     pub(super) fn dir(&self) -> BorrowedFd<'_> {

@@ -5,6 +5,15 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{AtFlags, Dir, FileType, RenameFlags};
 use rustix::io::Errno;
 
+/// The numbers of ext4, XFS, Btrfs and tmpfs in statfs(2).
+const LOCAL: [u32; 4] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994];
+
+/// Whether a directory is on a filesystem where nothing but a disk can make an open wait.
+pub(super) fn is_local(dir: BorrowedFd<'_>) -> bool {
+    let kind = rustix::fs::fstatfs(dir).ok().and_then(|found| u32::try_from(found.f_type).ok());
+    kind.is_some_and(|kind| LOCAL.contains(&kind))
+}
+
 /// Removes a folder that holds nothing but empty folders.
 pub(super) fn remove_empty(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
     match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
