@@ -13,7 +13,7 @@ use storage_store::trail::{Step, Trail};
 /// that exist only in one factory, such as those in memory.
 pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) -> Vec<Trail> {
     let mut trails = Vec::new();
-    let start = Step { place: String::new(), prefix: String::new(), keys: true };
+    let start = Step { place: String::new(), prefix: String::new(), keys: true, late_copies: false };
     let mut todo = vec![(store, start, Trail::new())];
     while let Some((index, above, mut trail)) = todo.pop() {
         let Some(def) = config.stores.get(index) else { continue };
@@ -69,7 +69,7 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
             let step = |place: &str, root: String| {
                 let root = format!("{}/", root.trim_end_matches('/'));
                 let prefix = if keys { format!("{root}{}", above.prefix) } else { root };
-                Step { place: place.to_owned(), prefix, keys }
+                Step { place: place.to_owned(), prefix, keys, late_copies: false }
             };
             let inner = volume::within(&cwd.join(root)).map(|inner| step("volumes", inner));
             std::iter::once(step("files", real(root))).chain(inner).collect()
@@ -84,7 +84,7 @@ fn outside(def: &StoreDef, above: &Step, cwd: &Path) -> Vec<Step> {
         Some(Medium::Bucket { property, server }) => {
             let server = text(server).trim_end_matches('/').to_lowercase();
             let place = format!("bucket {server} {}", text(property));
-            vec![Step { place, ..above.clone() }]
+            vec![Step { place, late_copies: true, ..above.clone() }]
         }
     }
 }

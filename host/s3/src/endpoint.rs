@@ -4,6 +4,7 @@ use crate::bucket::buckets::Buckets;
 use crate::cors_rule::Rule;
 use crate::listing::snapshots::Snapshots;
 use crate::memory::Memory;
+use crate::options::Etags;
 use crate::uploads::under_way::Uploads;
 use crate::users::Users;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Endpoint {
     pub domains: Vec<String>,
     /// Whether signatures of version 2 are accepted.
     pub v2: bool,
+    /// The etags of objects that clients write.
+    pub etags: Etags,
     /// The most bytes of an object.
     pub object_size: Option<u64>,
     /// The listings under way of stores that don't list in order.

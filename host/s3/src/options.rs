@@ -1,4 +1,4 @@
-//! The options of the endpoint: `serve.limits`, `serve.log` and `serve.tls`.
+//! The options of the endpoint: `serve.etag`, `serve.limits`, `serve.log` and `serve.tls`.
 
 use serde_json::json;
 use std::path::PathBuf;
@@ -36,6 +36,18 @@ options! {
         Text = "text",
         /// An object of JSON.
         Json = "json",
+    }
+}
+
+options! {
+    /// `serve.etag`: the etags of objects that clients write.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Etags {
+        /// The MD5 of the bytes that were sent, as in S3.
+        #[default]
+        Md5 = "md5",
+        /// What costs nothing: the etag of the store. No client takes it for an MD5.
+        Fast = "fast",
     }
 }
 

@@ -1,7 +1,8 @@
 //! The loops that move bytes from a source to a store.
 
+use crate::checksum::Crc64;
 use crate::chunk_size::CHUNK;
-use crate::object_store::{Error, PutOptions, Result};
+use crate::object_store::{Error, PutOptions, Result, Trailer};
 use crate::objects::{Objects, Upload};
 use crate::source::{Ended, Source};
 use bytes::Bytes;
@@ -29,20 +30,46 @@ impl Source {
         mut self,
         to: &Objects,
         key: &str,
-        options: PutOptions,
+        mut options: PutOptions,
+        checksum: Checksum,
         mut hear: impl FnMut(&Bytes),
     ) -> Result<u64, CopyError> {
+        let mut crc = Crc64::default();
         if let Some((data, ended)) = self.at_once().await.map_err(CopyError::Source)? {
             hear(&data);
+            if checksum != Checksum::AsGiven {
+                crc.update(&data);
+                options.metadata.push(crc.entry());
+            }
             to.put(key, data, options).await.map_err(CopyError::Target)?;
             return Ok(ended.length());
         }
         let mut upload = to.write(key, options).await.map_err(CopyError::Target)?;
-        let ended = self.pour(&mut upload, hear).await?;
+        let late = checksum == Checksum::Always;
+        let ended = self.pour(&mut upload, |piece| {
+            hear(piece);
+            if late {
+                crc.update(piece);
+            }
+        });
+        let ended = ended.await?;
         let length = ended.length();
-        upload.finish(ended).await.map_err(CopyError::Target)?;
+        let metadata = late.then(|| crc.entry()).into_iter().collect();
+        let trailer = Trailer { metadata, ..Trailer::default() };
+        upload.finish_with(ended, trailer).await.map_err(CopyError::Target)?;
         Ok(length)
     }
+}
+
+/// Whether a CRC-64/NVME of the bytes is written with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// The metadata is written as it is given.
+    AsGiven,
+    /// If it is known before the first byte is written.
+    Early,
+    /// It is.
+    Always,
 }
 
 /// A failed transfer, and the side that failed.

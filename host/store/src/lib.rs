@@ -2,7 +2,8 @@
 //!
 //! - [`ObjectStore`]: what every store implements: backends, chains, plug-ins.
 //! - [`objects`]: the store handle for users.
-//! - [`source`], [`carry`], [`collect`], [`digest`], [`chunk_size`]: bytes on their way.
+//! - [`source`], [`carry`], [`collect`], [`digest`], [`checksum`], [`chunk_size`]: bytes on
+//!   their way.
 //! - [`copying`]: copies that a backend makes by itself.
 //! - [`delimited`]: listings grouped by a delimiter.
 //! - [`base_key`]: errors about keys, where a base has other ones.
@@ -14,6 +15,7 @@
 pub mod base_key;
 pub mod blocking;
 pub mod carry;
+pub mod checksum;
 pub mod chunk_size;
 pub mod collect;
 pub mod copying;

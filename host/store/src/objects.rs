@@ -1,14 +1,12 @@
 //! The store handle for users.
 //!
 //! Stores implement the small trait [`ObjectStore`]; [`Objects`] adds what all
-//! of them would repeat: it makes ranges work over stores without them, measures
-//! objects whose size a store can't tell, and writes the MD5 of the bytes as the
-//! etag.
+//! of them would repeat: it makes ranges work over stores without them, and measures
+//! objects whose size a store can't tell.
 
 use crate::chunk_size::{CHUNK, piece};
 use crate::collect::{collect, larger_than};
 use crate::copying::{LocatedCopy, check_put};
-use crate::digest::{AsyncHasher, HashLost};
 use crate::object_store::{
     ByteRange, Capabilities, DeleteOptions, Entry, Error, ListOptions, MAX_INLINE_BYTES,
     ObjectInfo, Page, Paging, PutOptions, ReadOptions, Reader, Result, SharedStore, Skipped,
@@ -19,7 +17,6 @@ use crate::trail::{Trail, meet};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
-use md5::{Digest, Md5};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_contract::etag::is_of_plain;
@@ -33,7 +30,7 @@ pub struct Objects {
     trails: Arc<[Trail]>,
     /// Whether the last object that was read into memory was too large for a single call.
     large: Arc<AtomicBool>,
-    /// Whether writes keep etag and metadata exactly as given.
+    /// Whether writes accept metadata that is reserved for stores.
     exact: bool,
 }
 
@@ -55,8 +52,8 @@ impl Objects {
         Self { name: name.into(), ..self }
     }
 
-    /// The same store, for exact copies: writes compute no etag and accept
-    /// metadata that is reserved for stores.
+    /// The same store, for exact copies: writes accept metadata that is reserved for
+    /// stores.
     #[must_use]
     pub fn exact(&self) -> Self {
         Self { exact: true, ..self.clone() }
@@ -82,6 +79,12 @@ impl Objects {
             true => key == other_key,
             false => meet(&self.trails, key, &other.trails, other_key, true),
         }
+    }
+
+    /// Whether metadata that is known only after the bytes makes a backend copy a large
+    /// object.
+    pub fn copies_for_late_metadata(&self) -> bool {
+        self.trails.iter().flatten().any(|step| step.late_copies)
     }
 
     /// The store's name in the configuration.
@@ -140,9 +143,9 @@ impl Objects {
         Ok((source.info().clone(), data))
     }
 
-    /// Writes a whole object atomically. The etag is the MD5 of `data` unless
-    /// given.
-    pub async fn put(&self, key: &str, data: Bytes, mut options: PutOptions) -> Result<ObjectInfo> {
+    /// Writes a whole object atomically. Its etag, unless given, is one that costs its
+    /// store nothing, and no digest of the bytes.
+    pub async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
         if data.len() as u64 > MAX_INLINE_BYTES {
             let ended = Ended::own(data.len() as u64);
             let mut upload = self.write(key, options).await?;
@@ -151,7 +154,6 @@ impl Objects {
         }
         if !self.exact {
             check_put(key, &options)?;
-            options.etag.get_or_insert_with(|| hex::encode(Md5::digest(&data)));
         }
         self.store.put(key, data, options).await
     }
@@ -279,14 +281,12 @@ impl Objects {
         LocatedCopy::find(&self.store, keys, &to.store, target).await
     }
 
-    /// Starts a streamed write. The etag will be the MD5 of the bytes unless
-    /// given.
+    /// Starts a streamed write, with an etag as that of [`put`](Self::put).
     pub async fn write(&self, key: &str, options: PutOptions) -> Result<Upload> {
         if !self.exact {
             check_put(key, &options)?;
         }
-        let digest = (options.etag.is_none() && !self.exact).then(|| AsyncHasher::new(Md5::new()));
-        Ok(Upload { writer: self.store.write(key, options).await?, digest, pushed: 0 })
+        Ok(Upload { writer: self.store.write(key, options).await?, pushed: 0 })
     }
 }
 
@@ -371,25 +371,14 @@ impl Reader for Part {
 /// A streamed write through [`Objects`]. Dropping it publishes nothing.
 pub struct Upload {
     writer: Box<dyn Writer>,
-    digest: Option<AsyncHasher<Md5>>,
     pushed: u64,
 }
 
 impl Upload {
-    /// Computes no digest; the caller passes the etag to
-    /// [`finish_with`](Self::finish_with).
-    #[must_use]
-    pub fn without_digest(self) -> Self {
-        Self { digest: None, ..self }
-    }
-
     /// Appends bytes.
     pub async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
         while !chunk.is_empty() {
             let piece = chunk.split_to(chunk.len().min(piece()));
-            if let Some(digest) = &mut self.digest {
-                digest.add(piece.clone()).await.map_err(lost)?;
-            }
             self.pushed = self.pushed.saturating_add(piece.len() as u64);
             self.writer.push(piece).await?;
         }
@@ -402,24 +391,14 @@ impl Upload {
         self.finish_with(ended, Trailer::default()).await
     }
 
-    /// Like [`finish`](Self::finish), with an etag (default: the MD5 of the
-    /// bytes) and metadata that were not known before.
-    pub async fn finish_with(self, ended: Ended, mut trailer: Trailer) -> Result<ObjectInfo> {
+    /// Like [`finish`](Self::finish), with an etag and metadata that were not known
+    /// before.
+    pub async fn finish_with(self, ended: Ended, trailer: Trailer) -> Result<ObjectInfo> {
         let (pushed, length) = (self.pushed, ended.length());
         if pushed != length {
             let text = format!("{pushed} bytes were written of {length}; nothing was published");
             return Err(Error::InvalidData(text));
         }
-        if trailer.etag.is_none()
-            && let Some(digest) = self.digest
-        {
-            let md5 = digest.finish().await.map_err(lost)?;
-            trailer.etag = Some(hex::encode(md5.finalize()));
-        }
         self.writer.finish(trailer).await
     }
-}
-
-fn lost(lost: HashLost) -> Error {
-    Error::Other(format!("{lost}; nothing was written"))
 }

@@ -17,6 +17,9 @@ pub struct Step {
     /// Whether the unchanged key follows the prefix; otherwise anything may
     /// follow.
     pub keys: bool,
+    /// Whether metadata that is known only after the bytes makes the backend copy a large
+    /// object.
+    pub late_copies: bool,
 }
 
 impl Step {

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
-use storage_tests::server::{CHAIN, Server};
+use storage_tests::server::{ACCESS_KEY, CHAIN, Server};
 use storage_tests::{clients, corpus};
 
 #[test]
@@ -44,6 +44,21 @@ fn goes_through_the_chain(client: &str, script: &str) -> Result<()> {
         .with_context(|| format!("the server said:\n{}", server.log()))?;
     assert_eq!(clients::operations(&printed), promised(client)?, "{client} in docs/s3.md");
     assert!(!server.log().contains("panicked"), "{}", server.log());
+    server.stop()?;
+    Ok(())
+}
+
+/// Those that compare what they sent with the etag that they get.
+#[test]
+fn clients_take_etags_that_are_no_md5s() -> Result<()> {
+    let user = format!("{{access_key: {ACCESS_KEY}, secret_key: \"${{SECRET}}\"}}");
+    let server = Server::start_serving(CHAIN, &format!("etag: fast\n  credentials: {user}"))?;
+    for script in ["s5cmd.sh", "s3cmd.sh", "rclone.sh", "minio_client.py", "crt_transfers.py", "sdk.cjs"] {
+        let work = tempfile::tempdir()?;
+        corpus::small_tree(work.path())?;
+        let path = work.path().display().to_string();
+        clients::script(&server, script, &["main", &path])?;
+    }
     server.stop()?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fs;
 use storage_host::StoreFactory;
 use storage_host::config::Staging;
 use storage_tests::clients;
-use storage_tests::server::{ACCESS_KEY, Server};
+use storage_tests::server::{ACCESS_KEY, CHAIN, Server};
 
 const FILES: &str = "
 stores:
@@ -52,6 +52,28 @@ main: main
         let directory = server.stop()?;
         let size = fs::metadata(directory.path().join("files/objects/large"))?.len();
         ensure!((size == 5 * 1024 * 1024 + 3) == there, "{main}: {size}");
+    }
+    Ok(())
+}
+
+/// Over files, whose backend joins the parts, and over a chain that transforms.
+#[test]
+fn fast_etags_are_no_md5s_and_the_same_everywhere() -> Result<()> {
+    let user = format!("{{access_key: {ACCESS_KEY}, secret_key: \"${{SECRET}}\"}}");
+    let parts = "
+stores:
+  main: {type: PrefixStore, base: disk, config: {prefix: objects/}}
+  parts: {type: PrefixStore, base: disk, config: {prefix: parts/}}
+  disk: {type: FilesystemStore, config: {root_path: files}}
+main: main
+";
+    for (stores, staging) in [(parts, "{store: parts}"), (CHAIN, "staging")] {
+        let serve = format!("staging: {staging}\n  etag: fast\n  credentials: {user}");
+        let bucket = "main";
+        let server = Server::start_serving(stores, &serve)?;
+        clients::script(&server, "fast_etags.py", &[bucket])?;
+        ensure!(!server.log().contains("panicked"), "{}", server.log());
+        server.stop()?;
     }
     Ok(())
 }

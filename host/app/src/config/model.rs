@@ -9,7 +9,7 @@ use storage_contract::options::{Json, OneOrMany, Property};
 use storage_contract::schema::Schema;
 use storage_s3::Rule;
 use storage_s3::credentials::{Anonymous, Scope, User, UserOptions};
-use storage_s3::options::{Limits, LogOptions, TlsFiles};
+use storage_s3::options::{Etags, Limits, LogOptions, TlsFiles};
 use storage_sandbox::options::PluginDef;
 
 /// One store of a configuration.
@@ -95,6 +95,8 @@ options! {
         pub domain: OneOrMany<String> = [],
         /// Whether signatures of version 2 are accepted.
         pub signature_v2: bool = true,
+        /// The etags of objects that clients write.
+        pub etag: Etags = "md5",
         /// The certificate files; without them, plain HTTP.
         pub tls: Option<TlsFiles>,
         /// The access log; without it, none is kept.

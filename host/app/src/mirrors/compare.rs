@@ -6,6 +6,7 @@ use super::mirror::{CONCURRENCY, Mirror};
 use futures::future::join_all;
 use futures::{Stream, StreamExt, TryStreamExt};
 use md5::{Digest, Md5};
+use storage_store::checksum::{Crc64, crc64};
 use storage_store::chunk_size::CHUNK;
 use storage_store::objects::Objects;
 use storage_store::source::Source;
@@ -24,6 +25,9 @@ pub enum Seen {
         md5: String,
         /// Its etag.
         etag: Option<String>,
+        /// Whether they match a digest that is kept with them: an MD5 as etag, or a
+        /// CRC-64/NVME.
+        proven: bool,
     },
     /// An object that can't be read, with the error.
     Broken(Error),
@@ -39,7 +43,8 @@ pub struct Finding {
     pub seen: Vec<(String, Seen)>,
     /// The children on record as behind for this key.
     pub behind: Vec<String>,
-    /// The only child whose bytes match the MD5 that all children have as etag.
+    /// The only child whose bytes match the digest that is kept with them, if all children
+    /// have the same etag.
     pub sound: Option<String>,
 }
 
@@ -182,7 +187,7 @@ fn equal(seen: &[Seen]) -> bool {
     !broken && all.all(|other| other == first)
 }
 
-/// The only child whose bytes match the etag that all children agree on.
+/// The only child whose bytes match their digest, where all children agree on the etag.
 fn sound(seen: &[Seen]) -> Option<usize> {
     let mut etags = seen.iter().filter_map(|seen| match seen {
         Seen::Whole { etag, .. } => etag.clone(),
@@ -190,7 +195,7 @@ fn sound(seen: &[Seen]) -> Option<usize> {
     });
     let etag = etags.next()?;
     let others: Vec<_> = etags.collect();
-    let fits = |seen: &Seen| matches!(seen, Seen::Whole { md5, .. } if *md5 == etag);
+    let fits = |seen: &Seen| matches!(seen, Seen::Whole { proven: true, .. });
     let mut fitting = (0..).zip(seen).filter(|(_, seen)| fits(seen));
     let (child, _) = fitting.next()?;
     let one = fitting.next().is_none() && !others.is_empty();
@@ -201,17 +206,21 @@ fn sound(seen: &[Seen]) -> Option<usize> {
 async fn look(objects: &Objects, key: &str) -> Seen {
     let whole = async {
         let reader = objects.store().read(key, ReadOptions::default()).await?;
-        let (mut source, mut digest) = (Source::new(reader, None), Md5::new());
+        let mut source = Source::new(reader, None);
+        let (mut digest, mut crc) = (Md5::new(), Crc64::default());
         loop {
             let chunk = source.next(CHUNK).await?;
             if chunk.is_empty() {
                 break;
             }
             digest.update(&chunk);
+            crc.update(&chunk);
         }
         let md5 = hex::encode(digest.finalize());
-        let etag = source.info().etag.clone();
-        Ok(Seen::Whole { size: source.end().await?.length(), md5, etag })
+        let info = source.info();
+        let proven = info.etag.as_ref() == Some(&md5) || crc64(info) == Some(&crc.value());
+        let etag = info.etag.clone();
+        Ok(Seen::Whole { size: source.end().await?.length(), md5, etag, proven })
     };
     match whole.await {
         Ok(seen) => seen,
@@ -225,7 +234,8 @@ mod tests {
     use super::*;
 
     fn whole(md5: &str, etag: &str) -> Seen {
-        Seen::Whole { size: 3, md5: md5.to_owned(), etag: Some(etag.to_owned()) }
+        let (proven, md5, etag) = (md5 == etag, md5.to_owned(), Some(etag.to_owned()));
+        Seen::Whole { size: 3, md5, etag, proven }
     }
 
     #[test]

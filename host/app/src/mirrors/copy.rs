@@ -1,7 +1,7 @@
 //! Copies one object between children unchanged: bytes, media type, metadata and etag.
 
 use bytes::Bytes;
-use storage_store::carry;
+use storage_store::carry::{self, Checksum};
 use storage_store::chunk_size::CHUNK;
 use storage_store::objects::Objects;
 use storage_store::source::Source;
@@ -52,7 +52,8 @@ pub(super) async fn copy(
         options.metadata = info.metadata.clone();
         options.etag = info.etag.clone();
     }
-    match Source::new(reader, None).carry(&to.exact(), key, options, |_| ()).await {
+    let source_bytes = Source::new(reader, None);
+    match source_bytes.carry(&to.exact(), key, options, Checksum::AsGiven, |_| ()).await {
         Ok(bytes) => Ok(bytes),
         Err(carry::CopyError::Source(error)) => Err(source(error)),
         Err(carry::CopyError::Target(error)) => Err(target(error)),

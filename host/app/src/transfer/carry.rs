@@ -8,7 +8,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_contract::RESERVED_METADATA;
-use storage_store::carry::CopyError;
+use storage_store::carry::{Checksum, CopyError};
+use storage_store::checksum::CHECKSUM;
 use storage_store::objects::md5;
 use storage_store::{DeleteOptions, Error, ObjectInfo, PutOptions, ReadOptions, conditionally};
 
@@ -92,8 +93,9 @@ impl Carrier {
         };
         let info = from.stat(key).await;
         let info = info.map_err(|e| self.from.failure("read", key, e))?;
-        let (Some(size), Some(etag)) = (info.size, md5(&info)) else { return Ok(None) };
-        let options = PutOptions { if_absent, etag: Some(etag.to_owned()), ..self.kept(&info) };
+        let Some(size) = info.size else { return Ok(None) };
+        let etag = md5(&info).map(str::to_owned);
+        let options = PutOptions { if_absent, etag, ..self.kept(&info) };
         let copied = located.copy(&info, options).await;
         Ok(copied.map_err(|e| self.to.failure("write", target, e))?.map(|_| {
             (self.control.watch)(Event::Bytes(size));
@@ -114,8 +116,14 @@ impl Carrier {
         let source = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
         let options = PutOptions { if_absent, ..self.kept(source.info()) };
         let etag = source.info().etag.clone();
+        let checksum = match options.metadata.iter().any(|(name, _)| name == CHECKSUM) {
+            _ if !self.to.objects.capabilities().metadata => Checksum::AsGiven,
+            true => Checksum::AsGiven,
+            false if self.to.objects.copies_for_late_metadata() => Checksum::Early,
+            false => Checksum::Always,
+        };
         let moving = |piece: &Bytes| (self.control.watch)(Event::Bytes(piece.len() as u64));
-        match source.carry(&self.to.objects, target, options, moving).await {
+        match source.carry(&self.to.objects, target, options, checksum, moving).await {
             Ok(bytes) => Ok((bytes, etag)),
             Err(CopyError::Source(error)) => Err(here(error)),
             Err(CopyError::Target(error)) => Err(there(error)),

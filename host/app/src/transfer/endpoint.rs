@@ -5,6 +5,7 @@ use super::report::{Aborted, CopyError, Counts, Failure};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use storage_contract::skipped::printable;
+use storage_store::checksum::crc64;
 use storage_store::objects::{Objects, md5};
 use storage_store::{Entry, Error, ObjectInfo, Skipped};
 
@@ -27,11 +28,14 @@ pub(super) struct Known {
     pub size: Option<u64>,
     /// Set only if the etag is the MD5 of the bytes.
     pub md5: Option<String>,
+    /// The CRC-64/NVME of the bytes, if the object's metadata has it.
+    pub crc64: Option<String>,
 }
 
 impl Known {
     pub(super) fn of(info: &ObjectInfo) -> Self {
-        Self { size: info.size, md5: md5(info).map(str::to_owned) }
+        let (md5, crc64) = (md5(info).map(str::to_owned), crc64(info).map(str::to_owned));
+        Self { size: info.size, md5, crc64 }
     }
 }
 

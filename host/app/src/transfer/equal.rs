@@ -3,10 +3,12 @@
 use super::endpoint::{Endpoint, Known};
 use super::report::Failure;
 use bytes::Bytes;
+use storage_store::ReadOptions;
+use storage_store::checksum::Crc64;
 use storage_store::chunk_size::CHUNK;
 
-/// Whether the objects at `rest` are equal: by size, then by MD5 if both sides have
-/// one, else by their bytes.
+/// Whether the objects at `rest` are equal: by size, then by a digest that both sides
+/// have; by that of one side, and the bytes of the other; else by their bytes.
 pub(super) async fn equal(
     from: &Endpoint,
     source: &Known,
@@ -19,10 +21,34 @@ pub(super) async fn equal(
     {
         return Ok(false);
     }
+    if let (Some(a), Some(b)) = (&source.crc64, &target.crc64) {
+        return Ok(a == b);
+    }
     if let (Some(a), Some(b)) = (&source.md5, &target.md5) {
         return Ok(a == b);
     }
+    if let Some(known) = &target.crc64 {
+        return Ok(crc64(from, rest).await? == *known);
+    }
+    if let Some(known) = &source.crc64 {
+        return Ok(crc64(to, rest).await? == *known);
+    }
     same_bytes(from, to, rest).await
+}
+
+/// Reads an object to compute its CRC-64/NVME.
+async fn crc64(side: &Endpoint, rest: &str) -> Result<String, Failure> {
+    let key = side.key(rest);
+    let failed = |e| side.failure("compare", &key, e);
+    let mut source = side.objects.read(&key, ReadOptions::default()).await.map_err(failed)?;
+    let mut crc = Crc64::default();
+    loop {
+        let chunk = source.next(CHUNK).await.map_err(failed)?;
+        if chunk.is_empty() {
+            return Ok(crc.value());
+        }
+        crc.update(&chunk);
+    }
 }
 
 async fn same_bytes(from: &Endpoint, to: &Endpoint, rest: &str) -> Result<bool, Failure> {

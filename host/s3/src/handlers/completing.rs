@@ -173,7 +173,7 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
         Some(info) => (info, known),
         None => {
             let written = bucket.objects.write(key, options).await;
-            let mut written = written.map_err(|e| conditions.error(e))?.without_digest();
+            let mut written = written.map_err(|e| conditions.error(e))?;
             let mut hasher = known.is_none().then(|| Hasher::new(algorithm));
             let store = uploads.store()?;
             let ended = pour(store, (&bucket.name, id), &parts, &mut written, &mut hasher).await?;
@@ -197,7 +197,7 @@ async fn publish(call: &Arc<Call>, id: &str, request: Request) -> Result<Complet
 fn trailer(parts: &[Part], sum: Option<&Sum>) -> Trailer {
     let size = parts.iter().map(|part| part.size).sum();
     let metadata = sum.iter().map(|sum| sum.keep(size)).collect();
-    Trailer { etag: Some(chosen::etag(parts)), metadata }
+    Trailer { etag: chosen::etag(parts), metadata }
 }
 
 /// Makes the object within the backend that holds the parts, so that no bytes come here.

@@ -4,20 +4,23 @@ use super::acls::of_new_object;
 use super::source::CopySource;
 use crate::access::owners::ACL;
 use crate::call::Call;
-use crate::object::checksum::{Algorithm, CHECKSUM, Hasher, Sum};
+use crate::object::checksum::{Algorithm, Sum};
 use crate::object::conditions::OfWrite;
-use crate::object::incoming::too_large;
+use crate::object::incoming::{Arrived, Expected, Incoming, too_large};
 use crate::object::layout::{PART_SUMS, PARTS};
 use crate::object::metadata::{carried, entry, etag, modified, of_headers, quoted, sum};
 use crate::object::options;
+use crate::object::outgoing::arriving;
 use crate::object::tags::{TAGGING, checked};
+use crate::options::Etags;
 use crate::protocol::date;
 use crate::protocol::error::{Result, error};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Response, xml};
 use crate::protocol::xml::write::document;
-use crate::store_error::{of_copying, of_store};
+use crate::store_error::of_store;
 use std::sync::Arc;
+use storage_store::checksum::CHECKSUM;
 use storage_store::objects::{Objects, md5};
 use storage_store::{Metadata, ObjectInfo, PutOptions, Trailer};
 
@@ -141,10 +144,12 @@ async fn within(
     check_size(call, &info)?;
     let (mut options, algorithm) = wanted.options(&info);
     let sum = sum(&info).filter(|sum| sum.algorithm == algorithm && !sum.composite);
-    let (Some(sum), Some(size), Some(etag)) = (sum, info.size, md5(&info)) else {
+    let (Some(sum), Some(size)) = (sum, info.size) else { return Ok(None) };
+    let etag = md5(&info).map(str::to_owned);
+    if etag.is_none() && call.endpoint.etags == Etags::Md5 {
         return Ok(None);
-    };
-    options.absorb(Trailer { etag: Some(etag.to_owned()), metadata: vec![sum.keep(size)] });
+    }
+    options.absorb(Trailer { etag, metadata: vec![sum.keep(size)] });
     wanted.conditions.apply(objects, call.key(), &mut options).await?;
     let copying = async move { located.copy(&info, options).await };
     let copied = call.publish(call.key(), copying).await?;
@@ -163,12 +168,20 @@ async fn carry(
     check_size(call, &info)?;
     let (mut options, algorithm) = wanted.options(&info);
     wanted.conditions.apply(objects, call.key(), &mut options).await?;
-    let mut hasher = Hasher::new(algorithm);
+    let expected = Expected {
+        wanted: Some(algorithm),
+        wants_md5: call.endpoint.etags == Etags::Md5,
+        most: call.endpoint.object_size,
+        ..Expected::default()
+    };
+    let mut body = Incoming::plain(arriving(source), expected)?;
     let mut upload = objects.write(call.key(), options).await.map_err(of_store)?;
-    let ended = source.pour(&mut upload, |piece| hasher.update(piece)).await;
-    let ended = ended.map_err(of_copying)?;
-    let sum = hasher.finish();
-    let trailer = Trailer { etag: None, metadata: vec![sum.keep(ended.length())] };
+    while let Some(chunk) = body.next().await? {
+        upload.push(chunk).await.map_err(of_store)?;
+    }
+    let Arrived { md5, ended, sum } = body.finish().await?;
+    let metadata = sum.iter().map(|sum| sum.keep(ended.length())).collect();
+    let trailer = Trailer { etag: md5.map(hex::encode), metadata };
     let info = call.publish(call.key(), upload.finish_with(ended, trailer)).await?;
-    Ok((info.map_err(|error| wanted.conditions.error(error))?, Some(sum)))
+    Ok((info.map_err(|error| wanted.conditions.error(error))?, sum))
 }

@@ -3,10 +3,11 @@
 use super::source::CopySource;
 use crate::bucket::acl_document::write_owner;
 use crate::call::Call;
-use crate::object::checksum::kind;
+use crate::object::checksum::{Algorithm, kind};
 use crate::object::incoming::{Expected, Incoming, Unread};
 use crate::object::metadata::quoted;
 use crate::object::outgoing::arriving;
+use crate::options::Etags;
 use crate::protocol::date;
 use crate::protocol::error::{Result, error};
 use crate::protocol::range;
@@ -23,8 +24,8 @@ const MOST: u32 = 1_000;
 pub async fn put(call: &Call, body: Unread) -> Result<Response> {
     let (id, number) = named(call)?;
     let upload = call.open_upload(&id).await?;
-    let wanted = upload.sums.map(|(algorithm, _)| algorithm);
-    if let Some(wanted) = wanted
+    let declared = upload.sums.map(|(algorithm, _)| algorithm);
+    if let Some(wanted) = declared
         && let Some(other) = body.sent().into_iter().find(|sent| *sent != wanted)
     {
         let (wanted, other) = (wanted.name(), other.name());
@@ -33,7 +34,7 @@ pub async fn put(call: &Call, body: Unread) -> Result<Response> {
             "the upload was begun with {wanted}, the part comes with {other}"
         ));
     }
-    let part = keep(call, &id, number, body.read(wanted)?).await?;
+    let part = keep(call, &id, number, body.read(Some(algorithm(declared)))?).await?;
     let mut response = empty(StatusCode::OK);
     set(&mut response, "etag", quoted(&part.etag()));
     if let Some(sum) = &part.sum {
@@ -47,6 +48,12 @@ fn named(call: &Call) -> Result<(String, u32)> {
     let number = call.request.number("partNumber")?.unwrap_or(0);
     check_number(number)?;
     Ok((call.request.text("uploadId")?, number))
+}
+
+/// The algorithm of the checksum of a part whose client sends none. Parts whose checksums
+/// are of one kind can be joined without being read.
+fn algorithm(declared: Option<Algorithm>) -> Algorithm {
+    declared.unwrap_or(Algorithm::DEFAULT)
 }
 
 async fn keep(call: &Call, id: &str, number: u32, body: Incoming) -> Result<Part> {
@@ -68,7 +75,8 @@ pub async fn copy(call: &Call) -> Result<Response> {
             .detail("ActualObjectSize", size.to_string()));
     }
     let expected = Expected {
-        wanted: upload.sums.map(|(algorithm, _)| algorithm),
+        wanted: Some(algorithm(upload.sums.map(|(algorithm, _)| algorithm))),
+        wants_md5: call.endpoint.etags == Etags::Md5,
         most: call.endpoint.object_size,
         ..Expected::default()
     };

@@ -79,8 +79,7 @@ pub async fn write(
     };
     options.metadata.extend(owned.entry);
     conditions.apply(objects, key, &mut options).await?;
-    let upload = objects.write(key, options).await.map_err(|e| conditions.error(e))?;
-    let mut upload = upload.without_digest();
+    let mut upload = objects.write(key, options).await.map_err(|e| conditions.error(e))?;
     while let Some(chunk) = body.next().await? {
         upload.push(chunk).await.map_err(of_store)?;
     }
@@ -88,7 +87,7 @@ pub async fn write(
     let arrived = body.finish().await?;
     check(arrived.ended.length())?;
     let metadata = arrived.sum.iter().map(|sum| sum.keep(arrived.ended.length())).collect();
-    let trailer = Trailer { etag: Some(hex::encode(arrived.md5)), metadata };
+    let trailer = Trailer { etag: arrived.md5.map(hex::encode), metadata };
     let info = call.publish(key, upload.finish_with(arrived.ended, trailer)).await?;
     Ok(Written::new(&info.map_err(|e| conditions.error(e))?, arrived.sum))
 }

@@ -10,9 +10,7 @@ use crc_fast::CrcAlgorithm;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-
-/// The metadata key of an object's checksum.
-pub const CHECKSUM: &str = ":checksum";
+use storage_store::checksum::CHECKSUM;
 
 /// The checksum algorithms of S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

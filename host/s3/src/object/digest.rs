@@ -9,14 +9,16 @@ use sha2::Sha256;
 use storage_store::digest::{AsyncHasher, HashLost, Sum};
 
 struct Sums {
-    md5: Md5,
+    md5: Option<Md5>,
     sha256: Option<Sha256>,
     checksums: Vec<Hasher>,
 }
 
 impl Sum for Sums {
     fn add(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(bytes);
         }
@@ -27,19 +29,19 @@ impl Sum for Sums {
 /// Computes the digests of the bytes so far.
 pub struct Digests(AsyncHasher<Sums>);
 
-/// The digests of all bytes.
+/// The digests of all bytes, as far as they were asked for.
 pub struct Digested {
-    pub md5: [u8; 16],
-    /// Where it was asked for.
+    pub md5: Option<[u8; 16]>,
     pub sha256: Option<[u8; 32]>,
     pub checksums: Vec<Checksum>,
 }
 
 impl Digests {
-    /// Digests with these checksums and, if a signature covers it, the SHA-256.
-    pub fn new(checksums: Vec<Hasher>, with_sha256: bool) -> Self {
-        let sha256 = with_sha256.then(Sha256::new);
-        Self(AsyncHasher::new(Sums { md5: Md5::new(), sha256, checksums }))
+    /// These checksums, the MD5 if the etag or the client needs it, and the SHA-256 if a
+    /// signature covers it.
+    pub fn new(checksums: Vec<Hasher>, md5: bool, sha256: bool) -> Self {
+        let (md5, sha256) = (md5.then(Md5::new), sha256.then(Sha256::new));
+        Self(AsyncHasher::new(Sums { md5, sha256, checksums }))
     }
 
     /// Adds a chunk.
@@ -52,7 +54,7 @@ impl Digests {
         let Sums { md5, sha256, checksums } =
             self.0.finish().await.map_err(|error| lost(&error))?;
         Ok(Digested {
-            md5: md5.finalize().into(),
+            md5: md5.map(|md5| md5.finalize().into()),
             sha256: sha256.map(|sha256| sha256.finalize().into()),
             checksums: checksums.into_iter().map(Hasher::finish).collect(),
         })
@@ -71,12 +73,12 @@ mod tests {
     #[tokio::test]
     async fn the_digests_of_pieces_are_those_of_the_whole() {
         let whole: Vec<u8> = (0..1_000_000).map(|at| (at % 251) as u8).collect();
-        let mut digests = Digests::new(vec![Hasher::new(Algorithm::Crc32c)], true);
+        let mut digests = Digests::new(vec![Hasher::new(Algorithm::Crc32c)], true, true);
         for chunk in whole.chunks(300_000) {
             digests.update(Bytes::copy_from_slice(chunk)).await.unwrap();
         }
         let found = digests.finish().await.unwrap();
-        assert_eq!(found.md5, <[u8; 16]>::from(Md5::digest(&whole)));
+        assert_eq!(found.md5, Some(Md5::digest(&whole).into()));
         assert_eq!(found.sha256, Some(Sha256::digest(&whole).into()));
         let mut hasher = Hasher::new(Algorithm::Crc32c);
         hasher.update(&whole);

@@ -27,6 +27,8 @@ pub struct Expected {
     pub trailers: Vec<Algorithm>,
     /// The checksum to compute if the client sends none.
     pub wanted: Option<Algorithm>,
+    /// Whether to compute the MD5 if the client sends none.
+    pub wants_md5: bool,
     /// The most bytes that are taken.
     pub most: Option<u64>,
 }
@@ -45,7 +47,7 @@ impl Expected {
         };
         let sums = Sent::in_headers(head)?;
         let (md5, trailers) = (md5(head)?, trailers(head)?);
-        Ok(Self { md5, sha256, length, sums, trailers, wanted: None, most: None })
+        Ok(Self { md5, sha256, length, sums, trailers, ..Self::default() })
     }
 
     /// What the fields of a form tell of its file.
@@ -156,7 +158,8 @@ impl Incoming {
         let sent = expected.sent();
         let wanted = expected.wanted.filter(|wanted| !sent.contains(wanted));
         let hashers = sent.iter().copied().chain(wanted).map(Hasher::new).collect();
-        let digests = Digests::new(hashers, expected.sha256.is_some());
+        let md5 = expected.wants_md5 || expected.md5.is_some();
+        let digests = Digests::new(hashers, md5, expected.sha256.is_some());
         Ok(Self {
             arriving: Some(arriving),
             rest: Bytes::new(),
@@ -239,7 +242,7 @@ impl Incoming {
         if found.sha256 != self.expected.sha256 {
             return Err(Error::from(Code::XAmzContentSHA256Mismatch));
         }
-        if self.expected.md5.is_some_and(|md5| md5 != found.md5) {
+        if self.expected.md5.is_some() && self.expected.md5 != found.md5 {
             return Err(bad_digest("Content-MD5"));
         }
         let trailer = |algorithm: Algorithm| {
@@ -275,7 +278,8 @@ pub fn too_large(most: u64) -> Error {
 
 /// A body that arrived completely.
 pub struct Arrived {
-    pub md5: [u8; 16],
+    /// Where it was asked for, or the client sent it.
+    pub md5: Option<[u8; 16]>,
     pub ended: Ended,
     /// By the first algorithm that the client sent, else by the wanted one.
     pub sum: Option<Sum>,

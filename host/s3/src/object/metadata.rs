@@ -4,7 +4,7 @@
 //! the like) get names that begin with a colon, which no header, and so no user metadata,
 //! can have. User metadata whose names are reserved for stores gets such a prefix, too.
 
-use super::checksum::{CHECKSUM, Sum};
+use super::checksum::Sum;
 use super::tags::{TAGGING, checked};
 use crate::protocol::date;
 use crate::protocol::error::{Code, Error, Result, error};
@@ -14,6 +14,7 @@ use http::HeaderValue;
 use std::time::SystemTime;
 use storage_contract::RESERVED_METADATA;
 use storage_contract::etag::{is_of_plain, mask};
+use storage_store::checksum::CHECKSUM;
 use storage_store::{Metadata, ObjectInfo};
 
 /// The prefix for user metadata with reserved names: another host that uses this bucket as

@@ -9,7 +9,7 @@ use crate::cors_rule::Rule;
 use crate::endpoint::Endpoint;
 use crate::listing::snapshots::Snapshots;
 use crate::memory::Memory;
-use crate::options::{Limits, LogOptions, TlsFiles};
+use crate::options::{Etags, Limits, LogOptions, TlsFiles};
 use crate::uploads::under_way::{Ends, Uploads};
 use crate::users::Users;
 use std::sync::atomic::AtomicU64;
@@ -33,6 +33,8 @@ pub struct Offer {
     pub domains: Vec<String>,
     /// Whether signatures of version 2 are accepted.
     pub v2: bool,
+    /// The etags of objects that clients write.
+    pub etags: Etags,
     /// The store of uploads in parts, or why there is none.
     pub staging: Result<Objects, String>,
     /// The limits on concurrent requests and memory.
@@ -56,6 +58,7 @@ impl Offer {
             acls: false,
             domains: Vec::new(),
             v2: true,
+            etags: Etags::Md5,
             staging: Err("there is no store for the parts".to_owned()),
             limits: Limits::default(),
             tls: None,
@@ -105,7 +108,7 @@ pub struct Lasting {
 
 impl Current {
     pub fn new(offer: Offer, lasting: &Lasting) -> anyhow::Result<Self> {
-        let Offer { exposed, cors, users, acls, domains, v2, staging, limits, tls, log, in_use } =
+        let Offer { exposed, cors, users, acls, domains, v2, etags, staging, limits, tls, log, in_use } =
             offer;
         let tls = tls.as_ref().map(tls::acceptor).transpose()?;
         let log = log.as_ref().map(AccessLog::open).transpose()?.map(Arc::new);
@@ -117,6 +120,7 @@ impl Current {
             cors,
             domains,
             v2,
+            etags,
             object_size: limits.object_size,
             snapshots: Snapshots::new(lasting.changes.clone()),
             memory: lasting.memory.clone(),

@@ -13,6 +13,7 @@ use crate::handlers::dispatch::{Content, answer};
 use crate::object::checksum::Sent;
 use crate::object::encryption;
 use crate::object::incoming::{Expected, Incoming, Unread};
+use crate::options::Etags;
 use crate::posted_form::PostedForm;
 use crate::protocol::error::{Code, Error, Result};
 use crate::protocol::head::Head;
@@ -197,7 +198,8 @@ async fn post(
 }
 
 fn unread(endpoint: &Endpoint, arriving: Arriving, payload: Payload, expected: Expected) -> Unread {
-    let expected = Expected { most: endpoint.object_size, ..expected };
+    let wants_md5 = endpoint.etags == Etags::Md5;
+    let expected = Expected { most: endpoint.object_size, wants_md5, ..expected };
     Unread { arriving, payload, expected }
 }
 

@@ -87,13 +87,13 @@ pub fn pieces(parts: &[Part], algorithm: Algorithm) -> Vec<Piece> {
 }
 
 /// The etag of an object assembled from parts: the MD5 of their MD5s, `-`, and their
-/// number.
-pub fn etag(parts: &[Part]) -> String {
+/// number. `None` unless the MD5s of all are known.
+pub fn etag(parts: &[Part]) -> Option<String> {
     let mut digest = Md5::new();
     for part in parts {
-        digest.update(part.md5);
+        digest.update(part.md5?);
     }
-    format!("{}-{}", hex::encode(digest.finalize()), parts.len())
+    Some(format!("{}-{}", hex::encode(digest.finalize()), parts.len()))
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ fn as_text(store: &str, finding: &Finding) -> String {
         format!("{name}: {state}{behind}")
     };
     let parts: Vec<_> = finding.seen.iter().map(seen).collect();
-    let sound = finding.sound.as_ref().map(|name| format!("; the etag is that of {name}"));
+    let sound = finding.sound.as_ref().map(|name| format!("; the digest is that of {name}"));
     let sound = sound.unwrap_or_default();
     format!("wrong   {store}: {}: {}{sound}\n", line(&finding.key), parts.join("; "))
 }
@@ -191,7 +191,7 @@ fn as_text(store: &str, finding: &Finding) -> String {
 fn as_json(store: &str, finding: &Finding) -> String {
     let seen = |(name, seen): &(String, Seen)| match seen {
         Seen::Absent => json!({"child": name, "state": "absent"}),
-        Seen::Whole { size, md5, etag } => {
+        Seen::Whole { size, md5, etag, .. } => {
             json!({"child": name, "state": "whole", "size": size, "md5": md5, "etag": etag})
         }
         Seen::Broken(error) => {

@@ -10,9 +10,10 @@ use clap::Args;
 use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use storage_store::PutOptions;
+use storage_store::checksum::Crc64;
 use storage_store::chunk_size::CHUNK;
 use storage_store::source::Ended;
+use storage_store::{PutOptions, Trailer};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Write a file, or standard input, to an object
@@ -79,14 +80,21 @@ impl PutArgs {
                 };
                 let failed = |e| at.error("put", e);
                 let mut upload = at.objects.write(&at.key, options).await.map_err(failed)?;
-                let mut length = 0;
+                let (mut length, mut crc) = (0, Crc64::default());
                 while count > 0 {
                     length += chunk.len() as u64;
+                    crc.update(&chunk);
                     upload.push(chunk.freeze()).await.map_err(failed)?;
                     chunk = bytes::BytesMut::with_capacity(CHUNK);
                     count = source.read_buf(&mut chunk).await.with_context(named)?;
                 }
-                let info = upload.finish(Ended::own(length)).await.map_err(failed)?;
+                let mut trailer = Trailer::default();
+                let is_free = length <= CHUNK as u64 || !at.objects.copies_for_late_metadata();
+                if is_free && at.objects.capabilities().metadata {
+                    trailer.metadata.push(crc.entry());
+                }
+                let written = upload.finish_with(Ended::own(length), trailer).await;
+                let info = written.map_err(failed)?;
                 if context.json {
                     output::print(&format!("{}\n", output::info(&at.key, &info)))?;
                 }

@@ -261,6 +261,7 @@ fn offer(opened: &Opened, made: &Option<Credentials>, anonymous: bool) -> Offer 
         acls: config.serve.options.acls && !anonymous,
         domains: config.serve.options.domain.0.clone(),
         v2: config.serve.options.signature_v2,
+        etags: config.serve.options.etag,
         staging: opened.staging.clone(),
         limits: config.serve.options.limits.clone(),
         tls: config.serve.options.tls.clone(),
