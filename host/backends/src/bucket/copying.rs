@@ -1,7 +1,8 @@
 //! Server-side copies.
 
+use super::checksum::Digest;
 use super::condition::Condition;
-use super::object_metadata::{self, Digest, Headers};
+use super::object_metadata::{self, Headers};
 use super::retry::RequestTime;
 use super::shared::Shared;
 use super::upload::{PARTS, Upload};

@@ -3,12 +3,14 @@
 //! - [`config`], [`client`]: from a configuration to the SDK's client.
 //! - [`retry`]: limits and retries of requests. [`failure`]: their errors.
 //! - [`object_metadata`]: metadata as headers, and what a listing can't show of it.
+//!   [`checksum`]: what the bytes add up to.
 //! - [`reader`], [`write`], [`upload`], [`copying`], [`list`]: the operations.
 //! - [`condition`], [`conditions`], [`preconditions`]: whether preconditions hold.
 //!   [`probe`]: trials of the server, at a [`trial_key`].
 //!   [`stale`]: abandoned uploads.
 //! - [`presign`]: URLs for clients without keys.
 
+mod checksum;
 mod client;
 mod condition;
 mod condition_check;

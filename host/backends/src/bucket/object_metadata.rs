@@ -7,12 +7,12 @@
 //! elsewhere can't show one thing in a listing and another in a stat. Listings
 //! always ask about empty objects: not every server accepts an empty part.
 
+use super::checksum::Digest;
 use super::client::Checks;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::ServerSideEncryption;
-use md5::{Digest as _, Md5};
 use std::collections::HashMap;
 use storage_contract::etag::is_md5;
 use storage_contract::types::RESERVED_METADATA;
@@ -30,17 +30,6 @@ const NO_TYPE: &str = "binary/octet-stream";
 
 /// Prefix and suffix of a value that a header can't hold as it is.
 const ENCODED: (&str, &str) = ("=?UTF-8?B?", "?=");
-
-/// The digest that the complete object must have.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Digest {
-    /// Nothing is known.
-    Unknown,
-    /// This MD5, in hex.
-    Md5(String),
-    /// The MD5 of the MD5s of parts of this size, followed by their number.
-    Parts(u64, String),
-}
 
 /// An object as a server reported it.
 pub(super) struct Found {
@@ -303,11 +292,6 @@ fn found(answer: Answer<'_>, checks: Checks) -> Found {
         etag,
         digest,
     }
-}
-
-/// The etag of a multipart upload, from the MD5s of its parts.
-pub(super) fn composite(md5s: &[u8]) -> String {
-    format!("{}-{}", hex::encode(Md5::digest(md5s)), md5s.len() / 16)
 }
 
 #[cfg(test)]

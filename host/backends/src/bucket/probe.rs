@@ -3,10 +3,11 @@
 //! Trials use keys that the store neither lists nor accepts from its users, and
 //! remove their objects whatever the outcome.
 
+use super::checksum::Digest;
 use super::condition::Condition;
 use super::condition_support::Verdict;
 use super::failure::Failure;
-use super::object_metadata::{self, Digest, Headers};
+use super::object_metadata::{self, Headers};
 use super::retry::{Calls, RequestTime};
 use super::shared::Shared;
 use super::trial_key::key;

@@ -1,16 +1,16 @@
 //! Reads one version of an object from start to end and checks its digest, over as
 //! many connections as necessary.
 
-use super::object_metadata::{self, Digest, Found, composite};
+use super::checksum::Check;
+use super::object_metadata::{self, Found};
 use super::retry::{RequestTime, pause};
 use super::shared::Shared;
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use md5::{Digest as _, Md5};
 use std::sync::Arc;
-use storage_store::digest::{AsyncHasher, HashLost, Sum};
+use storage_store::digest::{AsyncHasher, HashLost};
 use storage_store::{ByteRange, Error, ObjectInfo, ReadOptions, Reader, Result};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -269,58 +269,6 @@ impl Reader for BucketReader {
     }
 }
 
-/// The digest of the bytes read so far.
-struct Check {
-    wanted: Digest,
-    whole: Md5,
-    /// MD5s of the complete parts.
-    parts: Vec<u8>,
-    in_part: u64,
-}
-
-impl Check {
-    fn new(wanted: Digest) -> Option<Self> {
-        let check = Self { wanted, whole: Md5::new(), parts: Vec::new(), in_part: 0 };
-        Some(check).filter(|check| check.wanted != Digest::Unknown)
-    }
-
-    fn end_part(&mut self) {
-        self.parts.extend_from_slice(&self.whole.finalize_reset());
-        self.in_part = 0;
-    }
-
-    fn holds(mut self) -> bool {
-        match &self.wanted {
-            Digest::Unknown => true,
-            Digest::Md5(md5) => hex::encode(self.whole.finalize()) == *md5,
-            Digest::Parts(_, etag) => {
-                let etag = etag.clone();
-                self.end_part();
-                composite(&self.parts) == etag
-            }
-        }
-    }
-}
-
-impl Sum for Check {
-    fn add(&mut self, mut bytes: &[u8]) {
-        let Digest::Parts(size, _) = self.wanted else {
-            self.whole.update(bytes);
-            return;
-        };
-        while !bytes.is_empty() {
-            if self.in_part == size {
-                self.end_part();
-            }
-            let room = usize::try_from(size - self.in_part).unwrap_or(usize::MAX);
-            let (now, rest) = bytes.split_at(room.min(bytes.len()));
-            self.whole.update(now);
-            self.in_part += now.len() as u64;
-            bytes = rest;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,21 +286,5 @@ mod tests {
         }
         assert_eq!(content_range("bytes 0-9/20"), Some((0, 9, 20)));
         assert_eq!(content_range("bytes 0-9/*"), None);
-    }
-
-    #[test]
-    fn parts_are_checked_however_the_bytes_come() {
-        let data: Vec<u8> = (0..=250).collect();
-        let md5s: Vec<u8> = data.chunks(100).flat_map(Md5::digest).collect();
-        let etag = composite(&md5s);
-        assert!(etag.ends_with("-3"));
-        for step in [1, 99, 100, 101, 251] {
-            let mut check = Check::new(Digest::Parts(100, etag.clone())).unwrap();
-            data.chunks(step).for_each(|chunk| check.add(chunk));
-            assert!(check.holds(), "in steps of {step}");
-        }
-        let mut check = Check::new(Digest::Parts(100, etag)).unwrap();
-        check.add(&data[1..]);
-        assert!(!check.holds());
     }
 }

@@ -1,8 +1,9 @@
 //! Multipart uploads: parts are sent in parallel, and a dropped upload is aborted.
 
+use super::checksum::{Digest, composite};
 use super::condition::Condition;
 use super::failure::Failure;
-use super::object_metadata::{self, Headers, composite};
+use super::object_metadata::{self, Headers};
 use super::retry::RequestTime;
 use super::shared::Shared;
 use aws_sdk_s3::primitives::ByteStream;
@@ -284,8 +285,8 @@ pub(super) async fn restate(
     let part = shared.part_size as u64;
     let step = part * COPIED.div_ceil(part);
     let digest = match checked {
-        true => object_metadata::Digest::Parts(step, String::new()),
-        false => object_metadata::Digest::Unknown,
+        true => Digest::Parts(step, String::new()),
+        false => Digest::Unknown,
     };
     let headers = Headers::new(options, true, &digest)?;
     let mut upload = Upload::create(shared, key, options, headers).await?;
