@@ -33,10 +33,12 @@ const MAX_PEM: u64 = 16 << 20;
 /// Which checksums to use.
 #[derive(Clone, Copy)]
 pub(super) struct Checks {
-    /// Send CRC32 headers and check the server's checksums, instead of Content-MD5.
+    /// Send the CRC-32 of what is uploaded.
     pub crc: bool,
-    /// Compare what was read with MD5 etags, and send Content-MD5 (unless `crc`).
+    /// Send Content-MD5, and check what is read by its MD5 where one is known.
     pub md5: bool,
+    /// Check what is read, and keep with objects what that takes.
+    pub read: bool,
 }
 
 /// A client and what its config implies.
@@ -81,18 +83,10 @@ pub(super) async fn client(config: &Config, args: &OpenArgs) -> Result<Made> {
     let endpoint = config.endpoint_url.as_deref().or(shared.endpoint_url()).map(str::to_owned);
     let amazon = endpoint.as_deref().is_none_or(is_amazon);
     let checks = match config.checksums {
-        Checksums::Auto => Checks { crc: amazon, md5: true },
-        Checksums::Always => Checks { crc: true, md5: true },
-        Checksums::WhenRequired => Checks { crc: false, md5: true },
-        Checksums::Never => Checks { crc: false, md5: false },
-    };
-    let (requests, answers) = match checks.crc {
-        true => {
-            (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported)
-        }
-        false => {
-            (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
-        }
+        Checksums::Auto | Checksums::Always => Checks { crc: true, md5: false, read: true },
+        Checksums::WhenRequired => Checks { crc: false, md5: false, read: true },
+        Checksums::Md5 => Checks { crc: false, md5: true, read: true },
+        Checksums::Never => Checks { crc: false, md5: false, read: false },
     };
     let region = shared.region().cloned().unwrap_or_else(|| Region::from_static(REGION));
     let path_style = match config.addressing {
@@ -104,8 +98,9 @@ pub(super) async fn client(config: &Config, args: &OpenArgs) -> Result<Made> {
     let sdk = aws_sdk_s3::config::Builder::from(&shared)
         .region(region)
         .force_path_style(path_style)
-        .request_checksum_calculation(requests)
-        .response_checksum_validation(answers)
+        // Ours hold over a read on several connections, and go in headers always.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().connect_timeout(connect).build())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -37,9 +37,10 @@ options! {
         pub addressing: Addressing = "auto",
         /// PEM file of certificates to trust beside the system's.
         pub ca_file: Option<PathBuf>,
-        /// How bytes are checked beside their signature: always (CRC32 headers, and what
-        /// the server sends when reading), when_required (Content-MD5, and MD5 etags when
-        /// reading), never; auto: always on Amazon S3, else when_required.
+        /// How bytes are checked beside their signature: auto or always (uploads carry a
+        /// CRC-32, and what is read is checked by the CRC that the server sends),
+        /// when_required (uploads carry none), md5 (Content-MD5, and MD5 etags when reading,
+        /// which is slow), never.
         pub checksums: Checksums = "auto",
         /// Whether the server acts on preconditions of writes; auto: tried out before the
         /// first such write.
@@ -85,6 +86,7 @@ options! {
         Auto = "auto",
         Always = "always",
         WhenRequired = "when_required",
+        Md5 = "md5",
         Never = "never",
     }
 }
@@ -197,6 +199,13 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((config.part_size, config.concurrency), (8 * 1024 * 1024, 4));
+    }
+
+    #[test]
+    fn every_name_of_checksums_is_accepted() {
+        for name in ["auto", "always", "when_required", "md5", "never"] {
+            assert!(config(json!({"bucket_name": "b", "checksums": name})).is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Server-side copies.
 
-use super::checksum::Digest;
+use super::checksum::Kept;
 use super::condition::Condition;
 use super::object_metadata::{self, Headers};
 use super::retry::RequestTime;
@@ -36,14 +36,14 @@ pub(super) async fn copy(
         return Ok(None);
     };
     let length = usize::try_from(size).unwrap_or(usize::MAX);
-    let known = found.etag == etag && found.digest == Digest::Md5(etag.to_owned());
+    let known = found.etag == etag && found.is_plain && shared.checks.read;
     let mut metadata = options.metadata.clone();
     metadata.sort();
     let alike = options.content_type == found.info.content_type && metadata == found.info.metadata;
-    if !known || !alike || !object_metadata::is_plain(options, length, etag) {
+    if !known || !alike || !object_metadata::is_plain(options, length, |own| own == etag) {
         return Ok(None);
     }
-    let headers = Headers::new(options, size == 0, &Digest::Unknown)?;
+    let headers = Headers::new(options, size == 0, &Kept::Nothing)?;
     let (source, kind) = (shared.source(from), object_metadata::content_type(options));
     let answer = shared.calls.send(RequestTime::Long, || {
         let request = shared.client.copy_object().bucket(&shared.bucket).key(to);
@@ -113,8 +113,8 @@ pub(super) async fn join(
         return Ok(None);
     }
     // What readers check by is the size of the parts, which these need not share.
-    let headers = Headers::new(&options, true, &Digest::Unknown)?;
-    let mut upload = Upload::create(shared, to, &options, headers).await?;
+    let headers = Headers::new(&options, true, &Kept::Nothing)?;
+    let mut upload = Upload::of_copies(shared, to, &options, headers).await?;
     let copied = async {
         for Source { key, etag, .. } in &sources {
             upload.copied(key, etag, None).await?;
@@ -144,7 +144,7 @@ impl Writer for Joined {
     async fn finish(self: Box<Self>, _: Trailer) -> Result<ObjectInfo> {
         let condition = Condition::new(&self.shared, &self.key, &self.options).await?;
         match self.upload.complete(&condition).await {
-            Ok((etag, _)) => Ok(object_metadata::written(&self.options, self.size, &etag)),
+            Ok(done) => Ok(object_metadata::written(&self.options, self.size, &done.etag)),
             // It was refused, as by a server that wants parts of one size.
             Err(Error::Other(why)) => Err(Error::Unsupported(why)),
             Err(error) => Err(error),

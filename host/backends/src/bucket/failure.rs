@@ -8,13 +8,15 @@ use storage_contract::types::too_long;
 use storage_store::Error;
 
 /// Error codes that are worth a retry whatever their status. The ones about digests
-/// mean that bytes were damaged on their way to the server.
+/// mean that bytes were damaged on their way to the server; the digests that are sent
+/// are valid ones.
 const PASSING: &[&str] = &[
     "BadDigest",
     "ConditionalRequestConflict",
     "ContentSHA256Mismatch",
     "IncompleteBody",
     "InternalError",
+    "InvalidDigest",
     "OperationAborted",
     "RequestTimeout",
     "ServiceUnavailable",

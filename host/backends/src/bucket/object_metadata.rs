@@ -7,7 +7,7 @@
 //! elsewhere can't show one thing in a listing and another in a stat. Listings
 //! always ask about empty objects: not every server accepts an empty part.
 
-use super::checksum::Digest;
+use super::checksum::{Crc, Digest, Kept, Sent};
 use super::client::Checks;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
@@ -20,6 +20,8 @@ use storage_store::{Error, Metadata, ObjectInfo, PutOptions, Result};
 
 /// The etag to show.
 const ETAG: &str = "storage-etag";
+/// The CRC-32 of the object's bytes.
+const CRC32: &str = "storage-crc32";
 /// The MD5 of the object's bytes.
 const MD5: &str = "storage-md5";
 /// The size in bytes of each part but the last.
@@ -36,6 +38,8 @@ pub(super) struct Found {
     pub info: ObjectInfo,
     /// The server's own etag, without quotes.
     pub etag: String,
+    /// Whether that etag is the MD5 of the bytes, going by its form and the encryption.
+    pub is_plain: bool,
     pub digest: Digest,
 }
 
@@ -60,16 +64,21 @@ pub(super) fn has_more(etag: &str, size: u64) -> bool {
 }
 
 /// Whether an object can be written in one piece and still be listed correctly.
-pub(super) fn is_plain(options: &PutOptions, length: usize, md5: &str) -> bool {
+/// `is_own`: whether this etag is the MD5 of the bytes.
+pub(super) fn is_plain(
+    options: &PutOptions,
+    length: usize,
+    is_own: impl FnOnce(&str) -> bool,
+) -> bool {
     let own = options.metadata.iter().any(|(name, _)| name.starts_with(RESERVED_METADATA));
-    length == 0 || (!own && options.etag.as_deref().is_none_or(|etag| etag == md5))
+    length == 0 || (!own && options.etag.as_deref().is_none_or(is_own))
 }
 
 /// The MD5 of the bytes, if the etag is one and belongs to them. Only hashing the
 /// bytes can tell: decorators may have changed them. Decorators that leave an entry
 /// of their own are known to; JsonStore and plug-ins may leave none.
 pub(super) fn claimed(options: &PutOptions) -> Option<&str> {
-    options.etag.as_deref().filter(|etag| is_md5(etag) && is_plain(options, 1, etag))
+    options.etag.as_deref().filter(|_| is_plain(options, 1, is_md5))
 }
 
 /// Whole seconds, as in headers; some servers list finer times.
@@ -109,7 +118,7 @@ pub(super) struct Headers(pub HashMap<String, String>);
 
 impl Headers {
     /// `own`: whether readers will look at our own entries.
-    pub(super) fn new(options: &PutOptions, own: bool, digest: &Digest) -> Result<Self> {
+    pub(super) fn new(options: &PutOptions, own: bool, kept: &Kept) -> Result<Self> {
         let mut headers = HashMap::new();
         for (name, value) in &options.metadata {
             headers.insert(encode_name(name)?, encode(value));
@@ -117,10 +126,11 @@ impl Headers {
         if let Some(etag) = options.etag.as_deref().filter(|_| own) {
             headers.insert(ETAG.to_owned(), encode(etag));
         }
-        match digest {
-            Digest::Md5(md5) => _ = headers.insert(MD5.to_owned(), md5.clone()),
-            Digest::Parts(size, _) => _ = headers.insert(PART_SIZE.to_owned(), size.to_string()),
-            Digest::Unknown => {}
+        match kept {
+            Kept::Nothing => {}
+            Kept::Crc(crc) => _ = headers.insert(CRC32.to_owned(), crc.text()),
+            Kept::Md5(md5) => _ = headers.insert(MD5.to_owned(), md5.clone()),
+            Kept::PartSize(size) => _ = headers.insert(PART_SIZE.to_owned(), size.to_string()),
         }
         Ok(Self(headers))
     }
@@ -225,6 +235,7 @@ struct Answer<'a> {
     metadata: Option<&'a HashMap<String, String>>,
     /// Encrypted such that its etag is not a digest.
     opaque: bool,
+    sent: Option<Sent>,
 }
 
 pub(super) fn head(answer: &HeadObjectOutput, checks: Checks) -> Found {
@@ -236,6 +247,7 @@ pub(super) fn head(answer: &HeadObjectOutput, checks: Checks) -> Found {
             content_type: answer.content_type(),
             metadata: answer.metadata(),
             opaque: opaque(answer.server_side_encryption(), answer.sse_customer_algorithm()),
+            sent: None,
         },
         checks,
     )
@@ -251,6 +263,8 @@ pub(super) fn get(answer: &GetObjectOutput, size: Option<u64>, checks: Checks) -
             content_type: answer.content_type(),
             metadata: answer.metadata(),
             opaque: opaque(answer.server_side_encryption(), answer.sse_customer_algorithm()),
+            // That of a range is not the object's.
+            sent: Sent::new(answer).filter(|_| answer.content_range().is_none()),
         },
         checks,
     )
@@ -266,19 +280,29 @@ fn found(answer: Answer<'_>, checks: Checks) -> Found {
     let (mut kept, mut metadata) = (HashMap::new(), Metadata::new());
     for (name, value) in answer.metadata.into_iter().flatten() {
         match name.as_str() {
-            ETAG | MD5 | PART_SIZE => _ = kept.insert(name.as_str(), decode(value)),
+            ETAG | CRC32 | MD5 | PART_SIZE => _ = kept.insert(name.as_str(), decode(value)),
             name if name.starts_with(RESERVED_METADATA) && !own => {}
             name => metadata.push((decode_name(name), decode(value))),
         }
     }
     metadata.sort();
     let kept = |name: &str| kept.get(name).filter(|_| own).cloned();
-    let digest = match (kept(MD5), kept(PART_SIZE).and_then(|size| size.parse().ok())) {
-        _ if !checks.md5 => Digest::Unknown,
-        (Some(md5), _) => Digest::Md5(md5),
-        (None, Some(size)) if size > 0 && !answer.opaque => Digest::Parts(size, etag.clone()),
-        _ if is_md5(&etag) && !answer.opaque => Digest::Md5(etag.to_lowercase()),
-        _ => Digest::Unknown,
+    let is_plain = is_md5(&etag) && !answer.opaque;
+    let part_size = kept(PART_SIZE).and_then(|size| size.parse().ok()).filter(|size| *size > 0);
+    let by_md5 = || match (kept(MD5), part_size) {
+        _ if !checks.md5 => None,
+        (Some(md5), _) => Some(Digest::Md5(md5)),
+        (None, Some(size)) if !answer.opaque => Some(Digest::Md5OfParts(size, etag.clone())),
+        _ => is_plain.then(|| Digest::Md5(etag.to_lowercase())),
+    };
+    let by_crc = || match (kept(CRC32).and_then(|text| Crc::crc32(&text)), &answer.sent) {
+        (Some(crc), _) => Digest::Crc(crc),
+        (None, Some(sent)) => sent.digest(answer.size.unwrap_or(0), is_multipart(&etag), part_size),
+        (None, None) => Digest::Unknown,
+    };
+    let digest = match checks.read {
+        true => by_md5().unwrap_or_else(by_crc),
+        false => Digest::Unknown,
     };
     let shown = kept(ETAG).unwrap_or_else(|| etag.clone());
     Found {
@@ -290,6 +314,7 @@ fn found(answer: Answer<'_>, checks: Checks) -> Found {
             metadata,
         },
         etag,
+        is_plain,
         digest,
     }
 }
@@ -298,7 +323,9 @@ fn found(answer: Answer<'_>, checks: Checks) -> Found {
 mod tests {
     use super::*;
 
-    const CHECKS: Checks = Checks { crc: false, md5: true };
+    const BY_CRC: Checks = Checks { crc: true, md5: false, read: true };
+    const BY_MD5: Checks = Checks { crc: false, md5: true, read: true };
+    const UNCHECKED: Checks = Checks { crc: false, md5: false, read: false };
 
     #[test]
     fn values_survive_headers_and_plain_ones_stay_as_they_are() {
@@ -350,7 +377,12 @@ mod tests {
             content_type: Some(NO_TYPE),
             metadata: Some(metadata),
             opaque: false,
+            sent: None,
         }
+    }
+
+    fn sent(text: &str) -> Option<Sent> {
+        Sent::new(&GetObjectOutput::builder().checksum_crc32(text).build())
     }
 
     #[test]
@@ -359,18 +391,50 @@ mod tests {
         let kept = kept.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let pair = |n: &str, v: &str| (n.to_owned(), v.to_owned());
 
-        let own = found(answer("\"abc-1\"", &kept), CHECKS);
+        let own = found(answer("\"abc-1\"", &kept), BY_MD5);
         assert_eq!((own.info.etag.as_deref(), own.etag.as_str()), (Some("own"), "abc-1"));
         assert_eq!(own.info.metadata, [pair("colour", "red"), pair("storage-size", "9")]);
         assert_eq!((own.digest, own.info.content_type), (Digest::Md5("d5".to_owned()), None));
 
         let md5 = "900150983cd24fb0d6963f7d28e17f72";
-        let copied = found(answer(md5, &kept), CHECKS);
+        let copied = found(answer(md5, &kept), BY_MD5);
         assert_eq!(copied.info.etag.as_deref(), Some(md5));
         assert_eq!(copied.info.metadata, [pair("colour", "red")]);
         assert_eq!(copied.digest, Digest::Md5(md5.to_owned()));
 
-        let opaque = found(Answer { opaque: true, ..answer(md5, &HashMap::new()) }, CHECKS);
+        let opaque = found(Answer { opaque: true, ..answer(md5, &HashMap::new()) }, BY_MD5);
         assert_eq!(opaque.digest, Digest::Unknown);
+    }
+
+    #[test]
+    fn bytes_are_checked_by_the_crc_and_by_md5_where_that_is_asked_for() {
+        let (none, md5) = (HashMap::new(), "900150983cd24fb0d6963f7d28e17f72");
+        let kept = |name: &str, value: &str| HashMap::from([(name.to_owned(), value.to_owned())]);
+        let (crc, own) = (kept(CRC32, "NSRBwg=="), kept(MD5, "d5"));
+        let parts = kept(PART_SIZE, "4");
+        let of_crc = |text: &str| Digest::Crc(Crc::crc32(text).unwrap());
+        let of_parts = Digest::CrcOfParts(4, Crc::crc32("y/Q5Jg==").unwrap());
+        let by_parts = Digest::Md5OfParts(4, "abc-2".to_owned());
+        let (by_etag, by_own) = (Digest::Md5(md5.to_owned()), Digest::Md5("d5".to_owned()));
+        for (etag, metadata, text, by_crc, by_md5) in [
+            (md5, &none, "", Digest::Unknown, by_etag.clone()),
+            (md5, &none, "y/Q5Jg==", of_crc("y/Q5Jg=="), by_etag.clone()),
+            // What is kept is another object's, where the etag is the MD5 of the bytes.
+            (md5, &crc, "y/Q5Jg==", of_crc("y/Q5Jg=="), by_etag),
+            ("abc-1", &crc, "", of_crc("NSRBwg=="), of_crc("NSRBwg==")),
+            ("abc-1", &crc, "y/Q5Jg==", of_crc("NSRBwg=="), of_crc("NSRBwg==")),
+            ("abc-1", &own, "", Digest::Unknown, by_own),
+            ("abc-2", &parts, "y/Q5Jg==-2", of_parts, by_parts.clone()),
+            ("abc-2", &parts, "y/Q5Jg==", Digest::Unknown, by_parts),
+            ("abc-2", &none, "y/Q5Jg==-2", Digest::Unknown, Digest::Unknown),
+        ] {
+            let digest = |checks| {
+                let answer = Answer { sent: sent(text), ..answer(etag, metadata) };
+                found(answer, checks).digest
+            };
+            assert_eq!(digest(BY_CRC), by_crc, "{etag} {metadata:?} {text}");
+            assert_eq!(digest(BY_MD5), by_md5, "{etag} {metadata:?} {text}");
+            assert_eq!(digest(UNCHECKED), Digest::Unknown);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Trials use keys that the store neither lists nor accepts from its users, and
 //! remove their objects whatever the outcome.
 
-use super::checksum::Digest;
+use super::checksum::Kept;
 use super::condition::Condition;
 use super::condition_support::Verdict;
 use super::failure::Failure;
@@ -15,7 +15,7 @@ use super::upload::Upload;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{ChecksumAlgorithm, EncodingType};
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use std::sync::Arc;
@@ -127,8 +127,8 @@ async fn refused_at_once(shared: &Shared, key: &str) -> Result<Verdict> {
 async fn refused_in_parts(shared: &Arc<Shared>, key: &str) -> Result<Verdict> {
     let upload = upload(shared, key, Bytes::from_static(b"probe")).await?;
     let answer = upload.complete(&Condition::Match(NEVER.to_owned())).await;
-    if let Ok((_, composite)) = answer {
-        shared.learn(composite);
+    if let Ok(done) = &answer {
+        shared.learn(done.composite);
     }
     verdict(answer.map(drop))
 }
@@ -179,7 +179,7 @@ async fn raced_in_parts(shared: &Arc<Shared>, key: &str) -> Result<Verdict> {
         let mut winners = Vec::new();
         for answer in join_all(ends).await {
             match answer {
-                Ok((etag, _)) => winners.push(etag),
+                Ok(done) => winners.push(done.etag),
                 Err(Error::AlreadyExists | Error::PreconditionFailed | Error::NotFound) => {}
                 Err(error) => return Err(error),
             }
@@ -202,13 +202,17 @@ fn put(
     let (none, matching) = condition.headers();
     let request = shared.client.put_object().bucket(&shared.bucket).key(key);
     let request = request.set_if_none_match(none).set_if_match(matching);
-    request.body(ByteStream::from(data.to_vec())).send()
+    // A bucket with object locks refuses uploads without any.
+    let (md5, crc32) = (shared.content_md5(data), shared.crc32(data));
+    let algorithm = crc32.as_ref().map(|_| ChecksumAlgorithm::Crc32);
+    let request = request.set_checksum_crc32(crc32).set_checksum_algorithm(algorithm);
+    request.set_content_md5(md5).body(ByteStream::from(data.to_vec())).send()
 }
 
 /// Starts an upload and sends its only part.
 async fn upload(shared: &Arc<Shared>, key: &str, data: Bytes) -> Result<Upload> {
     let options = PutOptions::default();
-    let headers = Headers::new(&options, true, &Digest::Unknown)?;
+    let headers = Headers::new(&options, true, &Kept::Nothing)?;
     let mut upload = Upload::create(shared, key, &options, headers).await?;
     upload.part(data).await?;
     upload.gather().await?;

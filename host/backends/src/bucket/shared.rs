@@ -1,11 +1,13 @@
 //! State that the store shares with its readers and writers.
 
+use super::checksum::{Crc, Kept};
 use super::client::Checks;
 use super::condition_support::ConditionSupport;
 use super::object_metadata::{self, Found};
 use super::retry::{Calls, RequestTime};
 use super::trial_key;
 use aws_sdk_s3::Client;
+use md5::{Digest as _, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use std::sync::atomic::AtomicBool;
 use storage_store::{Error, Result, check_key, key_too_long};
@@ -103,9 +105,24 @@ impl Shared {
         answer.await.map(drop).map_err(|f| f.error(&self.at(key)))
     }
 
-    pub(super) fn content_md5(&self, md5: [u8; 16]) -> Option<String> {
-        let wanted = self.checks.md5 && !self.checks.crc;
-        wanted.then(|| base64_simd::STANDARD.encode_to_string(md5))
+    /// The checksum to send with these bytes.
+    pub(super) fn crc32(&self, data: &[u8]) -> Option<String> {
+        self.checks.crc.then(|| Crc::of(data).text())
+    }
+
+    /// The MD5 to send with these bytes.
+    pub(super) fn content_md5(&self, data: &[u8]) -> Option<String> {
+        let wanted = self.checks.md5;
+        wanted.then(|| base64_simd::STANDARD.encode_to_string(Md5::digest(data)))
+    }
+
+    /// What to keep with an object of these bytes.
+    pub(super) fn kept(&self, data: &[u8]) -> Kept {
+        match self.checks {
+            Checks { md5: true, .. } => Kept::Md5(hex::encode(Md5::digest(data))),
+            Checks { read: true, .. } => Kept::Crc(Crc::of(data)),
+            _ => Kept::Nothing,
+        }
     }
 
     /// The error for a conditional write whose answer was lost.

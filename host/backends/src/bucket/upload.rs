@@ -1,13 +1,13 @@
 //! Multipart uploads: parts are sent in parallel, and a dropped upload is aborted.
 
-use super::checksum::{Digest, composite};
+use super::checksum::{Crc, Kept, composite};
 use super::condition::Condition;
 use super::failure::Failure;
 use super::object_metadata::{self, Headers};
 use super::retry::RequestTime;
 use super::shared::Shared;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use std::sync::Arc;
@@ -27,6 +27,18 @@ struct Part {
     number: i32,
     etag: String,
     md5: [u8; 16],
+    /// The checksum and the number of the bytes, if they were sent from here.
+    sent: Option<(Crc, u64)>,
+}
+
+/// An object that was published.
+pub(super) struct Published {
+    /// The server's etag.
+    pub(super) etag: String,
+    /// Whether that is the MD5 of the parts' MD5s.
+    pub(super) composite: bool,
+    /// The checksum of all bytes, if it is known.
+    pub(super) crc: Option<Crc>,
 }
 
 /// A multipart upload in progress; dropping it aborts it.
@@ -38,14 +50,38 @@ pub(super) struct Upload {
     parts: Vec<Part>,
     sending: JoinSet<Result<Part>>,
     next: i32,
+    /// Whether parts are sent, and listed at the end, with their checksums.
+    crc: bool,
 }
 
 impl Upload {
+    /// An upload whose parts come from here.
     pub(super) async fn create(
         shared: &Arc<Shared>,
         key: &str,
         options: &PutOptions,
         headers: Headers,
+    ) -> Result<Self> {
+        Self::begin(shared, key, options, headers, shared.checks.crc).await
+    }
+
+    /// An upload whose parts the server copies. It has no checksums: they must be listed at
+    /// the end, and not every server says what they are.
+    pub(super) async fn of_copies(
+        shared: &Arc<Shared>,
+        key: &str,
+        options: &PutOptions,
+        headers: Headers,
+    ) -> Result<Self> {
+        Self::begin(shared, key, options, headers, false).await
+    }
+
+    async fn begin(
+        shared: &Arc<Shared>,
+        key: &str,
+        options: &PutOptions,
+        headers: Headers,
+        crc: bool,
     ) -> Result<Self> {
         let (shared, key) = (shared.clone(), key.to_owned());
         let kind = object_metadata::content_type(options);
@@ -58,6 +94,8 @@ impl Upload {
             let answer = shared.calls.send(RequestTime::Normal, || {
                 let request = shared.client.create_multipart_upload().bucket(&shared.bucket);
                 let request = request.key(&key).content_type(&kind);
+                let algorithm = crc.then_some(ChecksumAlgorithm::Crc32);
+                let request = request.set_checksum_algorithm(algorithm);
                 request.set_metadata(Some(headers.0.clone())).send()
             });
             let id = match answer.await {
@@ -71,7 +109,7 @@ impl Upload {
                 Error::Other(format!("{}: the server gave no upload id", shared.at(&key)))
             })?;
             let (parts, sending) = (Vec::new(), JoinSet::new());
-            Ok(Self { shared, key, id: Some(id), parts, sending, next: 1 })
+            Ok(Self { shared, key, id: Some(id), parts, sending, next: 1, crc })
         };
         tasks.spawn(async move { drop(hand.send(create.await)) });
         created.await.map_err(|_| Error::Unavailable("the upload was ended".to_owned()))?
@@ -121,18 +159,29 @@ impl Upload {
         let number = self.number()?;
         self.room().await?;
         let (shared, key, id) = (self.shared.clone(), self.key.clone(), self.id());
+        let with_crc = self.crc;
         self.sending.spawn(async move {
-            let md5: [u8; 16] = Md5::digest(&data).into();
-            let content_md5 = shared.content_md5(md5);
+            let content_md5 = shared.content_md5(&data);
+            let checks = shared.checks;
+            let crc = (checks.read && !checks.md5).then(|| Crc::of(&data));
+            let crc32 = crc.filter(|_| with_crc).map(Crc::text);
+            let algorithm = crc32.as_ref().map(|_| ChecksumAlgorithm::Crc32);
             let answer = shared.calls.send(RequestTime::Upload(data.len()), || {
                 let request = shared.client.upload_part().bucket(&shared.bucket).key(&key);
                 let request = request.upload_id(&id).part_number(number);
                 let request = request.set_content_md5(content_md5.clone());
+                let request = request.set_checksum_crc32(crc32.clone());
+                let request = request.set_checksum_algorithm(algorithm.clone());
                 request.body(ByteStream::from(data.clone())).send()
             });
             let answer = answer.await.map_err(|f| f.error(&shared.at(&key)))?;
             let etag = answer.e_tag().unwrap_or_default().to_owned();
-            Ok(Part { number, etag, md5 })
+            let md5 = match checks.md5 {
+                true => Md5::digest(&data).into(),
+                false => md5_in(&etag),
+            };
+            let sent = crc.map(|crc| (crc, data.len() as u64));
+            Ok(Part { number, etag, md5, sent })
         });
         Ok(())
     }
@@ -182,9 +231,7 @@ impl Upload {
                 // It does not act on the condition.
                 return Err(Error::PreconditionFailed);
             }
-            let mut md5 = [0; 16];
-            let _ = hex::decode_to_slice(is, &mut md5);
-            Ok(Part { number, etag: copied.to_owned(), md5 })
+            Ok(Part { number, etag: copied.to_owned(), md5: md5_in(copied), sent: None })
         });
         Ok(())
     }
@@ -198,9 +245,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Publishes the object. Returns the server's etag, and whether it is the MD5
-    /// of the parts' MD5s.
-    pub(super) async fn complete(mut self, condition: &Condition) -> Result<(String, bool)> {
+    /// Publishes the object.
+    pub(super) async fn complete(mut self, condition: &Condition) -> Result<Published> {
         self.gather().await?;
         let md5s: Vec<u8> = self.parts.iter().flat_map(|part| part.md5).collect();
         let expected = composite(&md5s);
@@ -209,12 +255,17 @@ impl Upload {
             Err(failure) => self.judge(condition, &expected, failure).await?,
         };
         self.id = None;
-        Ok((etag.clone(), etag == expected))
+        let sent = self.parts.iter().map(|part| part.sent).collect::<Option<Vec<_>>>();
+        let sent = sent.into_iter().flatten();
+        let sum = sent.reduce(|(sum, all), (next, length)| (sum.and(next, length), all + length));
+        Ok(Published { composite: etag == expected, etag, crc: sum.map(|(sum, _)| sum) })
     }
 
     async fn publish(&self, condition: &Condition) -> Result<String, Failure> {
         let parts = self.parts.iter().map(|part| {
-            CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build()
+            let crc32 = part.sent.filter(|_| self.crc).map(|(crc, _)| crc.text());
+            let listed = CompletedPart::builder().part_number(part.number).e_tag(&part.etag);
+            listed.set_checksum_crc32(crc32).build()
         });
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let (shared, id) = (&self.shared, self.id());
@@ -272,6 +323,19 @@ impl Drop for Upload {
     }
 }
 
+/// The MD5 that an etag of the server's holds, or zeros.
+fn md5_in(etag: &str) -> [u8; 16] {
+    let mut md5 = [0; 16];
+    let _ = hex::decode_to_slice(object_metadata::unquoted(etag), &mut md5);
+    md5
+}
+
+/// The size of the parts that an object is copied in.
+pub(super) fn copied_size(shared: &Shared) -> u64 {
+    let part = shared.part_size as u64;
+    part * COPIED.div_ceil(part)
+}
+
 /// Replaces the metadata of an object that was just published, by copying it onto
 /// itself. Returns the server's new etag.
 pub(super) async fn restate(
@@ -280,22 +344,16 @@ pub(super) async fn restate(
     options: &PutOptions,
     size: u64,
     etag: &str,
-    checked: bool,
+    kept: &Kept,
 ) -> Result<String> {
-    let part = shared.part_size as u64;
-    let step = part * COPIED.div_ceil(part);
-    let digest = match checked {
-        true => Digest::Parts(step, String::new()),
-        false => Digest::Unknown,
-    };
-    let headers = Headers::new(options, true, &digest)?;
-    let mut upload = Upload::create(shared, key, options, headers).await?;
-    upload.copy(size, step, etag).await?;
+    let headers = Headers::new(options, true, kept)?;
+    let mut upload = Upload::of_copies(shared, key, options, headers).await?;
+    upload.copy(size, copied_size(shared), etag).await?;
     let condition = match shared.conditions.claimed() {
         true => Condition::Match(etag.to_owned()),
         false => Condition::None,
     };
-    upload.complete(&condition).await.map(|(etag, _)| etag)
+    upload.complete(&condition).await.map(|done| done.etag)
 }
 
 impl Shared {

@@ -1,19 +1,21 @@
 //! Writes: small objects in one request, larger ones in parts.
 
-use super::checksum::Digest;
+use super::checksum::Kept;
 use super::condition::Condition;
 use super::object_metadata::{self, Headers};
 use super::retry::RequestTime;
 use super::shared::Shared;
-use super::upload::{Upload, restate};
+use super::upload::{Published, Upload, copied_size, restate};
 use async_trait::async_trait;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumAlgorithm;
 use bytes::{Bytes, BytesMut};
 use md5::{Digest as _, Md5};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use storage_contract::etag::is_md5;
 use storage_store::{Error, ObjectInfo, PutOptions, Result, Trailer, Writer};
 use tokio::time::sleep;
 
@@ -36,29 +38,29 @@ pub(super) async fn small(
         shared,
         key,
         data: &data,
+        crc32: shared.crc32(&data),
         options,
-        headers: Headers::new(options, size == 0, &Digest::Unknown)?,
+        headers: Headers::new(options, size == 0, &Kept::Nothing)?,
         condition: &condition,
     };
     if let Some(etag) = plain.claimed().await? {
         return Ok(object_metadata::written(options, size, &etag));
     }
-    let md5: [u8; 16] = Md5::digest(&data).into();
-    let text = hex::encode(md5);
-    if object_metadata::is_plain(options, data.len(), &text) {
-        let etag = plain.write(md5).await?;
+    // Without an etag, or with one that is no MD5, the MD5 of the bytes is not asked for.
+    let is_own = |etag: &str| is_md5(etag) && hex::encode(Md5::digest(&data)) == etag;
+    if object_metadata::is_plain(options, data.len(), is_own) {
+        let etag = plain.write().await?;
         return Ok(object_metadata::written(options, size, &etag));
     }
     if object_metadata::claimed(options).is_some() {
         shared.claims.store(false, Ordering::Relaxed);
     }
-    let digest = if shared.checks.md5 { Digest::Md5(text) } else { Digest::Unknown };
-    let headers = Headers::new(options, true, &digest)?;
+    let headers = Headers::new(options, true, &shared.kept(&data))?;
     let mut upload = Upload::create(shared, key, options, headers).await?;
     upload.part(data).await?;
-    let (etag, composite) = upload.complete(&condition).await?;
-    shared.learn(composite);
-    Ok(object_metadata::written(options, size, &etag))
+    let done = upload.complete(&condition).await?;
+    shared.learn(done.composite);
+    Ok(object_metadata::written(options, size, &done.etag))
 }
 
 /// An object written in one request, with nothing beyond bytes and plain headers.
@@ -66,17 +68,21 @@ struct Plain<'a> {
     shared: &'a Shared,
     key: &'a str,
     data: &'a Bytes,
+    /// Their checksum, if it is sent.
+    crc32: Option<String>,
     options: &'a PutOptions,
     headers: Headers,
     condition: &'a Condition,
 }
 
 impl Plain<'_> {
-    async fn send(&self, md5: [u8; 16]) -> Result<String, SdkError<PutObjectError>> {
+    async fn send(&self, md5: Option<String>) -> Result<String, SdkError<PutObjectError>> {
         let (none, matching) = self.condition.headers();
         let request = self.shared.client.put_object().bucket(&self.shared.bucket).key(self.key);
         let request = request.content_type(object_metadata::content_type(self.options));
-        let request = request.set_content_md5(self.shared.content_md5(md5));
+        let request = request.set_content_md5(md5).set_checksum_crc32(self.crc32.clone());
+        let algorithm = self.crc32.as_ref().map(|_| ChecksumAlgorithm::Crc32);
+        let request = request.set_checksum_algorithm(algorithm);
         let request = request.set_metadata(Some(self.headers.0.clone()));
         let request = request.set_if_none_match(none).set_if_match(matching);
         let answer = request.body(ByteStream::from(self.data.clone())).send().await?;
@@ -88,7 +94,7 @@ impl Plain<'_> {
     }
 
     /// Writes the object assuming that its etag is the MD5 of its bytes. It usually
-    /// is, and the server verifies it anyway; hashing here would take as long as
+    /// is, and the server's answer tells; hashing here would take as long as
     /// sending. `None` if the assumption was not confirmed: then write the object
     /// again, whatever is there now.
     async fn claimed(&self) -> Result<Option<String>> {
@@ -102,6 +108,8 @@ impl Plain<'_> {
         else {
             return Ok(None);
         };
+        let md5 = base64_simd::STANDARD.encode_to_string(md5);
+        let md5 = Some(md5).filter(|_| self.shared.checks.md5);
         match calls.once(self.takes(), self.send(md5)).await {
             Ok(etag) => Ok(Some(etag).filter(|etag| etag == claimed)),
             Err(failure) if WRONG_DIGEST.contains(&failure.code.as_str()) => Ok(None),
@@ -113,9 +121,10 @@ impl Plain<'_> {
         }
     }
 
-    /// Writes the object; `md5` is the digest of its bytes.
-    async fn write(&self, md5: [u8; 16]) -> Result<String> {
-        let failure = match self.shared.calls.send(self.takes(), || self.send(md5)).await {
+    async fn write(&self) -> Result<String> {
+        let md5 = self.shared.content_md5(self.data);
+        let sent = self.shared.calls.send(self.takes(), || self.send(md5.clone()));
+        let failure = match sent.await {
             Ok(etag) => return Ok(etag),
             Err(failure) => failure,
         };
@@ -124,7 +133,7 @@ impl Plain<'_> {
             && matches!(failure.status, Some(404 | 412))
             && !matches!(self.condition, Condition::None)
             && let Ok(found) = self.shared.head(self.key).await
-            && found.etag == hex::encode(md5)
+            && found.etag == hex::encode(Md5::digest(self.data))
         {
             return Err(self.shared.unsure(self.key));
         }
@@ -156,7 +165,7 @@ impl BucketWriter {
         if matches!(condition, Condition::Absent) && shared.exists(&key).await? {
             return Err(Error::AlreadyExists);
         }
-        Headers::new(&options, true, &Digest::Unknown)?;
+        Headers::new(&options, true, &Kept::Nothing)?;
         let held = BytesMut::new();
         Ok(Self { shared, key, options, held, upload: None, size: 0, broken: false })
     }
@@ -176,8 +185,7 @@ impl BucketWriter {
 
     async fn send(&mut self) -> Result<()> {
         if self.upload.is_none() {
-            let digest = self.digest();
-            let headers = Headers::new(&self.options, true, &digest)?;
+            let headers = Headers::new(&self.options, true, &self.kept())?;
             let upload = Upload::create(&self.shared, &self.key, &self.options, headers).await?;
             self.upload = Some(upload);
         }
@@ -188,11 +196,12 @@ impl BucketWriter {
         }
     }
 
-    /// The digest that readers can check the whole object with.
-    fn digest(&self) -> Digest {
-        match self.shared.checks.md5 && self.shared.composite.load(Ordering::Relaxed) {
-            true => Digest::Parts(self.shared.part_size as u64, String::new()),
-            false => Digest::Unknown,
+    /// What tells readers how to check the whole object.
+    fn kept(&self) -> Kept {
+        let (checks, size) = (self.shared.checks, self.shared.part_size as u64);
+        match checks.crc || (checks.md5 && self.shared.composite.load(Ordering::Relaxed)) {
+            true => Kept::PartSize(size),
+            false => Kept::Nothing,
         }
     }
 
@@ -204,10 +213,10 @@ impl BucketWriter {
             let data = self.held.split().freeze();
             return small(&self.shared, &self.key, data, &self.options).await;
         };
-        let marked = self.digest() != Digest::Unknown;
+        let marked = self.shared.checks.md5 && self.kept() != Kept::Nothing;
         upload.part(self.held.split().freeze()).await?;
         let condition = Condition::new(&self.shared, &self.key, &self.options).await?;
-        let (etag, composite) = upload.complete(&condition).await?;
+        let Published { etag, composite, crc } = upload.complete(&condition).await?;
         self.shared.learn(composite);
         let wrong_etag = begun.etag.is_some() && begun.etag != self.options.etag;
         let wrong_check = marked && !composite;
@@ -215,9 +224,13 @@ impl BucketWriter {
             // A late etag alone is no reason to copy the object.
             return Ok(object_metadata::written(&begun, self.size, &etag));
         }
-        let checked = marked && composite;
+        let kept = match crc {
+            Some(crc) => Kept::Crc(crc),
+            None if marked && composite => Kept::PartSize(copied_size(&self.shared)),
+            None => Kept::Nothing,
+        };
         let restated =
-            restate(&self.shared, &self.key, &self.options, self.size, &etag, checked).await;
+            restate(&self.shared, &self.key, &self.options, self.size, &etag, &kept).await;
         match restated {
             Ok(etag) => Ok(object_metadata::written(&self.options, self.size, &etag)),
             Err(error) => {
