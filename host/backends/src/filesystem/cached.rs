@@ -29,6 +29,10 @@ pub(super) fn get(
     if !root.is_local() || root.homes(key).ok()? == Homes::Odd {
         return None;
     }
+    // Metadata that no attribute had room for would have to be looked for.
+    if root.sidecar().ok().and_then(|sidecar| sidecar.metadata().ok()?).is_some() {
+        return None;
+    }
     let file = path::open_cached(root.dir(), key, OFlags::RDONLY | OFlags::NONBLOCK).ok()?;
     let stat = rustix::fs::fstat(&file).ok()?;
     let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MOST)?;
@@ -46,10 +50,14 @@ pub(super) fn get(
             return None;
         }
     }
-    // Its bytes are in memory, so that its attributes are, too, or soon would be.
+    // ext4 may keep the attribute in a block of its own. Where the bytes are in memory, it
+    // is, too, unless another program read them.
     let info = metadata::load(root.sidecar().ok(), key, file.as_fd(), &stat).ok()?;
     if version(&rustix::fs::fstat(&file).ok()?) != version(&stat) {
         return None;
     }
     Some(options.check(&info).and(range.map(|_| (info, bytes.into()))))
 }
+
+#[cfg(test)]
+mod tests;
