@@ -111,7 +111,12 @@ impl Plain<'_> {
         let md5 = base64_simd::STANDARD.encode_to_string(md5);
         let md5 = Some(md5).filter(|_| self.shared.checks.md5);
         match calls.once(self.takes(), self.send(md5)).await {
-            Ok(etag) => Ok(Some(etag).filter(|etag| etag == claimed)),
+            Ok(etag) if etag == claimed => Ok(Some(etag)),
+            Ok(_) => {
+                // Its etags may be no MD5s at all.
+                self.shared.claims.store(false, Ordering::Relaxed);
+                Ok(None)
+            }
             Err(failure) if WRONG_DIGEST.contains(&failure.code.as_str()) => Ok(None),
             Err(failure) if failure.passing && !calls.deadline().is_zero() => {
                 sleep(failure.retry_after.unwrap_or_default().min(calls.deadline())).await;
