@@ -393,6 +393,7 @@ impl StoreFactory {
             }
         };
         let nodes = decorators.iter().map(node).collect();
+        let is_plugin = plugin.is_some();
         let chain = match plugin {
             None => {
                 let observer = self.observer(&decorators);
@@ -404,8 +405,8 @@ impl StoreFactory {
             }
         };
         let chain = chain.map_err(|error| match error {
-            // It names the store of the chain whose config is wrong.
-            Error::InvalidConfig(_) => anyhow::Error::new(error),
+            // Our own decorators name the store of the chain whose config is wrong.
+            Error::InvalidConfig(_) if !is_plugin => anyhow::Error::new(error),
             _ => anyhow::Error::new(error).context(title(def)),
         })?;
         let lease = self.all.add(identity, None, Arc::new(chain));

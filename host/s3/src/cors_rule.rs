@@ -26,7 +26,7 @@ options! {
         /// Response headers that the page may read.
         pub expose: Vec<String> = [],
         /// How many seconds a browser may cache a preflight.
-        #[schema(minimum: 0)]
+        #[schema(minimum: 0, maximum: 4294967295)]
         pub max_age: Option<u32>,
     }
 }

@@ -14,7 +14,7 @@ pub const MAX_VALUE: usize = 64 * 1024;
 /// The most bytes of all names and values of one [`Namespace`] together: what a store
 /// remembers must not grow with the number of its objects, and one that remembers much
 /// must not take the room of another. Twice what a CachingStore needs, which needs most.
-pub const MAX_SCOPE: usize = 32 * 1024 * 1024;
+pub const MAX_NAMESPACE: usize = 32 * 1024 * 1024;
 
 /// How long to wait for a lock. Longer than any sane single fetch: the waiter
 /// is about to make the same fetch.
@@ -33,7 +33,7 @@ pub type Namespace = u128;
 pub struct Coordinator {
     locks: Arc<Locks>,
     values: Arc<Mutex<Values>>,
-    scopes: Arc<HashMap<String, Namespace>>,
+    namespaces: Arc<HashMap<String, Namespace>>,
 }
 
 /// The locks, and in tests whether they are lost.
@@ -45,13 +45,13 @@ struct Locks(
 
 #[derive(Default)]
 struct Values {
-    scopes: HashMap<Namespace, Scoped>,
+    namespaces: HashMap<Namespace, Scoped>,
     /// Scopes of caches whose index holds nothing good.
     doubtful: HashSet<Namespace>,
     version: u64,
 }
 
-/// The values of one scope, with their versions.
+/// The values of one namespace, with their versions.
 #[derive(Default)]
 struct Scoped {
     values: HashMap<String, (Vec<u8>, u64)>,
@@ -60,9 +60,9 @@ struct Scoped {
 }
 
 impl Values {
-    fn distrust(&mut self, scope: Namespace) {
-        let Self { scopes, version, .. } = self;
-        let Some(Scoped { values, .. }) = scopes.get_mut(&scope) else { return };
+    fn distrust(&mut self, namespace: Namespace) {
+        let Self { namespaces, version, .. } = self;
+        let Some(Scoped { values, .. }) = namespaces.get_mut(&namespace) else { return };
         for (name, (value, number)) in values {
             if caching::is_index(name) {
                 caching::doubt(value);
@@ -103,10 +103,10 @@ impl Drop for Guard {
 }
 
 impl Coordinator {
-    /// The same coordinator, with these stores' values in their own scopes.
+    /// The same coordinator, with these stores' values in their own namespaces.
     #[must_use]
-    pub fn scoped(&self, scopes: HashMap<String, Namespace>) -> Self {
-        Self { scopes: Arc::new(scopes), ..self.clone() }
+    pub fn scoped(&self, namespaces: HashMap<String, Namespace>) -> Self {
+        Self { namespaces: Arc::new(namespaces), ..self.clone() }
     }
 
     /// A coordinator with the same locks and no values.
@@ -115,11 +115,11 @@ impl Coordinator {
         Self { locks: self.locks.clone(), ..Self::default() }
     }
 
-    /// Removes every value of a scope.
-    pub fn forget(&self, scope: Namespace) {
+    /// Removes every value of a namespace.
+    pub fn forget(&self, namespace: Namespace) {
         let mut values = self.values();
-        values.doubtful.remove(&scope);
-        values.scopes.remove(&scope);
+        values.doubtful.remove(&namespace);
+        values.namespaces.remove(&namespace);
     }
 
     /// Waits for the named lock and takes it; `Unavailable` after 60 seconds.
@@ -140,11 +140,11 @@ impl Coordinator {
     /// The named value and its version. Fails if that can't be told, which the memory of
     /// this process always can; callers treat a failure as `Unavailable`.
     pub fn load(&self, name: &str) -> Result<Option<(Vec<u8>, u64)>> {
-        let (scope, values) = (self.scope(name), self.values());
+        let (namespace, values) = (self.namespace(name), self.values());
         if caching::is_doubt(name) {
-            return Ok(values.doubtful.contains(&scope).then(|| (Vec::new(), 1)));
+            return Ok(values.doubtful.contains(&namespace).then(|| (Vec::new(), 1)));
         }
-        Ok(values.scopes.get(&scope).and_then(|scoped| scoped.values.get(name)).cloned())
+        Ok(values.namespaces.get(&namespace).and_then(|scoped| scoped.values.get(name)).cloned())
     }
 
     /// Loses every lock, also those taken later, or no longer does.
@@ -153,43 +153,43 @@ impl Coordinator {
         self.locks.1.store(lost, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Whether others may now change, past it, the objects that the cache of this scope
+    /// Whether others may now change, past it, the objects that the cache of this namespace
     /// holds copies of. From the first change of this on, the cache compares each copy
     /// with its main store before it uses it.
-    pub fn doubt(&self, scope: Namespace, doubtful: bool) {
+    pub fn doubt(&self, namespace: Namespace, doubtful: bool) {
         let mut values = self.values();
         let changed = match doubtful {
-            true => values.doubtful.insert(scope),
-            false => values.doubtful.remove(&scope),
+            true => values.doubtful.insert(namespace),
+            false => values.doubtful.remove(&namespace),
         };
         if changed {
-            values.distrust(scope);
+            values.distrust(namespace);
         }
     }
 
     /// Others have changed objects of this cache past it: it compares each copy with its
     /// main store before it uses it.
-    pub fn distrust(&self, scope: Namespace) {
-        self.values().distrust(scope);
+    pub fn distrust(&self, namespace: Namespace) {
+        self.values().distrust(namespace);
     }
 
     /// Sets or removes the value if its version is `expected` (0: absent).
     /// Returns the new version; `PreconditionFailed` for another version,
-    /// `LimitExceeded` for a value over [`MAX_VALUE`] or a scope over [`MAX_SCOPE`].
+    /// `LimitExceeded` for a value over [`MAX_VALUE`] or a namespace over [`MAX_NAMESPACE`].
     pub fn compare_and_set(
         &self,
         name: &str,
         expected: u64,
         mut value: Option<Vec<u8>>,
     ) -> Result<u64> {
-        let scope = self.scope(name);
+        let namespace = self.namespace(name);
         let mut values = self.values();
-        let doubtful = values.doubtful.contains(&scope) && caching::is_index(name);
+        let doubtful = values.doubtful.contains(&namespace) && caching::is_index(name);
         if let Some(value) = value.as_mut().filter(|_| doubtful) {
             caching::doubt(value);
         }
-        let Values { scopes, version, .. } = &mut *values;
-        let scoped = scopes.entry(scope).or_default();
+        let Values { namespaces, version, .. } = &mut *values;
+        let scoped = namespaces.entry(namespace).or_default();
         let current = scoped.values.get(name);
         if current.map_or(0, |(_, version)| *version) != expected {
             return Err(Error::PreconditionFailed);
@@ -203,9 +203,9 @@ impl Coordinator {
             )));
         }
         let bytes = scoped.bytes - before + after;
-        if bytes > MAX_SCOPE && after > before {
+        if bytes > MAX_NAMESPACE && after > before {
             return Err(Error::LimitExceeded(format!(
-                "a store's shared values have at most {MAX_SCOPE} bytes"
+                "a store's shared values have at most {MAX_NAMESPACE} bytes"
             )));
         }
         scoped.bytes = bytes;
@@ -217,11 +217,14 @@ impl Coordinator {
         Ok(*version)
     }
 
-    /// The scope of the store that a name begins with.
-    fn scope(&self, name: &str) -> Namespace {
+    /// The namespace of the store that a name begins with.
+    fn namespace(&self, name: &str) -> Namespace {
         let owns = |store: &str| name.strip_prefix(store).is_some_and(|rest| rest.starts_with('/'));
-        let owners = self.scopes.iter().filter(|(store, _)| owns(store));
-        owners.max_by_key(|(store, _)| store.len()).map(|(_, scope)| *scope).unwrap_or_default()
+        let owners = self.namespaces.iter().filter(|(store, _)| owns(store));
+        owners
+            .max_by_key(|(store, _)| store.len())
+            .map(|(_, namespace)| *namespace)
+            .unwrap_or_default()
     }
 
     fn values(&self) -> MutexGuard<'_, Values> {
@@ -256,7 +259,7 @@ mod tests {
         assert_eq!(c.load("n"), Ok(Some((b"one".to_vec(), version))));
         c.compare_and_set("n", version, None).unwrap();
         assert_eq!(c.load("n"), Ok(None));
-        assert_eq!(c.values().scopes[&0].bytes, 0);
+        assert_eq!(c.values().namespaces[&0].bytes, 0);
     }
 
     #[test]
@@ -275,11 +278,11 @@ mod tests {
             (0_usize..).find_map(|n| set(n).err().map(|error| (n, error))).unwrap()
         };
         let (values, error) = fill("cache");
-        assert!(values * MAX_VALUE > MAX_SCOPE / 10 * 9, "{values}");
+        assert!(values * MAX_VALUE > MAX_NAMESPACE / 10 * 9, "{values}");
         assert!(matches!(error, Error::LimitExceeded(_)), "{error}");
         c.compare_and_set("mirror/dirty", 0, Some(b"k".to_vec())).unwrap();
         assert_eq!(fill("mirror").0, values);
-        assert!(values * MAX_VALUE <= MAX_SCOPE);
+        assert!(values * MAX_VALUE <= MAX_NAMESPACE);
     }
 
     #[test]
@@ -304,13 +307,13 @@ mod tests {
         c.doubt(1, true);
         c.forget(1);
         assert!(c.load("a/cache/doubt").unwrap().is_none());
-        assert!(c.values().scopes.is_empty());
+        assert!(c.values().namespaces.is_empty());
     }
 
     #[tokio::test]
     async fn a_store_that_replaces_another_shares_its_locks_and_not_its_values() {
         let all = Coordinator::default();
-        let scoped = |scope| all.scoped(HashMap::from([("a/b".to_owned(), scope)]));
+        let scoped = |namespace| all.scoped(HashMap::from([("a/b".to_owned(), namespace)]));
         let (old, new) = (scoped(1), scoped(2));
         let version = old.compare_and_set("a/b/n", 0, Some(b"old".to_vec())).unwrap();
         assert_eq!(new.load("a/b/n"), Ok(None));
@@ -320,7 +323,7 @@ mod tests {
         assert_eq!(old.load("a/b/n"), Ok(None));
         assert!(new.load("a/b/n").unwrap().is_some());
         all.forget(2);
-        assert!(all.values().scopes.is_empty());
+        assert!(all.values().namespaces.is_empty());
         let held = old.lock("a/b/n").await.unwrap();
         let mut waits = std::pin::pin!(new.lock("a/b/n"));
         assert!(futures::poll!(&mut waits).is_pending());

@@ -65,7 +65,7 @@ pub fn duration(value: &Value) -> Result<Duration, String> {
     };
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("{value} is not a duration: write seconds, or 2s (ms, s, m, h)"))
+        .ok_or_else(|| "must be a duration: seconds, or text such as 2s (ms, s, m, h)".to_owned())
 }
 
 /// Splits a number from its unit.

@@ -121,9 +121,11 @@ options! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expose;
 
+/// Any scalar: a store may have a name that YAML reads as something else, such as `on`.
+const STORE_NAME: Schema = Schema::Keywords(r#""type":["string","number","boolean","null"]"#);
+
 impl Property for Expose {
-    const SCHEMA: Schema =
-        Schema::AnyOf(&[Schema::List(&String::SCHEMA), Schema::Map(&String::SCHEMA)]);
+    const SCHEMA: Schema = Schema::AnyOf(&[Schema::List(&STORE_NAME), Schema::Map(&STORE_NAME)]);
 
     fn read(_: &Json) -> Result<Self, String> {
         // The loader reads it, since it reports the place of each name.
@@ -171,7 +173,8 @@ pub struct ServeConfig {
     pub users: Vec<User>,
     /// Where uploads in parts wait.
     pub staging: Option<Staging>,
-    /// The options as they are given, with absolute paths and without secrets.
+    /// The options as they are given, without secrets. The paths of `tls` and `log` are
+    /// absolute.
     pub options: ServeOptions,
 }
 

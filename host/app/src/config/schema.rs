@@ -204,8 +204,10 @@ impl Converter<'_> {
         }
         if let Value::String(text) = &value {
             let read = match format(schema) {
-                Some("bytes") => units::size(text).map(Value::from),
-                Some("duration") => units::duration(&value).map(|time| time.as_secs_f64().into()),
+                Some("bytes") if wanted.contains(&"integer") => units::size(text).map(Value::from),
+                Some("duration") if wanted.contains(&"number") => {
+                    units::duration(&value).map(|time| time.as_secs_f64().into())
+                }
                 _ => Ok(value.clone()),
             };
             match read {

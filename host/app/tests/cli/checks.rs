@@ -100,3 +100,15 @@ fn a_store_that_fails_keeps_no_other_from_being_checked() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && said.contains("last: 1 object"), "{said}");
 }
+
+#[test]
+fn a_store_may_be_exposed_by_a_name_that_yaml_reads_as_something_else() {
+    let here = Here::new();
+    let stores = "stores: {on: {type: MemoryStore}, '12': {type: MemoryStore}}\nmain: on";
+    for (name, is_one) in [("on", true), ("12", true), ("[a]", false), ("{a: b}", false)] {
+        let text = format!("{stores}\nserve: {{expose: {{data: {name}}}}}\n");
+        fs::write(here.path().join("stores.yaml"), text).unwrap();
+        let said = String::from_utf8(here.run(&["check"]).stderr).unwrap();
+        assert_eq!(said.contains("serve.expose"), !is_one, "{name}: {said}");
+    }
+}

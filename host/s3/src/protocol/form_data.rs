@@ -405,7 +405,7 @@ mod tests {
     fn the_boundary_is_one() {
         let found = |text: &str| boundary(text).ok();
         assert_eq!(found("multipart/form-data; boundary=x").as_deref(), Some("x"));
-        assert_eq!(found("Multipart/FormData-Data; Boundary=\"a b;c\"").as_deref(), Some("a b;c"));
+        assert_eq!(found("Multipart/Form-Data; Boundary=\"a b;c\"").as_deref(), Some("a b;c"));
         for wrong in [
             "multipart/form-data",
             "multipart/form-data; boundary=",

@@ -117,7 +117,7 @@ fn the_section_is_checked_like_any_other() -> Result<()> {
         (
             "{component: hostile.wasm, limits: {call_timeout: soon}}",
             store,
-            "limits.call_timeout: \"soon\" is not a duration: write seconds, or 2s",
+            "limits.call_timeout: must be a duration: seconds, or text such as 2s",
         ),
         ("{component: hostile.wasm, limits: {instances: 0}}", store, "must lie between 1 and 1024"),
         (

@@ -37,7 +37,7 @@ pub struct CheckArgs {
     skipped: SkippedArgs,
 }
 
-/// The state of a store.
+/// Whether a store could be reached.
 enum Reach {
     Ready(String),
     /// Its files do not exist yet; the first start creates them.
