@@ -186,6 +186,9 @@ pub type Metadata = Vec<(String, String)>;
 /// The prefix of metadata names that belong to the stores.
 pub const RESERVED_METADATA: &str = "storage-";
 
+/// The metadata entry with a checksum of an object's bytes.
+pub const CHECKSUM: &str = ":checksum";
+
 /// Metadata for a write, and its preconditions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PutOptions {

@@ -13,7 +13,8 @@ use storage_store::trail::{Step, Trail};
 /// that exist only in one factory, such as those in memory.
 pub(crate) fn trails(config: &Config, factory: u64, store: usize, cwd: &Path) -> Vec<Trail> {
     let mut trails = Vec::new();
-    let start = Step { place: String::new(), prefix: String::new(), keys: true, late_copies: false };
+    let start =
+        Step { place: String::new(), prefix: String::new(), keys: true, late_copies: false };
     let mut todo = vec![(store, start, Trail::new())];
     while let Some((index, above, mut trail)) = todo.pop() {
         let Some(def) = config.stores.get(index) else { continue };

@@ -45,29 +45,34 @@ impl Source {
             return Ok(ended.length());
         }
         let mut upload = to.write(key, options).await.map_err(CopyError::Target)?;
-        let late = checksum == Checksum::Always;
         let ended = self.pour(&mut upload, |piece| {
             hear(piece);
-            if late {
+            if checksum != Checksum::AsGiven {
                 crc.update(piece);
             }
         });
         let ended = ended.await?;
         let length = ended.length();
-        let metadata = late.then(|| crc.entry()).into_iter().collect();
+        let is_free = checksum == Checksum::Always
+            || (checksum == Checksum::OfSmall && length <= FREE_METADATA);
+        let metadata = is_free.then(|| crc.entry()).into_iter().collect();
         let trailer = Trailer { metadata, ..Trailer::default() };
         upload.finish_with(ended, trailer).await.map_err(CopyError::Target)?;
         Ok(length)
     }
 }
 
+/// The most bytes of an object whose late metadata costs nothing in a bucket: the least
+/// that S3 takes as a part of an upload.
+pub const FREE_METADATA: u64 = 5 * 1024 * 1024;
+
 /// Whether a CRC-64/NVME of the bytes is written with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
     /// The metadata is written as it is given.
     AsGiven,
-    /// If it is known before the first byte is written.
-    Early,
+    /// For objects of at most [`FREE_METADATA`] bytes.
+    OfSmall,
     /// It is.
     Always,
 }

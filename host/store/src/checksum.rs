@@ -8,9 +8,9 @@
 use crate::object_store::ObjectInfo;
 use base64_simd::STANDARD;
 use crc_fast::{CrcAlgorithm, Digest};
+use storage_contract::etag::is_of_plain;
 
-/// The name of the entry.
-pub const CHECKSUM: &str = ":checksum";
+pub use storage_contract::types::CHECKSUM;
 
 /// The words before the value of a CRC-64/NVME of all bytes.
 const CRC64: &str = "CRC64NVME FULL_OBJECT";
@@ -47,8 +47,11 @@ impl Crc64 {
 
 /// The CRC-64/NVME of an object's bytes, in Base64, if it is known. A store that changes
 /// bytes leaves the entry as it is: it counts only with the number of bytes that the object
-/// has.
+/// has, and not below the decorator that encoded them.
 pub fn crc64(info: &ObjectInfo) -> Option<&str> {
+    if is_of_plain(info) {
+        return None;
+    }
     let (_, text) = info.metadata.iter().find(|(name, _)| name == CHECKSUM)?;
     let (value, length) = text.strip_prefix(CRC64)?.trim_start().split_once(' ')?;
     (length.parse() == Ok(info.size?)).then_some(value)

@@ -101,8 +101,8 @@ fn the_command_line_compares_and_copies_them_by_their_own_bytes() -> Result<()> 
     };
     cli(&["put", "a/k", "data"])?;
     cli(&["copy", "packed:a/", "packed:b/"])?;
-    let packed = md5(&std::fs::read(directory.path().join("objects/b/k"))?);
-    ensure!(cli(&["stat", "packed:b/k"])?["etag"] == packed.as_str());
+    let etag = cli(&["stat", "packed:b/k"])?["etag"].clone();
+    ensure!(etag.as_str().is_some_and(|etag| etag.ends_with("-1")), "{etag} is no MD5");
     let first = cli(&["sync", "packed:", "elsewhere:"])?;
     let again = cli(&["sync", "packed:", "elsewhere:"])?;
     let copied = |report: &serde_json::Value| report["copied"].as_u64().context("a report");

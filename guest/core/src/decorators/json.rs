@@ -19,7 +19,7 @@ use storage_contract::options;
 use storage_contract::options::Options;
 use storage_contract::store::{SharedStore, Store, Writer};
 use storage_contract::types::{
-    Access, Error, Location, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer,
+    Access, CHECKSUM, Error, Location, ObjectInfo, PutOptions, RESERVED_METADATA, Result, Trailer,
     check_write,
 };
 
@@ -59,9 +59,11 @@ fn check_size(size: usize, max_size: u64) -> Result<()> {
     Ok(())
 }
 
-/// Drops the sizes that decorators above stored: they belong to the text sent.
+/// Drops the sizes that decorators above stored, and the checksum: they belong to the text
+/// sent.
 fn forget_sizes(options: &mut PutOptions) {
-    options.metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
+    let is_of_text = |name: &str| name.starts_with(RESERVED_METADATA) || name == CHECKSUM;
+    options.metadata.retain(|(name, _)| !is_of_text(name));
 }
 
 #[deny(clippy::missing_trait_methods)]

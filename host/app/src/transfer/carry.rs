@@ -8,6 +8,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage_contract::RESERVED_METADATA;
+use storage_contract::etag::is_of_plain;
 use storage_store::carry::{Checksum, CopyError};
 use storage_store::checksum::CHECKSUM;
 use storage_store::objects::md5;
@@ -114,12 +115,14 @@ impl Carrier {
         let here = |e| self.from.failure("read", key, e);
         let there = |e| self.to.failure("write", target, e);
         let source = self.from.objects.read(key, ReadOptions::default()).await.map_err(here)?;
-        let options = PutOptions { if_absent, ..self.kept(source.info()) };
+        // What is known of the bytes goes along; a listing shows etags, and not always more.
+        let md5 = md5(source.info()).map(str::to_owned);
+        let options = PutOptions { if_absent, etag: md5, ..self.kept(source.info()) };
         let etag = source.info().etag.clone();
         let checksum = match options.metadata.iter().any(|(name, _)| name == CHECKSUM) {
             _ if !self.to.objects.capabilities().metadata => Checksum::AsGiven,
             true => Checksum::AsGiven,
-            false if self.to.objects.copies_for_late_metadata() => Checksum::Early,
+            false if self.to.objects.copies_for_late_metadata() => Checksum::OfSmall,
             false => Checksum::Always,
         };
         let moving = |piece: &Bytes| (self.control.watch)(Event::Bytes(piece.len() as u64));
@@ -133,7 +136,13 @@ impl Carrier {
     /// Put options with the media type and user metadata, if the target can keep them.
     fn kept(&self, info: &ObjectInfo) -> PutOptions {
         let mut metadata = info.metadata.clone();
-        metadata.retain(|(name, _)| !name.starts_with(RESERVED_METADATA));
+        // A checksum may be of other bytes than these.
+        let length = info.size.map(|size| format!(" {size}")).filter(|_| !is_of_plain(info));
+        let is_right = |text: &str| length.as_ref().is_some_and(|length| text.ends_with(length));
+        metadata.retain(|(name, value)| match name.as_str() {
+            CHECKSUM => is_right(value),
+            name => !name.starts_with(RESERVED_METADATA),
+        });
         if self.to.objects.capabilities().metadata {
             let content_type = info.content_type.clone();
             return PutOptions { content_type, metadata, ..PutOptions::default() };

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use storage_backends::memory::Memory;
 use storage_store::checksum::{Crc64, crc64};
 use storage_store::objects::Objects;
-use storage_store::{Capabilities, Error, PutOptions, ReadOptions, SharedStore};
+use storage_store::{Capabilities, DeleteOptions, Error, PutOptions, ReadOptions, SharedStore};
 
 async fn store(objects: &[(&str, &str)]) -> Objects {
     filled("m", Arc::new(Memory::new()), objects).await
@@ -114,6 +114,33 @@ async fn what_has_a_checksum_is_compared_without_being_read() {
         assert_eq!(counts.copied, u64::from(text != "same"), "{here} {there} {text}");
         assert_eq!((from_reads(), to_reads()), wanted, "{here} {there} {text}");
         assert_eq!(contents(&to).await, pairs(&[("k", "same")]));
+    }
+}
+
+#[tokio::test]
+async fn a_checksum_of_other_bytes_does_not_go_along() {
+    let from = store(&[]).await;
+    for (key, metadata) in [
+        ("changed", vec![(":checksum", "CRC64NVME FULL_OBJECT AAAAAAAAAAA= 4")]),
+        (
+            "encoded",
+            vec![(":checksum", "CRC64NVME FULL_OBJECT AAAAAAAAAAA= 5"), ("storage-size", "5")],
+        ),
+    ] {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let metadata = metadata.into_iter().map(owned).collect();
+        let options = PutOptions { metadata, ..PutOptions::default() };
+        from.exact().put(key, "hello".into(), options).await.unwrap();
+        assert_eq!(crc64(&from.stat(key).await.unwrap()), None);
+        let to = store(&[]).await;
+        copy(
+            &Copy { from: side(&from, ""), to: side(&to, ""), overwrite: true },
+            &Control::default(),
+        )
+        .await
+        .unwrap();
+        assert_eq!(crc64(&to.stat(key).await.unwrap()), Some("M3eFcAZSQlc="), "{key}");
+        let _ = from.delete(key, DeleteOptions::default()).await;
     }
 }
 

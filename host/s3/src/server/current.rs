@@ -108,8 +108,20 @@ pub struct Lasting {
 
 impl Current {
     pub fn new(offer: Offer, lasting: &Lasting) -> anyhow::Result<Self> {
-        let Offer { exposed, cors, users, acls, domains, v2, etags, staging, limits, tls, log, in_use } =
-            offer;
+        let Offer {
+            exposed,
+            cors,
+            users,
+            acls,
+            domains,
+            v2,
+            etags,
+            staging,
+            limits,
+            tls,
+            log,
+            in_use,
+        } = offer;
         let tls = tls.as_ref().map(tls::acceptor).transpose()?;
         let log = log.as_ref().map(AccessLog::open).transpose()?.map(Arc::new);
         let endpoint = Endpoint {

@@ -12,9 +12,7 @@ use std::time::SystemTime;
 use storage_store::checksum::CHECKSUM;
 use storage_store::objects::Objects;
 use storage_store::source::Source;
-use storage_store::{
-    Error as StoreError, Metadata, ObjectInfo, PutOptions, ReadOptions, Trailer,
-};
+use storage_store::{Error as StoreError, Metadata, ObjectInfo, PutOptions, ReadOptions, Trailer};
 
 /// The S3 limit on parts.
 pub const MAX_PARTS: u32 = 10_000;
@@ -97,8 +95,7 @@ impl Part {
         let Arrived { md5, ended, sum } = body.finish().await?;
         let size = ended.length();
         let etag = md5.map(hex::encode);
-        let mut metadata: Metadata =
-            etag.iter().map(|md5| (MD5.to_owned(), md5.clone())).collect();
+        let mut metadata: Metadata = etag.iter().map(|md5| (MD5.to_owned(), md5.clone())).collect();
         metadata.extend(sum.iter().map(|sum| sum.keep(size)));
         let trailer = Trailer { etag, metadata };
         let info = upload.finish_with(ended, trailer).await.map_err(of_store)?;

@@ -10,6 +10,7 @@ use clap::Args;
 use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use storage_store::carry::FREE_METADATA;
 use storage_store::checksum::Crc64;
 use storage_store::chunk_size::CHUNK;
 use storage_store::source::Ended;
@@ -89,7 +90,7 @@ impl PutArgs {
                     count = source.read_buf(&mut chunk).await.with_context(named)?;
                 }
                 let mut trailer = Trailer::default();
-                let is_free = length <= CHUNK as u64 || !at.objects.copies_for_late_metadata();
+                let is_free = length <= FREE_METADATA || !at.objects.copies_for_late_metadata();
                 if is_free && at.objects.capabilities().metadata {
                     trailer.metadata.push(crc.entry());
                 }
