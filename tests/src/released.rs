@@ -169,6 +169,7 @@ pub async fn make(to: &Path) -> Result<()> {
             let options = PutOptions {
                 content_type: object.content_type.clone(),
                 metadata: object.metadata.clone(),
+                etag: Some(object.etag.clone()),
                 ..PutOptions::default()
             };
             let put = store.put(key, Bytes::from(object.data()), options).await;
