@@ -14,7 +14,7 @@ use crate::protocol::head::Head;
 use crate::protocol::operation::{Permission, RequiredAccess};
 use crate::protocol::request::{Request, check_bucket};
 use crate::store_error::internal;
-use crate::uploads::upload::Upload;
+use crate::uploads::manifest::Manifest;
 use crate::users::{User, Users, owner_id};
 use std::future::Future;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Call {
         origin: Origin,
         form: Option<PostedForm>,
     ) -> Result<Self> {
-        let bucket = match request.operation.ask {
+        let bucket = match request.operation.access {
             RequiredAccess::Nothing => None,
             // It makes the bucket.
             RequiredAccess::Signed => match endpoint.buckets.find(request.bucket()).await {
@@ -105,12 +105,12 @@ impl Call {
         if !self.endpoint.acls {
             return Ok(());
         }
-        let ask = self.request.operation.ask;
+        let required = self.request.operation.access;
         let no_state = BucketState::default();
         let state = self.bucket.as_ref().map_or(&no_state, |bucket| &bucket.state);
-        judge_bucket(ask, &self.user, state)?;
+        judge_bucket(required, &self.user, state)?;
         if let Some(bucket) = &self.bucket {
-            self.judged = judge_object(ask, &self.user, bucket, self.request.key()).await?;
+            self.judged = judge_object(required, &self.user, bucket, self.request.key()).await?;
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Call {
     /// Judges the state of a bucket that is about to be changed.
     fn judge_state(&self, state: &BucketState) -> Result<()> {
         match self.endpoint.acls {
-            true => judge_bucket(self.request.operation.ask, &self.user, state),
+            true => judge_bucket(self.request.operation.access, &self.user, state),
             false => Ok(()),
         }
     }
@@ -219,7 +219,7 @@ impl Call {
     }
 
     /// Finds an upload, which the user must have started unless the bucket is the user's.
-    pub async fn open_upload(&self, id: &str) -> Result<Upload> {
+    pub async fn open_upload(&self, id: &str) -> Result<Manifest> {
         let bucket = self.bucket()?;
         let upload = self.endpoint.uploads.find(id, bucket, self.key()).await?;
         let is_allowed = !self.endpoint.acls

@@ -20,6 +20,12 @@ const MAX_WAYS: u64 = 64;
 /// Stores on one another: a call goes through all of them.
 const MAX_DEPTH: u64 = 100;
 
+/// The section of the plug-ins, which is read first.
+const PLUGINS: &str = "plugins";
+
+/// The bases of a [`BaseShape::MainAndCache`].
+const ROLES: [&str; 2] = ["main_store", "cache_store"];
+
 const TOP: Position = Position { line: 1, column: 1 };
 
 impl Config {
@@ -71,7 +77,7 @@ impl Config {
             Converter { vars: sources.vars, only: None, problems: Problems::default() };
         let directory = sources.directory;
         let mut types = sources.types.to_vec();
-        let section = root.as_ref().and_then(|root| entry(root, "plugins"));
+        let section = root.as_ref().and_then(|root| entry(root, PLUGINS));
         let (mut defs, mut declared) = (Vec::new(), BTreeSet::new());
         if let Some(Data::Map(entries)) = section.map(|node| &node.data) {
             declared.extend(entries.iter().filter_map(|(key, _)| key.text()).map(str::to_owned));
@@ -155,8 +161,30 @@ impl<'a> Loader<'a> {
         self.converter.problems.push(Problem { place, message });
     }
 
+    /// The values of `names` in a mapping, without those that are null. Reports every other
+    /// entry by what `unknown` makes of its name and a hint.
+    fn entries<'n, const N: usize>(
+        &mut self,
+        entries: &'n [(Node, Node)],
+        names: [&str; N],
+        unknown: impl Fn(&str, &str) -> String,
+    ) -> [Option<&'n Node>; N] {
+        let mut found = [None; N];
+        for (key, value) in entries {
+            let name = key.text().unwrap_or_default();
+            match names.iter().zip(&mut found).find(|(known, _)| **known == name) {
+                Some((_, found)) => *found = Some(value).filter(|value| !value.is_null()),
+                None => {
+                    let hint = suggest(name, names.into_iter());
+                    self.report(key.place, unknown(name, &hint));
+                }
+            }
+        }
+        found
+    }
+
     fn config(&mut self, file: &str, root: Option<&Node>) -> Option<Config> {
-        let Some(Node { data: Data::Map(sections), .. }) = root else {
+        let Some(Node { data: Data::Map(entries), .. }) = root else {
             let what = root.map_or("nothing", Node::what);
             let place = root.map_or(TOP, |root| root.place);
             self.report(
@@ -165,20 +193,11 @@ impl<'a> Loader<'a> {
             );
             return None;
         };
-        let section = |name: &str| {
-            let found = sections.iter().find(|(key, _)| key.text() == Some(name));
-            found.map(|(_, value)| value).filter(|value| !value.is_null())
-        };
-        for (key, _) in sections {
-            match key.text().unwrap_or_default() {
-                "stores" | "main" | "serve" | "plugins" => {}
-                other => {
-                    let hint = suggest(other, ["stores", "main", "serve", "plugins"].into_iter());
-                    self.report(key.place, format!("there is no section {other:?}{hint}"));
-                }
-            }
-        }
-        match section("stores").map(|node| (node.place, &node.data)) {
+        let [stores, main, serve, _] =
+            self.entries(entries, ["stores", "main", "serve", PLUGINS], |name, hint| {
+                format!("there is no section {name:?}{hint}")
+            });
+        match stores.map(|node| (node.place, &node.data)) {
             Some((_, Data::Map(stores))) if !stores.is_empty() => {
                 for (key, value) in stores {
                     let found = self.store(key, value);
@@ -199,8 +218,8 @@ impl<'a> Loader<'a> {
             }
         }
         let links = self.links();
-        let main = self.main(section("main"));
-        let serve = section("serve").map(|node| self.serve(node)).unwrap_or_default();
+        let main = self.main(main);
+        let serve = serve.map(|node| self.serve(node)).unwrap_or_default();
         let order = self.order(&links)?;
         self.check_ways(&links, &order);
         if !self.converter.problems.is_empty() {
@@ -249,28 +268,18 @@ impl<'a> Loader<'a> {
             );
             return found;
         };
-        let mut parts: HashMap<&str, &Node> = HashMap::new();
-        for (key, value) in entries {
-            match key.text() {
-                Some(part @ ("type" | "base" | "config")) => {
-                    parts.insert(part, value);
-                }
-                part => {
-                    let part = part.unwrap_or_default();
-                    let hint = suggest(part, ["type", "base", "config"].into_iter());
-                    self.report(key.place, format!("store {name:?}: there is no {part:?}{hint}"));
-                }
-            }
-        }
-        let given = |part: &str| parts.get(part).copied().filter(|node| !node.is_null());
-        match given("type") {
+        let [kind, base, config] =
+            self.entries(entries, ["type", "base", "config"], |part, hint| {
+                format!("store {name:?}: there is no {part:?}{hint}")
+            });
+        match kind {
             Some(node) => found.info = self.kind(&name, node),
             None => self.report(key.place, format!("store {name:?} has no \"type\"")),
         }
         if let Some(info) = found.info {
-            found.bases = self.bases(&name, key.place, info, given("base"));
-            found.config = self.store_config(&name, key.place, info, given("config"));
-            let named = self.named_in_config(&name, info, &found, given("config"));
+            found.bases = self.bases(&name, key.place, info, base);
+            found.config = self.store_config(&name, key.place, info, config);
+            let named = self.named_in_config(&name, info, &found, config);
             found.named = named.len();
             found.bases.extend(named);
         }
@@ -365,18 +374,13 @@ impl<'a> Loader<'a> {
         node: &Node,
         entries: &[(Node, Node)],
     ) -> Vec<(String, Position)> {
-        const ROLES: [&str; 2] = ["main_store", "cache_store"];
-        for (key, _) in entries {
-            let role = key.text().unwrap_or_default();
-            if !ROLES.contains(&role) {
-                let hint = suggest(role, ROLES.into_iter());
-                self.report(key.place, format!("store {store:?}: there is no base {role:?}{hint}"));
-            }
-        }
+        let found = self.entries(entries, ROLES, |role, hint| {
+            format!("store {store:?}: there is no base {role:?}{hint}")
+        });
         let mut bases = Vec::new();
-        for role in ROLES {
-            match entries.iter().find(|(key, _)| key.text() == Some(role)) {
-                Some((_, value)) => bases.extend(self.base(store, value)),
+        for (role, value) in ROLES.into_iter().zip(found) {
+            match value {
+                Some(value) => bases.extend(self.base(store, value)),
                 None => {
                     self.report(node.place, format!("store {store:?}: its base has no {role:?}"))
                 }

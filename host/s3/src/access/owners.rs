@@ -50,8 +50,8 @@ pub fn acl_of(state: &BucketState, info: &ObjectInfo) -> Result<Acl> {
 
 /// Refuses what the state of a bucket does not allow. What depends on an object is left to
 /// [`judge_object`].
-pub fn judge_bucket(ask: RequiredAccess, user: &User, state: &BucketState) -> Result<()> {
-    let is_allowed = match ask {
+pub fn judge_bucket(required: RequiredAccess, user: &User, state: &BucketState) -> Result<()> {
+    let is_allowed = match required {
         RequiredAccess::Nothing | RequiredAccess::Object(_) | RequiredAccess::ObjectOwner => true,
         RequiredAccess::Signed => user.name.is_some(),
         RequiredAccess::Owner => state.acl().is_owner(user),
@@ -62,12 +62,12 @@ pub fn judge_bucket(ask: RequiredAccess, user: &User, state: &BucketState) -> Re
 
 /// Refuses a user without the grant that the operation asks for on an object.
 pub async fn judge_object(
-    ask: RequiredAccess,
+    required: RequiredAccess,
     user: &User,
     bucket: &Bucket,
     key: &str,
 ) -> Result<Judged> {
-    if !matches!(ask, RequiredAccess::Object(_) | RequiredAccess::ObjectOwner) {
+    if !matches!(required, RequiredAccess::Object(_) | RequiredAccess::ObjectOwner) {
         return Ok(Judged::Nothing);
     }
     let (state, of_bucket) = (&bucket.state, bucket.state.acl());
@@ -81,7 +81,7 @@ pub async fn judge_object(
         info => info.map_err(of_reading)?,
     };
     let acl = acl_of(state, &info)?;
-    let is_allowed = match ask {
+    let is_allowed = match required {
         RequiredAccess::Object(wanted) => acl.allows(user, wanted, state.groups()),
         _ => acl.is_owner(user) || of_bucket.is_owner(user),
     };

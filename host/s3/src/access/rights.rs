@@ -11,7 +11,7 @@ use storage_contract::options::Choice;
 /// to the operation, which calls [`check_key`].
 pub fn check(user: &User, request: &Request) -> Result<()> {
     let (bucket, key) = (request.bucket(), request.key());
-    match request.operation.need {
+    match request.operation.right {
         RequiredRight::Buckets if user.has(Right::List) => Ok(()),
         RequiredRight::Buckets => Err(denied(user, Right::List)),
         RequiredRight::Bucket if user.sees(bucket) => Ok(()),

@@ -20,7 +20,7 @@ use futures::stream::unfold;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
-use storage_store::objects::{Objects, Upload as Writing};
+use storage_store::objects::{Objects, Upload};
 use storage_store::source::Ended;
 use storage_store::{Error as StoreError, ObjectInfo, PutOptions, Trailer, request_context};
 
@@ -88,13 +88,11 @@ pub async fn complete(call: &Arc<Call>, body: &[u8]) -> Result<Response> {
     if let Err(error) = call.open_upload(&id).await {
         // The client may have missed the response and repeat the request.
         let done = match error.code() {
-            Code::NoSuchUpload => {
-                call.endpoint.uploads.completed(call.request.bucket(), &id).await?
-            }
+            Code::NoSuchUpload => call.endpoint.uploads.result(call.request.bucket(), &id).await?,
             _ => None,
         };
         let done = done.filter(|done| request.is_repeated(call, done));
-        return done.map(|done| xml(result(call, &done))).ok_or(error);
+        return done.map(|done| xml(answer(call, &done))).ok_or(error);
     }
     // It goes on if the client does not wait for the end.
     let work = assemble(call.clone(), id, request);
@@ -104,7 +102,7 @@ pub async fn complete(call: &Arc<Call>, body: &[u8]) -> Result<Response> {
     // Completing a large object takes a while: begin the response and keep it alive until
     // the object exists.
     match tokio::time::timeout(PROMPT, &mut work).await {
-        Ok(done) => Ok(xml(result(call, &done?))),
+        Ok(done) => Ok(xml(answer(call, &done?))),
         Err(_) => Ok(slowly(call.clone(), work)),
     }
 }
@@ -124,7 +122,7 @@ async fn assemble(call: Arc<Call>, id: String, request: Request) -> Result<Compl
         Ok(done) => {
             // What fails is left to expire. Without a record, a repetition makes the object
             // again.
-            if claim.completed(done.clone()).await
+            if claim.record(done.clone()).await
                 && let Err(error) = call.endpoint.uploads.clear(call.request.bucket(), &id).await
             {
                 tracing::warn!(target: "storage", %error, "the parts of an upload are left");
@@ -235,7 +233,7 @@ async fn pour(
     store: &Objects,
     (bucket, id): (&str, &str),
     parts: &[Part],
-    written: &mut Writing,
+    written: &mut Upload,
     hasher: &mut Option<Hasher>,
 ) -> Result<Ended> {
     let mut ended = Ended::own(0);
@@ -255,7 +253,7 @@ async fn pour(
     Ok(ended)
 }
 
-fn result(call: &Call, done: &Completed) -> String {
+fn answer(call: &Call, done: &Completed) -> String {
     document("CompleteMultipartUploadResult", |result| {
         result.text("Location", &call.url(&done.key));
         result.text("Bucket", call.request.bucket());
@@ -282,7 +280,7 @@ fn slowly(call: Arc<Call>, work: Work) -> Response {
             Err(_) => Some((Ok(Bytes::from_static(b" ")), Some((call, work, false)))),
             Ok(done) => {
                 let text = match done {
-                    Ok(done) => result(&call, &done),
+                    Ok(done) => answer(&call, &done),
                     Err(error) => failed(&call, &error),
                 };
                 // The declaration was sent at the beginning.

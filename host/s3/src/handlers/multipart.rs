@@ -10,8 +10,8 @@ use crate::protocol::error::{Result, error};
 use crate::protocol::response::{Response, empty, set, xml};
 use crate::protocol::xml::write::document;
 use crate::store_error::{internal, of_store};
+use crate::uploads::manifest::{Manifest, identity};
 use crate::uploads::outcome::{Found, no_upload};
-use crate::uploads::upload::{Upload, identity};
 use http::StatusCode;
 use std::sync::Arc;
 use storage_store::Error as StoreError;
@@ -32,7 +32,7 @@ pub async fn create(call: &Call) -> Result<Response> {
     let sums = sums(algorithm, head.one("x-amz-checksum-type")?)?;
     let mut metadata = of_headers(&head)?;
     metadata.extend(owned.entry);
-    let upload = Upload {
+    let upload = Manifest {
         of_bucket: identity(bucket),
         key: call.key().to_owned(),
         content_type: head.one("content-type")?.map(str::to_owned),

@@ -8,7 +8,7 @@ use crate::protocol::date;
 use crate::protocol::error::Result;
 use crate::protocol::response::{Response, xml};
 use crate::protocol::xml::write::document;
-use crate::uploads::upload::Upload;
+use crate::uploads::manifest::Manifest;
 use storage_store::delimited::Query;
 
 /// ListMultipartUploads.
@@ -53,7 +53,7 @@ pub async fn uploads(call: &Call) -> Result<Response> {
 
 #[derive(Default)]
 struct Page {
-    uploads: Vec<(String, Upload)>,
+    uploads: Vec<(String, Manifest)>,
     prefixes: Vec<String>,
     /// Where the next page begins, if there is one: after this key or common prefix, and
     /// for a key after this upload id.
@@ -62,7 +62,7 @@ struct Page {
 
 /// A page of `uploads`, which are sorted by key. `after_id`, where given, belongs to the key
 /// `query.after`.
-fn page(uploads: Vec<(String, Upload)>, query: &Query, after_id: Option<&str>) -> Page {
+fn page(uploads: Vec<(String, Manifest)>, query: &Query, after_id: Option<&str>) -> Page {
     let mut page = Page::default();
     let mut last = None;
     for (id, upload) in uploads {

@@ -5,7 +5,7 @@ use crate::bucket::buckets::Bucket;
 use crate::keyed::Keyed;
 use crate::protocol::error::Result;
 use crate::store_error::{internal, of_store};
-use crate::uploads::upload::identity;
+use crate::uploads::manifest::identity;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};

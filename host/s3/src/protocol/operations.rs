@@ -58,9 +58,9 @@ pub struct Operation {
     /// The body of its requests.
     pub body: Body,
     /// The right by `serve.credentials` that it needs.
-    pub need: RequiredRight,
+    pub right: RequiredRight,
     /// What it needs of owners and ACLs, with `serve.acls`.
-    pub ask: RequiredAccess,
+    pub access: RequiredAccess,
 }
 
 impl Operation {
@@ -77,17 +77,17 @@ macro_rules! operations {
     (@mark $name:literal) => { Mark::Query($name) };
     (@mark ($name:literal = $value:literal)) => { Mark::Value($name, $value) };
     (@mark {$name:literal}) => { Mark::Header($name) };
-    (@need Buckets) => { RequiredRight::Buckets };
-    (@need Bucket) => { RequiredRight::Bucket };
-    (@need $need:ident $right:ident) => { RequiredRight::$need(Right::$right) };
-    (@ask Nothing) => { RequiredAccess::Nothing };
-    (@ask Signed) => { RequiredAccess::Signed };
-    (@ask Owner) => { RequiredAccess::Owner };
-    (@ask ObjectOwner) => { RequiredAccess::ObjectOwner };
-    (@ask $of:ident $may:ident) => { RequiredAccess::$of(Permission::$may) };
+    (@right Buckets) => { RequiredRight::Buckets };
+    (@right Bucket) => { RequiredRight::Bucket };
+    (@right $of:ident $right:ident) => { RequiredRight::$of(Right::$right) };
+    (@access Nothing) => { RequiredAccess::Nothing };
+    (@access Signed) => { RequiredAccess::Signed };
+    (@access Owner) => { RequiredAccess::Owner };
+    (@access ObjectOwner) => { RequiredAccess::ObjectOwner };
+    (@access $of:ident $may:ident) => { RequiredAccess::$of(Permission::$may) };
     ($(
         $name:ident $method:ident $level:ident [$($mark:tt)*] [$($parameter:literal)*]
-        $body:expr, ($($need:tt)+) ($($ask:tt)+);
+        $body:expr, ($($right:tt)+) ($($access:tt)+);
     )*) => {
         /// The operations of the table.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,8 +104,8 @@ macro_rules! operations {
                 marks: &[$(operations!(@mark $mark)),*],
                 parameters: &[$($parameter),*],
                 body: $body,
-                need: operations!(@need $($need)+),
-                ask: operations!(@ask $($ask)+),
+                right: operations!(@right $($right)+),
+                access: operations!(@access $($access)+),
             },
         )*];
     };

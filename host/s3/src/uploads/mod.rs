@@ -6,9 +6,9 @@
 
 pub mod chosen;
 mod keys;
+pub mod manifest;
 pub mod outcome;
 pub mod part;
 mod removal;
 mod sweep;
 pub mod under_way;
-pub mod upload;

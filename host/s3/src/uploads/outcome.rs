@@ -14,9 +14,11 @@ use std::future::Future;
 use std::time::Duration;
 use storage_store::objects::Objects;
 use storage_store::{DeleteOptions, Error as StoreError, PutOptions, ReadOptions, conditionally};
+use tokio::time::{Instant, sleep, timeout};
 
-/// For how long a claim holds without being renewed, in milliseconds.
-const LEASE: u64 = 60_000;
+/// For how long a claim holds without being renewed, by the clocks of the hosts that share
+/// the store. A holder gives up one [`RENEWAL`] earlier: that much may the clocks differ.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// How often a claim is renewed.
 const RENEWAL: Duration = Duration::from_secs(15);
@@ -28,9 +30,11 @@ const MAX_OUTCOME: u64 = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Outcome {
-    /// A request ends the upload. It must renew this, or another may take over.
+    /// A request is ending the upload. It must renew this, or another may take over.
     Claimed {
+        /// Random, so that no two claims have the same bytes, and with them the same etag.
         by: String,
+        /// In milliseconds since 1970.
         until: u64,
     },
     Completed(Completed),
@@ -57,6 +61,7 @@ pub struct Claim {
     store: Objects,
     key: String,
     by: String,
+    /// `None` before the first write. Stores that act on preconditions give etags.
     etag: Option<String>,
 }
 
@@ -88,7 +93,7 @@ pub async fn claim(store: &Objects, bucket: &str, id: &str) -> Result<Found> {
 }
 
 /// The result of an upload that was completed.
-pub async fn completed(store: &Objects, bucket: &str, id: &str) -> Result<Option<Completed>> {
+pub async fn result(store: &Objects, bucket: &str, id: &str) -> Result<Option<Completed>> {
     match read(store, &named(bucket, id, OUTCOME)).await? {
         Some((Outcome::Completed(completed), _)) => Ok(Some(completed)),
         _ => Ok(None),
@@ -117,8 +122,9 @@ fn is_lost(error: &StoreError) -> bool {
 
 impl Claim {
     async fn write(&mut self) -> Result<(), StoreError> {
-        let outcome = Outcome::Claimed { by: self.by.clone(), until: now_in_millis() + LEASE };
-        self.put(&outcome).await
+        let lease = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
+        let until = now_in_millis().saturating_add(lease);
+        self.put(&Outcome::Claimed { by: self.by.clone(), until }).await
     }
 
     async fn put(&mut self, outcome: &Outcome) -> Result<(), StoreError> {
@@ -136,28 +142,57 @@ impl Claim {
     }
 
     /// Does what ends the upload, and keeps the claim meanwhile. The work is given up if the
-    /// claim is lost.
+    /// claim is lost, or could not be renewed for so long that another host may take it over;
+    /// an object that is just being published then may still appear.
     pub async fn during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.keep(work, RENEWAL, LEASE).await
+    }
+
+    async fn keep<T>(
+        &mut self,
+        work: impl Future<Output = Result<T>>,
+        renewal: Duration,
+        lease: Duration,
+    ) -> Result<T> {
         let mut work = std::pin::pin!(work);
+        let mut renewed = Instant::now();
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                () = tokio::time::sleep(RENEWAL) => {
-                    match self.write().await {
-                        Ok(()) => {}
-                        Err(error) if is_lost(&error) => return Err(slow_down()),
-                        Err(error) => tracing::warn!(
-                            target: "storage", %error, "a claim could not be renewed"
-                        ),
-                    }
+                () = sleep(renewal) => {}
+            }
+            let begun = Instant::now();
+            let left = lease.saturating_sub(renewal + renewed.elapsed());
+            let mut renewing = std::pin::pin!(timeout(left, self.write()));
+            let mut done = None;
+            // The work goes on while a slow store is waited for, and what that has stored is
+            // known when the work is done.
+            let written = loop {
+                tokio::select! {
+                    written = &mut renewing => break written,
+                    ended = &mut work, if done.is_none() => done = Some(ended),
                 }
+            };
+            if let Some(done) = done {
+                return done;
+            }
+            match written {
+                Ok(Ok(())) => renewed = begun,
+                Ok(Err(error)) if is_lost(&error) => return Err(slow_down()),
+                Ok(Err(error)) => {
+                    tracing::warn!(target: "storage", %error, "a claim could not be renewed");
+                }
+                Err(_) => tracing::warn!(target: "storage", "a claim was not renewed in time"),
+            }
+            if renewed.elapsed() + renewal >= lease {
+                return Err(slow_down());
             }
         }
     }
 
     /// Records the result. The object exists already, so that a failure only costs the
     /// answer to a repetition. Returns whether it is recorded.
-    pub async fn completed(mut self, completed: Completed) -> bool {
+    pub async fn record(mut self, completed: Completed) -> bool {
         let recorded = self.put(&Outcome::Completed(completed)).await;
         if let Err(error) = &recorded {
             tracing::warn!(target: "storage", %error, "the outcome of an upload is not recorded");
@@ -169,7 +204,7 @@ impl Claim {
     pub async fn release(mut self) {
         let options = DeleteOptions { if_match: self.etag.clone() };
         let released = match self.store.delete(&self.key, options).await {
-            // A store that deletes without conditions; this write has one.
+            // This store can't delete under a condition, so the claim is left to be taken over.
             Err(StoreError::Unsupported(_)) => {
                 self.put(&Outcome::Claimed { by: self.by.clone(), until: 0 }).await
             }
@@ -216,9 +251,20 @@ mod tests {
         assert!(open(&store).await.is_none());
         first.release().await;
         let second = open(&store).await.unwrap();
-        second.completed(completed()).await;
+        second.record(completed()).await;
         let found = claim(&store, "b", "1").await.ok().unwrap();
         assert!(matches!(found, Found::Completed(found) if found == completed()));
+    }
+
+    #[tokio::test]
+    async fn work_is_given_up_before_a_claim_that_can_not_be_renewed_is_over() {
+        let store = Objects::new("staging", Arc::new(Memory::new()));
+        let mut claim = open(&store).await.unwrap();
+        // No key, so that every write fails.
+        claim.key = String::new();
+        let work = std::future::pending::<Result<()>>();
+        let given_up = claim.keep(work, Duration::from_millis(2), Duration::from_millis(20)).await;
+        assert_eq!(given_up.unwrap_err().code(), Code::SlowDown);
     }
 
     #[tokio::test]
@@ -235,7 +281,7 @@ mod tests {
             etag: dead.etag.clone(),
         };
         let heir = open(&store).await.unwrap();
-        stale.completed(completed()).await;
+        stale.record(completed()).await;
         dead.release().await;
         assert!(open(&store).await.is_none(), "the heir has lost its claim");
         heir.release().await;

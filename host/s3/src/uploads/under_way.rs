@@ -1,11 +1,11 @@
 //! The uploads under way.
 
 use super::keys::{self, MANIFEST};
-use super::outcome::{Claim, Completed, Found, claim, completed, no_upload};
+use super::manifest::Manifest;
+use super::outcome::{Claim, Completed, Found, claim, no_upload, result};
 use super::part::{MAX_PARTS, Part};
 use super::removal::clear;
 use super::sweep::Sweeper;
-use super::upload::Upload;
 use crate::bucket::buckets::Bucket;
 use crate::keyed::Keyed;
 use crate::object::incoming::Incoming;
@@ -56,7 +56,7 @@ impl Uploads {
     }
 
     /// Starts an upload and returns its id.
-    pub async fn start(&self, bucket: &str, upload: &Upload) -> Result<String> {
+    pub async fn start(&self, bucket: &str, upload: &Manifest) -> Result<String> {
         let store = self.store()?;
         self.sweeper.sweep_in_background(store, &self.in_use);
         let id = random::id::<16>()?;
@@ -72,7 +72,7 @@ impl Uploads {
     }
 
     /// The upload with this id, if it is for this object.
-    pub async fn find(&self, id: &str, bucket: &Bucket, key: &str) -> Result<Upload> {
+    pub async fn find(&self, id: &str, bucket: &Bucket, key: &str) -> Result<Manifest> {
         let found = match keys::is_id(id) {
             true => self.read(&bucket.name, id).await?,
             false => None,
@@ -80,7 +80,7 @@ impl Uploads {
         found.filter(|upload| upload.is_for(bucket, key)).ok_or_else(|| no_upload(id))
     }
 
-    async fn read(&self, bucket: &str, id: &str) -> Result<Option<Upload>> {
+    async fn read(&self, bucket: &str, id: &str) -> Result<Option<Manifest>> {
         let key = keys::named(bucket, id, MANIFEST);
         match self.store()?.get(&key, ReadOptions::default(), MAX_MANIFEST).await {
             Err(StoreError::NotFound) => Ok(None),
@@ -93,7 +93,7 @@ impl Uploads {
     }
 
     /// All uploads in a bucket as (id, upload), sorted by key and id.
-    pub async fn list(&self, bucket: &Bucket) -> Result<Vec<(String, Upload)>> {
+    pub async fn list(&self, bucket: &Bucket) -> Result<Vec<(String, Manifest)>> {
         let Ok(store) = &self.store else { return Ok(Vec::new()) };
         let mut ids = Vec::new();
         let mut entries = Box::pin(store.entries(&keys::of_bucket(&bucket.name)));
@@ -188,9 +188,9 @@ impl Uploads {
     }
 
     /// The result of an upload that was completed.
-    pub async fn completed(&self, bucket: &str, id: &str) -> Result<Option<Completed>> {
+    pub async fn result(&self, bucket: &str, id: &str) -> Result<Option<Completed>> {
         match keys::is_id(id) {
-            true => completed(self.store()?, bucket, id).await,
+            true => result(self.store()?, bucket, id).await,
             false => Ok(None),
         }
     }

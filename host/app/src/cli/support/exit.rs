@@ -30,6 +30,18 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// The reason why a file is not a usable plug-in.
+#[derive(Debug)]
+pub struct Unusable(pub String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
 /// An exit code or an error.
 pub type Outcome = anyhow::Result<u8>;
 

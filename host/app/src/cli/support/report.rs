@@ -1,9 +1,8 @@
 //! Error reports for people and programs.
 
 use super::context::{Context, StoreError};
-use super::exit::{CONFIG, DONE, NO, Outcome, STORE, USAGE, Usage};
+use super::exit::{CONFIG, DONE, NO, Outcome, STORE, USAGE, Unusable, Usage};
 use super::output::tell;
-use crate::cli::verbs::plugin::Unusable;
 use crate::config::ConfigError;
 use crate::transfer::Failure;
 use serde_json::json;

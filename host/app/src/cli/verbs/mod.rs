@@ -5,7 +5,6 @@ pub mod cat;
 pub mod check;
 pub mod clear;
 pub mod copy;
-pub mod deep;
 pub mod du;
 pub mod exists;
 pub mod find;

@@ -1,9 +1,9 @@
 //! `plugin check`: runs the conformance suite on the stores of a plug-in.
 
-use super::load::{Unusable, load};
+use super::load::load;
 use super::suite::{Checked, Report, run};
 use crate::cli::support::context::Context;
-use crate::cli::support::exit::{DONE, Outcome, PARTLY};
+use crate::cli::support::exit::{DONE, Outcome, PARTLY, Unusable};
 use crate::cli::support::output;
 use crate::config::{PluginLimits, TypeInfo, alone};
 use anyhow::{Context as _, bail};

@@ -1,7 +1,7 @@
 //! Loading of a plug-in's file without a configuration.
 
+use crate::cli::support::exit::Unusable;
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use storage_sandbox::Plugin;
@@ -9,18 +9,6 @@ use storage_sandbox::log::Log;
 use storage_sandbox::options::{PluginDef, PluginLimits, Refusal, is_name};
 use storage_sandbox::plugin::inspect::{Inspection, inspect};
 use storage_sandbox::plugin::read;
-
-/// The reason why a file is not a usable plug-in.
-#[derive(Debug)]
-pub struct Unusable(pub String);
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unusable {}
 
 /// What is known of a file before any of its code runs.
 pub struct Seen {

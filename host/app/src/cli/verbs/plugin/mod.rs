@@ -14,8 +14,6 @@ use crate::cli::support::context::Context;
 use crate::cli::support::exit::Outcome;
 use clap::{Args, Subcommand};
 
-pub use load::Unusable;
-
 /// Look at plug-ins, check them, and move them through registries
 #[derive(Args)]
 #[command(

@@ -1,6 +1,7 @@
 //! `check`: tells whether a configuration would work. Only `--repair` writes.
 
-use super::deep;
+mod deep;
+
 use crate::StoreFactory;
 use crate::cli::support::context::Context;
 use crate::cli::support::exit::{CONFIG, DONE, Outcome, STORE, Usage, is_not_found};

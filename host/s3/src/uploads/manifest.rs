@@ -9,7 +9,7 @@ use storage_store::Metadata;
 
 /// The manifest of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Upload {
+pub struct Manifest {
     /// When the bucket was made, and its id: the upload ends with it.
     pub of_bucket: (u64, String),
     /// The key of the object.
@@ -33,7 +33,7 @@ pub struct Upload {
     pub started: u64,
 }
 
-impl Upload {
+impl Manifest {
     /// Whether it is for this object.
     pub fn is_for(&self, bucket: &Bucket, key: &str) -> bool {
         // Nothing was kept of the bucket when the upload began, and may be since.
