@@ -41,6 +41,53 @@ stores:
 main: layout
 "#;
 
+#[test]
+fn every_name_with_async_is_that_of_the_same_store() {
+    // AsyncFanoutStore is another name of MirroringStore.
+    for name in [
+        "AsyncBase64Store",
+        "AsyncBucketStore",
+        "AsyncBufferStore",
+        "AsyncCachingStore",
+        "AsyncFilesystemStore",
+        "AsyncGzipStore",
+        "AsyncHashPrefixStore",
+        "AsyncHashdirStore",
+        "AsyncJsonStore",
+        "AsyncPrefixStore",
+        "AsyncRegexValidatingStore",
+        "AsyncSafeFilesystemStore",
+        "AsyncSqliteStore",
+        "AsyncTextEncodingStore",
+        "AsyncUrlEncodingStore",
+        "AsyncUrlValidatingStore",
+    ] {
+        let kind = types().unwrap().into_iter().find(|kind| kind.aliases.iter().any(|a| a == name));
+        assert_eq!(kind.map(|kind| kind.name), name.strip_prefix("Async").map(str::to_owned));
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_of_an_older_configuration_loads() -> Result<()> {
+    let yaml = |arguments: &str| {
+        format!(
+            "stores:\n  old:\n    type: BucketStore\n    config: {{bucket_name: old, s3_url: \
+             'http://127.0.0.1:9', s3_access_key: key, s3_secret_key: secret, \
+             botocore_config_kwargs: {{{arguments}}}}}\n"
+        )
+    };
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("stores.yaml");
+    std::fs::write(&file, yaml("region_name: eu-west-1, s3: {addressing_style: path}"))?;
+    StoreFactory::from_yaml(&file)?.build().await?;
+    std::fs::write(&file, yaml("retries: {max_attempts: 3}"))?;
+    let opened = StoreFactory::from_yaml(&file)?.build().await;
+    let error = opened.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.contains("botocore_config_kwargs"), "{error}");
+    assert!(error.contains("retries: give retry_deadline"), "{error}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_shapes_of_the_python_library_load_and_work() -> Result<()> {
     let directory = tempfile::tempdir()?;

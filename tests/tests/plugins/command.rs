@@ -59,7 +59,11 @@ fn inspect_says_what_the_built_in_pack_is() -> Result<()> {
     let prefix = kinds.find(|kind| kind["name"] == "PrefixStore").context("no PrefixStore")?;
     assert_eq!(prefix["config"]["required"][0], "prefix");
     let text = ok(here.path(), &["inspect", "decorators.wasm"])?;
-    for line in ["world: decorator-pack, of contract 0.1.0", "\nGzipStore\n", "level (integer"] {
+    for line in [
+        "world: decorator-pack, of contract 0.1.0",
+        "\nGzipStore (also AsyncGzipStore)\n",
+        "level (integer",
+    ] {
         assert!(text.contains(line), "no {line:?} in {text}");
     }
     Ok(())

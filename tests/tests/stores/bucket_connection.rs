@@ -76,11 +76,20 @@ fn a_server_with_a_certificate_of_its_own_is_trusted_where_ca_file_has_it() -> R
     fs::copy(server.directory().join("cert.pem"), trusting.path().join("cert.pem"))?;
     works(trusting.path(), &[])?;
     let said = complaint(bucket(&config)?.path(), &[])?;
-    ensure!(said.contains("certificate"), "{said}");
+    ensure!(said.contains("ca_file names certificates to trust"), "{said}");
     fs::write(trusting.path().join("cert.pem"), "no certificate")?;
     let said = complaint(trusting.path(), &[])?;
     ensure!(said.contains("ca_file") && said.contains("no certificate in it"), "{said}");
     server.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_command_says_that_it_has_no_keys_and_does_not_try_again() -> Result<()> {
+    let config = "bucket_name: main, endpoint_url: 'http://127.0.0.1:9'";
+    let said = complaint(bucket(config)?.path(), &[])?;
+    ensure!(said.contains("give s3_access_key and s3_secret_key"), "{said}");
+    ensure!(!said.contains("attempts"), "{said}");
     Ok(())
 }
 
@@ -91,6 +100,9 @@ fn a_command_says_that_nobody_is_there_and_that_it_tries_again() -> Result<()> {
     // It does not wait for the deadline of a minute.
     let said = complaint(bucket(&at(free_port()?))?.path(), &[])?;
     ensure!(said.contains("refused") && !said.contains("retrying"), "{said}");
+    let nowhere = format!("bucket_name: main, endpoint_url: 'http://nowhere.invalid', {keys}");
+    let said = complaint(bucket(&nowhere)?.path(), &[])?;
+    ensure!(said.contains("DNS lookup") && !said.contains("retrying"), "{said}");
     let server = Small::start(Preconditions::InOneStep)?;
     server.fail(true);
     let busy = bucket(&format!("{}, retry_deadline: 2", at(server.port())))?;

@@ -17,7 +17,7 @@ use storage_contract::types::{Error, Result};
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "Base64Store",
-    aliases: &[],
+    aliases: &["AsyncBase64Store"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: Config::JSON_SCHEMA,

@@ -19,7 +19,7 @@ use storage_contract::types::{
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "BufferStore",
-    aliases: &[],
+    aliases: &["AsyncBufferStore"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: Config::JSON_SCHEMA,

@@ -23,7 +23,7 @@ use storage_contract::types::{Error, Result};
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "GzipStore",
-    aliases: &[],
+    aliases: &["AsyncGzipStore"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: Config::JSON_SCHEMA,

@@ -18,7 +18,7 @@ use storage_contract::types::Result;
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "HashPrefixStore",
-    aliases: &[],
+    aliases: &["AsyncHashPrefixStore"],
     base: BaseShape::One,
     keys: Keys::Mapped,
     config_schema: HashPrefix::JSON_SCHEMA,

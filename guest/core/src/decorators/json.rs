@@ -26,7 +26,7 @@ use storage_contract::types::{
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "JsonStore",
-    aliases: &[],
+    aliases: &["AsyncJsonStore"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: Config::JSON_SCHEMA,

@@ -32,7 +32,7 @@ pub static KIND: Kind = Kind {
 /// `RegexValidatingStore`.
 pub static REGEX: Kind = Kind {
     name: "RegexValidatingStore",
-    aliases: &[],
+    aliases: &["AsyncRegexValidatingStore"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: RegexConfig::JSON_SCHEMA,
@@ -47,7 +47,7 @@ pub static REGEX: Kind = Kind {
 /// `UrlValidatingStore`.
 pub static URL: Kind = Kind {
     name: "UrlValidatingStore",
-    aliases: &[],
+    aliases: &["AsyncUrlValidatingStore"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: NO_CONFIG,

@@ -11,7 +11,7 @@ use storage_contract::types::{Error, Result, check_key};
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "PrefixStore",
-    aliases: &[],
+    aliases: &["AsyncPrefixStore"],
     base: BaseShape::One,
     keys: Keys::Prefix,
     config_schema: Prefix::JSON_SCHEMA,

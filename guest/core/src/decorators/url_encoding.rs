@@ -15,7 +15,7 @@ use storage_contract::types::Result;
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "UrlEncodingStore",
-    aliases: &[],
+    aliases: &["AsyncUrlEncodingStore"],
     base: BaseShape::One,
     keys: Keys::Mapped,
     config_schema: NO_CONFIG,

@@ -1,6 +1,7 @@
 //! Builds the SDK's client from a config.
 
-use super::config::{Addressing, Checksums, Config};
+use super::addressing::Addressing;
+use super::config::{Checksums, Config};
 use crate::backend::OpenArgs;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
@@ -12,11 +13,13 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::time::Duration;
 use storage_store::Result;
 use storage_store::files;
+use tokio::net::lookup_host;
 
 /// Idle connections to keep, and for how long. Servers close them after about a
 /// minute; close them well before that.
@@ -123,6 +126,22 @@ fn is_amazon(url: &str) -> bool {
     host.is_some_and(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
 }
 
+/// Resolves names as the system does. The client has a resolver of its own, whose failures
+/// can't be told from others by their type.
+#[derive(Debug, Clone)]
+struct SystemResolver;
+
+impl ResolveDns for SystemResolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            match lookup_host((name, 0)).await {
+                Ok(found) => Ok(found.map(|address| address.ip()).collect()),
+                Err(error) => Err(ResolveDnsError::new(error)),
+            }
+        })
+    }
+}
+
 fn http_client(config: &Config, args: &OpenArgs) -> Result<SharedHttpClient> {
     let mut roots = rustls::RootCertStore::empty();
     // The client would panic on a machine without certificates.
@@ -151,5 +170,5 @@ fn http_client(config: &Config, args: &OpenArgs) -> Result<SharedHttpClient> {
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
-        .build_https())
+        .build_with_resolver(SystemResolver))
 }

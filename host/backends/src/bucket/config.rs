@@ -1,5 +1,7 @@
 //! The config of a BucketStore, parsed and checked.
 
+use super::addressing::Addressing;
+use super::botocore::Botocore;
 use crate::backend::OpenArgs;
 use std::fmt;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ options! {
         pub bucket_name: String,
         /// The server, as http://host:port or https://host; absent: Amazon S3, or what the
         /// AWS environment names.
+        #[schema(alias: "s3_url")]
         pub endpoint_url: Option<String>,
         /// The region that requests are signed for; absent: the one of the AWS environment
         /// or profile, else us-east-1.
@@ -66,16 +69,10 @@ options! {
         /// many days ago and never ended are aborted, whoever began them. Absent: none.
         #[schema(minimum: 1)]
         pub stale_uploads_days: Option<f64>,
-    }
-}
-
-options! {
-    /// Whether the bucket is in the path or in the host name of URLs.
-    #[derive(Clone, Copy, PartialEq)]
-    pub(super) enum Addressing {
-        Auto = "auto",
-        Path = "path",
-        Virtual = "virtual",
+        /// What older configurations of the Python library pass on to its client: region_name,
+        /// connect_timeout, read_timeout and s3.addressing_style. It takes
+        /// precedence over region, connect_timeout, timeout and addressing.
+        botocore_config_kwargs: Option<Botocore>,
     }
 }
 
@@ -139,6 +136,12 @@ impl Config {
             let secret = secret::read(&args.directory.join(file));
             let secret = secret.map_err(|e| args.bad(&format!("s3_secret_key_file: {e}")))?;
             config.s3_secret_key = Some(Secret(secret));
+        }
+        if let Some(botocore) = config.botocore_config_kwargs.take() {
+            config.region = botocore.region.or(config.region);
+            config.connect_timeout = botocore.connect_timeout.unwrap_or(config.connect_timeout);
+            config.timeout = botocore.timeout.unwrap_or(config.timeout);
+            config.addressing = botocore.addressing.unwrap_or(config.addressing);
         }
         let problem = config.problem();
         problem.map_or(Ok(config), |problem| Err(args.bad(&problem)))

@@ -1,8 +1,11 @@
 //! Why a request failed: whether to retry, and which error to return.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use std::io::ErrorKind;
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 use storage_contract::types::too_long;
 use storage_store::Error;
@@ -75,7 +78,7 @@ impl Failure {
     /// Converts an SDK error.
     pub(super) fn new<E>(error: SdkError<E, HttpResponse>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let status = error.raw_response().map(|raw| raw.status().as_u16());
         let text = chain(&error);
@@ -108,13 +111,13 @@ impl Failure {
                 }
             }
             SdkError::ConstructionFailure(_) => {
-                Failure { passing: false, maybe_done: false, ..fresh }.explained(&text)
+                Failure { passing: false, maybe_done: false, ..fresh }.explained(&error)
             }
             SdkError::DispatchFailure(dispatch) => {
                 let (user, unsent) = (dispatch.is_user(), is_unsent(&error));
                 let unreached = unsent || has_kind(&error, UNREACHABLE);
                 let maybe_done = !user && !unsent;
-                Failure { passing: !user, maybe_done, unreached, ..fresh }.explained(&text)
+                Failure { passing: !user, maybe_done, unreached, ..fresh }.explained(&error)
             }
             _ => fresh,
         }
@@ -123,6 +126,7 @@ impl Failure {
     /// Marks a wrong signature as worth a retry if the keys worked before: the
     /// request was damaged on its way.
     pub(super) fn of_keys(self, trusted: bool) -> Self {
+        // Garage says it in the message alone.
         let signature = self.code.contains("Signature") || self.message.contains("ignature");
         let damaged = trusted && signature && self.status == Some(403);
         Failure { passing: self.passing || damaged, ..self }
@@ -134,19 +138,35 @@ impl Failure {
     }
 
     /// Recognizes causes that the SDK doesn't tell apart.
-    fn explained(self, chain: &str) -> Self {
-        let text = chain.to_lowercase();
-        let (hint, code) = if text.contains("certificate") || text.contains("unknownissuer") {
-            ("; ca_file names certificates to trust", "")
-        } else if text.contains("credential") {
-            (
-                "; give s3_access_key and s3_secret_key, or set up the AWS credential chain",
-                "NoCredentials",
-            )
-        } else {
-            return self;
+    fn explained(self, error: &(dyn StdError + 'static)) -> Self {
+        let is_certificate = |cause: &(dyn StdError + 'static)| {
+            matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
         };
-        Failure { hint, code: code.to_owned(), passing: false, maybe_done: false, ..self }
+        if causes(error).any(is_certificate) {
+            let hint = "; ca_file names certificates to trust";
+            return Failure { hint, passing: false, maybe_done: false, ..self };
+        }
+        match causes(error).find_map(|cause| cause.downcast_ref()) {
+            Some(
+                CredentialsError::CredentialsNotLoaded(_)
+                | CredentialsError::InvalidConfiguration(_),
+            ) => Failure {
+                hint: "; give s3_access_key and s3_secret_key, or set up the AWS credential chain",
+                code: "NoCredentials".to_owned(),
+                passing: false,
+                maybe_done: false,
+                unreached: false,
+                ..self
+            },
+            // A service that gives keys failed, and may not the next time.
+            Some(_) => Failure {
+                hint: "; no keys could be had",
+                maybe_done: false,
+                unreached: false,
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// The text of an element in an answer that succeeded but can't be parsed.
@@ -228,18 +248,27 @@ fn element(text: &str, name: &str) -> Option<String> {
 const UNREACHABLE: &[ErrorKind] = &[ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable];
 
 /// Whether no connection could be made, so that nothing was sent.
-fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut errors = std::iter::successors(Some(error), |error| error.source());
+fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
     has_kind(error, &[ErrorKind::ConnectionRefused, ErrorKind::AddrNotAvailable])
-        || errors.any(|error| error.to_string().contains("dns error"))
+        || causes(error).any(|cause| cause.is::<ResolveDnsError>())
 }
 
 /// Whether the chain of errors has a system error of one of these kinds.
-fn has_kind(error: &(dyn std::error::Error + 'static), kinds: &[ErrorKind]) -> bool {
-    let mut errors = std::iter::successors(Some(error), |error| error.source());
-    errors.any(|error| {
-        let io = error.downcast_ref::<std::io::Error>();
+fn has_kind(error: &(dyn StdError + 'static), kinds: &[ErrorKind]) -> bool {
+    causes(error).any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|error| kinds.contains(&error.kind()))
+    })
+}
+
+/// An error and its causes, those inside an `io::Error`, too, whose `source` leaves out the
+/// first of them.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
     })
 }
 
@@ -255,7 +284,7 @@ fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn StdError) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

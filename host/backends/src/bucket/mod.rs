@@ -1,6 +1,6 @@
 //! BucketStore: objects in a bucket of an S3 server.
 //!
-//! - [`config`], [`client`]: from a configuration to the SDK's client.
+//! - [`config`], [`addressing`], [`botocore`], [`client`]: from a configuration to the SDK's client.
 //! - [`retry`]: limits and retries of requests. [`failure`]: their errors.
 //! - [`object_metadata`]: metadata as headers, and what a listing can't show of it.
 //!   [`checksum`]: what the bytes add up to.
@@ -10,6 +10,8 @@
 //!   [`stale`]: abandoned uploads.
 //! - [`presign`]: URLs for clients without keys.
 
+mod addressing;
+mod botocore;
 mod checksum;
 mod client;
 mod condition;

@@ -31,7 +31,7 @@ use storage_contract::types::{Error, Result};
 /// The store type.
 pub static KIND: Kind = Kind {
     name: "TextEncodingStore",
-    aliases: &[],
+    aliases: &["AsyncTextEncodingStore"],
     base: BaseShape::One,
     keys: Keys::Same,
     config_schema: Config::JSON_SCHEMA,
