@@ -48,6 +48,13 @@ impl Guarded {
         self.left.store(LOOKS, Ordering::Relaxed);
     }
 
+    /// Sets the step limit for a use that is over soon, or given up. The first call of the
+    /// handler may be a chance one, since SQLite counts the steps of a prepared statement
+    /// over all its uses.
+    pub(super) fn hurry(&self) {
+        self.left.store(1, Ordering::Relaxed);
+    }
+
     pub(super) fn close(self) -> Result<()> {
         self.connection.close().map_err(|(_, error)| error)
     }

@@ -5,12 +5,13 @@
 //!   does by itself.
 //! - [`commit`]: the writer thread. [`writer`]: streamed writes. [`copying`]:
 //!   copies within the database.
-//! - [`reader`]: read connections and streamed reads.
+//! - [`pool`]: read connections. [`reader`]: reads at once and streamed reads.
 
 mod commit;
 mod copying;
 mod guard;
 mod metadata;
+mod pool;
 mod query;
 mod reader;
 mod rows;
@@ -26,7 +27,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use commit::{Change, Queue};
 use copying::CopyRequest;
-use reader::Pool;
+use pool::Pool;
+use rusqlite::Connection;
 use schema::Database;
 use shared::Shared;
 use std::sync::Arc;
@@ -117,6 +119,29 @@ fn open(args: &OpenArgs) -> Result<SharedStore> {
 }
 
 impl Sqlite {
+    /// Reads little, on this thread if that needs no waiting.
+    async fn ask<T: Send + 'static>(
+        &self,
+        key: &str,
+        work: impl Fn(&Database, &Connection, &str) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let pool = &self.shared.pool;
+        match pool.at_once(|connection| work(&pool.database, connection, key)) {
+            Some(result) => result,
+            None => {
+                self.with(key, move |pool, key| pool.with(|c| work(&pool.database, c, &key))).await
+            }
+        }
+    }
+
+    /// Reads a small object; `None` if it is not small, or that would take waiting.
+    fn small(&self, key: &str, options: &ReadOptions) -> Result<Option<(ObjectInfo, Bytes)>> {
+        let pool = &self.shared.pool;
+        let read = |connection: &_| reader::small(&pool.database, connection, key, options);
+        pool.at_once(read).unwrap_or(Ok(None))
+    }
+
+    /// Does work on a thread that may block.
     async fn with<T: Send + 'static>(
         &self,
         key: &str,
@@ -136,7 +161,10 @@ impl ObjectStore for Sqlite {
 
     async fn get(&self, key: &str, options: ReadOptions) -> Result<(ObjectInfo, Bytes)> {
         check_key(key)?;
-        self.with(key, move |pool, key| reader::get(pool, &key, &options)).await
+        match self.small(key, &options)? {
+            Some(found) => Ok(found),
+            None => self.with(key, move |pool, key| reader::get(pool, &key, &options)).await,
+        }
     }
 
     async fn put(&self, key: &str, data: Bytes, options: PutOptions) -> Result<ObjectInfo> {
@@ -148,7 +176,7 @@ impl ObjectStore for Sqlite {
 
     async fn exists(&self, key: &str) -> Result<bool> {
         check_key(key)?;
-        self.with(key, |pool, key| pool.with(|c| query::exists(&pool.database, c, &key))).await
+        self.ask(key, query::exists).await
     }
 
     async fn delete(&self, key: &str, options: DeleteOptions) -> Result<()> {
@@ -158,10 +186,7 @@ impl ObjectStore for Sqlite {
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo> {
         check_key(key)?;
-        let find = |pool: &Arc<Pool>, key: String| {
-            pool.with(|connection| query::find(&pool.database, connection, &key))
-        };
-        let found = self.with(key, find).await?.filter(query::Found::is_object);
+        let found = self.ask(key, query::find).await?.filter(query::Found::is_object);
         Ok(found.ok_or(Error::NotFound)?.info)
     }
 
@@ -171,7 +196,10 @@ impl ObjectStore for Sqlite {
 
     async fn read(&self, key: &str, options: ReadOptions) -> Result<Box<dyn Reader>> {
         check_key(key)?;
-        self.with(key, move |pool, key| reader::open(pool, key, &options)).await
+        match self.small(key, &options)? {
+            Some((info, data)) => Ok(reader::held(info, data)),
+            None => self.with(key, move |pool, key| reader::open(pool, key, &options)).await,
+        }
     }
 
     async fn write(&self, key: &str, options: PutOptions) -> Result<Box<dyn Writer>> {

@@ -3,10 +3,11 @@
 use super::rows::{is_object, objects};
 use super::schema::Database;
 use super::skipped;
+use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use storage_store::{
-    Entry, ListOptions, Metadata, ObjectInfo, PAGE_LIMIT, Page, Result, check_key,
+    Entry, Error, ListOptions, Metadata, ObjectInfo, PAGE_LIMIT, Page, Result, check_key,
 };
 
 /// An object: its info, and its row id for incremental access.
@@ -26,7 +27,8 @@ impl Found {
 
 // octet_length and typeof don't read the data itself.
 const COLUMNS: &str = "o.rowid, octet_length(o.data), m.version, m.modified, m.etag, \
-    m.content_type, m.metadata, o.key, typeof(o.data) FROM objects o LEFT JOIN storage_metadata m ON m.key = o.key";
+    m.content_type, m.metadata, o.key, typeof(o.data)";
+const FROM: &str = "FROM objects o LEFT JOIN storage_metadata m ON m.key = o.key";
 
 fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     let id: i64 = row.get(0)?;
@@ -68,9 +70,35 @@ pub(super) fn find(
     key: &str,
 ) -> Result<Option<Found>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} WHERE o.key = ?1"))
+        .prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE o.key = ?1"))
         .and_then(|mut statement| statement.query_row([key], found).optional())
         .map_err(|e| database.error(Some(key), &e))
+}
+
+/// The object of a key together with its bytes; `None` for bytes if there are more than
+/// `most`, or what is there is text or no object.
+pub(super) fn get(
+    database: &Database,
+    connection: &Connection,
+    key: &str,
+    most: u64,
+) -> Result<(ObjectInfo, Option<Bytes>)> {
+    let sql = format!(
+        "SELECT {COLUMNS}, CASE WHEN typeof(o.data) = 'blob' AND octet_length(o.data) <= {most} \
+         THEN o.data END {FROM} WHERE o.key = ?1"
+    );
+    let read = |row: &Row<'_>| {
+        let data = match row.get_ref(9)? {
+            ValueRef::Blob(data) => Some(Bytes::copy_from_slice(data)),
+            _ => None,
+        };
+        Ok((found(row)?.info, data))
+    };
+    connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_row([key], read).optional())
+        .map_err(|e| database.error(Some(key), &e))?
+        .ok_or(Error::NotFound)
 }
 
 /// Whether a key has an object.
@@ -99,7 +127,7 @@ pub(super) fn list(
     };
     let fail = |e: rusqlite::Error| database.error(None, &e);
     let sql = format!(
-        "SELECT {COLUMNS} WHERE o.key {comparison} ?1 AND typeof(o.key) = 'text' ORDER BY o.key"
+        "SELECT {COLUMNS} {FROM} WHERE o.key {comparison} ?1 AND typeof(o.key) = 'text' ORDER BY o.key"
     );
     let mut statement = connection.prepare_cached(&sql).map_err(fail)?;
     let mut rows = statement.query([from]).map_err(fail)?;

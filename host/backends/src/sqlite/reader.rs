@@ -1,4 +1,4 @@
-//! Read connections and streamed reads.
+//! Reads at once and streamed reads.
 //!
 //! A thread reads a large object with one transaction and one blob handle from
 //! start to end, so it sees one version whatever is committed meanwhile. (Reopening
@@ -6,74 +6,23 @@
 //! start each time.) A stalled reader keeps the log from being truncated, but does
 //! not block writers.
 
-use super::guard::Guarded;
+use super::pool::Pool;
 use super::query;
 use super::schema::Database;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use storage_store::chunk_size::CHUNK;
 use storage_store::{Error, MAX_INLINE_BYTES, ObjectInfo, ReadOptions, Reader, Result};
 use tokio::sync::mpsc;
 
-/// The largest number of idle connections to keep.
-const IDLE: usize = 8;
+/// Objects of up to this many bytes are read by the query that finds them.
+const SMALL: u64 = 64 * 1024;
 
-/// Reads up to this many bytes finish at once and hold no connection.
-const SMALL: u64 = 1024 * 1024;
-
-/// A pool of read-only connections.
-pub(super) struct Pool {
-    pub(super) database: Arc<Database>,
-    idle: Mutex<Option<Vec<Guarded>>>,
-}
-
-impl Pool {
-    pub(super) fn new(database: Arc<Database>) -> Self {
-        Self { database, idle: Mutex::new(Some(Vec::new())) }
-    }
-
-    /// Runs `work` with a connection from the pool.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let connection = self.take()?;
-        let result = work(&connection);
-        self.give(connection);
-        result
-    }
-
-    fn take(&self) -> Result<Guarded> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(kept) = idle.as_mut() else {
-            return Err(Error::Unavailable(format!(
-                "{}: the store is closed",
-                self.database.shown
-            )));
-        };
-        let ready = kept.pop();
-        drop(idle);
-        let connection = ready.map_or_else(|| self.database.reader(), Ok)?;
-        connection.renew();
-        Ok(connection)
-    }
-
-    fn give(&self, connection: Guarded) {
-        // An open transaction would pin an old version forever.
-        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = idle.as_mut().filter(|kept| kept.len() < IDLE) {
-            kept.push(connection);
-        }
-    }
-
-    /// Closes the idle connections; those in use close when they are returned.
-    pub(super) fn close(&self) {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(idle);
-    }
-}
+/// Reads of up to this many bytes are held in memory, so that a slow client holds no
+/// connection.
+const HELD: u64 = 1024 * 1024;
 
 /// The requested byte range of an object.
 struct Part {
@@ -133,10 +82,34 @@ fn pieces(
     Ok(())
 }
 
+/// Reads a small object or a range of it; `None` if it is not small.
+pub(super) fn small(
+    database: &Database,
+    connection: &Connection,
+    key: &str,
+    options: &ReadOptions,
+) -> Result<Option<(ObjectInfo, Bytes)>> {
+    let (info, Some(data)) = query::get(database, connection, key, SMALL)? else {
+        return Ok(None);
+    };
+    options.check(&info)?;
+    let (at, end) = options.range.unwrap_or_default().resolve(data.len() as u64)?;
+    let index = |at| usize::try_from(at).unwrap_or(usize::MAX);
+    Ok(Some((info, data.slice(index(at)..index(end)))))
+}
+
+/// A reader of bytes that are here already.
+pub(super) fn held(info: ObjectInfo, held: Bytes) -> Box<dyn Reader> {
+    Box::new(BlobReader { info, held, left: 0, pieces: None })
+}
+
 /// Reads an object or a range of it at once. `LimitExceeded` above
 /// [`MAX_INLINE_BYTES`].
 pub(super) fn get(pool: &Pool, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Bytes)> {
     pool.with(|connection| {
+        if let Some(found) = small(&pool.database, connection, key, options)? {
+            return Ok(found);
+        }
         let part = look(&pool.database, connection, key, options)?;
         let length = (part.end - part.at) as u64;
         if length > MAX_INLINE_BYTES {
@@ -169,8 +142,7 @@ pub(super) fn open(
         }
     };
     let info = part.info.clone();
-    let small = (part.end - part.at) as u64 <= SMALL;
-    if small {
+    if (part.end - part.at) as u64 <= HELD {
         let mut held = Bytes::new();
         let read = pieces(&pool.database, &connection, &key, &part, usize::MAX, |piece| {
             held = piece;
@@ -178,7 +150,7 @@ pub(super) fn open(
         });
         pool.give(connection);
         read?;
-        return Ok(Box::new(BlobReader { info, held, left: 0, pieces: None }));
+        return Ok(self::held(info, held));
     }
     let left = part.end - part.at;
     let (sender, receiver) = mpsc::channel(1);

@@ -1,7 +1,7 @@
 //! What the store and its writers share.
 
 use super::commit::Queue;
-use super::reader::Pool;
+use super::pool::Pool;
 use std::sync::Arc;
 use storage_store::{Error, Result};
 
