@@ -1,5 +1,5 @@
-//! Digests computed on other threads while the bytes are processed. MD5 alone
-//! takes as long as everything else together.
+//! Digests computed while the bytes are processed, those that take long on other threads:
+//! MD5 alone takes as long as everything else together.
 
 use crate::chunk_size::{CHUNK, piece};
 use bytes::Bytes;
@@ -10,6 +10,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 pub trait Sum: Send + 'static {
     /// Adds more bytes.
     fn add(&mut self, bytes: &[u8]);
+
+    /// Whether adding bytes takes less time than to give them to another thread, as with
+    /// the CRCs that processors have instructions for.
+    fn is_cheap(&self) -> bool {
+        false
+    }
 }
 
 impl Sum for Md5 {
@@ -46,6 +52,12 @@ impl<S: Sum> AsyncHasher<S> {
 
     /// Adds a chunk; waits while earlier chunks are being hashed.
     pub async fn add(&mut self, chunk: Bytes) -> Result<(), HashLost> {
+        if let At::Here(sum) = &mut self.at
+            && sum.is_cheap()
+        {
+            sum.add(&chunk);
+            return Ok(());
+        }
         // With so many streams that pieces shrink, all processors are busy
         // anyway, and waiting chunks would occupy memory.
         let many = piece() < CHUNK;

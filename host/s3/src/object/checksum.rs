@@ -147,6 +147,10 @@ impl Hasher {
         }
     }
 
+    pub fn is_crc(&self) -> bool {
+        matches!(self, Self::Crc(..))
+    }
+
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Crc(_, digest) => digest.update(bytes),
