@@ -1,5 +1,6 @@
 //! Passes the paths of the wasm guests to the crate. In the repository it builds them, so
-//! that a plain `cargo build` suffices; a published package holds them.
+//! that a plain `cargo build` suffices; a published package holds them. With the feature
+//! `precompiled` it also compiles the decorators to machine code.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,13 @@ const TARGET: &str = "wasm32-wasip2";
 /// Each guest, and the variable that names its file to the crate.
 const GUESTS: [(&str, &str); 2] =
     [("decorators", "DECORATORS_WASM"), ("transforming", "TRANSFORMING_WASM")];
+
+#[cfg(feature = "precompiled")]
+#[path = "src/precompile.rs"]
+mod precompile;
+#[cfg(feature = "precompiled")]
+#[path = "src/settings.rs"]
+mod settings;
 
 fn main() {
     // Read at run time: a path compiled into the script may belong to another checkout.
@@ -23,7 +31,37 @@ fn main() {
             None => packaged(&manifest, guest),
         };
         println!("cargo::rustc-env={variable}={}", wasm.display());
+        #[cfg(feature = "precompiled")]
+        if guest == "decorators" {
+            precompile_to_file(&wasm).unwrap_or_else(|error| fail(&error));
+        }
     }
+}
+
+fn out_dir() -> PathBuf {
+    PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default())
+}
+
+/// Writes a list in Rust of the component's machine code, for the highest level first.
+#[cfg(feature = "precompiled")]
+fn precompile_to_file(wasm: &Path) -> Result<(), String> {
+    let bytes = std::fs::read(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    let variable = |name| env::var(name).unwrap_or_default();
+    let write = |name: &str, bytes: &[u8]| {
+        let file = out_dir().join(name);
+        std::fs::write(&file, bytes).map_err(|e| format!("{}: {e}", file.display()))?;
+        Ok::<_, String>(file)
+    };
+    let levels = precompile::levels(&variable("CARGO_CFG_TARGET_ARCH"));
+    let mut list = String::new();
+    for (at, level) in levels.iter().enumerate().rev() {
+        let code = precompile::compile(&bytes, &variable("TARGET"), levels, at + 1);
+        let code = code.map_err(|e| format!("the decorators, for {}: {e:#}", level.name))?;
+        let file = write(&format!("{}.cwasm", level.name), &code)?;
+        list += &format!("({:?}, include_bytes!({file:?})), ", level.name);
+    }
+    write("precompiled.rs", format!("&[{list}]").as_bytes())?;
+    Ok(())
 }
 
 /// The file of a guest in a published package.
@@ -61,8 +99,7 @@ fn build_guests(root: &Path) -> PathBuf {
     for file in ["contract/Cargo.toml", "guest/component/Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(file).display());
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let target_dir = out.join("guest");
+    let target_dir = out_dir().join("guest");
 
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo

@@ -4,36 +4,41 @@ use super::bindings::exports::storage::object_store::decorators as wit;
 use super::bindings::{DecoratorPack, DecoratorPackPre};
 use super::chain::Chain;
 use super::guests::DECORATORS;
-use super::limits::{Limits, MAX_MEMORY};
+use super::limits::Limits;
 use super::pack::Pack;
+use super::precompiled::{self, PRECOMPILED};
+use super::runtime::config;
 use super::state::{HostServices, InstanceState};
 use super::type_info::TypeInfo;
-use super::{cache, convert, zero_copy};
+use super::{convert, zero_copy};
 use anyhow::Context;
 use futures::FutureExt;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use storage_contract::chain::Node;
 use storage_store::{Result, SharedStore};
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// The most instances over all chains.
-const MAX_INSTANCES: u32 = 2_000;
-
-/// Compiles the built-in decorators and builds chains of them.
+/// Loads the built-in decorators, and builds chains of them.
 pub struct Engine {
     pack: Arc<Pack>,
 }
 
 impl Engine {
-    /// Loads the built-in decorators from the compilation cache, or compiles them.
+    /// Loads the built-in decorators as they were compiled with this program, or from the
+    /// compilation cache, or compiles them.
     pub fn new() -> anyhow::Result<Arc<Self>> {
         let engine = wasmtime::Engine::new(&config(true))
             // Pooling reserves address space up front; where that is limited, allocate
             // instances one by one.
             .or_else(|_| wasmtime::Engine::new(&config(false)))?;
-        let component = Component::from_binary(&engine, DECORATORS)?;
+        let component = match precompiled::load(&engine, PRECOMPILED) {
+            Some((level, component)) => {
+                tracing::debug!(level, "the decorators were compiled with the program");
+                component
+            }
+            None => Component::from_binary(&engine, DECORATORS)?,
+        };
         let mut linker = Linker::<InstanceState>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         DecoratorPack::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)?;
@@ -63,39 +68,17 @@ impl Engine {
     }
 }
 
-/// The settings that the engines of decorators and of plug-ins share.
-pub(crate) fn config(pooling: bool) -> Config {
-    let mut config = Config::new();
-    // The contract is synchronous; concurrency support doubles the cost of a call.
-    config.concurrency_support(false);
-    config.cache(cache::open());
-    if pooling {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(MAX_INSTANCES)
-            // A component with WASI adapters has a few core instances.
-            .total_core_instances(MAX_INSTANCES * 4)
-            .total_memories(MAX_INSTANCES)
-            .total_tables(MAX_INSTANCES * 4)
-            .total_stacks(MAX_INSTANCES)
-            .max_memory_size(MAX_MEMORY)
-            .linear_memory_keep_resident(64 * 1024)
-            // Chains pool a few instances themselves.
-            .max_unused_warm_slots(16)
-            .pagemap_scan(wasmtime::Enabled::Auto);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    }
-    config
-}
-
 /// The engine of this process. All configurations share its compiled code and
 /// address space.
 pub fn shared() -> anyhow::Result<Arc<Engine>> {
-    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
-    if let Some(engine) = ENGINE.get() {
+    // Held while the first caller loads it: the others wait instead of doing the same.
+    static ENGINE: Mutex<Option<Arc<Engine>>> = Mutex::new(None);
+    let mut shared = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(engine) = &*shared {
         return Ok(engine.clone());
     }
     let engine = Engine::new().context("the decorators could not be loaded")?;
-    Ok(ENGINE.get_or_init(|| engine).clone())
+    Ok(shared.insert(engine).clone())
 }
 
 fn type_info(kind: wit::Kind) -> anyhow::Result<TypeInfo> {

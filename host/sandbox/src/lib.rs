@@ -25,6 +25,12 @@ pub mod options;
 mod pack;
 pub mod plugin;
 mod pool;
+// For build.rs, and the tests here.
+#[cfg(test)]
+mod precompile;
+mod precompiled;
+mod runtime;
+mod settings;
 mod state;
 mod stream_instances;
 mod stream_slot;

@@ -12,10 +12,10 @@ pub(super) mod wasi;
 use super::bindings::DecoratorPackPre;
 use super::chain::Chain;
 use super::circuit_breaker::{Counters, Counts};
-use super::engine;
 use super::epoch::{TICK, tick};
 use super::limits::Limits;
 use super::pack::{Pack, Watched};
+use super::runtime;
 use super::state::{HostServices, Observer};
 use crate::coordinator::{Coordinator, Namespace};
 use crate::options::{PluginDef, PluginOptions, Refusal};
@@ -257,7 +257,7 @@ fn engine() -> wasmtime::Result<wasmtime::Engine> {
     if let Some(engine) = ENGINE.get() {
         return Ok(engine.clone());
     }
-    let mut config = engine::config(false);
+    let mut config = runtime::config(false);
     config.epoch_interruption(true);
     let engine = wasmtime::Engine::new(&config)?;
     let engine = ENGINE.get_or_init(|| engine).clone();
