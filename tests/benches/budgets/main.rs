@@ -3,8 +3,8 @@
 //! These are wall times on a possibly noisy machine: read the ratios, and take the
 //! budgets as a guide. `cargo bench --workspace --bench budgets`, with any of
 //!
-//! - `-- decorators`, `together`, `ahead`, `instances`, `calls`, `located`, `streams`,
-//!   `codecs` or `plugins`: groups of rows to measure; these come first;
+//! - `-- decorators`, `together`, `ahead`, `start`, `instances`, `calls`, `located`,
+//!   `streams`, `codecs` or `plugins`: groups of rows to measure; these come first;
 //! - `--rounds N`: measurements per cell of the first two groups (default 15);
 //! - `--only GzipStore,JsonStore`: decorators to measure.
 
@@ -13,6 +13,7 @@ mod decorators;
 mod endless;
 mod located;
 mod plugins;
+mod start;
 mod together;
 
 use bytes::Bytes;
@@ -52,6 +53,9 @@ fn main() {
     }
     if run("ahead") {
         bench.ahead(figures::rounds(15).unwrap().min(5)).unwrap();
+    }
+    if run("start") {
+        bench.start().unwrap();
     }
     if run("located") {
         bench.located_objects().unwrap();

@@ -2,7 +2,7 @@
 //! benchmarks one after the other, and puts the output of each into its block of the
 //! document.
 //!
-//! `cargo bench --workspace --bench performance`, with any of
+//! `cargo bench --profile dist --workspace --bench performance`, with any of
 //!
 //! - `-- sandbox`, `libraries`, `endpoint`: parts to measure (the benchmarks `budgets`,
 //!   `libraries` and `throughput`); these come first;
@@ -44,13 +44,15 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Builds everything in release mode, so that nothing compiles during a measurement.
+/// What is measured is built like what ships.
+const SHIPPED: [&str; 6] =
+    ["--profile", "dist", "--workspace", "--features", "storage-host/precompiled", "--locked"];
+
+/// Builds everything, so that nothing compiles during a measurement.
 fn build() -> Result<()> {
-    let mut binaries = cargo();
-    run(binaries.args(["build", "--release", "--workspace", "--bins", "--locked"]))?;
-    let mut benches = cargo();
-    benches.args(["bench", "--no-run", "--workspace", "--locked"]);
-    run(benches.args(PARTS.iter().flat_map(|(_, bench)| ["--bench", bench])))?;
+    run(cargo().arg("build").args(SHIPPED).args(["--bin", "storage-host"]))?;
+    let benches = PARTS.iter().flat_map(|(_, bench)| ["--bench", bench]);
+    run(cargo().args(["bench", "--no-run"]).args(SHIPPED).args(benches))?;
     let mut contenders = cargo();
     contenders.args(["build", "--release", "--locked", "--manifest-path"]);
     contenders.arg(here("tests/contenders/Cargo.toml"));
@@ -61,7 +63,7 @@ fn measure(part: &str, bench: &str, passed: &[String]) -> Result<()> {
     eprintln!("{part}: the bench {bench}");
     let watch = Watch::start()?;
     let mut command = cargo();
-    command.args(["bench", "--workspace", "--locked", "--bench", bench, "--"]).args(passed);
+    command.arg("bench").args(SHIPPED).args(["--bench", bench, "--"]).args(passed);
     let output = command.stderr(Stdio::inherit()).output()?;
     let printed = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{command:?} failed:\n{printed}");

@@ -5,6 +5,7 @@ use crate::contender::Running;
 use anyhow::{Result, ensure};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// The least duration of a measurement, except for objects so large that one per
@@ -41,6 +42,8 @@ pub struct Measured {
     pub latencies: Vec<Duration>,
     /// Further requests that failed with a server error.
     pub failed: usize,
+    /// The processor time that the server took for a request.
+    pub processor: Duration,
 }
 
 /// The results of one connection.
@@ -85,16 +88,19 @@ impl Cell {
     }
 
     pub fn measure(&self, server: &Running) -> Result<Measured> {
-        let start = Barrier::new(self.in_flight);
-        let results: Vec<Result<Done>> = std::thread::scope(|scope| {
+        let start = Barrier::new(self.in_flight + 1);
+        let (before, results) = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..self.in_flight)
                 .map(|number| {
                     let start = &start;
                     scope.spawn(move || self.connection(server, number, start))
                 })
                 .collect();
+            start.wait();
+            let before = server.processor_time();
             let failed = |_| Err(anyhow::anyhow!("a client failed"));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(failed)).collect()
+            let done = |thread: ScopedJoinHandle<_>| thread.join().unwrap_or_else(failed);
+            (before, threads.into_iter().map(done).collect::<Vec<Result<Done>>>())
         });
         let mut latencies = Vec::new();
         let (mut first, mut last, mut failed) = (None, None, 0);
@@ -107,7 +113,9 @@ impl Cell {
         }
         let span = last.zip(first).map_or(SPAN, |(last, first)| last - first);
         let rate = (latencies.len() as u64 * self.size) as f64 / span.as_secs_f64();
-        Ok(Measured { rate, latencies, failed })
+        let took = server.processor_time()? - before?;
+        let processor = took.div_f64((latencies.len() + failed) as f64);
+        Ok(Measured { rate, latencies, failed, processor })
     }
 
     fn connection(&self, server: &Running, number: usize, start: &Barrier) -> Result<Done> {

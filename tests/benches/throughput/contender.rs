@@ -1,11 +1,13 @@
 //! The compared servers, each over a fresh directory.
 
+use crate::processor::Process;
 use anyhow::{Context, Result};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use storage_tests::server::{self, Server};
 use storage_tests::servers::garage::{self, Build, Node};
 use storage_tests::servers::moto::{self, Moto};
@@ -25,6 +27,8 @@ pub enum Contender {
     /// This project: IdentityStore over FilesystemStore.
     Ours {
         durable: bool,
+        /// With `serve.etag: fast`.
+        fast: bool,
     },
     /// The same from another build.
     Other {
@@ -39,9 +43,10 @@ pub enum Contender {
 }
 
 impl Contender {
-    pub const ALL: [Self; 9] = [
-        Self::Ours { durable: true },
-        Self::Ours { durable: false },
+    pub const ALL: [Self; 10] = [
+        Self::Ours { durable: true, fast: false },
+        Self::Ours { durable: false, fast: false },
+        Self::Ours { durable: false, fast: true },
         Self::Other { durable: true },
         Self::Other { durable: false },
         Self::Garage { syncs: true },
@@ -53,8 +58,9 @@ impl Contender {
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Ours { durable: true } => "durable",
-            Self::Ours { durable: false } => "not durable",
+            Self::Ours { durable: true, .. } => "durable",
+            Self::Ours { fast: true, .. } => "not durable, fast etags",
+            Self::Ours { .. } => "not durable",
             Self::Other { durable: true } => "other durable",
             Self::Other { durable: false } => "other not durable",
             Self::Garage { syncs: true } => "garage+fsync",
@@ -89,6 +95,7 @@ impl Drop for Kill {
 pub struct Running {
     _held: Held,
     port: u16,
+    process: Process,
     bucket: String,
     keys: (&'static str, &'static str, &'static str),
     _directory: Option<TempDir>,
@@ -104,7 +111,7 @@ impl Running {
         fs::create_dir_all(folder.join(BUCKET))?;
         let mut bucket = BUCKET.to_owned();
         let (held, port, keys) = match contender {
-            Contender::Ours { durable } | Contender::Other { durable } => {
+            Contender::Ours { durable, .. } | Contender::Other { durable } => {
                 let stores = format!(
                     "main: main\nstores:\n  main: {{type: IdentityStore, base: objects}}\n  \
                      objects:\n    type: FilesystemStore\n    \
@@ -112,12 +119,21 @@ impl Running {
                 );
                 let server = match contender {
                     Contender::Other { .. } => Server::start_build(other, directory, &stores)?,
+                    Contender::Ours { fast: true, .. } => {
+                        let serve = format!(
+                            "etag: fast\n  credentials: {{access_key: {}, secret_key: {}}}",
+                            server::ACCESS_KEY,
+                            server::SECRET_KEY
+                        );
+                        Server::start_serving_in(directory, &stores, &serve)?
+                    }
                     _ => Server::start_in(directory, &stores)?,
                 };
                 let port = server.port();
                 let keys = ("us-east-1", server::ACCESS_KEY, server::SECRET_KEY);
                 let held = Held::Ours(server);
-                return Ok(Self { _held: held, port, bucket, keys, _directory: None });
+                let process = Process::listening(port)?;
+                return Ok(Self { _held: held, port, process, bucket, keys, _directory: None });
             }
             Contender::Garage { syncs } => {
                 let node = Node::alone(&folder, Build::Optimised, syncs)?;
@@ -149,11 +165,17 @@ impl Running {
                 (Held::Moto(server), port, ("us-east-1", moto::ACCESS_KEY, moto::SECRET_KEY))
             }
         };
-        Ok(Self { _held: held, port, bucket, keys, _directory: Some(directory) })
+        let process = Process::listening(port)?;
+        Ok(Self { _held: held, port, process, bucket, keys, _directory: Some(directory) })
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The processor time that the server has taken so far.
+    pub fn processor_time(&self) -> Result<Duration> {
+        self.process.time()
     }
 
     pub fn signer(&self) -> Result<Signer> {

@@ -1,7 +1,7 @@
 //! The S3 endpoint compared with other servers: one client, one run, one disk.
 //!
-//! `cargo build --release --workspace --bins` first, then `cargo bench --workspace
-//! --bench throughput`, with any of
+//! Build `storage-host` in the same profile first, as the bench `performance` does; then
+//! `cargo bench --profile dist --workspace --bench throughput`, with any of
 //!
 //! - `-- --dir DIR`: the location of the servers' objects (default: the working
 //!   directory);
@@ -17,6 +17,7 @@
 mod cell;
 mod client;
 mod contender;
+mod processor;
 mod table;
 
 use anyhow::{Context, Result, ensure};

@@ -24,6 +24,8 @@ struct Row {
     rates: Vec<Vec<f64>>,
     latencies: Vec<Vec<Duration>>,
     failed: Vec<usize>,
+    /// The processor times of a request, one per round.
+    processor: Vec<Vec<f64>>,
 }
 
 impl Table {
@@ -34,6 +36,7 @@ impl Table {
             rates: vec![Vec::new(); count],
             latencies: vec![Vec::new(); count],
             failed: vec![0; count],
+            processor: vec![Vec::new(); count],
         };
         Self { contenders: contenders.to_vec(), rows: cells.iter().map(row).collect() }
     }
@@ -45,6 +48,7 @@ impl Table {
             row.rates[at].push(measured.rate);
             row.latencies[at].extend(measured.latencies);
             row.failed[at] += measured.failed;
+            row.processor[at].push(measured.processor.as_secs_f64());
         }
     }
 
@@ -75,6 +79,11 @@ impl Table {
                 let field = |at: &usize| ratio(median_ratio(&row.rates[ours], &row.rates[*at]));
                 print_row(row, others.iter().map(field));
             }
+        }
+        println!("\nThe processor time that the server took for a request:\n");
+        print_head(all.iter().map(name));
+        for row in &self.rows {
+            print_row(row, row.processor.iter().map(|taken| processor(middle(taken))));
         }
         if self.rows.iter().any(|row| row.failed.iter().any(|failed| *failed > 0)) {
             println!("\nRequests that met an error of the server's, and are not counted:\n");
@@ -114,6 +123,13 @@ pub fn size(bytes: u64) -> String {
 
 fn middle(rates: &[f64]) -> f64 {
     median(rates).unwrap_or(f64::NAN)
+}
+
+fn processor(seconds: f64) -> String {
+    match seconds {
+        0.0..0.01 => format!("{:.0} µs", seconds * 1e6),
+        _ => format!("{:.0} ms", seconds * 1e3),
+    }
 }
 
 fn latency(taken: &[Duration]) -> String {
