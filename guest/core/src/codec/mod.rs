@@ -7,16 +7,19 @@
 mod coder;
 mod feed;
 pub(crate) mod marks;
+mod part;
+mod stored;
 pub(crate) mod stream;
 
 pub use coder::{Decoder, Encoder};
 pub use feed::Feed;
+pub use stored::{Stored, Tail};
 
 use storage_contract::source::{Source, whole};
 use storage_contract::store::{Reader, SharedStore, Store, Writer};
 use storage_contract::types::{
-    self, Access, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES, ObjectInfo,
-    Page, PutOptions, ReadOptions, Result,
+    self, Access, ByteRange, Capabilities, DeleteOptions, Error, ListOptions, MAX_INLINE_BYTES,
+    ObjectInfo, Page, PutOptions, ReadOptions, Result,
 };
 use stream::{Decoding, Encoding};
 
@@ -26,18 +29,46 @@ pub trait Codec: 'static {
     fn encoder(&self) -> Box<dyn Encoder>;
     /// A new decoder for one object, whose encoded bytes are in `feed`.
     fn decoder(&self, feed: Feed) -> Box<dyn Decoder>;
-    /// Whether [`encoded_range`](Self::encoded_range) is supported.
+    /// Whether ranges of objects can be read.
     fn ranges(&self) -> bool;
     /// The bytes of the base that hold the plain bytes from `start` to `end`
-    /// (exclusive).
-    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange;
+    /// (exclusive), where that can be calculated. `None`: they are found by decoding from
+    /// the start.
+    fn encoded_range(&self, start: u64, end: u64) -> Option<EncodedRange>;
     /// A decoder for the bytes of `encoded_range`.
     fn range_decoder(&self, feed: Feed) -> Box<dyn Decoder> {
         self.decoder(feed)
     }
+    /// How many of an object's last bytes may have an index that helps to find `range`.
+    /// 0: there is none, or it would not help.
+    fn tail(&self, _range: ByteRange) -> u64 {
+        0
+    }
+    /// The index at the end of an object. `None` if it has none, or a damaged one.
+    fn index(&self, _tail: Tail) -> Option<Box<dyn Index>> {
+        None
+    }
+}
+
+/// What an object itself says of where its plain bytes are. It may be damaged or forged:
+/// bytes that it leads to must be checked like all others.
+pub trait Index {
+    /// The plain size of the object.
+    fn size(&self) -> u64;
+    /// The bytes of the base that hold the plain bytes from `start` to `end`
+    /// (exclusive). `None` if what was to say so is damaged.
+    fn encoded_range(
+        &self,
+        stored: &Stored<'_>,
+        start: u64,
+        end: u64,
+    ) -> Result<Option<EncodedRange>>;
+    /// A decoder for the bytes of `encoded_range`, `at`, for the same `start`.
+    fn decoder(&self, feed: Feed, start: u64, at: &EncodedRange) -> Box<dyn Decoder>;
 }
 
 /// The bytes of the base that hold a range of plain ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodedRange {
     /// The first byte.
     pub start: u64,
@@ -57,35 +88,6 @@ impl<C: Codec> Transforming<C> {
     /// Encodes objects with `codec` over `base`.
     pub fn new(base: SharedStore, codec: C) -> Self {
         Self { base, codec }
-    }
-
-    fn refuse_range(&self, options: &ReadOptions) -> Result<()> {
-        if options.range.is_some() && !self.capabilities().range {
-            return Err(Error::Unsupported("ranges of encoded objects".to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Opens a range by reading only the bytes that hold it. `None` if the plain
-    /// size is unknown, and with it the end of the range.
-    fn read_part(&self, key: &str, options: &ReadOptions) -> Result<Option<Box<dyn Reader>>> {
-        let Some(range) = options.range else { return Ok(None) };
-        let mut inner = marks::read_options(options);
-        let info = marks::show(self.base.stat(key)?);
-        let Some(size) = info.size else { return Ok(None) };
-        let (start, end) = range.resolve(size)?;
-        let at = self.codec.encoded_range(start, end);
-        // Read the version that this size belongs to.
-        if inner.if_match.is_none() {
-            inner.if_match = info.etag.as_deref().map(marks::unmask);
-        }
-        if at.length == 0 {
-            return Ok(Some(Box::new(Decoding::empty(info))));
-        }
-        inner.range = Some(storage_contract::types::ByteRange::span(at.start, at.length));
-        let source = Source::new(self.base.read(key, &inner)?, inner.range);
-        let decoder = self.codec.range_decoder(Feed::source(source));
-        Ok(Some(Box::new(Decoding::part(decoder, info, at.skip, end - start))))
     }
 }
 
@@ -154,17 +156,18 @@ impl<C: Codec> Store for Transforming<C> {
     }
 
     fn read(&self, key: &str, options: &ReadOptions) -> Result<Box<dyn Reader>> {
-        self.refuse_range(options)?;
-        if let Some(part) = self.read_part(key, options)? {
-            return Ok(part);
+        if let Some(range) = options.range {
+            if !self.capabilities().range {
+                return Err(Error::Unsupported("ranges of encoded objects".to_owned()));
+            }
+            if range != ByteRange::default() {
+                return self.read_range(key, options, range);
+            }
         }
         let reader = self.base.read(key, &marks::read_options(options))?;
         let info = marks::show(reader.info().clone());
         let decoder = self.codec.decoder(Feed::source(Source::new(reader, None)));
-        match options.range {
-            None => Ok(Box::new(Decoding::whole(decoder, info))),
-            Some(range) => Decoding::search(decoder, info, range),
-        }
+        Ok(Box::new(Decoding::whole(decoder, info)))
     }
 
     fn write(&self, key: &str, options: &PutOptions) -> Result<Box<dyn Writer>> {

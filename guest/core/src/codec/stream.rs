@@ -2,6 +2,7 @@
 
 use super::coder::{Decoder, Encoder};
 use super::marks;
+use std::ops::Range;
 use storage_contract::store::{Reader, Writer};
 use storage_contract::types::{ByteRange, Error, ObjectInfo, Result, Trailer};
 
@@ -11,6 +12,19 @@ const PIECE: usize = 128 * 1024;
 /// Skipped plain bytes are decoded in pieces of this size.
 const SKIP: usize = 256 * 1024;
 
+/// What to read after the requested bytes, so that they are checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Nothing: the object goes on, and whatever checks it is far away.
+    Nothing,
+    /// The end, which must be there.
+    End,
+    /// The end, if it is there.
+    Perhaps,
+    /// All that the base has, since it ends soon.
+    All,
+}
+
 /// A reader of plain bytes.
 pub struct Decoding {
     decoder: Option<Box<dyn Decoder>>,
@@ -18,8 +32,7 @@ pub struct Decoding {
     skip: u64,
     left: u64,
     held: Vec<u8>,
-    /// Whether the base's bytes end soon after the requested ones.
-    is_part: bool,
+    after: After,
     /// The number of bytes still expected before the end, if known.
     owed: Option<u64>,
     /// A reader that failed must not seem to be at its end.
@@ -29,7 +42,7 @@ pub struct Decoding {
 impl Decoding {
     fn new(decoder: Option<Box<dyn Decoder>>, info: ObjectInfo, skip: u64, left: u64) -> Self {
         let held = Vec::new();
-        Self { decoder, info, skip, left, held, is_part: false, owed: None, failed: None }
+        Self { decoder, info, skip, left, held, after: After::Perhaps, owed: None, failed: None }
     }
 
     pub fn whole(decoder: Box<dyn Decoder>, info: ObjectInfo) -> Self {
@@ -39,24 +52,30 @@ impl Decoding {
 
     pub fn part(decoder: Box<dyn Decoder>, info: ObjectInfo, skip: u64, length: u64) -> Self {
         let part = Self::new(Some(decoder), info, skip, length);
-        Self { owed: Some(length), is_part: true, ..part }
+        Self { owed: Some(length), after: After::All, ..part }
     }
 
-    pub fn empty(info: ObjectInfo) -> Self {
-        Self::new(None, info, 0, 0)
+    /// A range of an object of `size` plain bytes that is decoded from its start.
+    pub fn found(
+        decoder: Box<dyn Decoder>,
+        info: ObjectInfo,
+        range: Range<u64>,
+        size: u64,
+    ) -> Self {
+        let length = range.end.saturating_sub(range.start);
+        let after = if range.end < size { After::Nothing } else { After::End };
+        let part = Self::new(Some(decoder), info, range.start, length);
+        Self { owed: Some(length), after, ..part }
     }
 
-    /// Opens a range of an object of unknown size by decoding from the start.
+    /// Opens a range of an object of unknown size, which has an offset, by decoding from
+    /// the start.
     pub fn search(
         decoder: Box<dyn Decoder>,
         info: ObjectInfo,
         range: ByteRange,
     ) -> Result<Box<dyn Reader>> {
-        let Some(start) = range.offset else {
-            return Err(Error::Unsupported(
-                "the end of an encoded object whose plain size is not known".to_owned(),
-            ));
-        };
+        let start = range.offset.unwrap_or(0);
         if range.length == Some(0) {
             return Err(Error::InvalidRange);
         }
@@ -101,10 +120,15 @@ impl Reader for Decoding {
 }
 
 impl Decoding {
-    /// Reads on to the end of the base's bytes if that is near.
     fn close(&mut self) -> Result<()> {
         let Some(mut decoder) = self.decoder.take() else { return Ok(()) };
-        while !decoder.next(SKIP)?.is_empty() && self.is_part {}
+        match self.after {
+            After::Nothing => {}
+            After::Perhaps => drop(decoder.next(SKIP)?),
+            After::End if self.held.is_empty() && decoder.next(SKIP)?.is_empty() => {}
+            After::End => return Err(wrong_size()),
+            After::All => while !decoder.next(SKIP)?.is_empty() {},
+        }
         Ok(())
     }
 
@@ -168,8 +192,8 @@ impl Writer for Encoding {
 
     fn finish(mut self: Box<Self>, mut trailer: Trailer) -> Result<ObjectInfo> {
         self.encoder.finish(&mut self.out)?;
-        if !self.out.is_empty() {
-            self.writer.push(&self.out)?;
+        for piece in self.out.chunks(PIECE) {
+            self.writer.push(piece)?;
         }
         marks::push_size(&mut trailer.metadata, self.outer_sizes.as_deref(), self.size);
         self.writer.finish(trailer).map(marks::show)

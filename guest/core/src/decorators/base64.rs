@@ -54,13 +54,13 @@ impl Codec for Base64 {
         !self.lenient
     }
 
-    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange {
+    fn encoded_range(&self, start: u64, end: u64) -> Option<EncodedRange> {
         let (first, last) = (start / 3, end.div_ceil(3));
-        EncodedRange {
+        Some(EncodedRange {
             start: first.saturating_mul(4),
             length: (last - first).saturating_mul(4),
             skip: start % 3,
-        }
+        })
     }
 }
 

@@ -83,8 +83,8 @@ impl Codec for Text {
         }
     }
 
-    fn encoded_range(&self, start: u64, end: u64) -> EncodedRange {
-        EncodedRange { start, length: end - start, skip: 0 }
+    fn encoded_range(&self, start: u64, end: u64) -> Option<EncodedRange> {
+        Some(EncodedRange { start, length: end - start, skip: 0 })
     }
 
     /// A range may begin inside a character, so don't validate it.
