@@ -84,29 +84,47 @@ impl Encoder for Compressor {
     }
 }
 
+/// The level at which the encoder takes even the farthest repetitions of three bytes. Where
+/// these need more bits than the bytes, as in much source text, the level before it makes
+/// smaller members; elsewhere, this one does.
+const LAST: u32 = 9;
+
 /// A member that is being written.
 struct Member {
     gzip: GzEncoder<Vec<u8>>,
-    /// The bytes that went out already.
+    /// The same at another level, if the smaller one is to be kept.
+    rival: Option<GzEncoder<Vec<u8>>>,
+    /// The bytes that went out already: none, while there are two.
     given: u64,
 }
 
 impl Member {
     fn new(level: u32) -> Self {
-        let gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::new(level));
-        Self { gzip, given: 0 }
+        let at = |level| GzBuilder::new().mtime(0).write(Vec::new(), Compression::new(level));
+        Self { gzip: at(level), rival: (level == LAST).then(|| at(LAST - 1)), given: 0 }
     }
 
     fn write(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<()> {
         self.gzip.write_all(block).map_err(|e| failed(&e))?;
-        self.given += self.gzip.get_ref().len() as u64;
-        out.append(self.gzip.get_mut());
+        match &mut self.rival {
+            Some(rival) => rival.write_all(block).map_err(|e| failed(&e))?,
+            None => {
+                self.given += self.gzip.get_ref().len() as u64;
+                out.append(self.gzip.get_mut());
+            }
+        }
         Ok(())
     }
 
     /// Appends the rest, and returns the length of all of the member.
     fn finish(self, out: &mut Vec<u8>) -> Result<u64> {
         let mut rest = self.gzip.finish().map_err(|e| failed(&e))?;
+        if let Some(rival) = self.rival {
+            let other = rival.finish().map_err(|e| failed(&e))?;
+            if other.len() < rest.len() {
+                rest = other;
+            }
+        }
         let length = self.given + rest.len() as u64;
         out.append(&mut rest);
         Ok(length)

@@ -94,3 +94,24 @@ fn thousands_of_empty_members_are_neither_an_end_nor_too_deep() {
     assert_eq!(part(&*gzip, ByteRange::last(3)).unwrap(), b"ere");
     assert_eq!(part(&*gzip, ByteRange::from(4)), Err(Error::InvalidRange));
 }
+
+#[test]
+fn level_9_is_never_larger_than_level_8() {
+    // Any three digits are found again, far away, and take more bits as a repetition.
+    let mut state = 1u64;
+    let mut digit = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        b"0123456789abcdef"[(state >> 60) as usize]
+    };
+    let digits: Vec<u8> = (0..MIB).map(&mut digit).collect();
+    let zeroes_and_digits = [vec![b'0'; 4 * MIB], digits.clone()].concat();
+    for data in [text(MIB), digits, zeroes_and_digits, Vec::new()] {
+        let sizes = [8, 9].map(|level| {
+            let (memory, gzip) = store(serde_json::json!({"level": level}));
+            put(&*gzip, &data);
+            assert!(all(&*gzip).unwrap() == data);
+            all(&memory).unwrap().len()
+        });
+        assert!(sizes[1] <= sizes[0], "{} bytes: {sizes:?}", data.len());
+    }
+}
