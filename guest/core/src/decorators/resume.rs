@@ -11,8 +11,9 @@ const SKIP: usize = 256 * 1024;
 /// What a reader returned before it broke.
 pub(crate) struct Given {
     bytes: u64,
-    /// A checksum, if another copy must confirm the bytes.
-    sum: Option<Crc>,
+    /// A checksum, for when another copy must confirm the bytes.
+    sum: Crc,
+    in_parts: bool,
 }
 
 impl Given {
@@ -20,15 +21,19 @@ impl Given {
     /// whole objects, it may detect at the end (by a checksum, say) that all the
     /// bytes were wrong.
     pub fn new(in_parts: bool) -> Self {
-        Self { bytes: 0, sum: (!in_parts).then(Crc::new) }
+        Self { bytes: 0, sum: Crc::new(), in_parts }
     }
 
     /// Adds bytes that were returned.
     pub fn add(&mut self, chunk: &[u8]) {
         self.bytes = self.bytes.saturating_add(chunk.len() as u64);
-        if let Some(sum) = &mut self.sum {
-            sum.update(chunk);
-        }
+        self.sum.update(chunk);
+    }
+
+    /// Whether another copy must confirm the bytes after this error. Those of ranges were
+    /// final when they were returned, unless the data turned out to be invalid.
+    fn is_doubtful(&self, error: &Error) -> bool {
+        self.bytes > 0 && (!self.in_parts || matches!(error, Error::InvalidData(_)))
     }
 }
 
@@ -54,20 +59,18 @@ pub(crate) fn reopen(
     given: &Given,
     error: &Error,
 ) -> Result<Source> {
-    if given.bytes > 0 && given.sum.is_none() && matches!(error, Error::InvalidData(_)) {
-        return Err(error.clone());
-    }
     let unknown = || Error::Unavailable("the read broke and can't be resumed".to_owned());
     let etag = info.etag.clone().ok_or_else(unknown)?;
     let (start, length) = span(range, info).ok_or_else(unknown)?;
     let offset = start.checked_add(given.bytes).ok_or_else(unknown)?;
     let left = length.map(|length| length.saturating_sub(given.bytes));
-    let again = given.sum.is_some() && given.bytes > 0;
+    let again = given.is_doubtful(error);
+    let (from, rest) = if again { (start, length) } else { (offset, left) };
     // The read may have stopped exactly at the end, and an empty range is an error.
-    let whole = offset == 0 && (left.is_none() || left == info.size);
-    let ranged = store.capabilities().range && !again && !whole && left != Some(0);
+    let whole = from == 0 && (rest.is_none() || rest == info.size);
+    let ranged = store.capabilities().range && !whole && rest != Some(0);
     let options = ReadOptions {
-        range: ranged.then_some(ByteRange { offset: Some(offset), length: left }),
+        range: ranged.then_some(ByteRange { offset: Some(from), length: rest }),
         if_match: Some(etag.clone()),
         if_none_match: None,
     };
@@ -77,17 +80,20 @@ pub(crate) fn reopen(
     }
     if !ranged {
         skip(reader.as_mut(), start, None)?;
+    }
+    if !ranged || again {
         let mut sum = Crc::new();
         skip(reader.as_mut(), given.bytes, Some(&mut sum))?;
-        if given.sum.as_ref().is_some_and(|given| given.sum() != sum.sum()) {
+        if given.sum.sum() != sum.sum() {
             let text = "what was read before is not what another copy of the object has";
             return Err(Error::InvalidData(text.to_owned()));
         }
-        if let Some(left) = left
-            && info.size.is_none_or(|size| offset.saturating_add(left) < size)
-        {
-            reader = Box::new(Cut { reader, left });
-        }
+    }
+    if !ranged
+        && let Some(left) = left
+        && info.size.is_none_or(|size| offset.saturating_add(left) < size)
+    {
+        reader = Box::new(Cut { reader, left });
     }
     Ok(Source::owing(reader, left))
 }
@@ -126,5 +132,46 @@ impl Reader for Cut {
         let chunk = self.reader.next(max)?;
         self.left = self.left.saturating_sub(chunk.len() as u64);
         Ok(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage_contract::memory::Memory;
+    use storage_contract::types::PutOptions;
+
+    /// What a reopened read gives after a store that reads ranges gave `before`.
+    fn resume(
+        data: &[u8],
+        range: Option<ByteRange>,
+        before: &[u8],
+        error: Error,
+    ) -> Result<Vec<u8>> {
+        let memory = Memory::default();
+        let info = memory.put("k", data, &PutOptions::default()).unwrap();
+        let mut given = Given::new(true);
+        before.chunks(100).for_each(|chunk| given.add(chunk));
+        let source = reopen(&memory, "k", range, &info, &given, &error)?;
+        source.collect(u64::MAX).map(|(_, rest)| rest)
+    }
+
+    #[test]
+    fn bytes_before_invalid_ones_count_if_another_copy_has_them() {
+        let data: Vec<u8> = (0..5_000_u32).map(|n| (n / 7) as u8).collect();
+        for range in [None, Some(ByteRange::span(50, 3_000)), Some(ByteRange::last(4_999))] {
+            let (start, end) = range.unwrap_or_default().resolve(5_000).unwrap();
+            let wanted = &data[start as usize..end as usize];
+            for count in [0, 1, 1_000, wanted.len()] {
+                let (before, rest) = wanted.split_at(count);
+                let invalid = || Error::InvalidData("rot".to_owned());
+                assert_eq!(resume(&data, range, before, invalid()).unwrap(), rest);
+                let mut rotten = before.to_vec();
+                let Some(byte) = rotten.last_mut() else { continue };
+                *byte ^= 1;
+                let resumed = resume(&data, range, &rotten, invalid());
+                assert!(matches!(resumed, Err(Error::InvalidData(_))), "{range:?} {count}");
+            }
+        }
     }
 }

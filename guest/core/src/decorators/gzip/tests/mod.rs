@@ -2,6 +2,7 @@
 
 mod damage;
 mod members;
+mod mirrored;
 mod ranges;
 mod versions;
 mod whole;
