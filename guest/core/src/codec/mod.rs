@@ -99,8 +99,13 @@ impl<C: Codec> Store for Transforming<C> {
     }
 
     fn get(&self, key: &str, options: &ReadOptions) -> Result<(ObjectInfo, Vec<u8>)> {
-        if options.range.is_some() {
+        if let Some(range) = options.range {
             let mut reader = self.read(key, options)?;
+            let span = reader.info().size.and_then(|size| range.resolve(size).ok());
+            // Before anything is decoded in vain: the way to the range may be long.
+            if span.is_some_and(|(start, end)| end - start > MAX_INLINE_BYTES) {
+                return Err(too_many());
+            }
             let data = collect(|max| reader.next(max))?;
             return Ok((reader.info().clone(), data));
         }
@@ -193,10 +198,13 @@ pub(crate) fn collect(mut next: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<
             return Ok(data);
         }
         if (data.len() + chunk.len()) as u64 > MAX_INLINE_BYTES {
-            return Err(Error::LimitExceeded(format!(
-                "more than {MAX_INLINE_BYTES} bytes at once; stream the object with read"
-            )));
+            return Err(too_many());
         }
         data.extend_from_slice(&chunk);
     }
+}
+
+fn too_many() -> Error {
+    let text = format!("more than {MAX_INLINE_BYTES} bytes at once; stream the object with read");
+    Error::LimitExceeded(text)
 }

@@ -75,7 +75,7 @@ fn text(size: usize) -> Vec<u8> {
     let mut state = 1u64;
     while out.len() < size {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        write!(out, "{} {}\n", out.len(), state >> 40).unwrap();
+        writeln!(out, "{} {}", out.len(), state >> 40).unwrap();
     }
     out.truncate(size);
     out

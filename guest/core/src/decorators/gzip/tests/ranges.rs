@@ -100,6 +100,17 @@ fn a_range_far_within_an_object_reads_little_of_it() {
 }
 
 #[test]
+fn a_range_that_is_too_large_for_one_call_is_refused_before_it_is_decoded() {
+    let (base, gzip) = watched();
+    put(&*gzip, &text(15 * MIB));
+    base.reset();
+    let range = Some(ByteRange::from(6 * MIB as u64));
+    let got = gzip.get("k", &ReadOptions { range, ..ReadOptions::default() });
+    assert!(matches!(got, Err(Error::LimitExceeded(_))));
+    assert!(base.bytes.get() <= 16 * 1024, "only its end was read");
+}
+
+#[test]
 fn a_range_in_the_first_member_looks_for_no_index() {
     let (base, gzip) = watched();
     put(&*gzip, &text(6 * MIB));
