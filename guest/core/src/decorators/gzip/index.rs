@@ -191,6 +191,7 @@ impl Place {
 mod tests {
     use super::super::layout::{FIRST, OTHER};
     use super::*;
+    use proptest::prelude::*;
 
     /// The plain size of this many members.
     fn size(members: u64) -> u64 {
@@ -272,6 +273,36 @@ mod tests {
         for (per, first, other) in [(0, 1, 1), (1, 0, 1), (1, 1, 0), (u16::MAX, 1, 1), (9, 1, 1)] {
             for (size, data) in [(max, max), (max, 0), (0, max), (9, max - 58)] {
                 assert_eq!(forge(per, first, other, size, data), None);
+            }
+        }
+    }
+
+    proptest! {
+        /// Whoever writes to the base can calculate checksums.
+        #[test]
+        fn numbers_of_any_kind_do_no_harm(
+            per_member in 0u16..30_000, first in any::<u32>(), other in any::<u32>(),
+            size in any::<u64>(), data in any::<u64>(), small in 0u32..64, member in any::<u64>(),
+        ) {
+            let (size, data) = (size >> small, data >> small);
+            let layout = Layout { size, first, other };
+            let end = End { layout, data, per_member };
+            let fits = first > 0 && other > 0 && per_member > 0;
+            let Some(stored) = fits.then(|| end.stored()).flatten() else { return Ok(()) };
+            let mut field = vec![VERSION, 0];
+            field.extend(per_member.to_le_bytes());
+            field.extend(first.to_le_bytes());
+            field.extend(other.to_le_bytes());
+            field.extend(size.to_le_bytes());
+            field.extend(data.to_le_bytes());
+            let mut bytes = Vec::new();
+            append(END, 32, &field, &mut bytes);
+            let found = End::parse(&bytes, stored);
+            prop_assert_eq!(found, (per_member <= MOST_PER_MEMBER).then_some(end));
+            for member in [0, member % layout.members(), layout.members() - 1] {
+                let Some((place, _)) = found.and_then(|end| end.place(member)) else { continue };
+                prop_assert!(place.length <= 1 << 16);
+                prop_assert!(place.start >= data && place.start < stored);
             }
         }
     }
