@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{block_in_place, yield_now};
 
-/// The bytes from which a call is offloaded: some 30 ms of work at the slowest (gzip,
+/// The bytes from which a call is offloaded: some 70 ms of work at the slowest (gzip,
 /// level 9).
 const MUCH: usize = 512 * 1024;
 

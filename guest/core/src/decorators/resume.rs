@@ -1,9 +1,9 @@
 //! Resumes a broken read from another copy of the same object.
 
-use flate2::Crc;
 use storage_contract::source::Source;
 use storage_contract::store::{Reader, Store};
 use storage_contract::types::{ByteRange, Error, ObjectInfo, ReadOptions, Result};
+use xxhash_rust::xxh3::Xxh3;
 
 /// The most bytes to read at a time while skipping.
 const SKIP: usize = 256 * 1024;
@@ -11,8 +11,9 @@ const SKIP: usize = 256 * 1024;
 /// What a reader returned before it broke.
 pub(crate) struct Given {
     bytes: u64,
-    /// A checksum, for when another copy must confirm the bytes.
-    sum: Crc,
+    /// A digest, for when another copy must confirm the bytes: one that costs little, since
+    /// most streams are read to their end. It tells accidents, not forgeries.
+    sum: Xxh3,
     in_parts: bool,
 }
 
@@ -21,7 +22,7 @@ impl Given {
     /// whole objects, it may detect at the end (by a checksum, say) that all the
     /// bytes were wrong.
     pub fn new(in_parts: bool) -> Self {
-        Self { bytes: 0, sum: Crc::new(), in_parts }
+        Self { bytes: 0, sum: Xxh3::new(), in_parts }
     }
 
     /// Adds bytes that were returned.
@@ -82,9 +83,9 @@ pub(crate) fn reopen(
         skip(reader.as_mut(), start, None)?;
     }
     if !ranged || again {
-        let mut sum = Crc::new();
+        let mut sum = Xxh3::new();
         skip(reader.as_mut(), given.bytes, Some(&mut sum))?;
-        if given.sum.sum() != sum.sum() {
+        if given.sum.digest() != sum.digest() {
             let text = "what was read before is not what another copy of the object has";
             return Err(Error::InvalidData(text.to_owned()));
         }
@@ -98,7 +99,7 @@ pub(crate) fn reopen(
     Ok(Source::owing(reader, left))
 }
 
-fn skip(reader: &mut dyn Reader, mut bytes: u64, mut sum: Option<&mut Crc>) -> Result<()> {
+fn skip(reader: &mut dyn Reader, mut bytes: u64, mut sum: Option<&mut Xxh3>) -> Result<()> {
     while bytes > 0 {
         let max = usize::try_from(bytes).unwrap_or(usize::MAX).min(SKIP);
         let chunk = reader.next(max)?;
