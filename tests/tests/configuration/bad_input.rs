@@ -56,6 +56,10 @@ fn broken_files_are_refused_with_the_place_and_the_cure() {
             "stores.yaml:1:1: a configuration is a mapping with \"stores\" and \"main\", not nothing",
         ),
         (
+            "stores:\n  m: {type: DictStore}\n  a: {type: NotifyingStore, base: m, config: {on_put: [{log: debug}]}}\nmain: a\n",
+            "stores.yaml:3:62: store \"a\" (NotifyingStore): on_put[0].log must be a mapping or nothing, not text",
+        ),
+        (
             "just text\n",
             "stores.yaml:1:1: a configuration is a mapping with \"stores\" and \"main\", not text",
         ),

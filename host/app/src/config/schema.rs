@@ -94,7 +94,7 @@ impl Converter<'_> {
     fn first_fitting(&mut self, node: &Node, all: &[Value], path: &str) -> Value {
         let has_shape = |branch: &&Value| {
             let types = types(branch);
-            types.is_empty() || types.iter().any(|kind| is_shape(&node.data, kind))
+            types.is_empty() || types.iter().any(|kind| is_shape(node, kind))
         };
         let branches: Vec<&Value> = all.iter().filter(has_shape).collect();
         match branches.as_slice() {
@@ -300,11 +300,12 @@ fn shown(schema: &Value, name: &str) -> String {
 }
 
 /// Whether a value written like this can have a type.
-fn is_shape(data: &Data, kind: &str) -> bool {
-    match data {
-        Data::Map(_) => kind == "object",
-        Data::List(_) => kind == "array",
-        Data::Plain(_) | Data::Text(_) => !matches!(kind, "object" | "array"),
+fn is_shape(node: &Node, kind: &str) -> bool {
+    match (&node.data, kind) {
+        (Data::Map(_), kind) => kind == "object",
+        (Data::List(_), kind) => kind == "array",
+        (_, "null") => node.is_null(),
+        (_, kind) => !matches!(kind, "object" | "array"),
     }
 }
 
