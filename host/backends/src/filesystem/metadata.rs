@@ -46,14 +46,19 @@ pub(super) fn version(stat: &Stat) -> (u64, i128, u64) {
 
 /// The info that follows from the file alone.
 pub(super) fn derived(stat: &Stat) -> ObjectInfo {
-    let (size, mtime, inode) = version(stat);
+    let (size, mtime, _) = version(stat);
     ObjectInfo {
         size: Some(size),
-        etag: Some(format!("{size:x}-{mtime:x}-{inode:x}-1")),
+        etag: Some(derived_etag(stat)),
         modified: u64::try_from(mtime / 1_000_000).ok(),
         content_type: None,
         metadata: Metadata::new(),
     }
+}
+
+fn derived_etag(stat: &Stat) -> String {
+    let (size, mtime, inode) = version(stat);
+    format!("{size:x}-{mtime:x}-{inode:x}-1")
 }
 
 /// The info of an open file. Read errors are returned, because an object must not
@@ -65,7 +70,6 @@ pub(super) fn load(
     file: BorrowedFd<'_>,
     stat: &Stat,
 ) -> Result<ObjectInfo, Errno> {
-    let mut info = derived(stat);
     let kept = match (from_attribute(file)?, sidecar) {
         (None, Some(sidecar)) if sidecar.metadata()?.is_some() => {
             let kept = from_side(sidecar, key, stat.st_ino)?;
@@ -77,18 +81,18 @@ pub(super) fn load(
         }
         (kept, _) => kept,
     };
-    let Some(kept) = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()) else {
-        return Ok(info);
+    let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+    let Some(kept) = kept.filter(|kept| (kept.size, kept.mtime, kept.inode) == version(stat))
+    else {
+        return Ok(derived(stat));
     };
-    if (kept.size, kept.mtime, kept.inode) != version(stat) {
-        return Ok(info);
-    }
-    if kept.etag.is_some() {
-        info.etag = kept.etag;
-    }
-    info.content_type = kept.content_type;
-    info.metadata = kept.metadata;
-    Ok(info)
+    Ok(ObjectInfo {
+        size: Some(kept.size),
+        etag: Some(kept.etag.unwrap_or_else(|| derived_etag(stat))),
+        modified: u64::try_from(kept.mtime / 1_000_000).ok(),
+        content_type: kept.content_type,
+        metadata: kept.metadata,
+    })
 }
 
 fn from_attribute(file: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
