@@ -32,14 +32,16 @@ fn main() -> Result<()> {
     // `cargo bench` adds an argument itself.
     let passed = std::env::args().skip(1 + wanted.len()).filter(|arg| arg != "--bench");
     let passed: Vec<String> = passed.collect();
-    build()?;
+    let parts: Vec<_> = PARTS
+        .into_iter()
+        .filter(|(part, _)| wanted.is_empty() || wanted.iter().any(|name| name == part))
+        .collect();
+    build(&parts)?;
     if passed.iter().any(|arg| arg == "--build") {
         return Ok(());
     }
-    for (part, bench) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|name| name == part) {
-            measure(part, bench, &passed).with_context(|| part.to_owned())?;
-        }
+    for (part, bench) in parts {
+        measure(part, bench, &passed).with_context(|| part.to_owned())?;
     }
     Ok(())
 }
@@ -48,11 +50,14 @@ fn main() -> Result<()> {
 const SHIPPED: [&str; 6] =
     ["--profile", "dist", "--workspace", "--features", "storage-host/precompiled", "--locked"];
 
-/// Builds everything, so that nothing compiles during a measurement.
-fn build() -> Result<()> {
+/// Builds all that these parts need, so that nothing compiles during a measurement.
+fn build(parts: &[(&str, &str)]) -> Result<()> {
     run(cargo().arg("build").args(SHIPPED).args(["--bin", "storage-host"]))?;
-    let benches = PARTS.iter().flat_map(|(_, bench)| ["--bench", bench]);
+    let benches = parts.iter().flat_map(|(_, bench)| ["--bench", bench]);
     run(cargo().args(["bench", "--no-run"]).args(SHIPPED).args(benches))?;
+    if !parts.iter().any(|(part, _)| *part == "libraries") {
+        return Ok(());
+    }
     let mut contenders = cargo();
     contenders.args(["build", "--release", "--locked", "--manifest-path"]);
     contenders.arg(here("tests/contenders/Cargo.toml"));
