@@ -106,14 +106,8 @@ impl Lengths {
             append(LENGTHS, field(count), &data, out);
             offset += lengths.chunks(WIDTH).map(wide).sum::<u64>();
         }
-        let Layout { size, first, other } = Layout::of(size);
-        let mut data = vec![VERSION, 0];
-        data.extend(PER_MEMBER.to_le_bytes());
-        data.extend(first.to_le_bytes());
-        data.extend(other.to_le_bytes());
-        data.extend(size.to_le_bytes());
-        data.extend(self.total.to_le_bytes());
-        append(END, 32, &data, out);
+        let layout = Layout::of(size);
+        End { layout, data: self.total, per_member: PER_MEMBER }.append(out);
     }
 }
 
@@ -136,6 +130,18 @@ pub struct Place {
 }
 
 impl End {
+    /// Appends the member.
+    fn append(&self, out: &mut Vec<u8>) {
+        let Self { layout: Layout { size, first, other }, data, per_member } = self;
+        let mut field = vec![VERSION, 0];
+        field.extend(per_member.to_le_bytes());
+        field.extend(first.to_le_bytes());
+        field.extend(other.to_le_bytes());
+        field.extend(size.to_le_bytes());
+        field.extend(data.to_le_bytes());
+        append(END, 32, &field, out);
+    }
+
     /// Reads it from the last bytes of an object of `stored` bytes. `None` if they are
     /// no such member, or one that does not fit the object, as where something was
     /// appended to one.
@@ -258,15 +264,9 @@ mod tests {
 
     #[test]
     fn numbers_that_can_not_be_are_refused() {
-        let forge = |per: u16, first: u32, other: u32, size: u64, data: u64| {
-            let mut field = vec![VERSION, 0];
-            field.extend(per.to_le_bytes());
-            field.extend(first.to_le_bytes());
-            field.extend(other.to_le_bytes());
-            field.extend(size.to_le_bytes());
-            field.extend(data.to_le_bytes());
+        let forge = |per_member: u16, first: u32, other: u32, size: u64, data: u64| {
             let mut out = Vec::new();
-            append(END, 32, &field, &mut out);
+            End { layout: Layout { size, first, other }, data, per_member }.append(&mut out);
             [0, 1, 1000, u64::MAX].into_iter().find_map(|stored| End::parse(&out, stored))
         };
         let max = u64::MAX;
@@ -289,14 +289,8 @@ mod tests {
             let end = End { layout, data, per_member };
             let fits = first > 0 && other > 0 && per_member > 0;
             let Some(stored) = fits.then(|| end.stored()).flatten() else { return Ok(()) };
-            let mut field = vec![VERSION, 0];
-            field.extend(per_member.to_le_bytes());
-            field.extend(first.to_le_bytes());
-            field.extend(other.to_le_bytes());
-            field.extend(size.to_le_bytes());
-            field.extend(data.to_le_bytes());
             let mut bytes = Vec::new();
-            append(END, 32, &field, &mut bytes);
+            end.append(&mut bytes);
             let found = End::parse(&bytes, stored);
             prop_assert_eq!(found, (per_member <= MOST_PER_MEMBER).then_some(end));
             for member in [0, member % layout.members(), layout.members() - 1] {

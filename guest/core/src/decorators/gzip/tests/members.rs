@@ -74,9 +74,7 @@ fn members_are_the_same_however_an_object_arrives() {
     gzip.put("k", &data, &PutOptions::default()).unwrap();
     let stored = all(&memory).unwrap();
     for size in [999, 64 * 1024 - 1, 64 * 1024, 100_001, 4 * MIB, 4 * MIB + 1, 5 * MIB] {
-        let mut writer = gzip.write("k", &PutOptions::default()).unwrap();
-        data.chunks(size).for_each(|chunk| writer.push(chunk).unwrap());
-        writer.finish(Trailer::default()).unwrap();
+        put_in_pieces(&*gzip, &data, size);
         assert!(all(&memory).unwrap() == stored, "in pieces of {size}");
     }
 }

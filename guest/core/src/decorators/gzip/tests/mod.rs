@@ -39,8 +39,12 @@ fn watched() -> (Rc<Watched>, SharedStore) {
 }
 
 fn put(store: &dyn Store, data: &[u8]) {
+    put_in_pieces(store, data, 300_000);
+}
+
+fn put_in_pieces(store: &dyn Store, data: &[u8], size: usize) {
     let mut writer = store.write("k", &PutOptions::default()).unwrap();
-    data.chunks(300_000).for_each(|chunk| writer.push(chunk).unwrap());
+    data.chunks(size).for_each(|chunk| writer.push(chunk).unwrap());
     writer.finish(Trailer::default()).unwrap();
 }
 

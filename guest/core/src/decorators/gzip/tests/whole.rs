@@ -34,9 +34,7 @@ fn equal_objects_give_equal_bytes_at_every_level_however_they_arrive() {
         put(&*gzip, &data);
         let stored = get(&memory).unwrap();
         for size in [7, 1_000, BLOCK - 1, BLOCK, BLOCK + 1] {
-            let mut writer = gzip.write("k", &PutOptions::default()).unwrap();
-            data.chunks(size).for_each(|chunk| writer.push(chunk).unwrap());
-            writer.finish(Trailer::default()).unwrap();
+            put_in_pieces(&*gzip, &data, size);
             assert!(get(&memory).unwrap() == stored, "level {level}, in pieces of {size}");
         }
     }
